@@ -1,0 +1,58 @@
+# The menu: cron, CI and people call the same targets. `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := bash
+PYTHON ?= python3
+BIN := .venv/bin
+# Text that reaches a file or a pipe must not depend on the caller's locale.
+export PYTHONUTF8 := 1
+
+##@ Use
+.PHONY: install run
+install: .venv/.installed ## make .venv and install the locked dependencies
+
+run: install ## embedded API, a month of simulated looks over HTTP, then the nightly job: a report
+	$(BIN)/fleetledger --data-dir data/demo demo
+
+##@ Develop
+.PHONY: develop check test docs gold lock
+develop: .venv/.developed ## also install what tests and checks need
+
+check: develop ## lint, format, types, generated docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m docs.generate --check
+
+test: develop ## the whole suite; T=path or T="-k words" for a part
+	$(BIN)/python -m pytest $(if $(T),$(T),-n 2)
+
+docs: develop ## write the generated pages of docs/ again
+	$(BIN)/python -m docs.generate
+
+gold: develop ## accept the present output as the gold files of tests/gold
+	UPDATE_GOLD=1 $(BIN)/python -m pytest -q tests -k gold
+
+lock: ## renew both lock files (needs uv); they carry hashes and no index address
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	  --all-extras --group dev -o requirements-dev.lock pyproject.toml
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	  --extra simulator --extra s3 --group build -c requirements-dev.lock -o requirements.lock pyproject.toml
+
+##@ Clean
+.PHONY: clean
+clean: ## remove .venv and the demo's data; your own data/ stays
+	rm -rf .venv data/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.venv/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	touch $@
+
+.venv/.developed: requirements-dev.lock .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	touch $@
+
+.PHONY: help
+help:
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

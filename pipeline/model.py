@@ -1,0 +1,123 @@
+"""Frozen values that cross stages. No behaviour beyond what their fields say."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+class State(StrEnum):
+    """What a snapshot may be trusted for."""
+
+    COMPLETE = "complete"
+    """Provably every cluster alive throughout the walk: absence from it means gone."""
+    DRIFTED = "drifted"
+    """The list changed under the walk and the parts do not add up."""
+    UNPROVEN = "unproven"
+    """Nothing contradicts it, nothing proves it."""
+    SUSPECT = "suspect"
+    """Complete by its own count, but too unlike the last one to conclude anything from."""
+
+
+class Certificate(msgspec.Struct, frozen=True, kw_only=True):
+    """What one extraction proved, kept as JSON in the snapshot's Parquet footer."""
+
+    account: str
+    state: State
+    started_at: datetime
+    """The first page's time by the server's clock; it names the file."""
+    finished_at: datetime
+    """The last page's time by the server's clock."""
+    api_version: str
+    base_url: str
+    requests: int
+    pages: int
+    unique_ids: int
+    total_count: int | None
+    """What the API said the list holds; None where it does not say (v2)."""
+    proof: str
+    """One sentence: how completeness was proven, or why it could not be."""
+    quarantined: int = 0
+    bad_fields: int = 0
+    """Values that were unusable and stored as null."""
+    clock_skew_seconds: float = 0.0
+    """Local clock minus server clock."""
+    request_ids: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    tool_version: str = ""
+    schema_version: int = 0
+
+
+class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
+    """A record of the API that has no usable identity: kept raw, with the reason."""
+
+    reason: str
+    raw: str
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One look at the fleet, in memory, before it is published or after it is read."""
+
+    certificate: Certificate
+    table: pa.Table
+    """Rows of ``schema.SNAPSHOT.stored``."""
+    quarantine: tuple[Quarantined, ...] = ()
+
+
+class SnapshotRef(msgspec.Struct, frozen=True, order=True):
+    """What a snapshot's path alone says. Sorts by account, then time."""
+
+    account: str
+    started_at: datetime
+    state: State
+    key: str
+    """Path below the store's root."""
+
+    @property
+    def day(self) -> date:
+        """The UTC day its walk began on."""
+        return self.started_at.astimezone(UTC).date()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether absence from it means gone."""
+        return self.state is State.COMPLETE
+
+
+class LedgerRef(msgspec.Struct, frozen=True, order=True):
+    """What a ledger day's path alone says."""
+
+    account: str
+    day: date
+    digest: str
+    """Over the names of its inputs and the schema version: a stale day has another one."""
+    key: str
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot as the ledger reads it."""
+
+    state: State
+    started_at: datetime
+    finished_at: datetime
+    frame: pd.DataFrame
+    """Columns of ``schema.SNAPSHOT``, one row per cluster, dtypes of ``Table.to_pandas``."""
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run did: one JSON file per run, for ``status`` and for monitors."""
+
+    command: str
+    started_at: datetime
+    finished_at: datetime
+    exit_code: int
+    messages: tuple[str, ...] = ()
+    """Warnings and errors, one line each, as the user saw them."""
+    counts: dict[str, int] = {}

@@ -1,0 +1,422 @@
+"""Every column once: type, unit, nullability, meaning.
+
+The Parquet schemas, the dtypes of every DataFrame and docs/columns.md come from here. Units are in
+the names: ``_micros`` (1 unit of the account's currency = 1,000,000), ``_seconds``, ``_pct``
+(0-100), ``_gb``, ``_at`` (UTC timestamp). Null means unknown; zero means zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+"""Part of every ledger day's digest: raise it when a stored column changes meaning."""
+
+MICROS_PER_UNIT = 1_000_000
+
+BUSY_ABOVE_PCT = 5.0
+"""A GPU reading above this is work. A constant of the schema, so that old days stay comparable
+(AWS Compute Optimizer's line between an active and an inactive GPU)."""
+
+BAND_EDGES_PCT = (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
+"""Upper edges, inclusive, of the GPU utilization bands; the lowest band starts at 0."""
+
+BAND_COLUMNS = tuple(
+    f"band_{low}_{high}_seconds"
+    for low, high in zip((0, *BAND_EDGES_PCT), BAND_EDGES_PCT, strict=False)
+)
+"""Running seconds per utilization band, lowest first."""
+
+TEXT = pa.string()
+CODE = pa.dictionary(pa.int32(), pa.string())
+"""Text with few distinct values: stored once per file, a pandas category in frames."""
+INT = pa.int64()
+REAL = pa.float64()
+FLAG = pa.bool_()
+AT = pa.timestamp("us", tz="UTC")
+DAY = pa.timestamp("us")
+"""Midnight of a UTC day, without a zone: a label, not an instant."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: what it is called, holds and means."""
+
+    name: str
+    type: pa.DataType
+    meaning: str
+    nullable: bool = False
+    in_path: bool = False
+    """Stored in the file's path (``account=``, ``date=``), not in the file."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One kind of table: its name, what one row is, and its columns in order."""
+
+    name: str
+    row: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    """The columns that make a row unique."""
+
+    @cached_property
+    def arrow(self) -> pa.Schema:
+        """All columns, those of the path included."""
+        return pa.schema([pa.field(c.name, c.type, c.nullable) for c in self.columns])
+
+    @cached_property
+    def stored(self) -> pa.Schema:
+        """The columns inside a file."""
+        inside = [c for c in self.columns if not c.in_path]
+        return pa.schema([pa.field(c.name, c.type, c.nullable) for c in inside])
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The column names, in order."""
+        return tuple(c.name for c in self.columns)
+
+    def to_pandas(self, table: pa.Table) -> pd.DataFrame:
+        """The frame of ``table`` (any subset of the columns) with the product's dtypes.
+
+        Nullable integers and booleans become pandas' masked types, so that money never passes
+        through a float; codes become categories; timestamps stay UTC.
+        """
+        masked = {c.name: _MASKED[c.type] for c in self.columns if c.nullable and c.type in _MASKED}
+        series = {
+            name: column.to_pandas(types_mapper={column.type: masked[name]}.get)
+            if name in masked
+            else column.to_pandas()
+            for name, column in zip(
+                table.column_names, table.unify_dictionaries().columns, strict=True
+            )
+        }
+        return pd.DataFrame(series, copy=False)
+
+    def from_pandas(self, frame: pd.DataFrame) -> pa.Table:
+        """The stored table of ``frame``: every column, this order, these types.
+
+        Raises:
+            KeyError: a column is missing.
+            pyarrow.ArrowInvalid: a value does not fit its column, or a null where none may be.
+        """
+        table = pa.Table.from_pandas(
+            frame[list(self.names)], schema=self.arrow, preserve_index=False, safe=True
+        ).replace_schema_metadata(None)
+        for field, column in zip(self.arrow, table.columns, strict=True):
+            if not field.nullable and column.null_count:
+                raise pa.ArrowInvalid(f"{self.name}.{field.name}: null where none may be")
+        return table
+
+    def enforce(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """``frame`` with exactly these columns and dtypes: the last step of every transform."""
+        return self.to_pandas(self.from_pandas(frame))
+
+    def empty(self) -> pd.DataFrame:
+        """No rows, right dtypes."""
+        return self.to_pandas(self.arrow.empty_table())
+
+
+_MASKED = {INT: pd.Int64Dtype(), FLAG: pd.BooleanDtype()}
+
+_ACCOUNT = Column("account", CODE, "The account's name in the settings.", in_path=True)
+_DATE = Column("date", DAY, "The UTC day.", in_path=True)
+
+_DIMENSIONS = (
+    Column("name", TEXT, "The cluster's name.", nullable=True),
+    Column("project_id", CODE, "The project it belongs to.", nullable=True),
+    Column("region", CODE, "Where it runs.", nullable=True),
+    Column("gpu_type", CODE, "GPU model, as the API spells it.", nullable=True),
+    Column("gpu_count", INT, "GPUs in the cluster; null in v2, which does not say.", nullable=True),
+    Column("template_id", CODE, "The template it was made from.", nullable=True),
+    Column("status", CODE, "Status as the API spells it; unknown ones survive.", nullable=True),
+)
+
+SNAPSHOT = Table(
+    "snapshot",
+    "one cluster in one look at the fleet",
+    (
+        _ACCOUNT,
+        Column("cluster_id", TEXT, "The cluster's id, an opaque text."),
+        Column("observed_at", AT, "When its page was answered, by the server's clock."),
+        *_DIMENSIONS,
+        Column("description", TEXT, "What its owner wrote about it.", nullable=True),
+        Column("cpu_cores", INT, "CPU cores.", nullable=True),
+        Column("memory_gb", INT, "RAM.", nullable=True),
+        Column("storage_gb", INT, "Persistent storage (`volumeSize` in v2).", nullable=True),
+        Column("container_disk_gb", INT, "Container disk; only v2 says it.", nullable=True),
+        Column("ssh_enabled", FLAG, "Whether SSH is on.", nullable=True),
+        Column("gpu_utilization_pct", REAL, "GPU use at the look.", nullable=True),
+        Column(
+            "memory_utilization_pct", REAL, "Memory use; the API does not say whose.", nullable=True
+        ),
+        Column("cpu_utilization_pct", REAL, "CPU use at the look.", nullable=True),
+        Column("hourly_rate_micros", INT, "Price of the whole cluster per hour.", nullable=True),
+        Column(
+            "current_session_cost_micros",
+            INT,
+            "Cost since the present session began.",
+            nullable=True,
+        ),
+        Column("total_cost_micros", INT, "Lifetime cost counter.", nullable=True),
+        Column("created_at", AT, "When it was created.", nullable=True),
+        Column("updated_at", AT, "When it was last changed.", nullable=True),
+        Column("expires_at", AT, "When it ends by itself, if set.", nullable=True),
+        Column("port_mappings", TEXT, "JSON; only if connection details are kept.", nullable=True),
+        Column("proxy_url", TEXT, "Only if connection details are kept.", nullable=True),
+        Column("ssh_connection", TEXT, "JSON; only if connection details are kept.", nullable=True),
+        Column("extra", TEXT, "JSON of fields this version does not know.", nullable=True),
+        Column(
+            "bad_fields",
+            TEXT,
+            "Comma-separated fields whose value was unusable, hence null.",
+            nullable=True,
+        ),
+    ),
+    ("account", "cluster_id"),
+)
+
+_MONEY_OF_A_WINDOW = (
+    Column("spend_micros", INT, "Spend; null where nothing could be priced.", nullable=True),
+    Column("spend_low_micros", INT, "The least it can have been.", nullable=True),
+    Column("spend_high_micros", INT, "The most it can have been; null if unknown.", nullable=True),
+    Column(
+        "metered_micros", INT, "The part of spend read off the cost counter; the rest is estimated."
+    ),
+    Column("stopped_spend_micros", INT, "The part of spend charged while stopped (storage)."),
+    Column("unpriced_seconds", INT, "Seconds that have neither a counter nor a rate."),
+)
+
+_SECONDS = (
+    Column("observed_seconds", INT, "running + stopped + transition + error seconds."),
+    Column("running_seconds", INT, "Time it ran (from money where metered)."),
+    Column("stopped_seconds", INT, "Time seen stopped."),
+    Column("transition_seconds", INT, "Time seen starting, stopping or pending."),
+    Column("error_seconds", INT, "Time seen in error."),
+    Column("gap_seconds", INT, "Time nobody can speak for: too far from any look."),
+)
+
+_BANDS = (
+    *(
+        Column(
+            name,
+            INT,
+            f"Running seconds at GPU use {'from 0' if low == 0 else f'above {low}'} to {high} %.",
+        )
+        for name, low, high in zip(BAND_COLUMNS, (0, *BAND_EDGES_PCT), BAND_EDGES_PCT, strict=False)
+    ),
+    Column("band_no_metrics_seconds", INT, "Running seconds near a look without a GPU reading."),
+    Column(
+        "band_unseen_seconds", INT, "Running seconds more than 30 minutes from any running look."
+    ),
+)
+
+LEDGER = Table(
+    "ledger",
+    "one cluster on one UTC day",
+    (
+        _ACCOUNT,
+        _DATE,
+        Column("cluster_id", TEXT, "The cluster's id."),
+        *_DIMENSIONS,
+        Column(
+            "expires_at", AT, "When it ends by itself, as of the day's last look.", nullable=True
+        ),
+        Column("created_at", AT, "When it was created.", nullable=True),
+        Column("hourly_rate_micros", INT, "Rate as of the day's last look.", nullable=True),
+        Column("has_moved", FLAG, "A dimension changed during the day."),
+        *_MONEY_OF_A_WINDOW,
+        Column(
+            "carried_in_micros",
+            INT,
+            "Lifetime cost it had when first seen: never this day's spend.",
+        ),
+        Column(
+            "cut_start_micros",
+            INT,
+            "Money of the interval across the day's first midnight that may lie on its other side.",
+        ),
+        Column("cut_end_micros", INT, "The same for the day's last midnight."),
+        *_SECONDS,
+        *_BANDS,
+        Column("gpu_weight_seconds", INT, "Running seconds with a GPU reading."),
+        Column("gpu_sum_mpct_seconds", INT, "GPU use in thousandths of a percent, times seconds."),
+        Column("gpu_max_pct", REAL, "Highest GPU reading while running.", nullable=True),
+        Column("memory_weight_seconds", INT, "Running seconds with a memory reading."),
+        Column(
+            "memory_sum_mpct_seconds", INT, "Memory use in thousandths of a percent, times seconds."
+        ),
+        Column("memory_max_pct", REAL, "Highest memory reading while running.", nullable=True),
+        Column("cpu_weight_seconds", INT, "Running seconds with a CPU reading."),
+        Column("cpu_sum_mpct_seconds", INT, "CPU use in thousandths of a percent, times seconds."),
+        Column("cpu_max_pct", REAL, "Highest CPU reading while running.", nullable=True),
+        Column("looks", INT, "Observations of the cluster on the day."),
+        Column(
+            "hours_observed", INT, "24-bit mask: UTC hours with a running look that read the GPU."
+        ),
+        Column("hours_busy", INT, "24-bit mask: those hours with GPU use above 5 %."),
+        Column("last_busy_at", AT, "Last look of the day with GPU use above 5 %.", nullable=True),
+        Column("first_observed_at", AT, "First look of the day that showed it.", nullable=True),
+        Column("last_observed_at", AT, "Last look of the day that showed it.", nullable=True),
+        Column(
+            "flags",
+            CODE,
+            "Comma-separated: reset, vanished, carried, created, replaced, rate_card, bad_fields.",
+        ),
+    ),
+    ("account", "date", "cluster_id"),
+)
+
+SPEND = Table(
+    "spend",
+    "one cluster on one UTC day, the columns money is cut by",
+    (
+        _DATE,
+        _ACCOUNT,
+        Column("cluster_id", TEXT, "The cluster's id."),
+        *_DIMENSIONS,
+        *_MONEY_OF_A_WINDOW,
+        Column("running_seconds", INT, "Time it ran."),
+        Column(
+            "gpu_seconds",
+            INT,
+            "Running seconds times GPUs; null where the count is unknown.",
+            nullable=True,
+        ),
+    ),
+    ("account", "date", "cluster_id"),
+)
+
+_WINDOW_FACTS = (
+    Column("account", CODE, "The account's name in the settings."),
+    Column("cluster_id", TEXT, "The cluster's id."),
+    *_DIMENSIONS,
+    Column("expires_at", AT, "When it ends by itself.", nullable=True),
+    Column("created_at", AT, "When it was created.", nullable=True),
+    Column("hourly_rate_micros", INT, "Latest known rate.", nullable=True),
+)
+
+_EVIDENCE = (
+    Column("samples", INT, "n: distinct clock hours with a running look that read the GPU."),
+    Column("busy_samples", INT, "k: those of them with GPU use above 5 %."),
+    Column(
+        "busy_share_bound",
+        REAL,
+        "The highest share of busy time the samples do not exclude (95 %, Clopper-Pearson), 0-1.",
+        nullable=True,
+    ),
+    Column("hour_of_week_coverage", REAL, "Share of the 168 hours of the week with a sample, 0-1."),
+    Column("last_busy_at", AT, "Last look with GPU use above 5 %.", nullable=True),
+    Column("first_observed_at", AT, "First look in the window.", nullable=True),
+    Column("last_observed_at", AT, "Last look in the window.", nullable=True),
+)
+
+UTILIZATION = Table(
+    "utilization",
+    "one cluster over the window, most unused money first",
+    (
+        *_WINDOW_FACTS,
+        *_MONEY_OF_A_WINDOW,
+        *_SECONDS,
+        Column("gpu_seconds", INT, "Running seconds times GPUs.", nullable=True),
+        Column(
+            "gpu_mean_pct", REAL, "Mean GPU use over running time with a reading.", nullable=True
+        ),
+        Column(
+            "gpu_p95_pct",
+            REAL,
+            "Upper edge of the band that holds the 95th percentile.",
+            nullable=True,
+        ),
+        Column("gpu_max_pct", REAL, "Highest reading.", nullable=True),
+        Column("memory_mean_pct", REAL, "Mean memory use.", nullable=True),
+        Column("memory_max_pct", REAL, "Highest memory reading.", nullable=True),
+        Column("cpu_mean_pct", REAL, "Mean CPU use.", nullable=True),
+        Column("cpu_max_pct", REAL, "Highest CPU reading.", nullable=True),
+        Column(
+            "idle_share_pct",
+            REAL,
+            "Share of running time with a reading at or below 5 %.",
+            nullable=True,
+        ),
+        *_BANDS,
+        *_EVIDENCE,
+        Column(
+            "unused_micros",
+            INT,
+            "Spend times the unused share of the GPU: a ranking key, never a saving.",
+            nullable=True,
+        ),
+    ),
+    ("account", "cluster_id"),
+)
+
+IDLE = Table(
+    "idle",
+    "one idle candidate over the window, most provable waste first",
+    (
+        *_WINDOW_FACTS,
+        Column("spend_micros", INT, "Spend in the window.", nullable=True),
+        Column("running_seconds", INT, "Time it ran."),
+        Column("gpu_mean_pct", REAL, "Mean GPU use.", nullable=True),
+        Column("gpu_max_pct", REAL, "Highest GPU reading.", nullable=True),
+        Column("memory_max_pct", REAL, "Highest memory reading.", nullable=True),
+        Column("cpu_mean_pct", REAL, "Mean CPU use.", nullable=True),
+        Column(
+            "idle_share_pct",
+            REAL,
+            "Share of running time with a reading at or below 5 %.",
+            nullable=True,
+        ),
+        *_EVIDENCE,
+        Column("grade", CODE, "suspected, likely or proven."),
+        Column(
+            "provable_waste_micros", INT, "Money wasted that the evidence proves: the ranking key."
+        ),
+    ),
+    ("account", "cluster_id"),
+)
+
+FINDINGS = Table(
+    "findings",
+    "the outcome of one rule for one cluster on the report's date",
+    (
+        Column("account", CODE, "The account's name in the settings."),
+        Column("cluster_id", TEXT, "The cluster's id."),
+        Column("name", TEXT, "The cluster's name.", nullable=True),
+        Column("project_id", CODE, "Its project.", nullable=True),
+        Column("rule_id", CODE, "The rule, by its stable id."),
+        Column("rule_version", INT, "The version of the rule that spoke."),
+        Column("outcome", CODE, "FINDING, CLEAR, INSUFFICIENT_DATA or NOT_APPLICABLE."),
+        Column("reason", TEXT, "Why, in one sentence with its numbers.", nullable=True),
+        Column(
+            "grade",
+            CODE,
+            "suspected, likely or proven; null where a rule does not grade.",
+            nullable=True,
+        ),
+        Column("samples", INT, "n: distinct clock hours with a running look that read the GPU."),
+        Column(
+            "busy_share_bound", REAL, "Highest busy share not excluded (95 %), 0-1.", nullable=True
+        ),
+        Column("spend_micros", INT, "Spend in the window.", nullable=True),
+        Column("provable_waste_micros", INT, "Waste the evidence proves.", nullable=True),
+        Column(
+            "action", CODE, "What to do: terminate, stop, schedule, resize, review.", nullable=True
+        ),
+        Column(
+            "counted_saving_micros",
+            INT,
+            "Its share of the fleet's saving over the next 30 days; 0 where an alternative counts.",
+            nullable=True,
+        ),
+        Column("since_at", AT, "Since when the evidence holds.", nullable=True),
+    ),
+    ("account", "cluster_id", "rule_id"),
+)
+
+TABLES = (SNAPSHOT, LEDGER, SPEND, UTILIZATION, IDLE, FINDINGS)

@@ -1,0 +1,218 @@
+"""One frozen ``Settings``: defaults here, a TOML file over them, options and environment on top.
+
+An unknown key is an error that names the nearest valid one; a key's type and range are checked
+when the file is read, not when the value is first used.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from pipeline.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Positive = Annotated[float, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=1)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Percent = Annotated[float, Meta(ge=0, le=100)]
+Days = Annotated[int, Meta(ge=1, le=3660)]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every section: frozen, and deaf to no typo."""
+
+
+class Api(Section, frozen=True):
+    """How to reach the List Clusters API."""
+
+    url: str = "https://api.tensorone.ai"
+    """Scheme and host, without ``/v1``."""
+    version: Literal["v1", "v2"] = "v1"
+    auth: Literal["bearer", "bare"] = "bearer"
+    """``bearer``: ``Authorization: Bearer KEY``; ``bare``: ``Authorization: KEY``."""
+    key_file: str | None = None
+    ca_file: str | None = None
+    """A CA bundle of your own; certificates are always verified."""
+
+
+class Account(Section, frozen=True):
+    """One account: its own key, its own partition in the store."""
+
+    key_file: str | None = None
+    key_env: str | None = None
+    """Name of the environment variable that holds this account's key."""
+    url: str | None = None
+    version: Literal["v1", "v2"] | None = None
+    auth: Literal["bearer", "bare"] | None = None
+
+
+class Extract(Section, frozen=True):
+    """The walk over the list, and its budget."""
+
+    page_size: Annotated[int, Meta(ge=1, le=100)] = 100
+    attempts: Count = 5
+    """Tries per page, the first one included."""
+    connect_timeout_seconds: Positive = 10.0
+    page_deadline_seconds: Positive = 60.0
+    """For one page as a whole, not per read."""
+    max_wait_seconds: Annotated[float, Meta(ge=0)] = 900.0
+    """Waiting (back-off, rate limits) one run may add up to before it gives up and leaves a
+    resume point."""
+    max_walk_seconds: Annotated[float, Meta(gt=0, le=21600)] = 3600.0
+    max_pages: Count = 20_000
+    max_page_bytes: Count = 64 * 2**20
+    reserve_requests: Annotated[int, Meta(ge=0)] = 20
+    """Requests of the rate limit left to other users of the key."""
+    workers: Annotated[int, Meta(ge=1, le=4)] = 1
+    quarantine_limit_share: Share = 0.01
+    """More quarantined records than this share make a snapshot suspect."""
+    shrink_limit_share: Share = 0.9
+    """A fleet that lost this share since the last complete look is confirmed by a second walk."""
+    connection_details: Literal["drop", "keep"] = "drop"
+    clock: Literal["server", "local"] = "server"
+    fresh_minutes: Annotated[float, Meta(ge=0)] = 30.0
+    """``nightly`` takes no new snapshot while the newest is younger."""
+
+
+class Report(Section, frozen=True):
+    """What a report covers and how it is shown."""
+
+    window: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,3}d$")] = "30d"
+    base_url: str | None = None
+    """Where reports are published, for the links of a mail."""
+    max_rows: Count = 200
+    """Findings shown in the page; the CSV has all."""
+
+    @property
+    def window_days(self) -> int:
+        """The window in days."""
+        return int(self.window.removesuffix("d"))
+
+
+class Mail(Section, frozen=True):
+    """Where and how a report is mailed; no recipients means no mail."""
+
+    to: tuple[str, ...] = ()
+    sender: str = "fleetledger@localhost"
+    host: str = "localhost"
+    port: Annotated[int, Meta(ge=1, le=65535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """``none`` is accepted for loopback hosts only."""
+    username: str | None = None
+    password_file: str | None = None
+    ca_file: str | None = None
+    timeout_seconds: Positive = 30.0
+    subject_prefix: str = "[GPU costs]"
+    when: Literal["always", "findings"] = "always"
+
+
+class Rules(Section, frozen=True):
+    """Thresholds of the finding rules; each one's source is in pipeline/rules.py."""
+
+    idle_window_days: Days = 14
+    idle_min_running_hours: Positive = 30.0
+    idle_share_pct: Percent = 99.0
+    idle_max_cpu_mean_pct: Percent = 10.0
+    idle_loaded_memory_pct: Percent = 50.0
+    underutilized_mean_pct: Percent = 25.0
+    underutilized_p95_pct: Percent = 50.0
+    underutilized_min_spend_share: Share = 0.02
+    seed_hourly_rate: Annotated[float, Meta(ge=0)] = 10.0
+    seed_utilization_pct: Percent = 30.0
+
+
+class Settings(Section, frozen=True):
+    """Everything a run can be told."""
+
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")] = "USD"
+    data_dir: str = "data"
+    api: Api = Api()
+    accounts: dict[str, Account] = {}
+    extract: Extract = Extract()
+    report: Report = Report()
+    mail: Mail = Mail()
+    rules: Rules = Rules()
+    rate_card: dict[str, Annotated[float, Meta(ge=0, le=1e6)]] = {}
+    """Price per GPU-hour by GPU type, for clusters whose price the API does not say."""
+
+    @property
+    def all_accounts(self) -> dict[str, Account]:
+        """The accounts by name; ``default`` when the settings name none."""
+        return self.accounts or {"default": Account()}
+
+
+_ACCOUNT_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+
+
+def read_settings(path: Path | None) -> Settings:
+    """The settings of the TOML file at ``path``; the defaults if None.
+
+    Raises:
+        SettingsError: unreadable, not TOML, an unknown key, or a value that cannot be meant.
+    """
+    if path is None:
+        return Settings()
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(
+            f"settings file {path}: {error.strerror}; give another --config"
+        ) from error
+    return parse_settings(text, str(path))
+
+
+def parse_settings(text: bytes, source: str) -> Settings:
+    """The settings written in ``text``; ``source`` names it in errors."""
+    try:
+        raw = msgspec.toml.decode(text)
+    except msgspec.DecodeError as error:
+        raise SettingsError(f"{source}: not valid TOML: {error}") from error
+    _refuse_unknown_keys(raw, Settings, source, "")
+    try:
+        settings = msgspec.convert(raw, Settings)
+    except msgspec.ValidationError as error:
+        reason, _, place = str(error).partition(" - at `$.")
+        raise SettingsError(f"{source}: {place.rstrip('`') or 'top level'}: {reason}") from error
+    for name in settings.accounts:
+        if not _ACCOUNT_NAME.match(name):
+            raise SettingsError(
+                f"{source}: accounts.{name!r}: an account's name is a folder's name: "
+                "letters, digits, '_', '-', '.' (at most 64)"
+            )
+    return settings
+
+
+def _refuse_unknown_keys(raw: object, kind: type[Section], source: str, prefix: str) -> None:
+    """Name the first unknown key below ``raw`` and the nearest valid one."""
+    if not isinstance(raw, dict):
+        return
+    fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    for key, value in raw.items():
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, n=1, cutoff=0.0)
+            hint = f"did you mean {prefix}{near[0]}?" if near else "it has no settings"
+            raise SettingsError(f"{source}: unknown setting {prefix}{key}; {hint}")
+        section = fields[key]
+        if isinstance(section, type) and issubclass(section, Section):
+            _refuse_unknown_keys(value, section, source, f"{prefix}{key}.")
+        elif key == "accounts" and isinstance(value, dict):
+            for name, account in value.items():
+                _refuse_unknown_keys(account, Account, source, f"{prefix}{key}.{name}.")
+
+
+def override(settings: Settings, section: str | None, **values: Any) -> Settings:  # noqa: ANN401
+    """``settings`` with the given (not None) values of one section, or of the top level."""
+    given = {name: value for name, value in values.items() if value is not None}
+    if not given:
+        return settings
+    if section is None:
+        return msgspec.structs.replace(settings, **given)
+    inner = msgspec.structs.replace(getattr(settings, section), **given)
+    return msgspec.structs.replace(settings, **{section: inner})
