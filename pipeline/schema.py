@@ -280,6 +280,12 @@ SPEND = Table(
         Column("cluster_id", TEXT, "The cluster's id."),
         *_DIMENSIONS,
         *_MONEY_OF_A_WINDOW,
+        Column(
+            "cut_start_micros",
+            INT,
+            "Money around the day's first midnight that may lie on its other side.",
+        ),
+        Column("cut_end_micros", INT, "The same for the day's last midnight."),
         Column("running_seconds", INT, "Time it ran."),
         Column(
             "gpu_seconds",
