@@ -1,0 +1,1 @@
+"""What the ledger means: pure functions, DataFrame in, DataFrame out."""

@@ -1,0 +1,125 @@
+"""A window is a fold over cluster-days.
+
+Everything a ledger row holds adds (money, seconds), takes a maximum, or unites (hour masks), so
+any window of any clusters is one grouped pass. Dimensions are those of a cluster's latest row and
+are never joined back to earlier ones: yesterday's money stays with yesterday's project.
+
+Method: every row gets the number of its cluster, in the order of account and id; pandas then
+groups by that integer. Masked integers keep money exact and unknown values unknown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+
+HOURS_OF_WEEK = 168
+_ALL_HOURS = (1 << 24) - 1
+
+
+def day_numbers(dates: pd.Series[Any]) -> Ints:
+    """Days since 1970-01-01 of a column of ledger dates."""
+    days: Ints = dates.to_numpy().astype("datetime64[D]").astype(np.int64)
+    return days
+
+
+def between(frame: pd.DataFrame, first: object, last: object) -> pd.DataFrame:
+    """The rows of the days ``first`` to ``last``, both included."""
+    dates = frame["date"]
+    return frame[(dates >= pd.Timestamp(first)) & (dates <= pd.Timestamp(last))]  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Ledger rows with the number of each row's cluster (0 to ``size`` - 1)."""
+
+    ledger: pd.DataFrame
+    code: Ints
+    size: int
+
+    @classmethod
+    def of(cls, ledger: pd.DataFrame) -> Fold:
+        """Number the clusters of ``ledger`` by account and id."""
+        account, accounts = pd.factorize(ledger["account"], sort=True)
+        cluster, clusters = pd.factorize(ledger["cluster_id"], sort=True)
+        both = account.astype(np.int64) * max(len(clusters), 1) + cluster
+        code, found = pd.factorize(both, sort=True)
+        del accounts
+        return cls(ledger, code.astype(np.int64), len(found))
+
+    @cached_property
+    def day(self) -> Ints:
+        """Day number of each row."""
+        return day_numbers(self.ledger["date"])
+
+    @cached_property
+    def last(self) -> Ints:
+        """Position of each cluster's latest row."""
+        return self._last_where(np.ones(len(self.code), dtype=bool))
+
+    def _last_where(self, rows: NDArray[np.bool_]) -> Ints:
+        """Position of each cluster's latest row among ``rows``; -1 where there is none."""
+        positions = np.flatnonzero(rows)
+        positions = positions[np.argsort(self.day[positions], kind="stable")]
+        latest = np.full(self.size, -1, dtype=np.int64)
+        latest[self.code[positions]] = positions  # of repeated indexes, the last one stays
+        return latest
+
+    def latest(self, columns: Sequence[str]) -> pd.DataFrame:
+        """``columns`` as of each cluster's latest row."""
+        return self.ledger[list(columns)].take(self.last).reset_index(drop=True)
+
+    def latest_known(self, column: str) -> pd.Series[Any]:
+        """Each cluster's latest value of ``column`` that is known."""
+        values = self.ledger[column]
+        position = self._last_where(values.notna().to_numpy())
+        taken = values.take(np.maximum(position, 0)) if len(values) else values
+        return taken.reset_index(drop=True).where(pd.Series(position >= 0))
+
+    def total(self, columns: Sequence[str]) -> pd.DataFrame:
+        """Sums per cluster; null where no row knows the value."""
+        return self.ledger[list(columns)].groupby(self.code, sort=True).sum(min_count=1)
+
+    def highest(self, columns: Sequence[str]) -> pd.DataFrame:
+        """Maxima per cluster."""
+        return self.ledger[list(columns)].groupby(self.code, sort=True).max()
+
+    def lowest(self, columns: Sequence[str]) -> pd.DataFrame:
+        """Minima per cluster."""
+        return self.ledger[list(columns)].groupby(self.code, sort=True).min()
+
+    def any_of(self, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Whether each cluster has at least one of ``rows``."""
+        found = np.zeros(self.size, dtype=bool)
+        found[self.code[rows]] = True
+        return found
+
+    def add(self, values: Ints) -> Ints:
+        """Exact sums per cluster of one value per row."""
+        out = np.zeros(self.size, dtype=np.int64)
+        np.add.at(out, self.code, values)
+        return out
+
+    def hours(self, column: str) -> Ints:
+        """How many hours of ``column``'s 24-bit masks are set, per cluster."""
+        return self.add(np.bitwise_count(self.ledger[column].to_numpy(np.int64)).astype(np.int64))
+
+    def week(self, column: str) -> Ints:
+        """Hour masks united by weekday: one row per cluster, seven 24-bit masks, Monday first."""
+        weekday = (self.day + 3) % 7  # 1970-01-01 was a Thursday
+        united = np.zeros(self.size * 7, dtype=np.int64)
+        np.bitwise_or.at(
+            united, self.code * 7 + weekday, self.ledger[column].to_numpy(np.int64) & _ALL_HOURS
+        )
+        return united.reshape(self.size, 7)
