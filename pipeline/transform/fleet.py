@@ -1,0 +1,189 @@
+"""The seed's use cases over the whole fleet, and the list API's own parameters on a frame.
+
+Input: rows of one snapshot (``schema.SNAPSHOT``). Nothing is concluded here: these answer for one
+moment, from one reading per cluster. A cluster without a reading or a price is counted and listed
+apart; it is neither idle nor free.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from pipeline import schema
+from pipeline.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+SORT_COLUMNS = {
+    "created_at": "created_at",
+    "name": "name",
+    "status": "status",
+    "gpu_count": "gpu_count",
+    "cost": "hourly_rate_micros",
+}
+"""``sort_by`` of the API, and the column each sorts: its own examples use cost for the rate."""
+
+MAX_LIMIT = 100
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The running fleet at a glance; None where nothing is known."""
+
+    total_clusters: int
+    total_hourly_cost_micros: int
+    average_gpu_utilization_pct: float | None
+    """Over the clusters that have a reading."""
+    without_utilization: int
+    without_rate: int
+    """These add nothing to the total: it is a lower bound when this is not 0."""
+
+
+def overview(frame: pd.DataFrame, *, status: str | None = "running") -> Overview:
+    """How many clusters run, what they cost an hour, how busy their GPUs are."""
+    rows = frame if status is None else frame[_equals(frame["status"], status)]
+    reading, rate = rows["gpu_utilization_pct"], rows["hourly_rate_micros"]
+    return Overview(
+        total_clusters=len(rows),
+        total_hourly_cost_micros=int(rate.dropna().sum()),
+        average_gpu_utilization_pct=float(reading.mean()) if reading.notna().any() else None,
+        without_utilization=int(reading.isna().sum()),
+        without_rate=int(rate.isna().sum()),
+    )
+
+
+def dev_clusters(
+    frame: pd.DataFrame,
+    *,
+    project_id: str | None = None,
+    status: str | None = "stopped",
+    gpu_type: str | None = "RTX4090",
+    words: Sequence[str] = ("dev", "sandbox"),
+) -> pd.DataFrame:
+    """Development clusters that could be used: any of ``words`` in the name, newest first."""
+    found = select(
+        frame,
+        project_id=project_id,
+        status=status,
+        gpu_type=gpu_type,
+        sort_by="created_at",
+        limit=None,
+    )
+    named = pd.Series(data=False, index=found.index)
+    for word in words:
+        named |= _contains(found["name"], word, case=True)
+    return found[named].reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Expensive and little used, and those of which that cannot be said."""
+
+    found: pd.DataFrame
+    unjudged: pd.DataFrame
+    """Running without a price, or expensive enough but without a reading."""
+
+
+def candidates(
+    frame: pd.DataFrame,
+    *,
+    min_hourly_rate: float = 10.0,
+    below_utilization_pct: float = 30.0,
+    status: str = "running",
+) -> Candidates:
+    """Running clusters that cost more than a rate and use less than a share, dearest first."""
+    rows = select(frame, status=status, sort_by="cost", limit=None)
+    rate, use = rows["hourly_rate_micros"], rows["gpu_utilization_pct"]
+    dear = (rate > round(min_hourly_rate * schema.MICROS_PER_UNIT)).fillna(value=False).astype(bool)
+    idle = use < below_utilization_pct
+    # Without a price, only a busy GPU clears a cluster.
+    unknown = (dear & use.isna()) | (rate.isna() & (idle | use.isna()))
+    return Candidates(
+        found=rows[dear & idle].reset_index(drop=True),
+        unjudged=rows[unknown].reset_index(drop=True),
+    )
+
+
+def select(
+    frame: pd.DataFrame,
+    *,
+    page: int = 1,
+    limit: int | None = 20,
+    status: str | None = None,
+    gpu_type: str | None = None,
+    region: str | None = None,
+    project_id: str | None = None,
+    template_id: str | None = None,
+    sort_by: str = "created_at",
+    sort_order: Literal["asc", "desc"] = "desc",
+    search: str | None = None,
+    min_gpu_count: int | None = None,
+    max_gpu_count: int | None = None,
+    created_after: datetime | None = None,
+    created_before: datetime | None = None,
+) -> pd.DataFrame:
+    """The list API's 14 parameters, applied to a frame as the API would.
+
+    ``limit=None`` gives all rows. A cluster whose value is unknown never matches a filter on it,
+    and sorts last either way; equal ones are ordered by account and id, so pages never overlap.
+
+    Raises:
+        SettingsError: a parameter that the API would refuse.
+    """
+    _check(page, limit, sort_by, sort_order)
+    keep = pd.Series(data=True, index=frame.index)
+    exact = {
+        "status": status,
+        "gpu_type": gpu_type,
+        "region": region,
+        "project_id": project_id,
+        "template_id": template_id,
+    }
+    for column, wanted in exact.items():
+        if wanted is not None:
+            keep &= _equals(frame[column], wanted)
+    if search:
+        keep &= _contains(frame["name"], search) | _contains(frame["description"], search)
+    for column, low, high in (
+        ("gpu_count", min_gpu_count, max_gpu_count),
+        ("created_at", created_after, created_before),
+    ):
+        if low is not None:
+            keep &= (frame[column] >= low).fillna(value=False).astype(bool)
+        if high is not None:
+            keep &= (frame[column] <= high).fillna(value=False).astype(bool)
+    found = frame[keep].sort_values(["account", "cluster_id"], kind="stable")
+    values = found[SORT_COLUMNS[sort_by]]
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype("str")
+    order = values.reset_index(drop=True).sort_values(
+        ascending=sort_order == "asc", na_position="last", kind="stable"
+    )
+    found = found.iloc[order.index.to_numpy()]
+    if limit is not None:
+        found = found.iloc[(page - 1) * limit : page * limit]
+    return found.reset_index(drop=True)
+
+
+def _check(page: int, limit: int | None, sort_by: str, sort_order: str) -> None:
+    if page < 1:
+        raise SettingsError(f"page {page}: must be at least 1")
+    if limit is not None and not 1 <= limit <= MAX_LIMIT:
+        raise SettingsError(f"limit {limit}: must be between 1 and {MAX_LIMIT}")
+    if sort_by not in SORT_COLUMNS:
+        raise SettingsError(f"sort_by {sort_by}: must be one of {', '.join(SORT_COLUMNS)}")
+    if sort_order not in ("asc", "desc"):
+        raise SettingsError(f"sort_order {sort_order}: must be asc or desc")
+
+
+def _equals(values: pd.Series[Any], wanted: str) -> pd.Series[bool]:
+    return (values == wanted).fillna(value=False).astype(bool)
+
+
+def _contains(values: pd.Series[Any], text: str, *, case: bool = False) -> pd.Series[bool]:
+    return values.astype("str").str.contains(text, case=case, regex=False, na=False).astype(bool)
