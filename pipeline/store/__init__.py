@@ -1,0 +1,131 @@
+"""The store: everything the product keeps, on a local disk or in an object store.
+
+Facts (snapshots) are published once and never changed; what follows from them (ledger days,
+findings, reports) is replaced as a whole. Nothing here knows what the numbers mean.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.store import findings, layout, ledger, reports, runs, snapshots
+from pipeline.store.files import open_files
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import date
+
+    import pandas as pd
+
+    from pipeline.model import Certificate, LedgerRef, RunRecord, Snapshot, SnapshotRef
+
+
+class Store:
+    """A data directory. Every failure is a StorageError or a DamageError that names the file."""
+
+    def __init__(self, uri: str, options: Mapping[str, str] | None = None) -> None:
+        """Open ``uri``: a folder, or ``s3://bucket/prefix`` with ``options`` (``AWS_...``)."""
+        self.files = open_files(uri, options or {})
+
+    def publish_snapshot(self, snapshot: Snapshot) -> SnapshotRef:
+        """Store a look at the fleet, once; AlreadyStoredError if another writer was first."""
+        return snapshots.publish(self.files, snapshot)
+
+    def snapshots(
+        self, account: str | None = None, first: date | None = None, last: date | None = None
+    ) -> list[SnapshotRef]:
+        """The stored snapshots, by account and time, of the UTC days first to last."""
+        return snapshots.listing(self.files, account, first, last)
+
+    def accounts(self) -> list[str]:
+        """The accounts that have snapshots or ledger days."""
+        looked = {ref.account for ref in self.snapshots()}
+        return sorted(looked | {ref.account for ref in self.ledger_days()})
+
+    def read_snapshot(self, ref: SnapshotRef, columns: Sequence[str] | None = None) -> Snapshot:
+        """A stored snapshot, or those of its columns that are asked for."""
+        return snapshots.read(self.files, ref, columns)
+
+    def certificate(self, ref: SnapshotRef) -> Certificate:
+        """What a snapshot's extraction proved, without reading its rows."""
+        return snapshots.certificate(self.files, ref)
+
+    def ledger_days(
+        self, account: str | None = None, first: date | None = None, last: date | None = None
+    ) -> list[LedgerRef]:
+        """The stored ledger days, by account and day."""
+        return ledger.listing(self.files, account, first, last)
+
+    def publish_ledger_day(
+        self, account: str, day: date, digest: str, frame: pd.DataFrame
+    ) -> LedgerRef:
+        """Store a ledger day, then remove the files of that day it replaces."""
+        ref = layout.ledger(account, day, digest)
+        ledger.publish(self.files, ref, frame)
+        return ref
+
+    def read_ledger(
+        self,
+        first: date,
+        last: date,
+        accounts: Collection[str] | None = None,
+        columns: Collection[str] | None = None,
+        damaged: list[str] | None = None,
+    ) -> pd.DataFrame:
+        """The ledger rows of a window; given ``damaged``, bad files are skipped and said there."""
+        refs = self.ledger_days(None, first, last)
+        wanted = [ref for ref in refs if accounts is None or ref.account in accounts]
+        return ledger.read(self.files, wanted, columns, damaged)
+
+    def publish_findings(self, day: date, digest: str, frame: pd.DataFrame) -> str:
+        """Store the findings of a day in place of earlier ones; their key."""
+        return findings.publish(self.files, day, digest, frame)
+
+    def findings_days(self) -> list[date]:
+        """The days that have findings."""
+        return [day for day, _ in findings.listing(self.files, None, None)]
+
+    def read_findings(self, day: date) -> pd.DataFrame:
+        """The findings of a day."""
+        return findings.read(self.files, day)
+
+    def publish_report(self, day: date, files: Mapping[str, bytes]) -> str:
+        """Store a day's report in place of an earlier one; where it is, as a user names it."""
+        return self.files.url(reports.publish(self.files, day, files))
+
+    def report_days(self) -> list[date]:
+        """The days that have a report."""
+        return reports.days(self.files)
+
+    def read_report(self, day: date) -> dict[str, bytes]:
+        """The files of a day's report."""
+        return reports.read(self.files, day)
+
+    def record_run(self, run: RunRecord) -> str:
+        """Keep what a run did; the record's key."""
+        return runs.record(self.files, run)
+
+    def runs(self, limit: int) -> list[RunRecord]:
+        """The last runs, newest first."""
+        return runs.newest(self.files, limit)
+
+    def put_state(self, name: str, data: bytes) -> None:
+        """Keep a small piece of state: sent mails, resume points."""
+        runs.put_state(self.files, name, data)
+
+    def get_state(self, name: str) -> bytes | None:
+        """What was last kept under ``name``."""
+        return runs.get_state(self.files, name)
+
+    def lock(self, name: str) -> AbstractContextManager[None]:
+        """Hold a lock while the block runs; LockedError if another run holds it."""
+        return self.files.lock(name)
+
+    def sweep(self) -> int:
+        """Remove what dead writers left behind; how many files."""
+        return self.files.sweep()
+
+    def url(self, key: str) -> str:
+        """A key as a user would name the file."""
+        return self.files.url(key)

@@ -1,0 +1,42 @@
+"""What the operating system refused, as one line that names the file and the remedy."""
+
+from __future__ import annotations
+
+import errno
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pipeline.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_READ_ONLY = "let this user write there, or choose another --data-dir"
+_REMEDIES = {
+    errno.ENOSPC: "free some space (prune thins old snapshots) and run again",
+    errno.EDQUOT: "raise the quota or free some space (prune thins old snapshots) and run again",
+    errno.EFBIG: "raise the limit on file sizes (ulimit -f) and run again",
+    errno.EIO: "the disk reports a failure: check it, then run again",
+    errno.EROFS: _READ_ONLY,
+    errno.EACCES: _READ_ONLY,
+    errno.EPERM: _READ_ONLY,
+    errno.ENOENT: "it is gone: run again, or check what else changes the data folder",
+    errno.ENOTDIR: "a file stands where a folder must be: move it or choose another --data-dir",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+}
+
+
+@contextmanager
+def told(doing: str, what: str) -> Iterator[None]:
+    """Turn an ``OSError`` of the block into a :class:`StorageError`."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(sentence(error, doing, what)) from error
+
+
+def sentence(error: OSError, doing: str, what: str) -> str:
+    """What failed, on which file, why, and what helps."""
+    reason = (error.strerror or str(error) or type(error).__name__).splitlines()[0]
+    remedy = _REMEDIES.get(error.errno or 0, "repair the cause and run again")
+    return f"{doing} {what}: {reason}; {remedy}"

@@ -1,0 +1,82 @@
+"""The one interface over places that hold files, and the choice between them by URI."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from pipeline.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+
+
+def every_folder(_name: str) -> bool:
+    """No folder is skipped."""
+    return True
+
+
+class Files(Protocol):
+    """Whole files under keys with ``/``. What is published is there whole, and durable.
+
+    Every method raises :class:`~pipeline.errors.StorageError`, naming the file, when the place
+    refuses.
+    """
+
+    place: str
+    """The URI, for messages."""
+
+    def list(self, prefix: str, wanted: Callable[[str], bool] = every_folder) -> list[str]:
+        """The keys below the folder ``prefix``, sorted, through folders whose names are wanted."""
+
+    def read(self, key: str) -> bytes:
+        """The content of ``key``."""
+
+    def path(self, key: str) -> Path | None:
+        """Where ``key`` can be opened as a local file; None if nowhere."""
+
+    def put_new(self, key: str, data: bytes) -> None:
+        """Publish under a free name; :class:`~pipeline.errors.AlreadyStoredError` if taken."""
+
+    def replace(self, key: str, data: bytes) -> None:
+        """Publish in place of what is there."""
+
+    def put_folder(self, key: str, files: Mapping[str, bytes]) -> None:
+        """Publish a folder of files in place of what is there."""
+
+    def point(self, key: str, target: str) -> None:
+        """Make ``key`` a pointer to its sibling ``target``."""
+
+    def delete(self, key: str) -> None:
+        """Remove ``key``; nothing happens if it is gone."""
+
+    def sweep(self) -> int:
+        """Remove what dead writers left; how many."""
+
+    def lock(self, name: str) -> AbstractContextManager[None]:
+        """Hold the lock ``name``; :class:`~pipeline.errors.LockedError` if another run does."""
+
+    def url(self, key: str) -> str:
+        """``key`` as a user would name it."""
+
+
+def open_files(uri: str, options: Mapping[str, str]) -> Files:
+    """The place ``uri`` names: a folder, or ``s3://bucket/prefix``.
+
+    Args:
+        uri: What ``--data-dir`` says.
+        options: For object stores: ``AWS_ENDPOINT_URL``, ``AWS_ACCESS_KEY_ID`` and the like.
+    """
+    scheme, separator, rest = uri.partition("://")
+    if not separator:
+        from pipeline.store.local import LocalFiles  # noqa: PLC0415
+
+        return LocalFiles(Path(uri))
+    if scheme == "s3" and rest.strip("/"):
+        from pipeline.store.objects import ObjectFiles  # noqa: PLC0415
+
+        return ObjectFiles(uri, options)
+    raise SettingsError(
+        f"data directory {uri}: give a local path or s3://bucket/prefix (from --data-dir)"
+    )

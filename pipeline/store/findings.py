@@ -1,0 +1,52 @@
+"""Findings: the outcome of every rule for every cluster, one file per day."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.errors import StorageError
+from pipeline.schema import FINDINGS
+from pipeline.store import layout, tables
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    import pandas as pd
+
+    from pipeline.store.files import Files
+
+
+def publish(files: Files, day: date, digest: str, frame: pd.DataFrame) -> str:
+    """Store a day's findings, then remove those they replace; the key."""
+    key = layout.findings(day, digest)
+    notes = {"date": day.isoformat()}
+    files.replace(key, tables.encode(FINDINGS.from_pandas(frame), FINDINGS, notes))
+    for stored, other in listing(files, day, day):
+        if stored == day and other != key:
+            files.delete(other)
+    return key
+
+
+def listing(files: Files, first: date | None, last: date | None) -> list[tuple[date, str]]:
+    """Days and keys of the stored findings."""
+    keys = files.list(layout.FINDINGS, lambda name: layout.is_within(name, first, last))
+    parsed = ((layout.parse_findings(key), key) for key in keys)
+    return sorted((found[0], key) for found, key in parsed if found is not None)
+
+
+def read(files: Files, day: date) -> pd.DataFrame:
+    """The findings of ``day``.
+
+    Raises:
+        StorageError: there are none.
+    """
+    stored = listing(files, day, day)
+    if not stored:
+        raise StorageError(
+            f"no findings of {day} in {files.place}; make them with: report --date {day}"
+        )
+    key = stored[-1][1]
+    table, notes = tables.read(files, key, FINDINGS)
+    if notes.get("date") != day.isoformat():
+        raise tables.damage(files, key, "it is another day's file")
+    return FINDINGS.to_pandas(table)

@@ -1,0 +1,172 @@
+"""Where everything lies: paths to references and back. Pure, and the only place that builds paths.
+
+Keys are relative, with ``/``, the same on a disk and in an object store. Nothing the API says (a
+cluster's id, a name) is ever part of one; what is (accounts, commands) is checked here.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+
+from pipeline.errors import StorageError
+from pipeline.model import LedgerRef, SnapshotRef, State
+
+SNAPSHOTS = "snapshots"
+LEDGER = "ledger"
+FINDINGS = "findings"
+REPORTS = "reports"
+RUNS = "runs"
+STATE = "state"
+LOCKS = "locks"
+
+SUMS = "SHA256SUMS"
+"""In each report's folder: what its files must be, in the format of ``sha256sum --check``."""
+LATEST = "latest"
+"""Beside the reports: the newest of them."""
+TEMPORARY = ".tmp-"
+"""Names with this prefix belong to a writer at work, or to nobody."""
+
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+_DAY = r"\d{4}-\d{2}-\d{2}"
+_DIGEST = r"[0-9a-z]{4,128}"
+_SNAPSHOT = re.compile(
+    rf"{SNAPSHOTS}/account=({_NAME})/date=({_DAY})/(\d{{8}}T\d{{6}}Z)-([a-z]+)\.parquet"
+)
+_LEDGER = re.compile(rf"{LEDGER}/account=({_NAME})/date=({_DAY})/({_DIGEST})\.parquet")
+_FINAL = re.compile(rf"{LEDGER}/account=({_NAME})/date=({_DAY})/({_DIGEST})\.final\.json")
+_FINDINGS = re.compile(rf"{FINDINGS}/date=({_DAY})/({_DIGEST})\.parquet")
+_REPORT = re.compile(rf"{REPORTS}/({_DAY})/({_NAME})")
+_RUN = re.compile(rf"{RUNS}/\d{{8}}T\d{{6}}Z-\d{{3}}-{_NAME}\.json")
+_STAMP = "%Y%m%dT%H%M%SZ"
+
+
+def snapshot(account: str, started_at: datetime, state: State) -> SnapshotRef:
+    """The reference of a snapshot; times are named to the second."""
+    moment = started_at.astimezone(UTC).replace(microsecond=0)
+    folder = f"{SNAPSHOTS}/account={safe_name(account)}/date={moment.date()}"
+    return SnapshotRef(
+        account, moment, state, f"{folder}/{moment.strftime(_STAMP)}-{state.value}.parquet"
+    )
+
+
+def parse_snapshot(key: str) -> SnapshotRef | None:
+    """What a snapshot's path says; None if it is not a snapshot's path."""
+    match = _SNAPSHOT.fullmatch(key)
+    if match is None:
+        return None
+    account, day, stamp, state = match.groups()
+    try:
+        started_at = datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
+        ref = SnapshotRef(account, started_at, State(state), key)
+    except ValueError:
+        return None
+    return ref if day == ref.day.isoformat() else None
+
+
+def ledger(account: str, day: date, digest: str) -> LedgerRef:
+    """The reference of a ledger day."""
+    key = f"{LEDGER}/account={safe_name(account)}/date={day}/{_safe_digest(digest)}.parquet"
+    return LedgerRef(account, day, digest, key)
+
+
+def parse_ledger(key: str) -> LedgerRef | None:
+    """What a ledger day's path says; None if it is not one."""
+    return _account_day(_LEDGER, key)
+
+
+def final(account: str, day: date, digest: str) -> LedgerRef:
+    """The reference of the record that makes a ledger day final."""
+    key = f"{LEDGER}/account={safe_name(account)}/date={day}/{_safe_digest(digest)}.final.json"
+    return LedgerRef(account, day, digest, key)
+
+
+def parse_final(key: str) -> LedgerRef | None:
+    """What a final record's path says; None if it is not one."""
+    return _account_day(_FINAL, key)
+
+
+def _account_day(pattern: re.Pattern[str], key: str) -> LedgerRef | None:
+    match = pattern.fullmatch(key)
+    day = None if match is None else _parse_day(match[2])
+    return None if match is None or day is None else LedgerRef(match[1], day, match[3], key)
+
+
+def findings(day: date, digest: str) -> str:
+    """The key of a day's findings."""
+    return f"{FINDINGS}/date={day}/{_safe_digest(digest)}.parquet"
+
+
+def parse_findings(key: str) -> tuple[date, str] | None:
+    """Day and digest of a findings file; None if it is not one."""
+    match = _FINDINGS.fullmatch(key)
+    day = None if match is None else _parse_day(match[1])
+    return None if match is None or day is None else (day, match[2])
+
+
+def report(day: date) -> str:
+    """The folder of a day's report."""
+    return f"{REPORTS}/{day}"
+
+
+def parse_report(key: str) -> tuple[date, str] | None:
+    """Day and name of a report's file; None if it is not one."""
+    match = _REPORT.fullmatch(key)
+    day = None if match is None else _parse_day(match[1])
+    return None if match is None or day is None else (day, match[2])
+
+
+def run(command: str, started_at: datetime, number: int) -> str:
+    """The key of a run's record; ``number`` tells runs of the same second apart."""
+    stamp = started_at.astimezone(UTC).strftime(_STAMP)
+    return f"{RUNS}/{stamp}-{number:03}-{safe_name(command)}.json"
+
+
+def is_run(key: str) -> bool:
+    """Whether ``key`` is a run's record."""
+    return _RUN.fullmatch(key) is not None
+
+
+def state(name: str) -> str:
+    """The key of a small state file."""
+    return f"{STATE}/{safe_name(name)}"
+
+
+def lock(name: str) -> str:
+    """The key of a lock's file."""
+    return f"{LOCKS}/{safe_name(name)}.lock"
+
+
+def is_within(folder: str, first: date | None, last: date | None) -> bool:
+    """Whether a ``date=`` folder's name lies in the window; every other folder does."""
+    if not folder.startswith("date="):
+        return True
+    day = folder.removeprefix("date=")
+    return (first is None or day >= first.isoformat()) and (last is None or day <= last.isoformat())
+
+
+def safe_name(name: str) -> str:
+    """``name``, if it can be a file's name everywhere.
+
+    Raises:
+        StorageError: it cannot, and might even leave its folder.
+    """
+    if re.fullmatch(_NAME, name) is None:
+        raise StorageError(
+            f"{name[:80]!r} cannot name a file of the store: use letters, digits, '_', '-', '.' "
+            "(at most 64)"
+        )
+    return name
+
+
+def _safe_digest(digest: str) -> str:
+    if re.fullmatch(_DIGEST, digest) is None:
+        raise StorageError(f"{digest[:80]!r} is not a digest: use lower-case hexadecimal digits")
+    return digest
+
+
+def _parse_day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,0 +1,133 @@
+"""Files in a local folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pipeline.errors import AlreadyStoredError, LockedError
+from pipeline.store import folders, layout, publish
+from pipeline.store.failures import told
+from pipeline.store.files import every_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+
+class LocalFiles:
+    """:class:`~pipeline.store.files.Files` below a root folder; files 0600, folders 0700."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.expanduser().absolute()
+        self.place = str(root)
+        self._durable: set[Path] = set()
+
+    def list(self, prefix: str, wanted: Callable[[str], bool] = every_folder) -> list[str]:
+        """The keys below the folder ``prefix``, sorted."""
+        with told("listing", f"{self.place}/{prefix}"):
+            return sorted(
+                key
+                for key in self._walk(prefix, wanted)
+                if layout.TEMPORARY not in key  # a writer at work
+            )
+
+    def _walk(self, prefix: str, wanted: Callable[[str], bool]) -> Iterator[str]:
+        try:
+            entries = os.scandir(self.root / prefix)
+        except FileNotFoundError:  # nothing stored yet, or swept while we looked
+            return
+        with entries:
+            for entry in entries:
+                key = f"{prefix}/{entry.name}" if prefix else entry.name
+                if not entry.is_dir():
+                    yield key
+                elif wanted(entry.name):
+                    yield from self._walk(key, wanted)
+
+    def read(self, key: str) -> bytes:
+        """The content of ``key``."""
+        with told("reading", self.url(key)):
+            return (self.root / key).read_bytes()
+
+    def path(self, key: str) -> Path | None:
+        """The file itself."""
+        return self.root / key
+
+    def put_new(self, key: str, data: bytes) -> None:
+        """Publish under a free name."""
+        with told("writing", self.url(key)):
+            try:
+                publish.put_new(self._place_for(key), data)
+            except FileExistsError as error:
+                raise AlreadyStoredError(
+                    f"writing {self.url(key)}: another run has stored it first; "
+                    "nothing was overwritten"
+                ) from error
+
+    def replace(self, key: str, data: bytes) -> None:
+        """Publish in place of what is there."""
+        with told("writing", self.url(key)):
+            publish.replace(self._place_for(key), data)
+
+    def put_folder(self, key: str, files: Mapping[str, bytes]) -> None:
+        """Publish a folder of files in place of what is there, in one step."""
+        with told("writing", self.url(key)):
+            folders.put_folder(self._place_for(key), files)
+
+    def point(self, key: str, target: str) -> None:
+        """A relative symbolic link, replaced in one step."""
+        with told("writing", self.url(key)):
+            folders.point(self._place_for(key), target)
+
+    def delete(self, key: str) -> None:
+        """Remove ``key``, and its folder when that leaves it empty."""
+        path = self.root / key
+        with told("removing", self.url(key)):
+            path.unlink(missing_ok=True)
+            publish.sync_folder(path.parent)
+        try:
+            path.parent.rmdir()
+        except OSError:  # not empty
+            return
+        self._durable.discard(path.parent)
+
+    def sweep(self) -> int:
+        """Remove the temporaries of dead writers."""
+        with told("listing", self.place):
+            left = [
+                self.root / folder / name
+                for folder, folder_names, names in os.walk(self.root)
+                for name in (*folder_names, *names)
+                if name.startswith(layout.TEMPORARY)
+            ]
+        return folders.recover(left) + sum(publish.sweep(path) for path in left)
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """An ``flock``: the kernel drops it with its process, however that ends."""
+        key = layout.lock(name)
+        with told("locking", self.url(key)):
+            handle = os.open(self._place_for(key), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            with told("locking", self.url(key)):
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    raise LockedError(
+                        f"another run holds {self.url(key)}; it ends with that run: try again later"
+                    ) from error
+            yield
+        finally:
+            os.close(handle)
+
+    def url(self, key: str) -> str:
+        """The path as the user gave it."""
+        return f"{self.place.rstrip('/')}/{key}"
+
+    def _place_for(self, key: str) -> Path:
+        path = self.root / key
+        publish.make_folder(path.parent, self.root, self._durable)
+        return path

@@ -1,0 +1,169 @@
+"""Files in an object store: ``s3://bucket/prefix``.
+
+One PUT of the complete bytes publishes a file; ``If-None-Match: *`` makes it fail if the name is
+taken. That, not a lock, is what keeps two writers apart here.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import contextmanager, nullcontext
+from datetime import timedelta
+from typing import TYPE_CHECKING, cast
+
+from pipeline.errors import AlreadyStoredError, SettingsError, StorageError
+from pipeline.store.files import every_folder
+from pipeline.store.layout import SUMS
+
+try:
+    import obstore
+    from obstore.exceptions import AlreadyExistsError, BaseError
+    from obstore.store import S3Store
+except ImportError as error:
+    raise SettingsError(
+        "s3:// data directories need the extra s3: pip install 'fleetledger[s3]'"
+    ) from error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from obstore.store import S3Config
+
+OPTIONS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_DEFAULT_REGION",
+    "AWS_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+)
+"""The variables of AWS's own tools that are passed on."""
+
+_RETRY_SECONDS = 30
+_WRITER = "fleetledger-writer"
+"""An attribute that tells our own PUT, whose answer was lost and which was sent again, from
+another writer's."""
+
+
+class ObjectFiles:
+    """:class:`~pipeline.store.files.Files` below a prefix of a bucket."""
+
+    def __init__(self, uri: str, options: Mapping[str, str]) -> None:
+        self.place = uri.rstrip("/")
+        bucket, _, prefix = self.place.removeprefix("s3://").partition("/")
+        config = {name: options[name] for name in OPTIONS if options.get(name)}
+        specific = config.pop("AWS_ENDPOINT_URL_S3", None)
+        if specific:
+            config["AWS_ENDPOINT_URL"] = specific
+        with self._told("opening", ""):
+            self._store = S3Store(
+                bucket,
+                prefix=prefix or None,
+                config=cast("S3Config", config),
+                client_options={
+                    "allow_http": config.get("AWS_ENDPOINT_URL", "").startswith("http://"),
+                    "connect_timeout": timedelta(seconds=10),
+                    "timeout": timedelta(minutes=5),
+                },
+                retry_config={
+                    "max_retries": 5,
+                    "retry_timeout": timedelta(seconds=_RETRY_SECONDS),
+                },
+            )
+
+    def list(self, prefix: str, wanted: Callable[[str], bool] = every_folder) -> list[str]:
+        """The keys below the folder ``prefix``, sorted."""
+        with self._told("listing", prefix):
+            keys = [entry["path"] for page in obstore.list(self._store, prefix) for entry in page]
+        return sorted(
+            key
+            for key in keys
+            if all(map(wanted, key.removeprefix(prefix).strip("/").split("/")[:-1]))
+        )
+
+    def read(self, key: str) -> bytes:
+        """The content of ``key``."""
+        with self._told("reading", key):
+            return bytes(obstore.get(self._store, key).bytes())
+
+    def path(self, key: str) -> Path | None:  # noqa: ARG002 - the interface's
+        """Nowhere."""
+        return None
+
+    def put_new(self, key: str, data: bytes) -> None:
+        """Publish under a free name."""
+        writer = secrets.token_hex(16)
+        with self._told("writing", key):
+            try:
+                obstore.put(
+                    self._store,
+                    key,
+                    data,
+                    mode="create",
+                    use_multipart=False,
+                    attributes={_WRITER: writer},
+                )
+            except AlreadyExistsError as error:
+                if obstore.get(self._store, key).attributes.get(_WRITER) != writer:
+                    raise AlreadyStoredError(
+                        f"writing {self.url(key)}: another run has stored it first; "
+                        "nothing was overwritten"
+                    ) from error
+
+    def replace(self, key: str, data: bytes) -> None:
+        """Publish in place of what is there."""
+        with self._told("writing", key):
+            obstore.put(self._store, key, data, use_multipart=False)
+
+    def put_folder(self, key: str, files: Mapping[str, bytes]) -> None:
+        """Publish the files, the sums that vouch for them last, then remove what is no longer one.
+
+        No object store changes many names in one step: a reader in between sees files that do
+        not fit their sums, and says so.
+        """
+        for name in sorted(files, key=lambda name: (name == SUMS, name)):
+            self.replace(f"{key}/{name}", files[name])
+        for stored in self.list(key):
+            if stored.removeprefix(f"{key}/") not in files:
+                self.delete(stored)
+
+    def point(self, key: str, target: str) -> None:
+        """A small object that names the target."""
+        self.replace(key, target.encode() + b"\n")
+
+    def delete(self, key: str) -> None:
+        """Remove ``key``."""
+        with self._told("removing", key):
+            obstore.delete(self._store, key)
+
+    def sweep(self) -> int:
+        """Nothing: a PUT that was cut short never had a name."""
+        return 0
+
+    def lock(self, name: str) -> AbstractContextManager[None]:  # noqa: ARG002 - the interface's
+        """No lock: that a name can be taken only once is what protects the facts here."""
+        return nullcontext()
+
+    def url(self, key: str) -> str:
+        """The object's URI."""
+        return f"{self.place}/{key}"
+
+    @contextmanager
+    def _told(self, doing: str, key: str) -> Iterator[None]:
+        """Turn the library's errors into ours."""
+        try:
+            yield
+        except (BaseError, OSError, ValueError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
+            raise StorageError(
+                f"{doing} {self.url(key)}: {reason}; check the bucket, the AWS_... variables and "
+                "the network, then run again"
+            ) from error

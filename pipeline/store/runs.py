@@ -1,0 +1,79 @@
+"""What runs leave behind: a record each, and small state that the next one picks up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import msgspec
+
+from pipeline.errors import AlreadyStoredError
+from pipeline.model import RunRecord
+from pipeline.store import layout, seal, tables
+
+if TYPE_CHECKING:
+    from pipeline.store.files import Files
+
+T = TypeVar("T")
+
+_SAME_SECOND = 1000
+
+
+def record(files: Files, run: RunRecord) -> str:
+    """Store the record of a run; its key."""
+    data = encode_json(run)
+    for number in range(_SAME_SECOND):
+        key = layout.run(run.command, run.started_at, number)
+        try:
+            files.put_new(key, data)
+        except AlreadyStoredError:
+            continue
+        return key
+    raise AlreadyStoredError(f"more than {_SAME_SECOND} runs of {run.command} in one second")
+
+
+def newest(files: Files, limit: int) -> list[RunRecord]:
+    """The last ``limit`` runs, newest first; their names sort by time."""
+    keys = [key for key in files.list(layout.RUNS) if layout.is_run(key)]
+    return [read(files, key) for key in reversed(keys[-limit:])]
+
+
+def read(files: Files, key: str) -> RunRecord:
+    """One run's record."""
+    return decode_json(files, key, RunRecord)
+
+
+def put_state(files: Files, name: str, data: bytes) -> None:
+    """Keep ``data`` under ``name``."""
+    files.replace(layout.state(name), seal.sealed_text(data))
+
+
+def get_state(files: Files, name: str) -> bytes | None:
+    """What was last kept under ``name``; None if nothing was."""
+    key = layout.state(name)
+    if key not in files.list(layout.STATE):
+        return None
+    data = seal.unsealed_text(files.read(key))
+    if data is None:
+        raise tables.damage(files, key, "its bytes are not those that were written")
+    return data
+
+
+class _Sealed(msgspec.Struct, Generic[T], frozen=True):
+    record: T
+    seal: str = seal.BLANK
+
+
+def encode_json(value: msgspec.Struct) -> bytes:
+    """``value`` as sealed JSON, for people and programs alike."""
+    return seal.seal(msgspec.json.format(msgspec.json.encode(_Sealed(value)), indent=1) + b"\n")
+
+
+def decode_json(files: Files, key: str, kind: type[T]) -> T:
+    """The value stored as sealed JSON under ``key``."""
+    data = files.read(key)
+    if not seal.is_intact(data):
+        raise tables.damage(files, key, "its bytes are not those that were written")
+    try:
+        return msgspec.json.decode(data, type=_Sealed[kind]).record  # type: ignore[valid-type]
+    except msgspec.DecodeError as error:
+        raise tables.damage(files, key, str(error).splitlines()[0]) from error

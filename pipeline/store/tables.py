@@ -1,0 +1,161 @@
+"""Tables as Parquet files: how every one is encoded, proven and read back.
+
+Rows lie in the order of their key and each file is encoded in memory in one way, so equal tables
+are equal bytes. Pages carry checksums, the footer carries the totals of every column that adds up,
+and a seal covers the file as a whole. Readers always pass the schema: without one, pyarrow takes
+the first file's columns for all.
+"""
+
+from __future__ import annotations
+
+import zlib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.errors import DamageError
+from pipeline.schema import CODE, INT, TEXT
+from pipeline.store import seal
+from pipeline.store.evolution import conform
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pipeline.schema import Table
+    from pipeline.store.files import Files
+
+_PREFIX = b"fleetledger."
+_ADDABLE = ("_micros", "_seconds")
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """What a file's rows add up to, written in its footer."""
+
+    rows: int
+    sums: dict[str, int]
+
+
+def encode(table: pa.Table, kind: Table, notes: Mapping[str, str]) -> bytes:
+    """The file of ``table``: all stored columns of ``kind``, with ``notes`` in the footer."""
+    keys = [name for name in kind.key if name in kind.stored.names]
+    table = _canonical(table.select(kind.stored.names).cast(kind.stored)).sort_by(
+        [(name, "ascending") for name in keys]
+    )
+    for field, column in zip(kind.stored, table.columns, strict=True):
+        if not field.nullable and column.null_count:
+            raise ValueError(f"{kind.name}.{field.name}: null where none may be")
+    footer = {name: _with_check(text) for name, text in notes.items()}
+    footer["totals"] = _with_check(msgspec.json.encode(totals(table)).decode())
+    footer["seal"] = seal.BLANK  # the last entry: nothing a user can write comes after it
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(sink, table.schema, **_encodings(kind.stored)) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({_PREFIX.decode() + k: v for k, v in footer.items()})
+    return seal.seal(sink.getvalue().to_pybytes())
+
+
+def read(
+    files: Files, key: str, kind: Table, columns: Sequence[str] | None = None
+) -> tuple[pa.Table, dict[str, str]]:
+    """Columns of the file ``key`` as ``kind`` has them today, and its notes.
+
+    Args:
+        files: Where it lies.
+        key: Which file.
+        kind: What its columns must be.
+        columns: Only these; a name that ``kind`` does not know is given as it was stored.
+
+    Raises:
+        DamageError: the file is not what was written.
+    """
+    data = files.read(key)
+    if not seal.is_intact(data):
+        raise damage(files, key, "its bytes are not those that were written")
+    # By path where there is one: pyarrow can abort at exit after reads from memory.
+    source = files.path(key) or pa.BufferReader(data)
+    with _undamaged(files, key):
+        file = pq.ParquetFile(source, page_checksum_verification=True)
+        wanted = kind.stored.names if columns is None else list(columns)
+        present = set(file.schema_arrow.names)
+        table = file.read([n for n in wanted if n in present], use_threads=False)
+        notes = _notes(file.metadata)
+    return conform(table, kind, wanted, where=files.url(key)), notes
+
+
+def read_notes(files: Files, key: str) -> dict[str, str]:
+    """The notes of the file ``key``, without its rows; each is covered by its own check."""
+    source = files.path(key)
+    with _undamaged(files, key):
+        metadata = pq.read_metadata(source or pa.BufferReader(files.read(key)))
+        return _notes(metadata)
+
+
+def totals(table: pa.Table) -> Totals:
+    """Rows, and the sums of money and seconds."""
+    sums = {
+        field.name: pc.sum(table.column(field.name)).as_py() or 0
+        for field in table.schema
+        if field.type == INT and field.name.endswith(_ADDABLE)
+    }
+    return Totals(table.num_rows, sums)
+
+
+def damage(files: Files, key: str, what: str) -> DamageError:
+    """The error that names the file, what is wrong and what to do."""
+    return DamageError(
+        f"damaged file {files.url(key)}: {what}; restore it from a backup, or move it away"
+    )
+
+
+def _encodings(schema: pa.Schema) -> dict[str, object]:
+    """How each type is written; measured by benchmarks/encodings.py."""
+    by_type = {INT: "DELTA_BINARY_PACKED", pa.timestamp("us", tz="UTC"): "DELTA_BINARY_PACKED"}
+    encoding = {f.name: by_type[f.type] for f in schema if f.type in by_type}
+    return {
+        "compression": "zstd",
+        "use_dictionary": [f.name for f in schema if f.name not in encoding],
+        "column_encoding": encoding,
+        "write_page_checksum": True,
+    }
+
+
+def _canonical(table: pa.Table) -> pa.Table:
+    """``table`` with every dictionary in the order its values appear."""
+    columns = [
+        column.cast(TEXT).combine_chunks().dictionary_encode() if column.type == CODE else column
+        for column in table.columns
+    ]
+    return pa.table(columns, schema=table.schema)
+
+
+def _with_check(text: str) -> str:
+    return f"{zlib.crc32(text.encode()):08x} {text}"
+
+
+def _notes(metadata: pq.FileMetaData) -> dict[str, str]:
+    notes = {}
+    for name, value in (metadata.metadata or {}).items():
+        if name.startswith(_PREFIX) and name != _PREFIX + b"seal":
+            text = value[9:].decode()
+            if _with_check(text).encode() != value:
+                raise pa.ArrowInvalid(f"its note {name.decode()} does not fit its checksum")
+            notes[name.removeprefix(_PREFIX).decode()] = text
+    if "totals" not in notes:
+        raise pa.ArrowInvalid("its notes are missing")
+    return notes
+
+
+@contextmanager
+def _undamaged(files: Files, key: str) -> Iterator[None]:
+    """Tell what pyarrow cannot read from what the system cannot give."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise damage(files, key, "it is missing") from error
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0][:200]
+        raise damage(files, key, reason) from error
