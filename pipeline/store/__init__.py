@@ -47,6 +47,15 @@ class Store:
         """A stored snapshot, or those of its columns that are asked for."""
         return snapshots.read(self.files, ref, columns)
 
+    def read_snapshots(
+        self,
+        refs: Sequence[SnapshotRef],
+        columns: Sequence[str] | None = None,
+        damaged: list[str] | None = None,
+    ) -> pd.DataFrame:
+        """The rows of many snapshots, and ``snapshot_state``: what each look may be trusted for."""
+        return snapshots.read_frame(self.files, refs, columns, damaged)
+
     def certificate(self, ref: SnapshotRef) -> Certificate:
         """What a snapshot's extraction proved, without reading its rows."""
         return snapshots.certificate(self.files, ref)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.errors import DamageError, StorageError
+from pipeline.errors import StorageError
 from pipeline.schema import DAY, LEDGER
 from pipeline.store import layout, tables
 
@@ -86,22 +83,12 @@ def read(
     wanted = [n for n in LEDGER.names if columns is None or n in columns]
     added = [] if columns is None else sorted(set(columns) - set(LEDGER.names))
 
-    def one(ref: LedgerRef) -> pa.Table | DamageError:
-        try:
-            return _read_day(files, ref, [*wanted, *added])
-        except DamageError as error:
-            if damaged is None:
-                raise
-            return error
-
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        parts = list(pool.map(one, refs))
-    good = [part for part in parts if not isinstance(part, DamageError)]
-    if damaged is not None:
-        damaged += [str(part) for part in parts if isinstance(part, DamageError)]
+    good = tables.gather(
+        refs, lambda ref: _read_day(files, ref, [*wanted, *added]), damaged=damaged
+    )
     if not good:
         return LEDGER.empty()[wanted].assign(**dict.fromkeys(added))
-    return LEDGER.to_pandas(pa.concat_tables(good, promote_options="permissive"))
+    return LEDGER.to_pandas(tables.concat(good))
 
 
 def _read_day(files: Files, ref: LedgerRef, names: Sequence[str]) -> pa.Table:
@@ -111,9 +98,7 @@ def _read_day(files: Files, ref: LedgerRef, names: Sequence[str]) -> pa.Table:
     if (notes.get("account"), notes.get("date")) != (ref.account, ref.day.isoformat()):
         raise tables.damage(files, ref.key, "it is another day's file")
     told = {
-        "account": pa.DictionaryArray.from_arrays(
-            np.zeros(table.num_rows, np.int32), pa.array([ref.account])
-        ),
+        "account": tables.constant_code(ref.account, table.num_rows),
         "date": pa.repeat(pa.scalar(pd.Timestamp(ref.day), DAY), table.num_rows),
     }
     return pa.table({n: told[n] if n in told else table.column(n) for n in names})

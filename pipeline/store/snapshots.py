@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
+import pyarrow as pa
 
 from pipeline.model import Certificate, Quarantined, Snapshot
 from pipeline.schema import SNAPSHOT
@@ -13,6 +14,8 @@ from pipeline.store import layout, tables
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
+
+    import pandas as pd
 
     from pipeline.model import SnapshotRef
     from pipeline.store.files import Files
@@ -53,6 +56,30 @@ def read(files: Files, ref: SnapshotRef, columns: Sequence[str] | None) -> Snaps
     table, notes = tables.read(files, ref.key, SNAPSHOT, columns)
     quarantine = _parse(files, ref, notes, "quarantine", tuple[Quarantined, ...])
     return Snapshot(certificate=_certificate(files, ref, notes), table=table, quarantine=quarantine)
+
+
+def read_frame(
+    files: Files,
+    refs: Sequence[SnapshotRef],
+    columns: Sequence[str] | None,
+    damaged: list[str] | None,
+) -> pd.DataFrame:
+    """The rows of many snapshots as one frame, with the state of the look each row is from."""
+    wanted = [n for n in SNAPSHOT.names if columns is None or n in columns]
+    added = [] if columns is None else sorted(set(columns) - set(SNAPSHOT.names))
+    inside = [n for n in (*wanted, *added) if n != "account"]
+
+    def one(ref: SnapshotRef) -> pa.Table:
+        table, _ = tables.read(files, ref.key, SNAPSHOT, inside or ["cluster_id"])
+        told = tables.constant_code(ref.account, table.num_rows)
+        look = tables.constant_code(ref.state.value, table.num_rows)
+        columns = {n: told if n == "account" else table.column(n) for n in (*wanted, *added)}
+        return pa.table({**columns, "snapshot_state": look})
+
+    good = tables.gather(refs, one, damaged=damaged)
+    if not good:
+        return SNAPSHOT.empty()[wanted].assign(**dict.fromkeys((*added, "snapshot_state")))
+    return SNAPSHOT.to_pandas(tables.concat(good))
 
 
 def certificate(files: Files, ref: SnapshotRef) -> Certificate:

@@ -8,11 +8,14 @@ the first file's columns for all.
 
 from __future__ import annotations
 
+import os
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -23,10 +26,12 @@ from pipeline.store import seal
 from pipeline.store.evolution import conform
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pipeline.schema import Table
     from pipeline.store.files import Files
+
+Ref = TypeVar("Ref")
 
 _PREFIX = b"fleetledger."
 _ADDABLE = ("_micros", "_seconds")
@@ -92,6 +97,39 @@ def read_notes(files: Files, key: str) -> dict[str, str]:
     with _undamaged(files, key):
         metadata = pq.read_metadata(source or pa.BufferReader(files.read(key)))
         return _notes(metadata)
+
+
+def gather(
+    refs: Sequence[Ref], read_one: Callable[[Ref], pa.Table], *, damaged: list[str] | None
+) -> list[pa.Table]:
+    """The tables of many files, read by threads; in the order of ``refs``.
+
+    Given ``damaged``, files that are not what was written are skipped and said there.
+    """
+
+    def attempt(ref: Ref) -> pa.Table | DamageError:
+        try:
+            return read_one(ref)
+        except DamageError as error:
+            if damaged is None:
+                raise
+            return error
+
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        parts = list(pool.map(attempt, refs))
+    if damaged is not None:
+        damaged += [str(part) for part in parts if isinstance(part, DamageError)]
+    return [part for part in parts if not isinstance(part, DamageError)]
+
+
+def concat(parts: Sequence[pa.Table]) -> pa.Table:
+    """One table of files of the same kind; a column only some of them have is null elsewhere."""
+    return pa.concat_tables(parts, promote_options="permissive")
+
+
+def constant_code(value: str, rows: int) -> pa.DictionaryArray:
+    """A code column that says ``value`` in every row, as a file's path does."""
+    return pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), pa.array([value], TEXT))
 
 
 def totals(table: pa.Table) -> Totals:
