@@ -1,0 +1,44 @@
+"""Noise that is a pure function: the same cluster and minute give the same number, always.
+
+A stateful generator would make a reading depend on who asked before. Here a reading is a hash
+(the finalizer of splitmix64) of the cluster's own number, a tick of time and a channel.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pipeline.simulator.arrays import U64, Reals
+
+_MASK = (1 << 64) - 1
+_GOLDEN = 0x9E3779B97F4A7C15
+_TICK = 0xD1342543DE82EF95
+_CHANNEL = 0xA0761D6478BD642F
+_SALT = 0xE7037ED1A0B428DB
+
+
+def mix(values: U64) -> U64:
+    """Scramble 64-bit integers; one-to-one."""
+    x = values + np.uint64(_GOLDEN)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def uniform(keys: U64, tick: int, channel: int) -> Reals:
+    """One number in [0, 1) per key, for this tick and channel."""
+    return (_bits(keys, tick, channel) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def bell(keys: U64, tick: int, channel: int) -> Reals:
+    """About a normal number (mean 0, deviation 1), but never beyond 3.5: a sum of four uniforms."""
+    quarters = np.frombuffer(_bits(keys, tick, channel).tobytes(), "<u2").reshape(-1, 4)
+    return np.asarray((quarters.sum(axis=1) * 2.0**-16 - 2.0) * 3.0**0.5, np.float64)
+
+
+def _bits(keys: U64, tick: int, channel: int) -> U64:
+    salt = ((tick * _TICK + channel * _CHANNEL) & _MASK) * _SALT & _MASK
+    return mix(keys ^ np.uint64(salt ^ salt >> 32))

@@ -1,0 +1,68 @@
+"""Serving the simulated API on a loopback port, for as long as a ``with`` block or a command."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.types import ASGIApp
+
+_START_SECONDS = 20.0
+_STOP_SECONDS = 1
+"""Requests still being answered at the end get this long."""
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        log_level="critical",  # an injected fault is not an incident
+        access_log=False,
+        date_header=False,  # the app writes the simulated one
+        server_header=False,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+    )
+
+
+@contextmanager
+def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """Serve ``app`` in a thread while the block runs; gives the base URL (a free port for 0).
+
+    The socket listens before the block begins and is closed, the thread ended, when it is left,
+    however it is left.
+    """
+    with socket.create_server((host, port)) as listener:
+        server = uvicorn.Server(_config(app))
+        thread = threading.Thread(
+            target=server.run, kwargs={"sockets": [listener]}, name="simulator", daemon=True
+        )
+        thread.start()
+        try:
+            _wait_until_started(server, thread)
+            yield f"http://{host}:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def run_forever(app: ASGIApp, host: str = "127.0.0.1", port: int = 8000) -> None:
+    """Serve ``app`` in this thread until Ctrl-C or SIGTERM."""
+    with socket.create_server((host, port)) as listener:
+        uvicorn.Server(_config(app)).run(sockets=[listener])
+
+
+def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise RuntimeError("the simulated API did not start")
+        time.sleep(0.002)
