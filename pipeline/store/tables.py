@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.errors import DamageError
-from pipeline.schema import CODE, INT, TEXT
+from pipeline.schema import AT, CODE, INT, TEXT
 from pipeline.store import seal
 from pipeline.store.evolution import conform
 
@@ -35,6 +35,8 @@ Ref = TypeVar("Ref")
 
 _PREFIX = b"fleetledger."
 _ADDABLE = ("_micros", "_seconds")
+_COUNTERS = ("total_cost_micros", "current_session_cost_micros")
+_TEXTS = {"cluster_id": "DELTA_BYTE_ARRAY", "name": "DELTA_LENGTH_BYTE_ARRAY"}
 
 
 class Totals(msgspec.Struct, frozen=True):
@@ -57,7 +59,7 @@ def encode(table: pa.Table, kind: Table, notes: Mapping[str, str]) -> bytes:
     footer["totals"] = _with_check(msgspec.json.encode(totals(table)).decode())
     footer["seal"] = seal.BLANK  # the last entry: nothing a user can write comes after it
     sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, table.schema, **_encodings(kind.stored)) as writer:
+    with pq.ParquetWriter(sink, table.schema, **encodings(kind.stored)) as writer:
         writer.write_table(table)
         writer.add_key_value_metadata({_PREFIX.decode() + k: v for k, v in footer.items()})
     return seal.seal(sink.getvalue().to_pybytes())
@@ -149,13 +151,19 @@ def damage(files: Files, key: str, what: str) -> DamageError:
     )
 
 
-def _encodings(schema: pa.Schema) -> dict[str, object]:
-    """How each type is written; measured by benchmarks/encodings.py."""
-    by_type = {INT: "DELTA_BINARY_PACKED", pa.timestamp("us", tz="UTC"): "DELTA_BINARY_PACKED"}
-    encoding = {f.name: by_type[f.type] for f in schema if f.type in by_type}
+def encodings(schema: pa.Schema) -> dict[str, object]:
+    """Writer options: dictionaries, but for what hardly repeats (benchmarks/encodings.py).
+
+    The money and seconds of a day repeat among clusters, so a dictionary beats deltas there;
+    counters, moments and ids do not.
+    """
+    encoding = {
+        f.name: "DELTA_BINARY_PACKED" for f in schema if f.type == AT or f.name in _COUNTERS
+    }
+    encoding |= {name: _TEXTS[name] for name in _TEXTS if name in schema.names}
     return {
         "compression": "zstd",
-        "use_dictionary": [f.name for f in schema if f.name not in encoding],
+        "use_dictionary": [name for name in schema.names if name not in encoding],
         "column_encoding": encoding,
         "write_page_checksum": True,
     }
