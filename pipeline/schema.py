@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -90,7 +91,7 @@ class Table:
         series = {
             name: column.to_pandas(types_mapper={column.type: masked[name]}.get)
             if name in masked
-            else column.to_pandas()
+            else _text_categories(column.to_pandas())
             for name, column in zip(
                 table.column_names, table.unify_dictionaries().columns, strict=True
             )
@@ -119,6 +120,13 @@ class Table:
     def empty(self) -> pd.DataFrame:
         """No rows, right dtypes."""
         return self.to_pandas(self.arrow.empty_table())
+
+
+def _text_categories(series: pd.Series[Any]) -> pd.Series[Any]:
+    """A column without values would have categories of no type, which unite with no others."""
+    if isinstance(series.dtype, pd.CategoricalDtype) and not len(series.cat.categories):
+        return series.astype(pd.CategoricalDtype(pd.Index([], dtype="str")))
+    return series
 
 
 _MASKED = {INT: pd.Int64Dtype(), FLAG: pd.BooleanDtype()}
@@ -351,6 +359,7 @@ UTILIZATION = Table(
         ),
         *_BANDS,
         *_EVIDENCE,
+        Column("is_present", FLAG, "Still listed at the end of the window."),
         Column(
             "unused_micros",
             INT,

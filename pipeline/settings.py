@@ -118,12 +118,29 @@ class Rules(Section, frozen=True):
 
     idle_window_days: Days = 14
     idle_min_running_hours: Positive = 30.0
+    idle_min_samples: Count = 5
+    """Five looks without work still leave 45 % busy time possible; fewer say nothing."""
     idle_share_pct: Percent = 99.0
+    """For ``proven``; the looser shares below give the lower grades."""
+    idle_likely_share_pct: Percent = 97.0
+    idle_suspected_share_pct: Percent = 90.0
+    idle_proven_bound: Share = 0.05
+    """The busy share that samples may leave possible, for each grade."""
+    idle_likely_bound: Share = 0.20
+    idle_proven_coverage: Share = 0.80
+    """Of the hours of the week it ran in, those that a sample saw."""
+    idle_likely_coverage: Share = 0.25
+    idle_proven_days: Positive = 7.0
+    """Days a cluster must have been listed before anything about it is called proven."""
     idle_max_cpu_mean_pct: Percent = 10.0
     idle_loaded_memory_pct: Percent = 50.0
     underutilized_mean_pct: Percent = 25.0
     underutilized_p95_pct: Percent = 50.0
+    underutilized_min_samples: Count = 20
+    underutilized_proven_samples: Count = 59
+    """59 readings without one above a line exclude more than 5 % of the time above it (95 %)."""
     underutilized_min_spend_share: Share = 0.02
+    """Of the mean spend of the fleet's clusters: less is not worth anyone's time."""
     seed_hourly_rate: Annotated[float, Meta(ge=0)] = 10.0
     seed_utilization_pct: Percent = 30.0
 

@@ -19,12 +19,14 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     from numpy.typing import NDArray
 
     Ints = NDArray[np.int64]
 
 HOURS_OF_WEEK = 168
+_EPOCH_ORDINAL = 719_163
 _ALL_HOURS = (1 << 24) - 1
 
 
@@ -34,10 +36,15 @@ def day_numbers(dates: pd.Series[Any]) -> Ints:
     return days
 
 
-def between(frame: pd.DataFrame, first: object, last: object) -> pd.DataFrame:
+def day_number(day: date) -> int:
+    """Days since 1970-01-01 of a date."""
+    return day.toordinal() - _EPOCH_ORDINAL
+
+
+def between(frame: pd.DataFrame, first: date, last: date) -> pd.DataFrame:
     """The rows of the days ``first`` to ``last``, both included."""
     dates = frame["date"]
-    return frame[(dates >= pd.Timestamp(first)) & (dates <= pd.Timestamp(last))]  # type: ignore[arg-type]
+    return frame[(dates >= pd.Timestamp(first)) & (dates <= pd.Timestamp(last))]
 
 
 @dataclass(frozen=True)

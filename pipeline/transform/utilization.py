@@ -21,9 +21,11 @@ import pandas as pd
 
 from pipeline import schema
 from pipeline.transform.confidence import busy_share_bound
-from pipeline.transform.fold import HOURS_OF_WEEK, Fold
+from pipeline.transform.fold import HOURS_OF_WEEK, Fold, day_number, day_numbers
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -84,8 +86,11 @@ def rank(ledger: pd.DataFrame) -> pd.DataFrame:
     return schema.UTILIZATION.enforce(frame)
 
 
-def facts(fold: Fold) -> pd.DataFrame:
-    """The columns of the utilization table, one row per cluster in the order of the fold."""
+def facts(fold: Fold, last_day: date | None = None) -> pd.DataFrame:
+    """The columns of the utilization table, one row per cluster in the order of the fold.
+
+    ``last_day`` is the window's end; by default the latest day of the rows.
+    """
     if not fold.size:
         return schema.UTILIZATION.empty()
     frame = pd.concat([fold.latest(DIMENSIONS), fold.total(_SUMS)], axis=1)
@@ -103,10 +108,19 @@ def facts(fold: Fold) -> pd.DataFrame:
     frame["last_observed_at"] = fold.highest(["last_observed_at"])
     _read_bands(frame)
     _count_samples(frame, fold)
+    frame["is_present"] = is_present(fold, last_day)
     spend = frame["spend_micros"].to_numpy(np.float64, na_value=np.nan)
     unused = np.floor(spend * (1.0 - frame["gpu_mean_pct"].to_numpy() / 100.0))
     frame["unused_micros"] = pd.Series(unused).astype("Int64")
     return frame
+
+
+def is_present(fold: Fold, last_day: date | None = None) -> NDArray[np.bool_]:
+    """Whether each cluster was still listed at the end of the window's last day."""
+    last = fold.latest(["date", "flags"])
+    vanished = last["flags"].astype("str").str.contains("vanished", regex=False).to_numpy(bool)
+    end = fold.day.max() if last_day is None else day_number(last_day)
+    return np.asarray((day_numbers(last["date"]) == end) & ~vanished)
 
 
 def percentile(frame: pd.DataFrame, share_pct: int) -> Floats:

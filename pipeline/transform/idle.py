@@ -1,0 +1,39 @@
+"""Idle candidates: clusters whose GPUs do nothing, most provable waste first.
+
+Method: the rule ``idle`` on a utilization table. A candidate is graded suspected, likely or proven
+by the share of its running time without work, by the busy share its samples leave possible, and by
+the hours of the week that were looked at. The ranking key is the money those samples prove wasted
+(``evidence.provable_waste``), so a dear cluster that was looked at twice does not outrank a cheaper
+one that was watched all week.
+
+Assumption: the table covers the rules' window (``rules.idle_window_days``), as in the findings.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline import rules as catalogue
+from pipeline import schema
+from pipeline.transform.evidence import derive, provable_waste
+from pipeline.transform.judgement import judge
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline import settings
+
+
+def candidates(utilization: pd.DataFrame, rules: settings.Rules) -> pd.DataFrame:
+    """The findings of the rule ``idle`` with their evidence, most provable waste first."""
+    if utilization.empty:
+        return schema.IDLE.empty()
+    evidence = derive(utilization)
+    judged = judge(catalogue.IDLE, evidence, rules)
+    found = evidence.assign(grade=judged.grade, provable_waste_micros=provable_waste(evidence))
+    found = found[judged.found].sort_values(
+        ["provable_waste_micros", "account", "cluster_id"],
+        ascending=[False, True, True],
+        kind="stable",
+    )
+    return schema.IDLE.enforce(found)

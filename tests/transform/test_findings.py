@@ -1,0 +1,136 @@
+"""One outcome per cluster and rule, with its reason, and savings that never exceed spend."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pipeline import schema
+from pipeline.rules import OUTCOMES, RULES
+from pipeline.settings import Rules
+from pipeline.transform import findings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Make = Callable[..., Any]
+
+UNIT = schema.MICROS_PER_UNIT
+LAST = date(2026, 3, 14)
+
+
+def judged(rows: pd.DataFrame, as_of: date = LAST, rules: Rules | None = None) -> pd.DataFrame:
+    return findings.judge(rows, rules or Rules(), as_of)
+
+
+def one(frame: pd.DataFrame, rule: str, cluster: str = "c1") -> dict[str, Any]:
+    found = frame[(frame["rule_id"] == rule) & (frame["cluster_id"] == cluster)]
+    assert len(found) == 1
+    return {str(k): v for k, v in found.iloc[0].to_dict().items()}
+
+
+def test_every_cluster_gets_exactly_one_outcome_per_rule_with_a_reason(
+    days: Make, ledger: Make
+) -> None:
+    frame = judged(
+        ledger(
+            *days("2026-03-01", 14, cluster_id="idle"),
+            *days("2026-03-01", 14, cluster_id="busy", gpu=90.0),
+            *days("2026-03-01", 14, cluster_id="dark", gpu=None),
+            *days("2026-02-20", 3, cluster_id="gone"),
+        )
+    )
+    assert len(frame) == 4 * len(RULES)
+    assert not frame.duplicated(["account", "cluster_id", "rule_id"]).any()
+    assert set(frame["outcome"]) <= set(OUTCOMES)
+    assert frame["reason"].str.len().gt(5).all()
+
+
+def test_an_idle_cluster_is_found_and_its_saving_counted_once(days: Make, ledger: Make) -> None:
+    frame = judged(ledger(*days("2026-03-01", 14)))
+    idle = one(frame, "idle")
+    assert (idle["outcome"], idle["grade"], idle["action"]) == ("FINDING", "proven", "terminate")
+    assert idle["reason"] == (
+        "GPU at or below 5 % for 100 % of the seen part of 336 h running, CPU 1 % on average; "
+        "0 of 336 looked-at hours were busy, which leaves at most 0.9 % busy time possible"
+    )
+    # Expected over 30 days is 7200.00, but it has cost 3360.00 so far: no more can be promised.
+    assert idle["counted_saving_micros"] == idle["spend_micros"] == 3360 * UNIT
+    assert one(frame, "underutilized")["reason"] == "Already judged idle"
+    assert one(frame, "seed_candidate")["outcome"] == "CLEAR"
+    assert frame["counted_saving_micros"].sum() == 3360 * UNIT
+
+
+def test_the_reason_of_a_clear_cluster_names_what_cleared_it(days: Make, ledger: Make) -> None:
+    frame = judged(ledger(*days("2026-03-01", 14, gpu=63.2)))
+    assert one(frame, "underutilized")["reason"] == "Mean GPU use is 63.2 %, not at most 25 %"
+    assert one(frame, "idle")["outcome"] == "CLEAR"
+
+
+def test_what_could_not_be_judged_says_why(days: Make, ledger: Make) -> None:
+    frame = judged(ledger(*days("2026-03-01", 14, gpu=None)))
+    idle = one(frame, "idle")
+    assert (idle["outcome"], idle["reason"]) == (
+        "INSUFFICIENT_DATA",
+        "Number of hours with a GPU reading is 0, not at least 5",
+    )
+    short = one(judged(ledger(*days("2026-03-14", 1))), "idle")
+    assert (short["outcome"], short["reason"]) == (
+        "INSUFFICIENT_DATA",
+        "Running time is 24 h, not at least 30 h",
+    )
+
+
+def test_a_gone_cluster_is_not_applicable(days: Make, ledger: Make) -> None:
+    frame = judged(ledger(*days("2026-03-01", 13)))
+    assert set(frame["outcome"]) == {"NOT_APPLICABLE"}
+    assert set(frame["reason"]) == {"It is no longer listed"}
+
+
+def test_an_underutilized_cluster_is_resized_to_its_95th_percentile_with_headroom(
+    days: Make, ledger: Make
+) -> None:
+    got = one(judged(ledger(*days("2026-03-01", 14, gpu=18.0))), "underutilized")
+    assert (got["outcome"], got["grade"], got["action"]) == ("FINDING", "proven", "resize")
+    # 8 GPUs x 20 % / 0.80 headroom = 2: six of eight may go, of 3360.00 so far.
+    assert got["counted_saving_micros"] == 3360 * UNIT * 6 // 8
+
+
+def test_a_full_memory_makes_idle_a_question(days: Make, ledger: Make) -> None:
+    frame = judged(ledger(*days("2026-03-01", 14, memory=95.0)))
+    assert one(frame, "idle")["outcome"] == "CLEAR"
+    got = one(frame, "idle_loaded")
+    assert (got["outcome"], got["action"], got["counted_saving_micros"]) == (
+        "FINDING",
+        "review",
+        0,
+    )
+
+
+def test_a_suspicion_counts_no_saving(days: Make, ledger: Make) -> None:
+    got = one(judged(ledger(*days("2026-03-01", 14, seen=[2]))), "idle")
+    assert (got["grade"], got["action"], got["counted_saving_micros"]) == ("suspected", "review", 0)
+
+
+def test_days_after_the_date_change_nothing(days: Make, ledger: Make) -> None:
+    upto = ledger(*days("2026-03-01", 14))
+    more = ledger(*days("2026-03-01", 14), *days("2026-03-15", 5, gpu=99.0))
+    pd.testing.assert_frame_equal(judged(upto), judged(more))
+
+
+def test_the_order_of_rows_changes_nothing(days: Make, ledger: Make) -> None:
+    rows = [r for c in "abc" for r in days("2026-03-01", 14, cluster_id=c, gpu=3.0)]
+    pd.testing.assert_frame_equal(judged(ledger(*rows)), judged(ledger(*reversed(rows))))
+
+
+def test_thresholds_come_from_the_settings(days: Make, ledger: Make) -> None:
+    rows = ledger(*days("2026-03-01", 14, gpu=28.0))
+    assert one(judged(rows), "underutilized")["outcome"] == "CLEAR"
+    looser = Rules(underutilized_mean_pct=30.0)
+    assert one(judged(rows, rules=looser), "underutilized")["outcome"] == "FINDING"
+
+
+def test_an_empty_fleet_has_no_findings(ledger: Make) -> None:
+    assert list(judged(ledger())) == list(schema.FINDINGS.names)

@@ -1,0 +1,98 @@
+"""Idle claims say no more than their samples allow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pipeline import schema
+from pipeline.settings import Rules
+from pipeline.transform import idle, utilization
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
+    Make = Callable[..., Any]
+
+UNIT = schema.MICROS_PER_UNIT
+
+
+def found(rows: pd.DataFrame) -> pd.DataFrame:
+    return idle.candidates(utilization.rank(rows), Rules())
+
+
+def test_two_weeks_of_hourly_looks_without_work_prove_idleness(days: Make, ledger: Make) -> None:
+    got = found(ledger(*days("2026-03-01", 14)))
+    assert got["grade"].tolist() == ["proven"]
+    assert got["samples"].tolist() == [336]
+    assert got["busy_share_bound"].tolist() == pytest.approx([0.00888], abs=1e-5)
+    # 14 days x 24 h x 10.00, all of it seen, less the share that the bound leaves possible.
+    assert got["provable_waste_micros"].tolist() == [int(3360 * UNIT * 0.05 ** (1 / 336))]
+
+
+def test_nightly_looks_never_prove(days: Make, ledger: Make) -> None:
+    got = found(ledger(*days("2026-03-01", 14, seen=[2])))
+    assert got["grade"].tolist() == ["suspected"]
+    assert got["busy_share_bound"].tolist() == pytest.approx([0.19264], abs=1e-5)
+    waste, spend = got["provable_waste_micros"].iloc[0], got["spend_micros"].iloc[0]
+    assert waste == int(spend / 24 * 0.05 ** (1 / 14))
+
+
+def test_sixty_nights_at_two_say_nothing_about_the_days(days: Make, ledger: Make) -> None:
+    got = found(ledger(*days("2026-01-01", 60, seen=[2])))
+    assert got["busy_share_bound"].iloc[0] < 0.05
+    assert got["grade"].tolist() == ["suspected"]
+
+
+def test_a_box_that_runs_in_office_hours_only_is_proven_by_looks_in_office_hours(
+    days: Make, ledger: Make
+) -> None:
+    got = found(ledger(*days("2026-03-01", 14, hours=9, seen=range(8, 17))))
+    assert got["grade"].tolist() == ["proven"]
+
+
+def test_three_days_are_likely_at_best(days: Make, ledger: Make) -> None:
+    assert found(ledger(*days("2026-03-01", 3)))["grade"].tolist() == ["likely"]
+
+
+@pytest.mark.parametrize("metric", ["gpu", "memory", "cpu"])
+def test_a_missing_reading_is_never_idle(days: Make, ledger: Make, metric: str) -> None:
+    assert found(ledger(*days("2026-03-01", 14, **{metric: None}))).empty
+
+
+def test_a_busy_or_loaded_or_stopped_or_gone_cluster_is_no_candidate(
+    days: Make, ledger: Make
+) -> None:
+    rows = ledger(
+        *days("2026-03-01", 14, cluster_id="busy", gpu=80.0),
+        *days("2026-03-01", 14, cluster_id="loaded", memory=95.0),
+        *days("2026-03-01", 14, cluster_id="cpu", cpu=60.0),
+        *days("2026-03-01", 14, cluster_id="stopped", status="stopped"),
+        *days("2026-03-01", 13, cluster_id="gone"),
+        *days("2026-03-01", 14, cluster_id="vanished", flags="vanished"),
+    )
+    assert found(rows).empty
+
+
+def test_candidates_come_by_the_money_they_prove(days: Make, ledger: Make) -> None:
+    rows = ledger(
+        *days("2026-03-01", 14, cluster_id="dear-unseen", seen=[2], hourly_rate_micros=50 * UNIT),
+        *days("2026-03-01", 14, cluster_id="cheap-watched"),
+    )
+    assert found(rows)["cluster_id"].tolist() == ["cheap-watched", "dear-unseen"]
+
+
+def test_provable_waste_is_below_the_least_the_spend_can_have_been(
+    days: Make, ledger: Make
+) -> None:
+    rows = days("2026-03-01", 14, spend_low_micros=7)
+    assert found(ledger(*rows))["provable_waste_micros"].tolist() == [97]
+    rows = days("2026-03-01", 14, spend_micros=None, spend_low_micros=None, spend_high_micros=None)
+    assert found(ledger(*rows))["provable_waste_micros"].tolist() == [0]
+
+
+def test_an_empty_fleet_has_no_candidates(ledger: Make) -> None:
+    assert list(found(ledger())) == list(schema.IDLE.names)
