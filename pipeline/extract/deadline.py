@@ -1,0 +1,81 @@
+"""A deadline for a whole request, not for each read.
+
+A socket's timeout starts again with every byte, so a server that drips one byte a second can hold
+a request for ever. A watchdog thread looks at the clock a few times per deadline and shuts down
+the sockets of a request that is still running after it; the blocked read then ends at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+import weakref
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOOKS_PER_DEADLINE = 4
+
+
+class Watchdog:
+    """Cuts the connections of one client when its running request is past its deadline."""
+
+    def __init__(self, seconds: float) -> None:
+        self.has_cut = False
+        """Whether the request that is running, or ran last, was cut."""
+        self._seconds = seconds
+        self._until: float | None = None
+        self._connections: list[weakref.ref[Any]] = []
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="page-deadline", daemon=True)
+        self._thread.start()
+
+    def watch(self, connection: object) -> None:
+        """Look after ``connection``: anything with a ``sock`` while it is connected."""
+        living = [known for known in self._connections if known() is not None]
+        self._connections = [*living, weakref.ref(connection)]
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """The time between entering and leaving is one request."""
+        self.has_cut = False
+        self._until = time.monotonic() + self._seconds
+        try:
+            yield
+        finally:
+            self._until = None
+
+    def close(self) -> None:
+        """End the thread."""
+        self._closed.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._closed.wait(min(1.0, self._seconds / LOOKS_PER_DEADLINE)):
+            until = self._until
+            if until is not None and time.monotonic() > until:
+                self.has_cut = True
+                self._cut()
+
+    def _cut(self) -> None:
+        for known in self._connections:
+            sock = getattr(known(), "sock", None)
+            if isinstance(sock, socket.socket):
+                # The plain shutdown, also for TLS: the other thread is inside the TLS object.
+                with contextlib.suppress(OSError):
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+def watched(kind: type, watchdog: Watchdog) -> type:
+    """The connection class ``kind`` whose instances ``watchdog`` looks after."""
+
+    class Watched(kind):  # type: ignore[misc] # a class known only at run time
+        def __init__(self, *args: object, **kwargs: object) -> None:
+            super().__init__(*args, **kwargs)
+            watchdog.watch(self)
+
+    return Watched

@@ -1,0 +1,173 @@
+"""Everyone seen so far, one row per id, however often and on whatever page a cluster shows up.
+
+Of several sightings the newest ``updated_at`` counts. Two different records under one id in one
+answer, or two creation times under one id, are two clusters: the newer one is kept and named in
+``bad_fields``, the other has no identity of its own left and goes to quarantine.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pipeline.extract import decode
+from pipeline.extract.shapes import Note
+from pipeline.model import Quarantined
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+    from pipeline.extract.shapes import Cluster, Page
+
+ROWS_PER_BATCH = 2_000
+"""Records held as objects before they become columns: bounds memory, not results."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Added:
+    """What a page brought."""
+
+    fresh: int
+    """Ids never seen before."""
+    repeated: int
+    """Records whose id an earlier page had shown."""
+
+
+class Roster:
+    """Collects pages; thread-safe."""
+
+    def __init__(self, *, keep_connection: bool) -> None:
+        self.quarantine: dict[str, Quarantined] = {}
+        """By raw text: the same broken record on two pages is one."""
+        self.bad_fields = 0
+        self.duplicates = 0
+        """Records that repeated an id of their own page."""
+        self._keep_connection = keep_connection
+        self._lock = threading.Lock()
+        self._rows: dict[str, int] = {}
+        self._created: list[datetime | None] = []
+        self._updated: list[datetime | None] = []
+        self._replaced: list[int] = []
+        self._records: list[Cluster] = []
+        self._observed: list[int] = []
+        self._notes: dict[int, Note] = {}
+        self._batches: list[pa.RecordBatch] = []
+        self.statuses: set[str] = set()
+        self.gpu_types: set[str] = set()
+        self.regions: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, identity: str) -> bool:
+        return identity in self._rows
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def created_at(self, identity: str) -> datetime | None:
+        """The creation time of a cluster seen before."""
+        return self._created[self._rows[identity]]
+
+    def add(self, page: Page, observed_at: datetime) -> Added:
+        """Take in the records of a page answered at ``observed_at``."""
+        with self._lock:
+            return self._add(page, (observed_at - _EPOCH) // _MICROSECOND)
+
+    def _add(self, page: Page, observed: int) -> Added:
+        for broken in page.quarantined:
+            self.quarantine.setdefault(broken.raw, broken)
+        first_row, repeated, before = len(self._created), 0, len(self._rows)
+        rows = self._rows
+        for index, record in enumerate(page.records):
+            row = rows.get(record.id)
+            note = page.notes.get(index)
+            if row is None:
+                self._append(record, observed, note)
+            elif row >= first_row:
+                self.duplicates += 1
+                self._settle(record, row, observed, note, same_page=True)
+            else:
+                repeated += 1
+                self._settle(record, row, observed, note, same_page=False)
+        if len(self._records) >= ROWS_PER_BATCH:
+            self._flush()
+        return Added(len(rows) - before, repeated)
+
+    def _append(self, record: Cluster, observed: int, note: Note | None) -> None:
+        if note is not None:
+            self._notes[len(self._records)] = note
+        self._rows[record.id] = len(self._created)
+        self._created.append(record.created_at)
+        self._updated.append(record.updated_at)
+        self._records.append(record)
+        self._observed.append(observed)
+
+    def _settle(
+        self, record: Cluster, row: int, observed: int, note: Note | None, *, same_page: bool
+    ) -> None:
+        """Decide between ``record`` and the earlier sighting of its id in ``row``."""
+        old, new = self._updated[row], record.updated_at
+        is_newer = new is not None and (old is None or new > old)
+        pending = row - (len(self._created) - len(self._records))
+        earlier = self._records[pending] if pending >= 0 else None
+        if same_page:
+            is_other = earlier is None or _content(earlier) != _content(record)
+        else:
+            is_other = self._created[row] != record.created_at
+        if is_other:
+            loser = earlier if is_newer and earlier is not None else record
+            text = _content(loser).decode()
+            reason = f"another record has the id {record.id[:100]}"
+            self.quarantine.setdefault(text, Quarantined(reason=reason, raw=text))
+            note = _flagged(note)
+            if not is_newer and pending >= 0:
+                self._notes[pending] = _flagged(self._notes.get(pending))
+        if is_newer:
+            self._replaced.append(row)
+            self._append(record, observed, note)
+
+    def _flush(self) -> None:
+        if not self._records:
+            return
+        self.bad_fields += sum(len(note.bad_fields) for note in self._notes.values())
+        for record in self._records:
+            self.statuses.add(record.status or "")
+            self.gpu_types.add(record.gpu_type or "")
+            self.regions.add(record.region or "")
+        self._batches.append(
+            decode.columns(
+                self._records, self._observed, self._notes, keep_connection=self._keep_connection
+            )
+        )
+        self._records, self._observed, self._notes = [], [], {}
+
+    def table(self) -> pa.Table:
+        """All rows, sorted by id, as ``schema.SNAPSHOT.stored``."""
+        with self._lock:
+            self._flush()
+            return decode.table(self._batches, self._replaced)
+
+
+def _content(record: Cluster) -> bytes:
+    """The record as text, without what may not be stored."""
+    plain = msgspec.structs.replace(
+        record, port_mappings=msgspec.Raw(b"null"), ssh_connection=msgspec.Raw(b"null")
+    )
+    return msgspec.json.encode(plain)
+
+
+def _flagged(note: Note | None) -> Note:
+    note = note or Note()
+    if "cluster_id" in note.bad_fields:
+        return note
+    return msgspec.structs.replace(note, bad_fields=(*note.bad_fields, "cluster_id"))
