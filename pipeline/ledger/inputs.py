@@ -1,0 +1,113 @@
+"""Which snapshots a ledger day reads, told from their names alone.
+
+A day reads every snapshot that touches it, then outward on each side through the first complete
+one that lies wholly outside. That makes a day a pure function of a few files: its digest is taken
+over their names, and a day whose file carries another digest is stale. One listing decides it all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from pipeline.schema import SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pipeline.model import SnapshotRef
+
+MAX_WALK = timedelta(hours=6)
+"""The longest walk the settings allow (``extract.max_walk_seconds``), resumed walks included. A
+name gives only a walk's start; with this it also says when the walk was over at the latest."""
+
+ONE_DAY = timedelta(days=1)
+
+
+def midnight(day: date) -> datetime:
+    """The instant a UTC day begins."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def days_between(refs: Sequence[SnapshotRef]) -> list[date]:
+    """Every UTC day from the first snapshot's to the last one's, gaps included."""
+    if not refs:
+        return []
+    first, last = refs[0].day, refs[-1].day
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def inputs_of(refs: Sequence[SnapshotRef], day: date) -> list[SnapshotRef]:
+    """The snapshots a day reads, in time order. ``refs``: one account's, sorted by time."""
+    starts = [ref.started_at for ref in refs]
+    return _inputs(refs, starts, day)
+
+
+def digests(refs: Sequence[SnapshotRef], rate_card: Mapping[str, int]) -> dict[date, str]:
+    """The digest each day's file should carry: a day is stale when that file is not there."""
+    starts = [ref.started_at for ref in refs]
+    return {day: digest_of(_inputs(refs, starts, day), rate_card) for day in days_between(refs)}
+
+
+def digest_of(inputs: Sequence[SnapshotRef], rate_card: Mapping[str, int]) -> str:
+    """Over the inputs' names, the schema version and the rate card: all that a day depends on."""
+    text = "\n".join(
+        [
+            str(SCHEMA_VERSION),
+            *(f"{gpu_type}={price}" for gpu_type, price in sorted(rate_card.items())),
+            *(ref.key.rsplit("/", 1)[-1] for ref in inputs),
+        ]
+    )
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def is_closed(refs: Sequence[SnapshotRef], day: date) -> bool:
+    """Whether a complete snapshot lies wholly at or after the day's end."""
+    end = midnight(day + ONE_DAY)
+    return any(ref.is_complete and ref.started_at >= end for ref in reversed(refs))
+
+
+def last_closed_day(refs: Sequence[SnapshotRef]) -> date | None:
+    """The newest closed day that has begun within the history; None while there is none."""
+    complete = [ref.day for ref in refs if ref.is_complete]
+    if not complete or complete[-1] == refs[0].day:
+        return None
+    return complete[-1] - ONE_DAY
+
+
+def missed_days(refs: Sequence[SnapshotRef]) -> list[date]:
+    """Days between the first and the last snapshot on which nobody looked."""
+    seen = sorted({ref.day for ref in refs})
+    return [
+        earlier + timedelta(days=n)
+        for earlier, later in pairwise(seen)
+        for n in range(1, (later - earlier).days)
+    ]
+
+
+def _inputs(
+    refs: Sequence[SnapshotRef], starts: Sequence[datetime], day: date
+) -> list[SnapshotRef]:
+    begin, end = midnight(day), midnight(day + ONE_DAY)
+    first = bisect_left(starts, begin)
+    while first > 0:
+        first -= 1
+        if refs[first].is_complete and _ended_by(starts, first, begin):
+            break
+    last = bisect_left(starts, end)
+    while last < len(refs):
+        last += 1
+        if refs[last - 1].is_complete:
+            break
+    return list(refs[first:last])
+
+
+def _ended_by(starts: Sequence[datetime], position: int, instant: datetime) -> bool:
+    """Walks of one account never overlap (they hold a lock), so the next start ends this one."""
+    following = starts[position + 1] if position + 1 < len(starts) else None
+    return starts[position] + MAX_WALK <= instant or (
+        following is not None and following <= instant
+    )

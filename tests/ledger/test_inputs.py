@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from pipeline.ledger.inputs import (
+    digests,
+    inputs_of,
+    is_closed,
+    last_closed_day,
+    midnight,
+    missed_days,
+)
+from pipeline.model import SnapshotRef, State
+from tests.ledger.histories import at
+
+DAY = date(2026, 3, 2)
+
+
+def ref(when: str, state: State = State.COMPLETE) -> SnapshotRef:
+    started = at(when)
+    return SnapshotRef("a", started, state, f"x/{started:%Y%m%dT%H%M%SZ}-{state}.parquet")
+
+
+def read(*refs: SnapshotRef, day: date = DAY) -> list[str]:
+    return [f"{one.started_at:%-d %H:%M}" for one in inputs_of(refs, day)]
+
+
+def test_a_day_reads_its_own_looks_and_one_complete_neighbour_on_each_side() -> None:
+    refs = [
+        ref(when) for when in ("1 02:00", "1 14:00", "2 02:00", "2 14:00", "3 02:00", "3 14:00")
+    ]
+    assert read(*refs) == ["1 14:00", "2 02:00", "2 14:00", "3 02:00"]
+
+
+def test_incomplete_neighbours_are_read_on_the_way_out() -> None:
+    refs = [
+        ref("1 02:00"),
+        ref("1 14:00", State.DRIFTED),
+        ref("2 02:00"),
+        ref("3 02:00", State.UNPROVEN),
+        ref("3 14:00", State.SUSPECT),
+        ref("4 02:00"),
+        ref("5 02:00"),
+    ]
+    assert read(*refs) == ["1 02:00", "1 14:00", "2 02:00", "3 02:00", "3 14:00", "4 02:00"]
+
+
+def test_a_walk_that_may_reach_past_midnight_is_not_the_last_neighbour() -> None:
+    # The walk of 23:30 may end after midnight, so its rows may need the look before it.
+    assert read(ref("1 22:30"), ref("1 23:30"), ref("2 00:30"), ref("3 00:00")) == [
+        "1 22:30",
+        "1 23:30",
+        "2 00:30",
+        "3 00:00",
+    ]
+    # One that ended before the next began, at midnight, is.
+    assert read(ref("1 22:00"), ref("1 23:00"), ref("2 00:00"), ref("3 00:00"))[0] == "1 23:00"
+
+
+def test_a_day_without_looks_reads_its_neighbours() -> None:
+    assert read(ref("1 02:00"), ref("3 02:00")) == ["1 02:00", "3 02:00"]
+    assert missed_days([ref("1 02:00"), ref("3 02:00")]) == [DAY]
+
+
+@pytest.mark.parametrize(
+    ("after", "closed"),
+    [
+        (ref("3 00:00"), True),
+        (ref("2 23:59"), False),
+        (ref("3 00:00", State.DRIFTED), False),
+        (ref("5 00:00"), True),
+    ],
+)
+def test_a_day_is_closed_by_a_complete_look_at_or_after_its_end(
+    after: SnapshotRef, *, closed: bool
+) -> None:
+    refs = [ref("2 01:00"), after]
+    assert is_closed(refs, DAY) is closed
+
+
+def test_the_last_closed_day_lies_before_the_newest_complete_look() -> None:
+    assert last_closed_day([ref("1 02:00"), ref("4 02:00")]) == date(2026, 3, 3)
+    assert last_closed_day([ref("1 02:00"), ref("1 20:00"), ref("2 01:00", State.DRIFTED)]) is None
+    assert last_closed_day([]) is None
+
+
+def test_a_late_look_makes_stale_just_the_days_that_read_it() -> None:
+    refs = [ref(f"{day} 02:00") for day in range(1, 8)]
+    late = sorted([*refs, ref("4 14:00")])
+    before, after = digests(refs, {}), digests(late, {})
+    changed = {day.day for day in after if before.get(day) != after[day]}
+    assert changed == {4, 5}
+
+
+def test_the_rate_card_is_part_of_a_days_digest() -> None:
+    refs = [ref("1 02:00"), ref("2 02:00")]
+    assert digests(refs, {}) != digests(refs, {"A100": 1})
+
+
+def test_midnight_is_utc() -> None:
+    assert midnight(DAY + timedelta(days=1)) == at("3 00:00")

@@ -1,0 +1,133 @@
+"""Promises of the ledger over generated histories, not examples."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from pipeline.ledger.days import build_day
+from pipeline.ledger.inputs import days_between, inputs_of
+from pipeline.model import Look, State
+from pipeline.schema import BAND_COLUMNS
+from tests.ledger.histories import at, cluster, look, refs_of
+
+if TYPE_CHECKING:
+    import random
+    from datetime import date
+
+# Shrinking a history of frames is slow and a small one is no clearer: report the first failure.
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
+STATUSES = ("running", "stopped", "starting", "stopping", "error", "pending", "odd")
+START = at("1 20:00")
+
+
+@st.composite
+def histories(draw: st.DrawFn, *, unbroken: bool = False) -> list[Look]:
+    """Looks at irregular times over a few days, at up to three clusters."""
+    looks, when = [], START
+    totals = {name: draw(st.integers(0, 500)) for name in ("a", "b", "c")}
+    for _ in range(draw(st.integers(2, 9))):
+        rows = []
+        for name in tuple(totals):
+            if not unbroken and draw(st.integers(0, 5)) == 0:
+                continue
+            totals[name] += draw(st.integers(0, 40))
+            if not unbroken and draw(st.integers(0, 12)) == 0:
+                totals[name] = 0
+            known = unbroken or draw(st.integers(0, 8)) > 0
+            rows.append(
+                cluster(
+                    name,
+                    total=totals[name] if known else None,
+                    rate=draw(st.sampled_from([10, 10, 25] if unbroken else [10, 25, 0, None])),
+                    session=draw(st.sampled_from([None, 0, 5, 80])),
+                    status=draw(st.sampled_from(STATUSES)),
+                    gpu_utilization_pct=draw(st.sampled_from([None, 0, 3.3, 55.5, 100])),
+                    created_at=draw(
+                        st.sampled_from([None, at("1 00:00"), when - timedelta(minutes=20)])
+                    )
+                    if not unbroken
+                    else at("1 00:00"),
+                )
+            )
+        state = (
+            State.COMPLETE
+            if unbroken
+            else draw(st.sampled_from([State.COMPLETE, State.COMPLETE, State.DRIFTED]))
+        )
+        looks.append(look(when, *rows, state=state))
+        when += timedelta(seconds=draw(st.sampled_from([600, 3600, 3601, 40_000, 86_400, 200_001])))
+    return looks
+
+
+def whole(looks: list[Look]) -> pd.DataFrame:
+    return pd.concat([day_of(looks, day) for day in days_between(refs_of(looks))])
+
+
+def day_of(looks: list[Look], day: date) -> pd.DataFrame:
+    wanted = set(inputs_of(refs_of(looks), day))
+    return build_day(
+        [one for one, ref in zip(looks, refs_of(looks), strict=True) if ref in wanted], day, {}
+    )
+
+
+@given(histories(unbroken=True))
+@settings(max_examples=40, deadline=None, phases=PHASES)
+def test_unbroken_presence_meters_exactly_the_counters_difference(looks: list[Look]) -> None:
+    ledger = whole(looks)
+    first, last = (one.frame.set_index("cluster_id") for one in (looks[0], looks[-1]))
+    truth = last["total_cost_micros"] - first["total_cost_micros"]
+    metered = ledger.groupby("cluster_id")["metered_micros"].sum()
+    assert metered.to_dict() == truth.to_dict()
+    assert ledger["spend_micros"].sum() == truth.sum()
+
+
+@given(histories(unbroken=True))
+@settings(max_examples=30, deadline=None, phases=PHASES)
+def test_observed_and_gap_seconds_are_the_window(looks: list[Look]) -> None:
+    ledger = whole(looks).groupby("cluster_id")[["observed_seconds", "gap_seconds"]].sum()
+    window = (looks[-1].started_at - looks[0].started_at).total_seconds()
+    assert (ledger.sum(axis=1) == window).all()
+
+
+@given(histories())
+@settings(max_examples=60, deadline=None, phases=PHASES)
+def test_every_row_is_bounded_and_its_seconds_add_up(looks: list[Look]) -> None:
+    ledger = whole(looks)
+    known = ledger.dropna(subset=["spend_micros", "spend_high_micros"])
+    assert (known["spend_low_micros"] <= known["spend_micros"]).all()
+    assert (known["spend_micros"] <= known["spend_high_micros"]).all()
+    assert (ledger["metered_micros"] <= ledger["spend_micros"].fillna(0)).all()
+    bands = ledger[[*BAND_COLUMNS, "band_no_metrics_seconds", "band_unseen_seconds"]].sum(axis=1)
+    assert (bands == ledger["running_seconds"]).all()
+    classes = ["running_seconds", "stopped_seconds", "transition_seconds", "error_seconds"]
+    assert (ledger[classes].sum(axis=1) == ledger["observed_seconds"]).all()
+    assert (ledger[[*classes, "gap_seconds"]] >= 0).all(axis=None)
+    assert (ledger["observed_seconds"] + ledger["gap_seconds"] <= 86_400).all()
+
+
+@given(histories(), st.randoms(use_true_random=False))
+@settings(max_examples=25, deadline=None, phases=PHASES)
+def test_the_order_of_rows_changes_nothing(looks: list[Look], shuffler: random.Random) -> None:
+    shuffled = [
+        Look(
+            state=one.state,
+            started_at=one.started_at,
+            finished_at=one.finished_at,
+            frame=one.frame.iloc[shuffler.sample(range(len(one.frame)), len(one.frame))],
+        )
+        for one in looks
+    ]
+    pd.testing.assert_frame_equal(whole(looks), whole(shuffled))
+
+
+@given(histories())
+@settings(max_examples=25, deadline=None, phases=PHASES)
+def test_a_day_is_the_same_from_its_inputs_as_from_all_of_history(looks: list[Look]) -> None:
+    for day in days_between(refs_of(looks)):
+        alone, among_all = day_of(looks, day), build_day(looks, day, {})
+        pd.testing.assert_frame_equal(alone, among_all)
