@@ -1,0 +1,101 @@
+"""Keys, rate limits and the headers of every response."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from pipeline.simulator.app import make_app
+from pipeline.simulator.clock import Clock
+from pipeline.simulator.limits import RateLimit
+from pipeline.simulator.server import serve
+
+if TYPE_CHECKING:
+    from pipeline.simulator.fleet import Fleet
+    from tests.simulator.conftest import Api
+
+KEY = {"Authorization": "Bearer demo-key"}
+
+
+@pytest.mark.parametrize("header", ["Bearer demo-key", "bearer demo-key", "demo-key"])
+def test_a_key_is_accepted_with_and_without_bearer(api: Api, header: str) -> None:
+    assert requests.get(f"{api.url}/v1/clusters", headers={"Authorization": header}, timeout=10).ok
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer no", "Bearer", "Basic demo-key"])
+@pytest.mark.parametrize("path", ["/v1/clusters", "/v2/clusters"])
+def test_no_valid_key_gets_the_flat_401(api: Api, path: str, header: str | None) -> None:
+    headers = {} if header is None else {"Authorization": header}
+    response = requests.get(api.url + path, headers=headers, timeout=10)
+    assert response.status_code == 401
+    assert response.json() == {
+        "error": "UNAUTHORIZED",
+        "message": "Invalid or missing API key",
+        "code": 401,
+    }
+
+
+@pytest.mark.parametrize("path", ["/v1/clusters", "/v2/clusters", "/v1/clusters?limit=0", "/none"])
+def test_every_response_carries_the_simulated_date_and_the_limit(api: Api, path: str) -> None:
+    for headers in ({}, KEY):
+        response = requests.get(api.url + path, headers=headers, timeout=10)
+        assert parsedate_to_datetime(response.headers["Date"]) == api.clock.now()
+        assert response.headers["X-RateLimit-Window"] == "3600"
+        for name in ("Limit", "Remaining", "Reset"):
+            assert int(response.headers[f"X-RateLimit-{name}"]) > 0
+
+
+def test_beyond_the_limit_is_429_until_the_window_turns(fleet: Fleet, start: datetime) -> None:
+    clock = Clock(start + timedelta(minutes=59, seconds=30))
+    with serve(make_app(fleet, clock, rate_limit=2)) as url:
+        ask = f"{url}/v1/clusters"
+        remaining = [
+            requests.get(ask, headers=KEY, timeout=10).headers["X-RateLimit-Remaining"]
+            for _ in range(2)
+        ]
+        assert remaining == ["1", "0"]
+        refused = requests.get(ask, headers=KEY, timeout=10)
+        assert refused.status_code == 429
+        assert refused.headers["Retry-After"] == "30"
+        assert refused.headers["X-RateLimit-Reset"] == str(int(start.timestamp()) + 3600)
+        assert refused.json() == {
+            "error": "RATE_LIMIT_EXCEEDED",
+            "message": "Rate limit of 2 requests exceeded",
+            "code": 429,
+            "details": {
+                "limit": 2,
+                "remaining": 0,
+                "reset_at": "2026-03-02T01:00:00Z",
+                "retry_after": 30,
+            },
+        }
+        clock.advance(30)
+        assert requests.get(ask, headers=KEY, timeout=10).headers["X-RateLimit-Remaining"] == "1"
+
+
+def test_a_refused_key_costs_no_request(fleet: Fleet, start: datetime) -> None:
+    with serve(make_app(fleet, Clock(start), rate_limit=1)) as url:
+        assert requests.get(f"{url}/v1/clusters", timeout=10).status_code == 401
+        assert requests.get(f"{url}/v1/clusters", headers=KEY, timeout=10).status_code == 200
+
+
+def test_a_window_of_real_time_does_not_turn_with_the_simulated_clock() -> None:
+    limit = RateLimit(1, 3600, "real")
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    assert not limit.take(now).refused
+    later = limit.take(now + timedelta(days=1))
+    assert later.refused
+    assert 3590 <= later.retry_after <= 3600
+    assert later.reset == int((now + timedelta(days=1)).timestamp()) + later.retry_after
+
+
+def test_version_2_can_silently_list_only_twenty(fleet: Fleet, start: datetime) -> None:
+    with serve(make_app(fleet, Clock(start), v2_pages=True, keys=("other",))) as url:
+        response = requests.get(
+            f"{url}/v2/clusters", headers={"Authorization": "other"}, timeout=10
+        )
+    assert len(response.json()) == 20

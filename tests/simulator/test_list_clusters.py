@@ -1,0 +1,255 @@
+"""GET /v1/clusters, parameter by parameter, over real HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.simulator.conftest import Api
+
+SEED_FIELDS = [
+    "id",
+    "name",
+    "description",
+    "status",
+    "gpu_type",
+    "gpu_count",
+    "cpu_cores",
+    "memory_gb",
+    "storage_gb",
+    "region",
+    "project_id",
+    "template_id",
+    "ssh_enabled",
+    "port_mappings",
+    "proxy_url",
+    "ssh_connection",
+    "metrics",
+    "cost",
+    "created_at",
+    "updated_at",
+    "expires_at",
+]
+MIDDLE = pd.Timestamp("2026-02-20T00:00:00Z")
+
+FILTERS: list[tuple[dict[str, object], Callable[[pd.DataFrame], pd.Series[bool]]]] = [
+    ({"status": "running"}, lambda f: f.status.eq("running")),
+    ({"status": "stopped"}, lambda f: f.status.eq("stopped")),
+    ({"status": "pending"}, lambda f: f.status.eq("pending")),
+    ({"gpu_type": "RTX4090"}, lambda f: f.gpu_type.eq("RTX4090")),
+    ({"region": "eu-west-1"}, lambda f: f.region.eq("eu-west-1")),
+    ({"project_id": "search-rank"}, lambda f: f.project_id.eq("search-rank")),
+    ({"project_id": "nobody"}, lambda f: f.project_id.eq("nobody")),
+    ({"template_id": "tmpl_vllm"}, lambda f: f.template_id.eq("tmpl_vllm")),
+    ({"search": "DEV"}, lambda f: f.name.str.contains("dev") | f.description.str.contains("Dev")),
+    ({"search": "nothing here is precious"}, lambda f: f.description.str.contains("precious")),
+    ({"search": ""}, lambda f: f.name.notna()),
+    ({"min_gpu_count": 4}, lambda f: f.gpu_count.ge(4)),
+    ({"max_gpu_count": 0}, lambda f: f.gpu_count.eq(0)),
+    ({"min_gpu_count": 2, "max_gpu_count": 3}, lambda f: f.gpu_count.between(2, 3)),
+    ({"min_gpu_count": 3, "max_gpu_count": 2}, lambda f: f.gpu_count.lt(0)),
+    ({"created_after": "2026-02-20T00:00:00Z"}, lambda f: f.created_at.gt(MIDDLE)),
+    ({"created_before": "2026-02-20"}, lambda f: f.created_at.lt(MIDDLE)),
+    ({"created_before": "2026-02-20T01:00:00+01:00"}, lambda f: f.created_at.lt(MIDDLE)),
+    (
+        {"status": "running", "gpu_type": "A100", "region": "us-east-1"},
+        lambda f: f.status.eq("running") & f.gpu_type.eq("A100") & f.region.eq("us-east-1"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("params", "expected"), FILTERS, ids=[str(case[0]) for case in FILTERS])
+def test_a_filter_selects_exactly_what_it_says(
+    api: Api, params: dict[str, object], expected: Callable[[pd.DataFrame], pd.Series[bool]]
+) -> None:
+    frame = api.truth()
+    wanted = set(frame.cluster_id[expected(frame).fillna(value=False).astype(bool)])
+    found = api.ids(**params)
+    assert set(found) == wanted
+    assert len(found) == len(wanted)
+    given = {name: value for name, value in params.items() if value != ""}
+    assert api.list(**params)["filters_applied"] == given
+
+
+def test_the_filters_above_are_no_empty_boast(api: Api) -> None:
+    empty = [params for params, _ in FILTERS if not api.ids(**params)]
+    assert empty == [{"project_id": "nobody"}, {"min_gpu_count": 3, "max_gpu_count": 2}]
+
+
+def test_created_bounds_are_exclusive(api: Api) -> None:
+    newest = api.list(limit=1)["clusters"][0]
+    assert newest["id"] not in api.ids(created_after=newest["created_at"])
+    assert newest["id"] not in api.ids(created_before=newest["created_at"])
+
+
+@pytest.mark.parametrize("sort_order", ["asc", "desc"])
+@pytest.mark.parametrize("sort_by", ["created_at", "name", "status", "gpu_count", "cost"])
+def test_every_sort_key_sorts_both_ways_with_ties_by_id(
+    api: Api, sort_by: str, sort_order: str
+) -> None:
+    column = {"cost": "hourly_rate_micros"}.get(sort_by, sort_by)
+    expected = (
+        api.truth()
+        .sort_values("cluster_id")
+        .sort_values(column, kind="stable", ascending=sort_order == "asc")
+    )
+    assert api.ids(sort_by=sort_by, sort_order=sort_order) == expected.cluster_id.tolist()
+
+
+def test_newest_first_and_twenty_are_the_defaults(api: Api) -> None:
+    data = api.list()
+    times = [cluster["created_at"] for cluster in data["clusters"]]
+    assert times == sorted(times, reverse=True)
+    assert len(times) == data["pagination"]["per_page"] == 20
+    by_name = api.list(sort_by="name")["clusters"]
+    assert by_name == api.list(sort_by="name", sort_order="desc")["clusters"]
+
+
+@pytest.mark.parametrize("limit", [1, 7, 20, 100])
+def test_pages_add_up(api: Api, limit: int) -> None:
+    everyone = api.truth().cluster_id
+    pages = -(-len(everyone) // limit)
+    last = api.list(limit=limit, page=pages)
+    assert last["pagination"] == {
+        "current_page": pages,
+        "total_pages": pages,
+        "total_count": len(everyone),
+        "per_page": limit,
+        "has_next": False,
+        "has_previous": True,
+    }
+    assert len(last["clusters"]) == len(everyone) - limit * (pages - 1)
+    assert sorted(api.ids(limit=limit)) == sorted(everyone)
+    beyond = api.list(limit=limit, page=pages + 1)
+    assert beyond["clusters"] == []
+    assert not beyond["pagination"]["has_next"]
+
+
+def test_a_list_of_nothing_has_no_pages(api: Api) -> None:
+    assert api.list(project_id="nobody")["pagination"] == {
+        "current_page": 1,
+        "total_pages": 0,
+        "total_count": 0,
+        "per_page": 20,
+        "has_next": False,
+        "has_previous": False,
+    }
+
+
+def test_records_have_the_21_fields_of_the_documentation_and_the_values_of_the_fleet(
+    api: Api,
+) -> None:
+    data = api.get(limit=100, sort_by="name").json()
+    assert list(data) == ["success", "data", "meta"]
+    assert set(data["meta"]) == {"request_id", "response_time_ms"}
+    frame = api.truth().set_index("cluster_id")
+    for cluster in data["data"]["clusters"]:
+        assert list(cluster) == SEED_FIELDS
+        row = frame.loc[cluster["id"]]
+        for field in SEED_FIELDS[1:13]:
+            assert cluster[field] == row[field] or (
+                cluster[field] is None and field == "description" and pd.isna(row[field])
+            )
+        for field in ("hourly_rate", "current_session_cost", "total_cost"):
+            assert round(cluster["cost"][field] * 1_000_000) == row[f"{field}_micros"]
+        for field in ("created_at", "updated_at", "expires_at"):
+            written = pd.Timestamp(cluster[field]) if cluster[field] else pd.NaT
+            assert written is row[field] or written == row[field]
+        shown = cluster["metrics"] or dict.fromkeys(
+            ("gpu_utilization", "memory_utilization", "cpu_utilization")
+        )
+        for field, value in shown.items():
+            assert value == row[f"{field}_pct"] or (value is None and pd.isna(row[f"{field}_pct"]))
+        assert (cluster["metrics"] is not None) == (cluster["status"] == "running")
+
+
+REFUSALS = [
+    ("page", "0", "Must be 1 or more"),
+    ("page", "x", "Must be 1 or more"),
+    ("page", "9" * 19, "Must be 1 or more"),
+    ("limit", "0", "Must be between 1 and 100"),
+    ("limit", "101", "Must be between 1 and 100"),
+    ("limit", "1.5", "Must be between 1 and 100"),
+    ("limit", "", "Must be between 1 and 100"),
+    ("status", "RUNNING", "Must be one of: running, stopped, starting, stopping, error, pending"),
+    ("gpu_type", "L40S", "Must be one of: A100, H100, RTX4090, V100, T4"),
+    ("region", "mars", "Must be one of: us-east-1, us-west-2, eu-west-1, ap-southeast-1"),
+    ("sort_by", "id", "Must be one of: created_at, name, status, gpu_count, cost"),
+    ("sort_order", "up", "Must be one of: asc, desc"),
+    ("min_gpu_count", "-1", "Must be an integer of 0 or more"),
+    ("max_gpu_count", "many", "Must be an integer of 0 or more"),
+    ("created_after", "yesterday", "Must be an ISO 8601 date"),
+    ("created_before", "2026-02-30", "Must be an ISO 8601 date"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "message"), REFUSALS)
+def test_a_bad_value_is_refused_by_its_own_message(
+    api: Api, name: str, value: str, message: str
+) -> None:
+    response = api.get(**{name: value})
+    assert response.status_code == 400
+    assert response.json()["error"]["details"] == {name: message}
+
+
+def test_all_bad_values_are_named_at_once_in_the_documented_envelope(api: Api) -> None:
+    response = api.get(limit=1000, gpu_type="B200", status="running")
+    assert response.status_code == 400
+    assert response.json() == {
+        "success": False,
+        "error": {
+            "code": "INVALID_PARAMETERS",
+            "message": "Invalid query parameters provided",
+            "details": {
+                "limit": "Must be between 1 and 100",
+                "gpu_type": "Must be one of: A100, H100, RTX4090, V100, T4",
+            },
+        },
+    }
+
+
+def test_unknown_parameters_are_ignored(api: Api) -> None:
+    assert api.list(colour="red") == api.list()
+
+
+def test_values_outside_the_documented_vocabularies_are_listed_but_cannot_be_asked_for(
+    api: Api,
+) -> None:
+    frame = api.truth()
+    assert (frame.gpu_type == "L40S").any()
+    assert (frame.region == "eu-central-1").any()
+    assert api.get(region="eu-central-1").status_code == 400
+
+
+def test_version_2_is_a_flat_array_of_the_whole_fleet(api: Api) -> None:
+    clusters = api.get("/v2/clusters").json()
+    frame = api.truth().set_index("cluster_id")
+    assert {cluster["id"] for cluster in clusters} == set(frame.index)
+    assert len(clusters) == len(frame)
+    for cluster in clusters:
+        assert list(cluster) == [
+            "id",
+            "name",
+            "status",
+            "gpuType",
+            "containerDiskSize",
+            "volumeSize",
+            "createdAt",
+        ]
+        row = frame.loc[cluster["id"]]
+        assert (cluster["status"], cluster["gpuType"]) == (row.status, row.gpu_type)
+        assert cluster["volumeSize"] == row.storage_gb
+        assert pd.Timestamp(cluster["createdAt"]) == row.created_at
+
+
+def test_openapi_describes_all_14_parameters(api: Api) -> None:
+    operation = api.get("/openapi.json").json()["paths"]["/v1/clusters"]["get"]
+    schemas = {one["name"]: one["schema"] for one in operation["parameters"]}
+    assert len(schemas) == len(operation["parameters"]) == 14
+    assert schemas["limit"] == {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}
+    assert schemas["sort_order"]["default"] == "desc"
