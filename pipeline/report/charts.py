@@ -1,0 +1,266 @@
+"""The pictures: one Altair definition each, drawn as SVG for the page or PNG for a mail.
+
+Colours are CSS variables (``var(--c1)``), so one SVG follows light, dark and print; for a PNG they
+are replaced by the light scheme's values. Sizes, margins and label positions are fixed numbers and
+never depend on the machine's fonts or time zone, so equal data gives equal bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+import pandas as pd
+import vl_convert
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Picture = alt.Chart | alt.LayerChart | alt.FacetChart
+
+PALETTE = {
+    "--c1": "#0b6e99",
+    "--c2": "#c75b00",
+    "--c3": "#2e7d4f",
+    "--c4": "#8a4fa3",
+    "--c5": "#a4443a",
+    "--c6": "#6b6a22",
+    "--c7": "#77808c",
+    "--bad": "#b3261e",
+    "--warn": "#9a5b00",
+    "--ink": "#1a2233",
+    "--muted": "#566072",
+    "--line": "#dde3ea",
+    "--shade": "#fbeceb",
+    "--card": "#ffffff",
+}
+"""The light scheme. The page's style sheet declares the same names; a test compares them."""
+
+SERIES = ("--c1", "--c2", "--c3", "--c4", "--c5", "--c6", "--c7")
+"""Colours of series, in order; the last one is for "all others"."""
+
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "stroke")
+GRADES = {"proven": "--bad", "likely": "--c2", "suspected": "--c7"}
+
+_FONT = "Arial"
+_SIZE = 12
+_TICKS = 5
+
+
+def spend_by_day(
+    rows: pd.DataFrame,
+    days: Sequence[str],
+    labelled: Sequence[str],
+    projects: Sequence[str],
+    symbol: str,
+) -> Picture:
+    """Stacked bars. ``rows``: day, project, units, order, tip; ``labelled``: days with a label."""
+    colors = [f"var({c})" for c in _colors(projects)]
+    return _styled(
+        alt.Chart(rows, width=940, height=230)
+        .mark_bar(stroke="var(--card)", strokeWidth=0.5)
+        .encode(
+            x=alt.X(
+                "day:O",
+                sort=None,
+                scale=alt.Scale(domain=list(days), paddingInner=0.12, paddingOuter=0.06),
+                axis=alt.Axis(title=None, values=list(labelled), labelAngle=0, labelOverlap=False),
+            ),
+            y=alt.Y("units:Q", axis=_money_axis(symbol)),
+            color=alt.Color(
+                "project:N", scale=alt.Scale(domain=list(projects), range=colors), legend=None
+            ),
+            order=alt.Order("order:Q"),
+            description="tip:N",
+        )
+    )
+
+
+def waste(rows: pd.DataFrame) -> Picture:
+    """Horizontal bars. ``rows``: position, name, units, text, grade, tip; largest first."""
+    names = list(rows["position"])
+    base = alt.Chart(rows, width=250, height=30 * len(names)).encode(
+        y=alt.Y(
+            "position:N",
+            sort=None,
+            scale=alt.Scale(domain=names, paddingInner=0.35),
+            axis=alt.Axis(
+                title=None,
+                domain=False,
+                ticks=False,
+                minExtent=150,
+                maxExtent=150,
+                labelLimit=145,
+                # Two clusters may share a name: the axis counts positions, and shows names.
+                labelExpr=_lookup(names, list(rows["name"])),
+            ),
+        ),
+        x=alt.X("units:Q", axis=None, scale=alt.Scale(domainMin=0)),
+        description="tip:N",
+    )
+    bars = base.mark_bar(cornerRadiusEnd=2, height={"band": 1}).encode(
+        color=alt.Color(
+            "grade:N",
+            scale=alt.Scale(
+                domain=list(GRADES), range=[f"var({color})" for color in GRADES.values()]
+            ),
+            legend=None,
+        )
+    )
+    numbers = base.mark_text(
+        align="left", dx=5, color="var(--ink)", fontWeight="bold", aria=False
+    ).encode(text="text:N")
+    return _styled(
+        alt.layer(bars, numbers), padding={"left": 5, "right": 80, "top": 5, "bottom": 5}
+    )
+
+
+def price_against_use(
+    rows: pd.DataFrame, gpu_types: Sequence[str], symbol: str, corner: tuple[float, float]
+) -> Picture:
+    """Points over a shaded corner. ``rows``: use, rate, gpu, tip; ``corner``: use and rate."""
+    use, rate = corner
+    top = max(float(rows["rate"].max()), rate) * 1.05
+    shaded = pd.DataFrame([{"x": 0.0, "x2": use, "y": rate, "y2": top}])
+    x = alt.X(
+        "x:Q",
+        scale=alt.Scale(domain=[0, 100], nice=False),
+        axis=alt.Axis(
+            title="mean GPU use, %", tickCount=_TICKS, grid=False, titleFontWeight="normal"
+        ),
+    )
+    y = alt.Y("y:Q", scale=alt.Scale(domain=[0, top], nice=False), axis=_money_axis(symbol, "/h"))
+    corner_mark = (
+        alt.Chart(shaded)
+        .mark_rect(color="var(--shade)", aria=False)
+        .encode(x=x, x2="x2:Q", y=y, y2="y2:Q")
+    )
+    points = (
+        alt.Chart(rows.rename(columns={"use": "x", "rate": "y"}))
+        .mark_point(filled=True, size=60, opacity=0.85, stroke="var(--card)", strokeWidth=0.5)
+        .encode(
+            x=x,
+            y=y,
+            color=alt.Color(
+                "gpu:N",
+                scale=alt.Scale(
+                    domain=list(gpu_types), range=[f"var({c})" for c in _colors(gpu_types)]
+                ),
+                legend=None,
+            ),
+            shape=alt.Shape(
+                "gpu:N",
+                scale=alt.Scale(domain=list(gpu_types), range=list(SHAPES[: len(gpu_types)])),
+                legend=None,
+            ),
+            description="tip:N",
+        )
+    )
+    return _styled(alt.layer(corner_mark, points).properties(width=380, height=270))
+
+
+def svg(chart: Picture, label: str) -> str:
+    """The chart as an SVG element that stretches, is one image to a screen reader, and tells what
+    each mark is on hover.
+    """
+    drawn: str = vl_convert.vegalite_to_svg(chart.to_json())
+    box = re.search(r'viewBox="([^"]+)"', drawn)
+    body = drawn[drawn.index(">") + 1 :]
+    body = re.sub(r' (?:aria-[a-z]+|role|class|pointer-events)="[^"]*"', _kept_label, body)
+    body = re.sub(r"<(path|rect)([^>]*?) data-tip=\"([^\"]*)\"([^>]*?)/>", _with_title, body)
+    body = re.sub(r' data-tip="[^"]*"', "", body)
+    view = box.group(1) if box else "0 0 1 1"
+    return f'<svg viewBox="{view}" role="img" aria-label="{escape(label)}">{body}'
+
+
+def png(chart: Picture, scale: float = 2.0) -> bytes:
+    """The chart as a picture in the light scheme."""
+    spec = chart.to_json()
+    for name, value in PALETTE.items():
+        spec = spec.replace(f"var({name})", value)
+    drawn: bytes = vl_convert.vegalite_to_png(spec, scale=scale)
+    return drawn
+
+
+def line(values: Sequence[float | None], width: int = 84, height: int = 22) -> str:
+    """The path of a row's small line of percentages; unknown values break it."""
+    if not any(value is not None for value in values):
+        return ""
+    step = (width - 4) / max(1, len(values) - 1)
+    path, pen_up = [], True
+    for place, value in enumerate(values):
+        if value is None:
+            pen_up = True
+            continue
+        x, y = 2 + place * step, 2 + (height - 4) * (1 - value / 100)
+        path.append(f"{'M' if pen_up else 'L'}{x:.1f} {y:.1f}")
+        if pen_up:  # a lone point is a dot
+            path.append("h.1")
+        pen_up = False
+    return "".join(path)
+
+
+def _kept_label(attribute: re.Match[str]) -> str:
+    """Of Vega's own attributes only the marks' descriptions stay, to become titles."""
+    text = attribute.group(0)
+    return text.replace(" aria-label=", " data-tip=") if text.startswith(" aria-label=") else ""
+
+
+def _with_title(mark: re.Match[str]) -> str:
+    name, before, tip, after = mark.groups()
+    return f"<{name}{before}{after}><title>{tip}</title></{name}>"
+
+
+def _colors(series: Sequence[str]) -> list[str]:
+    return list(SERIES[: len(series)])
+
+
+def _money_axis(symbol: str, suffix: str = "") -> alt.Axis:
+    return alt.Axis(
+        title=None,
+        tickCount=_TICKS,
+        domain=False,
+        ticks=False,
+        minExtent=56,
+        maxExtent=56,
+        labelExpr=f"{_quoted(symbol)} + format(datum.value, '~s') + {_quoted(suffix)}",
+    )
+
+
+def _lookup(keys: Sequence[str], texts: Sequence[str]) -> str:
+    """A Vega expression that turns a key into its text."""
+    pairs = ", ".join(f"{_quoted(k)}: {_quoted(t)}" for k, t in zip(keys, texts, strict=True))
+    return f"({{{pairs}}})[datum.value]"
+
+
+def _quoted(text: str) -> str:
+    """A string literal of Vega's expression language that can hold nothing but text."""
+    return '"' + "".join(c if c.isalnum() else f"\\u{ord(c):04x}" for c in _basic(text)) + '"'
+
+
+def _basic(text: str) -> str:
+    """``text`` as UTF-16 units, which is what an escape can name."""
+    units = text.encode("utf-16-be", "replace")
+    return "".join(chr(int.from_bytes(units[i : i + 2])) for i in range(0, len(units), 2))
+
+
+def _styled(chart: Picture, padding: int | dict[str, int] = 5) -> Picture:
+    axis: dict[str, Any] = {
+        "labelColor": "var(--muted)",
+        "titleColor": "var(--muted)",
+        "gridColor": "var(--line)",
+        "domainColor": "var(--line)",
+        "tickColor": "var(--line)",
+        "labelFontSize": _SIZE,
+        "titleFontSize": _SIZE,
+    }
+    styled: Picture = (
+        chart.properties(padding=padding, autosize=alt.AutoSizeParams(type="pad"))
+        .configure(background="transparent", font=_FONT)
+        .configure_axis(**axis)
+        .configure_text(fontSize=_SIZE)
+        .configure_view(stroke=None)
+    )
+    return styled

@@ -1,0 +1,197 @@
+"""The pieces a report is laid out from: frozen, sorted, rounded and worded.
+
+Templates only place them. Whatever is text here is ready to be shown; the numbers kept as numbers
+are for machines (``summary.json``) and for sorting in the browser.
+"""
+
+from __future__ import annotations
+
+from datetime import date  # noqa: TC003  # msgspec reads the annotations
+from typing import Literal
+
+import msgspec
+
+Tone = Literal["plain", "good", "bad", "warn"]
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of every piece."""
+
+
+class Facts(Part, frozen=True):
+    """The report's numbers, unrounded: what every sentence and card is written from."""
+
+    currency: str
+    day: date | None
+    """The report's date: the last closed day."""
+    first: date | None
+    """First day of the window."""
+    days_known: int = 0
+    """Days of the window that have a ledger."""
+    clusters: int = 0
+    """Clusters seen in the window."""
+    day_micros: int | None = None
+    """Spend on the report's date."""
+    week_before_micros: int | None = None
+    """Mean daily spend of the (up to 7) known days before it."""
+    week_before_days: int = 0
+    month_micros: int | None = None
+    """Spend of the date's month up to and with the date, as far as it is known."""
+    month_first: date | None = None
+    """The first day of the month that is known."""
+    spend_micros: int | None = None
+    """Spend of the window."""
+    low_micros: int | None = None
+    high_micros: int | None = None
+    metered_micros: int = 0
+    waste_micros: int = 0
+    """Provable waste: per cluster the largest of its findings, summed."""
+    wasteful: int = 0
+    """Clusters with provable waste."""
+    found: int = 0
+    """Clusters with at least one finding."""
+    judged: int = 0
+    """Clusters at least one rule could judge."""
+    unjudged: int = 0
+    """Clusters that no rule could judge, and at least one could not for want of data."""
+    saving_micros: int | None = None
+    """Counted savings of the next 30 days; null while nothing estimates them."""
+    gpu_use_pct: float | None = None
+    """Mean GPU use weighted by running GPU time that has a reading."""
+    gpu_read_seconds: int = 0
+    gpu_clusters: int = 0
+    """Clusters behind that mean."""
+
+
+class Card(Part, frozen=True):
+    """One figure at the top."""
+
+    label: str
+    value: str
+    note: str = ""
+    tone: Tone = "plain"
+
+
+class Column(Part, frozen=True):
+    """A table's column."""
+
+    label: str
+    is_number: bool = False
+
+
+class Table(Part, frozen=True):
+    """A plain table: its cells are what is read."""
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+    totals: tuple[tuple[str, ...], ...] = ()
+
+
+class Chart(Part, frozen=True):
+    """A picture and the sentence that says the same."""
+
+    title: str
+    summary: str
+    svg: str = ""
+    """Empty where there is nothing to draw."""
+    legend: tuple[tuple[str, str], ...] = ()
+    """(CSS class of the swatch, words)."""
+
+
+class Swatch(Part, frozen=True):
+    """One project of the spend chart, with its colour and its money."""
+
+    css: str
+    name: str
+    spend: str
+    share: str
+
+
+class Fact(Part, frozen=True):
+    """A term and what is known about it."""
+
+    term: str
+    value: str
+    meaning: str = ""
+    tone: Tone = "plain"
+
+
+class Reason(Part, frozen=True):
+    """Why one rule speaks about one cluster: the opened row."""
+
+    rule: str
+    statement: str
+    """The rule's own reason, with its numbers."""
+    facts: tuple[Fact, ...]
+
+
+class Tag(Part, frozen=True):
+    """A rule's short name on a row."""
+
+    name: str
+    css: str
+
+
+class FindingRow(Part, frozen=True):
+    """One cluster with findings, most provable money first."""
+
+    anchor: str
+    name: str
+    cluster_id: str
+    account: str
+    project: str
+    gpus: str
+    rate: str
+    use: str
+    spark: str
+    """Path of the small line of daily GPU use, empty where there are no readings."""
+    spark_label: str
+    tags: tuple[Tag, ...]
+    spend: str
+    waste: str
+    saving: str
+    grade: str
+    evidence: str
+    why: str
+    """One line that says why, always shown."""
+    reasons: tuple[Reason, ...]
+    sort: tuple[str, ...]
+    """Sort keys of the columns, in their order, for the browser."""
+
+
+class FindingsTable(Part, frozen=True):
+    """The findings, cut at the settings' number of rows."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[FindingRow, ...]
+    totals: tuple[tuple[str, ...], ...]
+    note: str
+    has_savings: bool = False
+
+
+class ReportView(Part, frozen=True):
+    """Everything a report says. Renderers add nothing and leave out only what they cannot show."""
+
+    facts: Facts
+    title: str
+    """The headline: the finding, every number in it computed."""
+    subject: str
+    """The headline's short form, for a mail's subject; it holds no name from outside."""
+    kicker: str
+    lede: tuple[str, ...]
+    cards: tuple[Card, ...]
+    spend_chart: Chart
+    projects: tuple[Swatch, ...]
+    by_day: Table
+    waste_chart: Chart
+    use_chart: Chart
+    findings: FindingsTable
+    changes: Table
+    unjudged: Table
+    outcomes: Table
+    trust: tuple[Fact, ...]
+    method: tuple[Fact, ...]
+    footer: str
+    outcome_counts: dict[str, dict[str, int]] = {}
+    """Per rule, how many clusters got each outcome."""

@@ -1,0 +1,206 @@
+"""The same results for spreadsheets and machines: CSV files and ``summary.json``.
+
+CSV as RFC 4180: comma, CRLF, quotes where needed, UTF-8 without a byte order mark, one header row.
+Text that a spreadsheet would run as a formula gets an apostrophe in front; so does text that begins
+with an apostrophe, hence removing one leading apostrophe gives every text back exactly. Numbers are
+never touched: money is a plain decimal of the account's currency with six decimals, exact; times
+are ISO 8601 in UTC with ``Z``; an unknown value is an empty cell.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pandas as pd
+
+from pipeline.report.facts import CLUSTER
+from pipeline.report.numbers import decimal
+from pipeline.rules import FINDING, INSUFFICIENT_DATA
+
+if TYPE_CHECKING:
+    from pipeline.report.parts import ReportView
+
+FINDINGS_COLUMNS = (
+    "cluster_id",
+    "account",
+    "name",
+    "project_id",
+    "rule_id",
+    "outcome",
+    "grade",
+    "samples",
+    "busy_share_bound",
+    "spend",
+    "provable_waste",
+    "action",
+    "counted_saving",
+    "since",
+    "reason",
+    "rule_version",
+)
+UNJUDGED_COLUMNS = ("cluster_id", "account", "name", "project_id", "rule_id", "spend", "reason")
+CHANGES_COLUMNS = (
+    "cluster_id",
+    "account",
+    "name",
+    "project_id",
+    "change",
+    "status_before",
+    "status",
+    "spend_before",
+    "spend",
+)
+SUMMARY_FORMAT = 1
+
+_INVISIBLE = "\\s\u00a0\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\x00-\x1f\x7f"
+_RISKY = re.compile(rf"^(?:'|[\t\r\n\x00]|[{_INVISIBLE}]*[=+\-@＝＋－＠|%])")  # noqa: RUF001
+_ACTIVE = ("running", "starting", "pending")
+
+
+def csv_files(
+    *,
+    spend: pd.DataFrame,
+    utilization: pd.DataFrame,
+    idle: pd.DataFrame,
+    findings: pd.DataFrame,
+    changed: pd.DataFrame | None = None,
+) -> dict[str, bytes]:
+    """Every CSV file of a report, by name; ``changed`` as :func:`changes` gives it."""
+    return {
+        "findings.csv": to_csv(findings_rows(findings)),
+        "spend.csv": to_csv(readable(spend)),
+        "utilization.csv": to_csv(readable(utilization)),
+        "idle.csv": to_csv(readable(idle)),
+        "unjudged.csv": to_csv(unjudged_rows(findings)),
+        "changes.csv": to_csv(
+            readable(changed) if changed is not None else pd.DataFrame(columns=CHANGES_COLUMNS)
+        ),
+    }
+
+
+def findings_rows(findings: pd.DataFrame) -> pd.DataFrame:
+    """Every FINDING, most provable money first."""
+    found = findings[findings["outcome"] == FINDING].sort_values(
+        ["provable_waste_micros", "spend_micros", *CLUSTER, "rule_id"],
+        ascending=[False, False, True, True, True],
+        kind="stable",
+    )
+    return readable(found)[list(FINDINGS_COLUMNS)]
+
+
+def unjudged_rows(findings: pd.DataFrame) -> pd.DataFrame:
+    """Every cluster a rule could not judge, and why; most money first."""
+    unjudged = findings[findings["outcome"] == INSUFFICIENT_DATA].sort_values(
+        ["spend_micros", *CLUSTER, "rule_id"], ascending=[False, True, True, True], kind="stable"
+    )
+    return readable(unjudged)[list(UNJUDGED_COLUMNS)]
+
+
+def changes(current: pd.DataFrame, previous: pd.DataFrame) -> pd.DataFrame:
+    """Clusters that are new, gone, started or stopped between two frames.
+
+    Either frame has one row per cluster with its ``status`` and ``spend_micros``: two windows'
+    utilization, or two ledger days. What merely goes on is left out.
+    """
+    keep = [*CLUSTER, "name", "project_id", "status", "spend_micros"]
+    both = (
+        previous[keep]
+        .astype({"account": "str", "project_id": "object", "status": "object"})
+        .merge(
+            current[keep].astype({"account": "str", "project_id": "object", "status": "object"}),
+            on=CLUSTER,
+            how="outer",
+            suffixes=("_before", ""),
+            indicator="seen",
+        )
+    )
+    was, now = both["status_before"].isin(_ACTIVE), both["status"].isin(_ACTIVE)
+    kind = pd.Series("", index=both.index)
+    kind = kind.mask(~was & now, "started").mask(was & ~now, "stopped")
+    kind = kind.mask(both["seen"] == "right_only", "new").mask(both["seen"] == "left_only", "gone")
+    both["change"] = kind
+    for column in ("name", "project_id"):
+        both[column] = both[column].where(both["seen"] != "left_only", both[f"{column}_before"])
+    both = both.rename(columns={"spend_micros_before": "spend_before_micros"})
+    order = [c if not c.startswith("spend") else f"{c}_micros" for c in CHANGES_COLUMNS]
+    return (
+        both.loc[kind != "", order]
+        .sort_values(["change", *CLUSTER], kind="stable")
+        .reset_index(drop=True)
+    )
+
+
+def readable(frame: pd.DataFrame) -> pd.DataFrame:
+    """Money as decimals without the unit in the name, times with ``Z``, dates as dates."""
+    out = {}
+    for name in frame.columns:
+        values = frame[name]
+        if name.endswith("_micros"):
+            out[name.removesuffix("_micros")] = pd.Series(
+                [decimal(v) for v in values.tolist()], index=frame.index, dtype="object"
+            )
+        elif name.endswith("_at"):
+            out[name if name != "since_at" else "since"] = values.map(_instant)
+        elif name == "date":
+            out[name] = values.dt.strftime("%Y-%m-%d")
+        else:
+            out[name] = values
+    return pd.DataFrame(out, index=frame.index)
+
+
+def to_csv(frame: pd.DataFrame) -> bytes:
+    """``frame`` as one CSV file, its texts guarded."""
+    columns = [_cells(frame[name]) for name in frame.columns]
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow(frame.columns)
+    writer.writerows(zip(*columns, strict=True))
+    # A lone surrogate is the one thing UTF-8 cannot hold; it must not cost the file.
+    return buffer.getvalue().encode("utf-8", "replace")
+
+
+def _cells(values: pd.Series[Any]) -> list[Any]:
+    # Names and ids repeat from day to day: each distinct value is looked at once.
+    written: dict[Any, Any] = {}
+    return [
+        written[value] if value in written else written.setdefault(value, _cell(value))
+        for value in values.tolist()
+    ]
+
+
+def _cell(value: Any) -> Any:  # noqa: ANN401
+    if value is None or value is pd.NA or value != value:  # noqa: PLR0124  # NaN
+        return ""
+    if isinstance(value, float):
+        return format(value, ".10g")
+    return value if isinstance(value, int | Decimal) else guarded(str(value))
+
+
+def guarded(text: str) -> str:
+    """``text``, with an apostrophe in front where a spreadsheet could take it for a formula."""
+    return f"'{text}" if _RISKY.match(text) else text
+
+
+def unguarded(text: str) -> str:
+    """The text :func:`guarded` was given."""
+    return text.removeprefix("'")
+
+
+def _instant(value: Any) -> str:  # noqa: ANN401
+    return "" if pd.isna(value) else f"{value.tz_convert('UTC'):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def summary(view: ReportView) -> bytes:
+    """``summary.json``: the headline's numbers in micros, and each rule's outcomes counted."""
+    document = {
+        "format": SUMMARY_FORMAT,
+        "title": view.title,
+        **msgspec.to_builtins(view.facts),
+        "outcomes": view.outcome_counts,
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"

@@ -1,0 +1,149 @@
+"""Everything a report says, decided once: frames in, one frozen :class:`ReportView` out.
+
+All arithmetic, sorting, rounding and wording happen here and in the modules of the sections, so
+that the page, the text, the mail and the files cannot disagree.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from pipeline.report import headline, judged, names, pictures, trust
+from pipeline.report.cards import cards
+from pipeline.report.facts import gather, within
+from pipeline.report.money_over_time import by_day_and_project
+from pipeline.report.numbers import Money, day_short, known
+from pipeline.report.parts import Column, Facts, ReportView, Table
+from pipeline.report.rows import findings_table
+from pipeline.report.tables import changes
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import date
+
+    import pandas as pd
+
+    from pipeline.model import Certificate
+    from pipeline.settings import Settings
+
+__all__ = ["ReportView", "build", "changed_on"]
+
+_CHANGES_SHOWN = 50
+
+
+def build(
+    *,
+    settings: Settings,
+    day: date | None,
+    ledger: pd.DataFrame,
+    utilization: pd.DataFrame,
+    idle: pd.DataFrame,
+    findings: pd.DataFrame,
+    certificates: Sequence[Certificate] = (),
+    damaged: Sequence[str] = (),
+    days: Collection[date] | None = None,
+    version: str = "",
+) -> ReportView:
+    """The view of the report of ``day``, the last closed day (None: no day is closed yet).
+
+    Args:
+        settings: currency, window, thresholds, rows shown.
+        day: the report's date; the window are the days up to and with it.
+        ledger: ledger rows of the window and, for the month to date, of the date's month.
+        utilization: ``transform.utilization.rank`` of the window.
+        idle: ``transform.idle.candidates`` of the rules' window.
+        findings: every cluster under every rule, as of ``day``.
+        certificates: of the snapshots behind the window.
+        damaged: stored files that were skipped because they are not what was written.
+        days: the days that have a ledger, empty ones included; by default those with rows.
+        version: the program's, for the footer.
+    """
+    facts = gather(
+        currency=settings.currency,
+        day=day,
+        window_days=settings.report.window_days,
+        ledger=ledger,
+        utilization=utilization,
+        findings=findings,
+        days=days,
+    )
+    evidence_days = settings.rules.idle_window_days
+    spend_chart, projects, by_day = by_day_and_project(ledger, facts)
+    counts = judged.outcome_counts(findings)
+    return ReportView(
+        facts=facts,
+        title=headline.title(facts, findings, evidence_days),
+        subject=headline.subject(facts),
+        kicker=headline.kicker(facts),
+        lede=headline.lede(facts, len(certificates)),
+        cards=cards(facts, evidence_days),
+        spend_chart=spend_chart,
+        projects=projects,
+        by_day=by_day,
+        waste_chart=pictures.waste_chart(facts, findings),
+        use_chart=pictures.use_chart(facts, utilization, settings),
+        findings=findings_table(
+            facts,
+            settings=settings,
+            ledger=ledger,
+            utilization=utilization,
+            idle=idle,
+            findings=findings,
+        ),
+        changes=_changes(facts, ledger),
+        unjudged=judged.unjudged(findings, settings.currency),
+        outcomes=judged.outcomes(counts),
+        trust=trust.trust(facts, ledger, certificates, damaged),
+        method=trust.method(settings),
+        footer=_footer(version),
+        outcome_counts=counts,
+    )
+
+
+def changed_on(ledger: pd.DataFrame, day: date) -> pd.DataFrame | None:
+    """What changed between the day before and ``day``; None where the day before is unknown."""
+    today, before = within(ledger, day, day), within(ledger, *[day - timedelta(days=1)] * 2)
+    if today.empty or before.empty:
+        return None
+    # A cluster that vanished during the day still has a row: its last.
+    is_listed = ~today["flags"].astype("str").str.contains("vanished", regex=False)
+    was_listed = ~before["flags"].astype("str").str.contains("vanished", regex=False)
+    return changes(today[is_listed], before[was_listed])
+
+
+def _changes(facts: Facts, ledger: pd.DataFrame) -> Table:
+    changed = changed_on(ledger, facts.day) if facts.day else None
+    caption = f"What changed on {day_short(facts.day)}" if facts.day else "What changed"
+    money = Money(facts.currency)
+    columns = (
+        Column(label="Cluster"),
+        Column(label="Project"),
+        Column(label="Change"),
+        Column(label="Status before"),
+        Column(label="Status"),
+        Column(label="Spend the day before", is_number=True),
+        Column(label="Spend", is_number=True),
+    )
+    if changed is None or changed.empty:
+        return Table(caption=caption, columns=columns, rows=())
+    rows = tuple(
+        (
+            names.label(known(row["name"]), row["cluster_id"]),
+            names.shown(known(row["project_id"])),
+            row["change"],
+            names.shown(known(row["status_before"])),
+            names.shown(known(row["status"])),
+            money.exact(known(row["spend_before_micros"])),
+            money.exact(known(row["spend_micros"])),
+        )
+        for row in changed.head(_CHANGES_SHOWN).to_dict("records")
+    )
+    more = len(changed) - len(rows)
+    totals = ((f"{more} more in changes.csv", *[""] * 6),) if more else ()
+    return Table(caption=caption, columns=columns, rows=rows, totals=totals)
+
+
+def _footer(version: str) -> str:
+    made = f"Made by FleetLedger {version}".strip()
+    return f"{made}. All times are UTC. The same rows, unrounded, are in the CSV files beside this."

@@ -1,0 +1,1 @@
+"""Templates of the report, as package data: layout only, no arithmetic, sorting or rounding."""
