@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.store import findings, layout, ledger, reports, runs, snapshots
+from pipeline.store import finals, findings, layout, ledger, reports, runs, snapshots
 from pipeline.store.files import open_files
 
 if TYPE_CHECKING:
@@ -73,6 +73,21 @@ class Store:
         ref = layout.ledger(account, day, digest)
         ledger.publish(self.files, ref, frame)
         return ref
+
+    def final_days(self, account: str | None = None) -> dict[tuple[str, date], str]:
+        """Digests of the days that are never built again, by account and day."""
+        finals = ledger.final_listing(self.files, account, None)
+        return {(ref.account, ref.day): ref.digest for ref in finals}
+
+    def late_ignored(
+        self, account: str | None = None, first: date | None = None
+    ) -> list[SnapshotRef]:
+        """Snapshots that came too late for a final day: stored, but no day may read them.
+
+        ``first``: look only at final days from there on.
+        """
+        refs = self.snapshots(account, first)
+        return finals.late(self.files, refs, account, first) if refs else []
 
     def read_ledger(
         self,

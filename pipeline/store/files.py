@@ -48,6 +48,9 @@ class Files(Protocol):
     def point(self, key: str, target: str) -> None:
         """Make ``key`` a pointer to its sibling ``target``."""
 
+    def pointed(self, key: str) -> str | None:
+        """What the pointer ``key`` names; None if there is none."""
+
     def delete(self, key: str) -> None:
         """Remove ``key``; nothing happens if it is gone."""
 

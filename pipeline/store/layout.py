@@ -38,6 +38,7 @@ _FINAL = re.compile(rf"{LEDGER}/account=({_NAME})/date=({_DAY})/({_DIGEST})\.fin
 _FINDINGS = re.compile(rf"{FINDINGS}/date=({_DAY})/({_DIGEST})\.parquet")
 _REPORT = re.compile(rf"{REPORTS}/({_DAY})/({_NAME})")
 _RUN = re.compile(rf"{RUNS}/\d{{8}}T\d{{6}}Z-\d{{3}}-{_NAME}\.json")
+_STATE = re.compile(rf"{STATE}/({_NAME})")
 _STAMP = "%Y%m%dT%H%M%SZ"
 
 
@@ -130,6 +131,12 @@ def is_run(key: str) -> bool:
 def state(name: str) -> str:
     """The key of a small state file."""
     return f"{STATE}/{safe_name(name)}"
+
+
+def parse_state(key: str) -> str | None:
+    """The name of a state file; None if it is not one."""
+    match = _STATE.fullmatch(key)
+    return None if match is None else match[1]
 
 
 def lock(name: str) -> str:

@@ -12,7 +12,7 @@ from pipeline.schema import DAY, LEDGER
 from pipeline.store import layout, tables
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import date
 
     from pipeline.model import LedgerRef
@@ -27,9 +27,9 @@ def listing(
     return sorted(ref for ref in refs if ref is not None)
 
 
-def final_listing(files: Files, account: str | None) -> list[LedgerRef]:
-    """The final records, by account and day."""
-    refs = (layout.parse_final(key) for key in _keys(files, account, None, None))
+def final_listing(files: Files, account: str | None, first: date | None) -> list[LedgerRef]:
+    """The records of final days, by account and day: one listing, nothing is opened."""
+    refs = (layout.parse_final(key) for key in _keys(files, account, first, None))
     return sorted(ref for ref in refs if ref is not None)
 
 
@@ -91,12 +91,18 @@ def read(
     return LEDGER.to_pandas(tables.concat(good))
 
 
+def verify_notes(files: Files, ref: LedgerRef, notes: Mapping[str, str] | None = None) -> None:
+    """That the file is the one its path says; read from its footer if ``notes`` are not given."""
+    told = tables.read_notes(files, ref.key) if notes is None else notes
+    if (told.get("account"), told.get("date")) != (ref.account, ref.day.isoformat()):
+        raise tables.damage(files, ref.key, "it is another day's file")
+
+
 def _read_day(files: Files, ref: LedgerRef, names: Sequence[str]) -> pa.Table:
     """One day's rows, with the columns its path tells."""
     inside = [name for name in names if name not in ("account", "date")]
     table, notes = tables.read(files, ref.key, LEDGER, inside or ["cluster_id"])
-    if (notes.get("account"), notes.get("date")) != (ref.account, ref.day.isoformat()):
-        raise tables.damage(files, ref.key, "it is another day's file")
+    verify_notes(files, ref, notes)
     told = {
         "account": tables.constant_code(ref.account, table.num_rows),
         "date": pa.repeat(pa.scalar(pd.Timestamp(ref.day), DAY), table.num_rows),

@@ -82,6 +82,14 @@ class LocalFiles:
         with told("writing", self.url(key)):
             folders.point(self._place_for(key), target)
 
+    def pointed(self, key: str) -> str | None:
+        """Where the link leads, or what the file that stands for one says."""
+        path = self.root / key
+        with told("reading", self.url(key)):
+            if path.is_symlink():
+                return str(path.readlink())
+            return path.read_text("utf-8", "replace").removesuffix("\n") if path.exists() else None
+
     def delete(self, key: str) -> None:
         """Remove ``key``, and its folder when that leaves it empty."""
         path = self.root / key

@@ -139,6 +139,15 @@ class ObjectFiles:
         """A small object that names the target."""
         self.replace(key, target.encode() + b"\n")
 
+    def pointed(self, key: str) -> str | None:
+        """What the small object says."""
+        with self._told("reading", key):
+            try:
+                data = bytes(obstore.get(self._store, key).bytes())
+            except FileNotFoundError:
+                return None
+        return data.decode("utf-8", "replace").removesuffix("\n")
+
     def delete(self, key: str) -> None:
         """Remove ``key``."""
         with self._told("removing", key):

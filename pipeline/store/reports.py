@@ -40,7 +40,7 @@ def read(files: Files, day: date) -> dict[str, bytes]:
     """
     contents, damaged = verify(files, day)
     if damaged:
-        raise damaged[0]
+        raise next(iter(damaged.values()))
     if not contents:
         raise StorageError(
             f"no report of {day} in {files.place}; make it with: report --date {day}"
@@ -48,25 +48,23 @@ def read(files: Files, day: date) -> dict[str, bytes]:
     return contents
 
 
-def verify(files: Files, day: date) -> tuple[dict[str, bytes], list[DamageError]]:
-    """A day's files, and what is wrong with them."""
+def verify(files: Files, day: date) -> tuple[dict[str, bytes], dict[str, DamageError]]:
+    """A day's files, and what is wrong with which of them."""
     folder = layout.report(day)
     contents = {key.removeprefix(folder + "/"): files.read(key) for key in files.list(folder)}
     sums = contents.pop(layout.SUMS, None)
-    if sums is None:
-        missing = [tables.damage(files, f"{folder}/{layout.SUMS}", "it is missing")]
-        return contents, missing if contents else []
-    text = seal.unsealed_text(sums)
+    text = None if sums is None else seal.unsealed_text(sums)
     if text is None:
-        key = f"{folder}/{layout.SUMS}"
-        return contents, [tables.damage(files, key, "its bytes are not those that were written")]
+        what = "it is missing" if sums is None else "its bytes are not those that were written"
+        error = tables.damage(files, f"{folder}/{layout.SUMS}", what)
+        return contents, {layout.SUMS: error} if contents or sums else {}
     lines = (line.partition("  ") for line in text.decode().splitlines())
     proven = {name: digest for digest, _, name in lines}
-    damaged = [
-        tables.damage(files, f"{folder}/{name}", what)
+    damaged = {
+        name: tables.damage(files, f"{folder}/{name}", problem)
         for name in sorted(proven.keys() | contents.keys())
-        if (what := _difference(proven.get(name), contents.get(name)))
-    ]
+        if (problem := _difference(proven.get(name), contents.get(name)))
+    }
     return contents, damaged
 
 

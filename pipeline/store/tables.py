@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 Ref = TypeVar("Ref")
 
 _PREFIX = b"fleetledger."
+_TOTALS = "totals"
 _ADDABLE = ("_micros", "_seconds")
 _COUNTERS = ("total_cost_micros", "current_session_cost_micros")
 _TEXTS = {"cluster_id": "DELTA_BYTE_ARRAY", "name": "DELTA_LENGTH_BYTE_ARRAY"}
@@ -56,7 +57,7 @@ def encode(table: pa.Table, kind: Table, notes: Mapping[str, str]) -> bytes:
         if not field.nullable and column.null_count:
             raise ValueError(f"{kind.name}.{field.name}: null where none may be")
     footer = {name: _with_check(text) for name, text in notes.items()}
-    footer["totals"] = _with_check(msgspec.json.encode(totals(table)).decode())
+    footer[_TOTALS] = _with_check(msgspec.json.encode(totals(table)).decode())
     footer["seal"] = seal.BLANK  # the last entry: nothing a user can write comes after it
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(sink, table.schema, **encodings(kind.stored)) as writer:
@@ -91,6 +92,11 @@ def read(
         table = file.read([n for n in wanted if n in present], use_threads=False)
         notes = _notes(file.metadata)
     return conform(table, kind, wanted, where=files.url(key)), notes
+
+
+def read_totals(files: Files, key: str) -> Totals:
+    """What the rows of the file ``key`` add up to, as its footer says."""
+    return msgspec.json.decode(read_notes(files, key)[_TOTALS], type=Totals)
 
 
 def read_notes(files: Files, key: str) -> dict[str, str]:
@@ -190,7 +196,7 @@ def _notes(metadata: pq.FileMetaData) -> dict[str, str]:
             if _with_check(text).encode() != value:
                 raise pa.ArrowInvalid(f"its note {name.decode()} does not fit its checksum")
             notes[name.removeprefix(_PREFIX).decode()] = text
-    if "totals" not in notes:
+    if _TOTALS not in notes:
         raise pa.ArrowInvalid("its notes are missing")
     return notes
 
