@@ -123,6 +123,7 @@ class Fleet:
             half_metrics_share=settings.half_metrics_share,
             cpu_only_share=settings.cpu_only_share,
         )
+        self.seed = seed
         self.roster = roster.draw(rng, seed, clusters + births + shorts, shares)
         self.lives = schedule.draw(rng, self.roster, window, settings)
 

@@ -39,6 +39,10 @@ class Quirks:
     after_inclusive: bool = False
     before_ignored: bool = False
     """``created_before`` has no effect."""
+    order_ignored: bool = False
+    """Whatever order is asked for, it comes by name."""
+    limit_cap: int = 100
+    """Pages are silently no longer than this."""
     unstable_ties: int = 0
     """Not 0: clusters that sort alike come in an order of this number's own."""
 
@@ -106,7 +110,7 @@ def _mentions(fleet: Fleet, rows: Rows, wanted: str) -> Flags:
 
 def _order(fleet: Fleet, state: State, query: Query, quirks: Quirks) -> Rows:
     """The places of the state's clusters in the query's order; ties by id, whatever the order."""
-    keys = _SORT_KEYS[query.sort_by](fleet, state)
+    keys = _SORT_KEYS["name" if quirks.order_ignored else query.sort_by](fleet, state)
     ties = fleet.roster.id_ranks[state.rows]
     if quirks.unstable_ties:
         ties = np.random.default_rng(quirks.unstable_ties).permutation(len(ties))

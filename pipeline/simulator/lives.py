@@ -12,7 +12,7 @@ Money: a segment's cost after s seconds is floor(charge x s / 3600) micros. ``ru
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -76,6 +76,34 @@ class Lives:
             running_seconds=self._per_cluster(seconds * (self.status == RUNNING)),
         )
 
+    def ended(self, clusters: Rows, t: int) -> Lives:
+        """The same lives, but these clusters are gone from ``t`` on."""
+        gone = self.gone.copy()
+        gone[clusters] = np.minimum(gone[clusters], t)
+        end = np.minimum(self.end, gone[self.cluster])
+        kept = np.flatnonzero(end > self.start)
+        segments = {name: getattr(self, name)[kept] for name in _SEGMENT_FIELDS}
+        return replace(self, gone=gone, **{**segments, "end": end[kept]})
+
+    def joined(self, created: Ints, rate: Ints) -> Lives:
+        """These lives and, after them, those of clusters that run from their creation on."""
+        count = len(created)
+        for_ever, nothing = np.full(count, NEVER), np.zeros(count, np.int64)
+        new = {
+            "created": created,
+            "gone": for_ever,
+            "expires": for_ever,
+            "cluster": len(self.created) + np.arange(count),
+            "start": created,
+            "end": for_ever,
+            "status": np.full(count, RUNNING),
+            "rate": rate,
+            "charge": rate,
+            "cost_before": nothing,
+            "session_before": nothing,
+        }
+        return Lives(**{name: np.append(getattr(self, name), more) for name, more in new.items()})
+
     def _cost_within(self, segments: Rows, t: int) -> Ints:
         return self.charge[segments] * (t - self.start[segments]) // _HOUR
 
@@ -83,6 +111,18 @@ class Lives:
         sums = np.zeros(len(self.created), np.int64)
         np.add.at(sums, self.cluster, values)
         return sums
+
+
+_SEGMENT_FIELDS = (
+    "cluster",
+    "start",
+    "end",
+    "status",
+    "rate",
+    "charge",
+    "cost_before",
+    "session_before",
+)
 
 
 class LifeSums(NamedTuple):

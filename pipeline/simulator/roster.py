@@ -126,8 +126,10 @@ class RosterShares:
     cpu_only_share: float
 
 
-def draw(rng: np.random.Generator, seed: int, count: int, shares: RosterShares) -> Roster:
-    """``count`` clusters, as ``rng`` has it."""
+def draw(
+    rng: np.random.Generator, seed: int, count: int, shares: RosterShares, *, first: int = 0
+) -> Roster:
+    """``count`` clusters, as ``rng`` has it; ids and names are numbered from ``first``."""
     profile = _profiles(rng, count, shares.profiles)
     project = rng.choice(len(PROJECTS), count, p=_PROJECT_WEIGHTS)
     role = rng.choice(len(_ROLES), count, p=(0.34, 0.2, 0.12, 0.1, 0.15, 0.09))
@@ -137,11 +139,11 @@ def draw(rng: np.random.Generator, seed: int, count: int, shares: RosterShares) 
     negotiated = rng.choice(_NEGOTIATED, count, p=_NEGOTIATED_WEIGHTS)
     list_rate = np.array(list(MICROS_PER_GPU_HOUR.values()))[gpu_type] * np.maximum(gpu_count, 0.1)
     silence = rng.random(count)
-    names = _names(project, role)
+    number = np.arange(first, first + count, dtype=np.int64)
     described = rng.random(count) < _DESCRIBED_SHARE
     return Roster(
-        cluster_id=_ids(seed, count),
-        name=names,
+        cluster_id=_ids(seed, number),
+        name=_names(project, role, number),
         description=_descriptions(project, role, described),
         gpu_type=gpu_type,
         gpu_count=gpu_count,
@@ -154,7 +156,7 @@ def draw(rng: np.random.Generator, seed: int, count: int, shares: RosterShares) 
         template=rng.integers(0, len(TEMPLATES), count),
         ssh_enabled=rng.random(count) < 0.9,  # noqa: PLR2004
         profile=profile,
-        key=mix(np.arange(count, dtype=np.uint64) + np.uint64(seed * 0x1_0000_0001 % 2**63)),
+        key=mix(number.astype(np.uint64) + np.uint64(seed * 0x1_0000_0001 % 2**63)),
         rate_micros=(np.round(list_rate * negotiated / _CENT) * _CENT).astype(np.int64),
         reports_share=np.select(
             [
@@ -180,18 +182,18 @@ def _ranks(texts: Texts) -> Ints:
     return np.unique(texts.astype(np.str_), return_inverse=True)[1].astype(np.int64)
 
 
-def _ids(seed: int, count: int) -> Texts:
+def _ids(seed: int, numbers: Ints) -> Texts:
     """Ids that look random and cannot collide: an odd factor permutes the 40-bit numbers."""
-    numbers = (np.arange(count, dtype=np.int64) * 0x9E3779B97 + seed * 0x51ED27) % 2**40
-    return np.array([f"cluster_{number:010x}" for number in numbers.tolist()], dtype=object)
+    scattered = (numbers * 0x9E3779B97 + seed * 0x51ED27) % 2**40
+    return np.array([f"cluster_{one:010x}" for one in scattered.tolist()], dtype=object)
 
 
-def _names(project: Ints, role: Ints) -> Texts:
-    stems = zip(project.tolist(), role.tolist(), strict=True)
+def _names(project: Ints, role: Ints, numbers: Ints) -> Texts:
+    parts = zip(project.tolist(), role.tolist(), numbers.tolist(), strict=True)
     return np.array(
         [
-            "-".join(part for part in (PROJECTS[p], _ROLES[r], str(number)) if part)
-            for number, (p, r) in enumerate(stems, start=1)
+            "-".join(part for part in (PROJECTS[p], _ROLES[r], str(number + 1)) if part)
+            for p, r, number in parts
         ],
         dtype=object,
     )

@@ -1,0 +1,101 @@
+"""Clusters that come and go between any two requests, and the truth about who was there when."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.simulator import roster
+from pipeline.simulator.fleet import Parameters, seconds_of
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pipeline.simulator.arrays import Flags
+    from pipeline.simulator.fleet import Fleet
+
+_BIRTH_SEED = 0xB1127
+
+
+class Churn:
+    """A fleet under change.
+
+    Args:
+        fleet: the fleet to begin with; it stays as it is.
+        births: clusters created before each request, on average.
+        deaths: clusters removed before each request, on average.
+        backdated_seconds: created clusters claim a creation time up to this long ago, so that they
+            turn up in the middle of a list sorted by it.
+        seed: the same seed changes the same clusters in the same order.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        *,
+        births: float = 1.0,
+        deaths: float = 1.0,
+        backdated_seconds: int = 0,
+        seed: int = 0,
+    ) -> None:
+        self.fleet = fleet
+        self._births, self._deaths = births, deaths
+        self._backdated = backdated_seconds
+        self._rng = np.random.default_rng([_BIRTH_SEED, seed])
+        self._ever = np.zeros(len(fleet.roster), np.bool_)
+        self._throughout: Flags | None = None
+
+    def step(self, now: datetime) -> None:
+        """What happens before the request served at ``now``."""
+        t = seconds_of(now)
+        if self._throughout is None:
+            self._note(t)
+        if born := int(self._rng.poisson(self._births)):
+            self._create(born, t)
+        if died := int(self._rng.poisson(self._deaths)):
+            alive = self.fleet.state(t).rows
+            removed = self._rng.choice(alive, min(died, len(alive)), replace=False)
+            self.fleet = self.fleet.with_parts(
+                self.fleet.roster, self.fleet.lives.ended(removed, t)
+            )
+        self._note(t)
+
+    def forget(self) -> None:
+        """A new walk begins: :attr:`alive_throughout` and :attr:`ever_alive` start over."""
+        self._throughout = None
+        self._ever[:] = False
+
+    @property
+    def alive_throughout(self) -> set[str]:
+        """Ids listed before the first request and at every one since."""
+        kept = self._throughout
+        return set() if kept is None else set(self.fleet.roster.cluster_id[kept])
+
+    @property
+    def ever_alive(self) -> set[str]:
+        """Ids listed at some time since then."""
+        return set(self.fleet.roster.cluster_id[self._ever])
+
+    def _create(self, count: int, t: int) -> None:
+        who = self.fleet.roster
+        shares = roster.RosterShares(
+            profiles=Parameters().profiles,
+            no_metrics_share=0.0,
+            half_metrics_share=0.0,
+            cpu_only_share=0.0,
+        )
+        new = roster.draw(self._rng, self.fleet.seed, count, shares, first=len(who))
+        created = t - self._rng.integers(0, self._backdated + 1, count)
+        lives = self.fleet.lives.joined(created, new.rate_micros)
+        self.fleet = self.fleet.with_parts(who.joined(new), lives)
+
+    def _note(self, t: int) -> None:
+        alive = np.zeros(len(self.fleet.roster), np.bool_)
+        alive[self.fleet.state(t).rows] = True
+        missing = len(alive) - len(self._ever)
+        self._ever = np.append(self._ever, np.zeros(missing, np.bool_)) | alive
+        if self._throughout is None:
+            self._throughout = alive
+        else:
+            self._throughout = np.append(self._throughout, np.zeros(missing, np.bool_)) & alive

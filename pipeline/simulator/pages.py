@@ -1,0 +1,131 @@
+"""The bodies of both versions of the endpoint, and where faults get at them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.simulator.fleet import seconds_of
+from pipeline.simulator.listing import Json, Listing, Quirks, records_v1, records_v2
+from pipeline.simulator.query import Parsed, Query, parse
+from pipeline.simulator.reply import Reply, json_reply
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from pipeline.simulator.faults import Fault, Faults
+    from pipeline.simulator.fleet import Fleet, State
+
+_V2_PAGE = 20
+
+
+class Page:
+    """A page before it is written: what faults may change."""
+
+    def __init__(self, clusters: list[Json], pagination: Json, previous: list[Json]) -> None:
+        self.clusters = clusters
+        self.pagination = pagination
+        self.previous = previous
+        """The clusters of the page served before this one."""
+        self.listed: list[object] | None = None
+        """What stands in place of the clusters, if it is not they."""
+
+
+class Pages:
+    """Answers valid requests of callers who may ask."""
+
+    def __init__(
+        self, fleet: Fleet, faults: Faults | None, *, latency_ms: float, v2_pages: bool
+    ) -> None:
+        self._fleet, self._faults = fleet, faults
+        self._latency_ms, self._v2_pages = int(latency_ms), v2_pages
+        self._listing = Listing()
+        self._served = 0
+        self._previous: list[Json] = []
+
+    def v1(self, given: Mapping[str, str], now: datetime) -> Reply:
+        """``GET /v1/clusters``."""
+        parsed = parse(given)
+        if parsed.refused:
+            error = {
+                "code": "INVALID_PARAMETERS",
+                "message": "Invalid query parameters provided",
+                "details": parsed.refused,
+            }
+            return json_reply({"success": False, "error": error}, 400)
+        met = self._meet(now)
+        selected = self._select(parsed.query, now, met)
+        limit = min(parsed.query.limit, self._quirks.limit_cap)
+        page = self._page(selected, parsed.query.page, limit, met)
+        return _changed(json_reply(self._envelope(page, parsed)), met, now)
+
+    def v2(self, _given: Mapping[str, str], now: datetime) -> Reply:
+        """``GET /v2/clusters``: no parameters, no envelope."""
+        met = self._meet(now)
+        selected = self._select(Query(), now, met)
+        if self._v2_pages:
+            selected = selected.taken(np.arange(min(_V2_PAGE, len(selected.rows))))
+        page = Page(records_v2(self._current, selected), {}, self._previous)
+        self._previous = list(page.clusters)
+        for fault in met:
+            if fault.on_page:
+                fault.on_page(page)
+        return _changed(json_reply(page.listed or page.clusters), met, now)
+
+    @property
+    def _current(self) -> Fleet:
+        churn = self._faults.churn if self._faults else None
+        return churn.fleet if churn else self._fleet
+
+    @property
+    def _quirks(self) -> Quirks:
+        return self._faults.quirks if self._faults else Quirks()
+
+    def _meet(self, now: datetime) -> tuple[Fault, ...]:
+        return self._faults.next(now) if self._faults else ()
+
+    def _select(self, query: Query, now: datetime, met: tuple[Fault, ...]) -> State:
+        t = seconds_of(now) - sum(fault.stale_seconds for fault in met)
+        return self._listing.select(self._current, t, query, self._quirks)
+
+    def _page(self, selected: State, number: int, limit: int, met: tuple[Fault, ...]) -> Page:
+        total = len(selected.rows)
+        pages = -(-total // limit)
+        begin = (number - 1) * limit
+        shown = selected.taken(np.arange(min(begin, total), min(begin + limit, total)))
+        pagination: Json = {
+            "current_page": number,
+            "total_pages": pages,
+            "total_count": total,
+            "per_page": limit,
+            "has_next": number < pages,
+            "has_previous": number > 1,
+        }
+        page = Page(records_v1(self._current, shown), pagination, self._previous)
+        self._previous = list(page.clusters)
+        for fault in met:
+            if fault.on_page:
+                fault.on_page(page)
+        return page
+
+    def _envelope(self, page: Page, parsed: Parsed) -> Json:
+        self._served += 1
+        return {
+            "success": True,
+            "data": {
+                "clusters": page.clusters if page.listed is None else page.listed,
+                "pagination": page.pagination,
+                "filters_applied": parsed.filters_applied,
+            },
+            # Nothing here is measured, so that the same look gives the same bytes.
+            "meta": {"request_id": f"req_{self._served:08x}", "response_time_ms": self._latency_ms},
+        }
+
+
+def _changed(reply: Reply, met: tuple[Fault, ...], now: datetime) -> Reply:
+    for fault in met:
+        if fault.on_reply:
+            reply = fault.on_reply(reply, now)
+    return reply

@@ -1,0 +1,79 @@
+"""A response before it is sent, and the sending: in pieces, late, or broken off."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+from starlette.responses import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.types import Receive, Scope, Send
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Status, body and headers, and how they travel."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    delay_seconds: float = 0.0
+    """Before the first byte."""
+    chunk_bytes: int = 2**20
+    chunk_pause_seconds: float = 0.0
+    repeat: int = 1
+    """The body is sent so many times over, without an announced length."""
+    cut_at: int | None = None
+    """The connection is dropped after so many bytes of the announced length."""
+
+
+def json_reply(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+    """``body`` as JSON."""
+    return Reply(status, msgspec.json.encode(body), headers or {})
+
+
+class Sent(Response):
+    """Sends a reply; stops as soon as the client hangs up."""
+
+    def __init__(self, reply: Reply) -> None:
+        headers = {"content-type": "application/json"} | {
+            name.lower(): value for name, value in reply.headers.items()
+        }
+        super().__init__(reply.body, reply.status, headers)
+        if reply.repeat > 1:
+            del self.headers["content-length"]
+        self._reply = reply
+
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI side: an unfinished response makes the server close the connection."""
+        reply = self._reply
+        if reply.delay_seconds and await _hung_up(receive, reply.delay_seconds):
+            return
+        start = {"type": "http.response.start", "status": reply.status, "headers": self.raw_headers}
+        await send(start)
+        body = reply.body[: reply.cut_at]
+        watched = reply.chunk_pause_seconds > 0 or reply.repeat > 1
+        for _ in range(reply.repeat):
+            for begin in range(0, len(body), reply.chunk_bytes):
+                chunk = body[begin : begin + reply.chunk_bytes]
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                if watched and await _hung_up(receive, reply.chunk_pause_seconds):
+                    return
+        if reply.cut_at is None:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _hung_up(receive: Receive, seconds: float) -> bool:
+    """Wait, but no longer than the client does; whether it has left."""
+    try:
+        async with asyncio.timeout(seconds):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+    except TimeoutError:
+        return False
+    return True
