@@ -48,14 +48,12 @@ class Totals(msgspec.Struct, frozen=True):
 
 
 def encode(table: pa.Table, kind: Table, notes: Mapping[str, str]) -> bytes:
-    """The file of ``table``: all stored columns of ``kind``, with ``notes`` in the footer."""
-    keys = [name for name in kind.key if name in kind.stored.names]
-    table = _canonical(table.select(kind.stored.names).cast(kind.stored)).sort_by(
-        [(name, "ascending") for name in keys]
-    )
-    for field, column in zip(kind.stored, table.columns, strict=True):
-        if not field.nullable and column.null_count:
-            raise ValueError(f"{kind.name}.{field.name}: null where none may be")
+    """The file of ``table``: all stored columns of ``kind``, with ``notes`` in the footer.
+
+    Raises:
+        ValueError: a null where none may be, or a value that is not of its column's type.
+    """
+    table = _canonical(table.select(kind.stored.names).cast(kind.stored), kind)
     footer = {name: _with_check(text) for name, text in notes.items()}
     footer[_TOTALS] = _with_check(msgspec.json.encode(totals(table)).decode())
     footer["seal"] = seal.BLANK  # the last entry: nothing a user can write comes after it
@@ -175,11 +173,15 @@ def encodings(schema: pa.Schema) -> dict[str, object]:
     }
 
 
-def _canonical(table: pa.Table) -> pa.Table:
-    """``table`` with every dictionary in the order its values appear."""
+def _canonical(table: pa.Table, kind: Table) -> pa.Table:
+    """``table`` in the order of its key, every dictionary in the order its values appear."""
+    keys = {
+        name: table.column(name).cast(TEXT) for name in kind.key if name in table.column_names
+    }
+    order = pc.sort_indices(pa.table(keys), sort_keys=[(name, "ascending") for name in keys])
     columns = [
         column.cast(TEXT).combine_chunks().dictionary_encode() if column.type == CODE else column
-        for column in table.columns
+        for column in table.take(order).columns
     ]
     return pa.table(columns, schema=table.schema)
 
