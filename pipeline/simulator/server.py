@@ -5,13 +5,13 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from starlette.types import ASGIApp
 
@@ -56,16 +56,30 @@ def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]
         thread.start()
         try:
             _wait_until_started(server, thread)
-            yield f"http://{host}:{listener.getsockname()[1]}"
+            yield _url(listener)
         finally:
             server.should_exit = True
             thread.join()
 
 
-def run_forever(app: ASGIApp, host: str = "127.0.0.1", port: int = 8000) -> None:
-    """Serve ``app`` in this thread until Ctrl-C or SIGTERM."""
-    with _listener(host, port) as listener:
+def run_forever(
+    app: ASGIApp,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    ready: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Serve ``app`` in this thread until Ctrl-C (returns) or SIGTERM (ends the process).
+
+    ``ready`` is told the base URL once connections are accepted; port 0 takes a free one.
+    """
+    with _listener(host, port) as listener, suppress(KeyboardInterrupt):
+        ready(_url(listener))
         uvicorn.Server(_config(app)).run(sockets=[listener])
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{host}:{port}"
 
 
 def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:

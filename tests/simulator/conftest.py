@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,13 +12,17 @@ import requests
 
 from pipeline.simulator.app import make_app
 from pipeline.simulator.clock import Clock
+from pipeline.simulator.faults import Faults
 from pipeline.simulator.fleet import Fleet
 from pipeline.simulator.server import serve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     import pandas as pd
+
+    from pipeline.simulator.faults import Fault
 
 
 @dataclass
@@ -62,6 +67,21 @@ def start() -> datetime:
 @pytest.fixture(scope="session")
 def fleet(start: datetime) -> Fleet:
     return Fleet(7, 230, start, 10, error_share=0.2, stuck_pending_share=0.05, cpu_only_share=0.02)
+
+
+@pytest.fixture
+def misbehaving(fleet: Fleet, start: datetime) -> Callable[..., AbstractContextManager[Api]]:
+    """Serves the fleet with the given faults (or, by position, with one at the first request)."""
+
+    @contextmanager
+    def served(fault: Fault | None = None, faults: Faults | None = None) -> Iterator[Api]:
+        clock = Clock(start)
+        app = make_app(fleet, clock, faults=faults or Faults(script={1: fault} if fault else {}))
+        with serve(app) as url, requests.Session() as session:
+            session.headers["Authorization"] = "Bearer demo-key"
+            yield Api(url, fleet, clock, session)
+
+    return served
 
 
 @pytest.fixture(scope="module")

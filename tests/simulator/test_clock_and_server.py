@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -83,6 +86,29 @@ def test_an_idle_connection_does_not_hold_the_server(fleet: Fleet, start: dateti
         with serve(make_app(fleet, Clock(start))) as url:
             assert session.get(f"{url}/v1/clusters", headers=KEY, timeout=10).ok
         assert not is_open(url)
+
+
+SERVE = """
+from datetime import UTC, datetime
+from pipeline.simulator import app, clock, fleet, server
+now = datetime(2026, 3, 2, tzinfo=UTC)
+api = app.make_app(fleet.Fleet(1, 10, now, 1), clock.Clock(now))
+server.run_forever(api, port=0, ready=lambda url: print(url, flush=True))
+print("over")
+"""
+
+
+def test_a_server_in_the_foreground_ends_with_ctrl_c() -> None:
+    with subprocess.Popen(  # noqa: S603
+        [sys.executable, "-c", SERVE], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        url = process.stdout.readline().strip()
+        assert requests.get(f"{url}/v1/clusters", headers=KEY, timeout=10).ok
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (0, "over\n", "")
+    assert not is_open(url)
 
 
 def test_two_servers_run_side_by_side(api: Api, fleet: Fleet, start: datetime) -> None:

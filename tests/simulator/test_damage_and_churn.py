@@ -1,0 +1,149 @@
+"""Broken records stay where they are put; churn keeps the truth about who was there."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from pipeline.simulator import damage
+from pipeline.simulator.churn import Churn
+from pipeline.simulator.faults import Faults, damaged
+from pipeline.simulator.fleet import Fleet, seconds_of
+from pipeline.simulator.listing import records_v1
+from pipeline.simulator.pages import Pages
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+BY_AGE = {"limit": "100", "sort_by": "created_at", "sort_order": "asc"}
+
+
+@pytest.mark.parametrize("kind", damage.KINDS)
+def test_a_kind_of_damage_changes_the_record_and_only_what_it_names(
+    fleet: Fleet, start: datetime, kind: str
+) -> None:
+    records = records_v1(fleet, fleet.state(seconds_of(start)))[:3]
+    faults = Faults(always=[damaged([kind], every=1)])
+    body = Pages(fleet, faults, latency_ms=0, v2_pages=False).v1(BY_AGE, start).body
+    plain = Pages(fleet, None, latency_ms=0, v2_pages=False).v1(BY_AGE, start).body
+    assert body != plain
+    if kind in {*damage.NO_IDENTITY, "name not UTF-8", "extra field deeply nested"}:
+        return
+    # Python's own decoder takes NaN, 1e999, 10**40, surrogates and doubled keys as they are.
+    listed = json.loads(body)["data"]["clusters"]
+    for before, after in zip(json.loads(plain)["data"]["clusters"], listed, strict=True):
+        changed = {name for name in before if name not in after or before[name] != after[name]}
+        allowed = {*before} - {"id"} if kind == "only an id" else None
+        assert allowed == changed if allowed else len(changed) <= 1
+        if kind in damage.BAD_FIELD or kind in damage.ODD_BUT_FINE:
+            assert after["id"] == before["id"]
+    assert records == records_v1(fleet, fleet.state(seconds_of(start)))[:3]
+
+
+def test_the_same_cluster_is_broken_the_same_way_every_time(fleet: Fleet, start: datetime) -> None:
+    faults = Faults(always=[damaged(every=3)])
+    pages = Pages(fleet, faults, latency_ms=0, v2_pages=False)
+    assert pages.v1(BY_AGE, start).body[:-80] == pages.v1(BY_AGE, start).body[:-80]
+    hit = [damage.kind_for(one, tuple(damage.KINDS), 3) for one in fleet.at(start).cluster_id]
+    share = sum(kind is not None for kind in hit) / len(hit)
+    assert 0.2 < share < 0.5
+    assert len(set(hit)) > 20
+
+
+def walk(churn: Churn, now: datetime, step: float) -> tuple[list[str], datetime]:
+    """A naive walk over pages of 20, oldest first, while the fleet changes."""
+    pages = Pages(churn.fleet, Faults(churn=churn), latency_ms=0, v2_pages=False)
+    found: list[str] = []
+    number = 1
+    while True:
+        query = {"page": str(number), "sort_order": "asc"}
+        data = json.loads(pages.v1(query, now).body)["data"]
+        found += [cluster["id"] for cluster in data["clusters"]]
+        if not data["pagination"]["has_next"]:
+            return found, now
+        number += 1
+        now += timedelta(seconds=step)
+
+
+@pytest.mark.parametrize("step", [0.0, 40.0])
+def test_churn_shows_what_a_naive_walk_over_pages_loses(
+    fleet: Fleet, start: datetime, step: float
+) -> None:
+    churn = Churn(fleet, births=2.0, deaths=3.0, seed=3)
+    found, _ = walk(churn, start, step)
+    assert churn.alive_throughout < set(found) | churn.alive_throughout
+    assert set(found) <= churn.ever_alive
+    assert churn.alive_throughout - set(found), "deletions pull clusters over the page's edge"
+    assert churn.alive_throughout < churn.ever_alive
+    assert len(churn.ever_alive) > len(fleet.at(start))
+
+
+def test_churn_with_deletions_only_loses_and_with_creations_only_does_not(
+    fleet: Fleet, start: datetime
+) -> None:
+    quiet = Churn(fleet, births=3.0, deaths=0.0, seed=1)
+    found, _ = walk(quiet, start, 0.0)
+    assert quiet.alive_throughout <= set(found)
+    assert quiet.alive_throughout == set(fleet.at(start).cluster_id)
+
+
+def test_churn_leaves_the_fleet_itself_alone_and_is_repeatable(
+    fleet: Fleet, start: datetime
+) -> None:
+    before = fleet.at(start)
+    one, two = Churn(fleet, seed=8), Churn(fleet, seed=8)
+    assert walk(one, start, 5.0) == walk(two, start, 5.0)
+    assert one.ever_alive == two.ever_alive
+    assert fleet.at(start).equals(before)
+
+
+def test_created_clusters_are_new_run_at_once_and_cost_from_then_on(
+    fleet: Fleet, start: datetime
+) -> None:
+    churn = Churn(fleet, births=5.0, deaths=0.0, backdated_seconds=600, seed=2)
+    churn.step(start)
+    frame = churn.fleet.at(start).set_index("cluster_id")
+    assert frame.index.is_unique
+    new = frame.loc[frame.index.difference(fleet.at(start).cluster_id)]
+    assert len(new) >= 1
+    assert new.status.eq("running").all()
+    age = (start - new.created_at).dt.total_seconds()
+    assert age.between(0, 600).all()
+    assert age.max() > 0
+    owed = new.hourly_rate_micros * age.astype(int) // 3600
+    assert new.total_cost_micros.eq(owed).all()
+
+
+def test_a_removed_cluster_costs_nothing_any_more(fleet: Fleet, start: datetime) -> None:
+    churn = Churn(fleet, births=0.0, deaths=20.0, seed=2)
+    churn.step(start)
+    day = timedelta(days=1)
+    removed = set(fleet.at(start).cluster_id) - set(churn.fleet.at(start).cluster_id)
+    assert len(removed) >= 10
+    truth = churn.fleet.truth(start, start + day).set_index("cluster_id")
+    assert not removed & set(truth.index)
+    earlier = [f.truth(start - day, start).spend_micros.sum() for f in (fleet, churn.fleet)]
+    assert earlier[0] == earlier[1]
+
+
+def test_a_new_walk_starts_the_truth_over(fleet: Fleet, start: datetime) -> None:
+    churn = Churn(fleet, births=0.0, deaths=9.0, seed=4)
+    churn.step(start)
+    gone = churn.ever_alive - churn.alive_throughout
+    assert gone
+    churn.forget()
+    churn.step(start)
+    assert not gone & churn.ever_alive
+
+
+def test_a_fleet_can_be_churned_to_nothing(start: datetime) -> None:
+    churn = Churn(Fleet(1, 5, start, 1), births=0.0, deaths=50.0)
+    for _ in range(3):
+        churn.step(start)
+    assert churn.fleet.at(start).empty
+    assert not churn.alive_throughout
+    assert np.size(list(churn.ever_alive)) == 5
