@@ -1,0 +1,1 @@
+"""A finished report leaves the machine: by mail."""

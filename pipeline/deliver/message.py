@@ -1,0 +1,104 @@
+"""The message: a pure function of what it says and whom it is for.
+
+The same report for the same people has the same Message-ID, boundaries and bytes: sending it again
+after a doubtful end shows up as one mail.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from email.errors import HeaderParseError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from typing import TYPE_CHECKING
+
+from pipeline.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date, datetime
+
+    from pipeline.settings import Mail
+
+_LONGEST_SUBJECT = 180
+_TYPES = {"html": ("text", "html"), "csv": ("text", "csv"), "json": ("application", "json")}
+
+
+def compose(
+    *,
+    mail: Mail,
+    subject: str,
+    text: str,
+    html: str,
+    attachments: Mapping[str, bytes],
+    identity: str,
+    day: date | None,
+    sent_at: datetime,
+) -> EmailMessage:
+    """The message: text and HTML of the same facts, and the attachments.
+
+    Args:
+        mail: sender, recipients, subject prefix.
+        subject: the headline's short form; nothing in it can become a header of its own.
+        text: the plain part.
+        html: the HTML part.
+        attachments: files by name.
+        identity: what the report belongs to (store and accounts): part of the Message-ID.
+        day: the report's date, part of the Message-ID.
+        sent_at: the ``Date`` header.
+
+    Raises:
+        SettingsError: an address that is none.
+    """
+    sender = address(mail.sender, "mail.sender")
+    recipients = [address(one, "mail.to") for one in mail.to]
+    if not recipients:
+        raise SettingsError("mail.to names no recipient; give at least one address")
+    key = _key(identity, day, [one.addr_spec for one in recipients])
+    message = EmailMessage(policy=SMTP)
+    message["From"] = sender
+    message["To"] = recipients
+    message["Subject"] = one_line(f"{mail.subject_prefix} {subject}", _LONGEST_SUBJECT)
+    message["Date"] = format_datetime(sent_at)
+    message["Message-ID"] = f"<fleetledger.{key}@{sender.domain or 'localhost'}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = "All"
+    message.set_content(text)
+    message.add_alternative(html, subtype="html")
+    for name, content in attachments.items():
+        maintype, subtype = _TYPES.get(name.rpartition(".")[2], ("application", "octet-stream"))
+        params = {"charset": "utf-8"} if maintype == "text" else {}
+        message.add_attachment(
+            content, maintype=maintype, subtype=subtype, filename=name, params=params
+        )
+    parts = (part for part in message.walk() if part.is_multipart())
+    for number, part in enumerate(parts):
+        part.set_boundary(f"=_{key}_{number}")
+    return message
+
+
+def address(text: str, setting: str) -> Address:
+    """An address of the settings, alone or with a display name."""
+    name, bracket, rest = text.rpartition("<")
+    spec = rest.removesuffix(">").strip() if bracket else text.strip()
+    try:
+        address = Address(display_name=name.strip().strip('"'), addr_spec=spec)
+    except (HeaderParseError, ValueError, IndexError) as error:
+        raise SettingsError(f"{setting}: {text!r} is not a mail address") from error
+    if not address.username or not address.domain:
+        raise SettingsError(f"{setting}: {text!r} is not a mail address")
+    return address
+
+
+def _key(identity: str, day: date | None, recipients: list[str]) -> str:
+    said = "\0".join([identity, day.isoformat() if day else "", *sorted(recipients)])
+    return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def one_line(text: object, longest: int = 200) -> str:
+    """``text`` without anything that could end a header or move a cursor."""
+    clean = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in str(text))
+    return " ".join(clean.split())[:longest]
