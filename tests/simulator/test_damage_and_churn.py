@@ -11,8 +11,9 @@ import pytest
 
 from pipeline.simulator import damage
 from pipeline.simulator.churn import Churn
-from pipeline.simulator.faults import Faults, damaged
+from pipeline.simulator.faults import Faults
 from pipeline.simulator.fleet import Fleet, seconds_of
+from pipeline.simulator.lies import damaged
 from pipeline.simulator.listing import records_v1
 from pipeline.simulator.pages import Pages
 
