@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from pipeline import schema
@@ -9,9 +10,12 @@ from pipeline.errors import ApiError
 from pipeline.extract.budget import Budget, BudgetError, Timing
 from pipeline.extract.client import ApiTarget, Client
 from pipeline.extract.flat import walk_flat
-from pipeline.extract.keyset import Keyset
-from pipeline.extract.proof import walk_and_prove
+from pipeline.extract.keyset import Keyset, NoKeysetError
+from pipeline.extract.proof import by_numbers, prove
+from pipeline.extract.refusal import RefusedError
+from pipeline.extract.resume import ResumePoint, WalkInterruptedError, go_on, keep
 from pipeline.extract.roster import Roster
+from pipeline.extract.slices import Crew
 from pipeline.extract.verdict import Verdict
 from pipeline.extract.walk import Progress, Silent, Walk
 from pipeline.model import Certificate, Snapshot, State
@@ -22,7 +26,16 @@ if TYPE_CHECKING:
 
     from pipeline.settings import Extract
 
-__all__ = ["ApiTarget", "BudgetError", "Progress", "Silent", "Timing", "take_snapshot"]
+__all__ = [
+    "ApiTarget",
+    "BudgetError",
+    "Progress",
+    "ResumePoint",
+    "Silent",
+    "Timing",
+    "WalkInterruptedError",
+    "take_snapshot",
+]
 
 NOTABLE_SKEW_SECONDS = 60.0
 
@@ -35,6 +48,7 @@ def take_snapshot(
     previous: Certificate | None = None,
     progress: Progress | None = None,
     local_now: Callable[[], datetime],
+    resume: ResumePoint | None = None,
     timing: Timing | None = None,
     tool_version: str = "",
 ) -> Snapshot:
@@ -47,39 +61,64 @@ def take_snapshot(
         previous: Certificate of the newest snapshot whose count may be compared with.
         progress: Told after each page.
         local_now: The local clock, for the skew and for servers that send no Date.
+        resume: The place an interrupted run left, to go on from.
         timing: Monotonic time, sleep and chance; real ones by default.
         tool_version: Goes into the certificate.
 
     Raises:
         KeyRefusedError: the API does not accept the key.
-        ApiError: no list could be had within the budget; nothing may be stored.
+        WalkInterruptedError: the budget ended midway; ``resume`` on it is the place to go on.
+        ApiError: no list could be had; nothing may be stored.
     """
     budget = Budget(settings, timing or Timing())
-    progress = progress or Silent()
 
-    def one_walk() -> tuple[Walk, Verdict]:
-        client = Client(api, settings, budget)
-        try:
-            keep = settings.connection_details == "keep"
-            walk = Walk(
-                client=client,
-                budget=budget,
-                roster=Roster(keep_connection=keep),
-                settings=settings,
-                version=api.version,
-                progress=progress,
-                local_now=local_now,
-            )
-            verdict = walk_flat(walk) if api.version == "v2" else walk_and_prove(walk, Keyset(walk))
-        finally:
-            client.close()
-        return walk, verdict
+    def new_walk(client: Client) -> Walk:
+        return Walk(
+            client=client,
+            budget=budget,
+            roster=Roster(keep_connection=settings.connection_details == "keep"),
+            settings=settings,
+            version=api.version,
+            progress=progress or Silent(),
+            local_now=local_now,
+        )
 
-    walk, verdict = one_walk()
+    def one_walk(point: ResumePoint | None = None) -> tuple[Walk, Verdict]:
+        with closing(Client(api, settings, budget)) as client:
+            walk = new_walk(client)
+            if point is not None and not go_on(walk, point, account, api.base_url):
+                walk.warnings.append("an unfinished walk was too old to go on from")
+            if api.version == "v2":
+                return walk, walk_flat(walk)
+            return walk, _walk_v1(walk, account, api)
+
+    walk, verdict = one_walk(resume)
     if _has_shrunk(walk, previous, settings):
         walk, verdict = _confirmed(walk, one_walk, previous, settings)
     verdict = _judge_quarantine(walk, verdict, settings)
     return _snapshot(account, api, walk, verdict, tool_version)
+
+
+def _walk_v1(walk: Walk, account: str, api: ApiTarget) -> Verdict:
+    """Walk by creation time, prove it; leave a resume point if the way there is cut off."""
+    try:
+        if walk.settings.workers > 1:
+            Crew(walk, walk.settings.workers).run(lambda: Client(api, walk.settings, walk.budget))
+        else:
+            keyset = Keyset(walk)
+            while walk.slices:
+                keyset.run(walk.slices[-1])
+                walk.slices.pop()
+    except NoKeysetError as reason:
+        return by_numbers(walk, f"the list cannot be walked by creation time ({reason})")
+    except RefusedError:
+        raise
+    except ApiError as error:
+        point = keep(walk, account, api.base_url)
+        if point is None:
+            raise
+        raise WalkInterruptedError(str(error), point) from error
+    return prove(walk)
 
 
 def _has_shrunk(walk: Walk, previous: Certificate | None, settings: Extract) -> bool:
@@ -138,7 +177,7 @@ def _snapshot(
         finished_at=walk.finished_at,
         api_version=api.version,
         base_url=api.base_url,
-        requests=walk.budget.requests,
+        requests=walk.budget.requests + walk.budget.requests_before,
         pages=walk.pages,
         unique_ids=len(walk.roster),
         total_count=walk.total_count,

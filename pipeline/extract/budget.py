@@ -50,6 +50,8 @@ class Budget:
     settings: Extract
     timing: Timing = field(default_factory=Timing)
     requests: int = 0
+    requests_before: int = 0
+    """Of the interrupted run this one goes on from."""
     retries: int = 0
     waited: float = 0.0
     limit: int | None = None

@@ -229,3 +229,24 @@ def table(batches: Sequence[pa.RecordBatch], replaced: Sequence[int]) -> pa.Tabl
         whole = whole.filter(pa.array(keep))
     whole = whole.unify_dictionaries().combine_chunks()
     return whole.take(pc.sort_indices(whole, [("cluster_id", "ascending")]))
+
+
+def to_stream(rows: pa.Table) -> bytes:
+    """``rows`` as bytes that :func:`from_stream` reads."""
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.ipc.new_stream(sink, rows.schema, options=options) as writer:
+        writer.write_table(rows)
+    return bytes(sink.getvalue())
+
+
+def from_stream(stream: bytes) -> pa.Table:
+    """The rows :func:`to_stream` wrote."""
+    with pa.ipc.open_stream(stream) as reader:
+        return reader.read_all()
+
+
+def rows_in(stream: bytes) -> int:
+    """How many rows a stream holds."""
+    rows: int = from_stream(stream).num_rows
+    return rows

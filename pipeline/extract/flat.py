@@ -46,11 +46,8 @@ def _read(walk: Walk, query: Query) -> tuple[frozenset[str], int]:
 
 def _existing(walk: Walk, page: Page) -> frozenset[str]:
     """The ids of clusters that were there when the run began."""
-    start = walk.started_at
     return frozenset(
-        record.id
-        for record in page.records
-        if record.created_at is None or start is None or record.created_at < start
+        record.id for record in page.records if walk.is_older_than_run(record.created_at)
     )
 
 

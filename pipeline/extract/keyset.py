@@ -6,8 +6,8 @@ the newest clusters created before a bound: creations lie above it, deletions ca
 Each answer carries the count of what it matched, so each can be checked by itself (full, sorted,
 inside its bound) and against the one before: after a page of n out of T, the next bound must match
 T - n. If it matches fewer, either clusters were deleted, or others share the oldest creation
-time: the range of the page is then looked at once more, from its old end. If the count does not
-follow the bound, the walk overlaps its pages by a second instead and is proven by ids alone.
+time: the range of the page is then looked at once more, from its old end. If the counts do not
+follow the bound, pages overlap by a second instead, and ids alone must prove the walk.
 
 Found out on the way, never assumed: whether ``created_before`` includes its bound, whether it is
 honoured at all, whether counts follow the filters, whether the server caps the page size.
@@ -15,15 +15,16 @@ honoured at all, whether counts follow the filters, whether the server caps the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pipeline.extract.seconds import split_window
-from pipeline.extract.walk import SECOND, Query, Walk, created_times, iso, whole_second
+from pipeline.extract.walk import SECOND, Query, Slice, Walk, created_times, iso, whole_second
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipeline.extract.client import Client
     from pipeline.extract.shapes import Page
 
@@ -32,158 +33,178 @@ LOOKS_AT_A_FLAW = 3
 
 NEWEST_FIRST: Query = {"page": 1, "sort_by": "created_at", "sort_order": "desc"}
 
+NAMELESS = "records without identity"
+
 
 class NoKeysetError(Exception):
     """The server does not do what the walk rests on; says what."""
 
 
-@dataclass
 class Keyset:
-    """The walk over one range of creation times."""
+    """The walk over one slice of creation times at a time."""
 
-    walk: Walk
-    gone: int = 0
-    """Clusters that a count promised and that were not there when their turn came."""
-    doubts: list[str] = field(default_factory=list)
-    """Why the pages alone prove nothing, if so."""
-    bound_is_inclusive: bool = False
-    counts_follow: bool = True
-    """Whether ``total_count`` counts what the filters match."""
-    newest: datetime | None = None
-    client: Client | None = None
+    def __init__(
+        self,
+        walk: Walk,
+        client: Client | None = None,
+        share: Callable[[Slice], bool] = lambda _: False,
+    ) -> None:
+        self._walk = walk
+        self._client = client or walk.client
+        self._share = share
+        """Told before each page; may give the older half of the slice to somebody else."""
+        self._traits = walk.traits
 
-    def run(self, bound: datetime | None = None, remaining: int | None = None) -> None:
-        """Walk down from ``bound`` (None: from the newest) to the end.
+    def run(self, part: Slice) -> None:
+        """Walk ``part`` down from its bound to its end, keeping the place in ``part`` itself.
 
         Raises:
             NoKeysetError: bounds or the order are not honoured.
         """
-        above: datetime | None = None
+        before: frozenset[str] | None = None
         while True:
-            page, at = self._sound_page(bound, remaining)
+            page, at = self._sound_page(part)
             times = created_times(page)
-            added = self.walk.take(page, at)
-            if bound is not None and bound in times:
-                self.bound_is_inclusive = True
-            self._account(page, added.repeated, remaining, bound, above)
-            if self.newest is None and times:
-                self.newest = max(times)
-            counted = self.counts_follow and page.total_count is not None
+            added = self._walk.take(page, at)
+            if part.bound is not None and part.bound in times:
+                self._traits.bound_is_inclusive = True
+            self._account(part, page, added.repeated, before)
+            before = frozenset(record.id for record in page.records)
+            counted = self._traits.counts_follow and page.total_count is not None
             remaining = max(0, (page.total_count or 0) - page.size) if counted else None
             if remaining == 0 or (not counted and added.fresh == 0):
                 return
             if not times:
                 raise NoKeysetError("a page without a single creation time")
-            above, bound = bound, self._next_bound(min(times), bound, counted=counted)
+            self._step(part, times, remaining)
+            if self._share(part):
+                # The count of what is left is no longer known: overlap, so that no tie is lost.
+                self._overlap(part, min(times))
 
-    def _next_bound(self, oldest: datetime, bound: datetime | None, *, counted: bool) -> datetime:
-        if not counted:
-            below = whole_second(oldest) + SECOND
-            if bound is None or below < bound:
-                return below
-            # A page that lies within one second: its second is taken apart, then left behind.
+    def _step(self, part: Slice, times: list[datetime], remaining: int | None) -> None:
+        """Move the slice's bound down to the oldest time seen."""
+        oldest = min(times)
+        second = whole_second(oldest)
+        ties = sum(time < second + SECOND for time in times)
+        # Several clusters of one second at the end of a page: a batch was cut, and its other half
+        # comes next. Reading a few twice is cheaper than finding out afterwards that some lack.
+        is_cut = 1 < ties <= len(times) // 2
+        above, part.above = part.bound, part.bound
+        if remaining is None or is_cut:
+            bound = second + SECOND
+        elif self._traits.bound_is_inclusive:
+            bound = oldest - (timedelta(microseconds=1) if oldest.microsecond else SECOND)
+        else:
+            bound = oldest
+        if above is not None and bound >= above:
+            # A page that lies within one second: take the second apart, then leave it behind.
+            known = len(self._walk.roster)
             self._take_second(oldest)
-            return whole_second(oldest)
-        if not self.bound_is_inclusive:
-            return oldest
-        return oldest - (timedelta(microseconds=1) if oldest.microsecond else SECOND)
+            if remaining is not None:
+                remaining = max(0, remaining - (len(self._walk.roster) - known))
+            bound = second - SECOND if self._traits.bound_is_inclusive else second
+        part.bound, part.remaining = bound, remaining
 
-    def _sound_page(self, bound: datetime | None, remaining: int | None) -> tuple[Page, datetime]:
+    def _overlap(self, part: Slice, oldest: datetime) -> None:
+        part.bound, part.remaining = whole_second(oldest) + SECOND, None
+
+    def _sound_page(self, part: Slice) -> tuple[Page, datetime]:
         """A page without a flaw, or the last of several that agree on having one."""
-        query: Query = {**NEWEST_FIRST, "limit": self.walk.settings.page_size}
-        if bound is not None:
-            query["created_before"] = iso(bound)
-        for look in range(1, LOOKS_AT_A_FLAW + 1):
-            page, at = self.walk.ask(query, self.client)
-            if bound is None and self.walk.total_count is None:
-                self.walk.total_count = page.total_count
-            flaw = self._flaw(page, bound, remaining)
+        query: Query = {**NEWEST_FIRST, "limit": self._walk.settings.page_size}
+        if part.bound is not None:
+            query["created_before"] = iso(part.bound)
+        if part.after is not None:
+            query["created_after"] = iso(part.after)
+        look = 0
+        while True:
+            look += 1
+            page, at = self._walk.ask(query, self._client)
+            if len(query) == len(NEWEST_FIRST) + 1 and self._walk.total_count is None:
+                self._walk.total_count = page.total_count
+            flaw = self._flaw(page, part)
             if flaw is None:
                 return page, at
             # A record that lost its id only for once is worth one more request, not two.
-            if look == LOOKS_AT_A_FLAW or (look > 1 and flaw == "records without identity"):
+            if look == LOOKS_AT_A_FLAW or (look > 1 and flaw == NAMELESS):
                 self._take_as_given(flaw, page)
-                break
-        return page, at
+                return page, at
 
-    def _flaw(self, page: Page, bound: datetime | None, remaining: int | None) -> str | None:
-        """How a page contradicts its query, its own count or the page before; None if it is fine."""
+    def _flaw(self, page: Page, part: Slice) -> str | None:
+        """How a page contradicts its query, its own count or the page before, if it does."""
         times = created_times(page)
         if any(earlier < later for earlier, later in pairwise(times)):
             return "not sorted"
-        if bound is not None and times and times[0] > bound:
-            return "outside its bound"
+        if (part.bound is not None and times and times[0] > part.bound) or (
+            part.after is not None and times and times[-1] < part.after
+        ):
+            return "outside its bounds"
         if self._is_short(page):
             return "short"
-        repeated = sum(record.id in self.walk.roster for record in page.records)
-        total = page.total_count if self.counts_follow else None
-        if total is not None and remaining is not None and total > remaining + repeated:
-            return "more than there were"
-        return "records without identity" if page.quarantined else None
+        total = page.total_count if self._traits.counts_follow else None
+        if total is not None and part.remaining is not None:
+            repeated = sum(record.id in self._walk.roster for record in page.records)
+            if total > part.remaining + repeated + len(page.quarantined):
+                return "more than there were"
+        return NAMELESS if page.quarantined else None
 
     def _is_short(self, page: Page) -> bool:
-        if not self.counts_follow or page.total_count is None:
-            return page.size < self.walk.settings.page_size
-        full = min(self.walk.settings.page_size, page.per_page or page.size)
-        return page.size < min(full, page.total_count)
+        wanted = self._walk.settings.page_size
+        if not self._traits.counts_follow or page.total_count is None:
+            return page.size < wanted
+        return page.size < min(wanted, page.per_page or wanted, page.total_count)
 
     def _take_as_given(self, flaw: str, page: Page) -> None:
-        if flaw in {"not sorted", "outside its bound"}:
+        doubts = self._walk.doubts
+        if flaw in {"not sorted", "outside its bounds"}:
             raise NoKeysetError(f"a page that is {flaw}")
         if flaw == "more than there were":
-            if page.total_count == self.walk.total_count:
-                self.counts_follow = False
+            if page.total_count == self._walk.total_count:
+                self._traits.counts_follow = False
             else:
-                self.doubts.append("clusters appeared among those created earlier")
-        if flaw == "short" and self.counts_follow and page.total_count is not None:
-            if not page.records:
+                doubts.append("clusters appeared among those created earlier")
+        if flaw == "short" and self._traits.counts_follow and page.total_count is not None:
+            if not page.size:
                 raise NoKeysetError("an empty page where the API counts clusters")
-            self.doubts.append("a page stayed shorter than it should be")
+            doubts.append("a page stayed shorter than it should be")
 
     def _account(
-        self,
-        page: Page,
-        repeated: int,
-        remaining: int | None,
-        bound: datetime | None,
-        above: datetime | None,
+        self, part: Slice, page: Page, repeated: int, before: frozenset[str] | None
     ) -> None:
         """Compare a page's count with what the page before left, and look for what is missing."""
-        if remaining is None or bound is None:
+        if part.remaining is None or part.bound is None:
             return
-        if not self.counts_follow:
+        if not self._traits.counts_follow:
             # The step here was made in the belief that counts follow: it may have skipped ties.
-            self._take_second(bound)
-            return
-        missing = remaining + repeated - (page.total_count or 0)
-        if missing > 0:
-            missing -= self._look_again(bound, above)
-        self.gone += max(0, missing)
+            self._take_second(part.bound)
+        elif part.remaining + repeated > (page.total_count or 0):
+            self._look_again(part.bound, part.above, before)
 
-    def _look_again(self, oldest: datetime, above: datetime | None) -> int:
-        """Fresh clusters in the range of the page that ended at ``oldest``, from its old end."""
+    def _look_again(
+        self, oldest: datetime, above: datetime | None, before: frozenset[str] | None
+    ) -> None:
+        """Look at the range of the page that ended at ``oldest`` once more, from its old end."""
         second = whole_second(oldest)
         query: Query = {
             **NEWEST_FIRST,
-            "limit": self.walk.settings.page_size,
+            "limit": self._walk.settings.page_size,
             "sort_order": "asc",
             "created_after": iso(second - SECOND),
         }
         if above is not None:
             query["created_before"] = iso(whole_second(above) + SECOND)
-        page, at = self.walk.ask(query, self.client)
+        page, at = self._walk.ask(query, self._client)
         times = created_times(page)
         if any(time < second - SECOND for time in times):
-            raise NoKeysetError("a page that is outside its bound")
-        before = len(self.walk.roster)
-        self.walk.take(page, at)
+            raise NoKeysetError("a page that is outside its bounds")
+        if before and before.isdisjoint(record.id for record in page.records):
+            raise NoKeysetError("a range that does not show what was just seen in it")
+        self._walk.take(page, at)
         is_ascending = all(earlier <= later for earlier, later in pairwise(times))
         is_all = page.total_count is not None and page.size >= page.total_count
         if not is_all and not (is_ascending and times and times[-1] >= second + SECOND):
             self._take_second(oldest)
-        return len(self.walk.roster) - before
 
     def _take_second(self, when: datetime) -> None:
         second = whole_second(when)
-        if not split_window(self.walk, second - SECOND, second + SECOND, self.client):
-            self.doubts.append(f"the clusters created at {iso(second)} do not add up")
+        if not split_window(self._walk, second - SECOND, second + SECOND, self._client):
+            self._walk.doubts.append(f"the clusters created at {iso(second)} do not add up")

@@ -66,11 +66,7 @@ def _one_pass(walk: Walk, order: str) -> Pass:
         last = identities
         records += page.size
         ids.update(
-            record.id
-            for record in page.records
-            if record.created_at is None
-            or walk.started_at is None
-            or record.created_at < walk.started_at
+            record.id for record in page.records if walk.is_older_than_run(record.created_at)
         )
         if total is not None and records >= total and page.size < walk.settings.page_size:
             break

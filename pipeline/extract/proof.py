@@ -10,76 +10,75 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.errors import ApiError
 from pipeline.extract import numbered
-from pipeline.extract.budget import BudgetError
-from pipeline.extract.keyset import NEWEST_FIRST, Keyset, NoKeysetError
+from pipeline.extract.keyset import NEWEST_FIRST
 from pipeline.extract.verdict import Verdict
+from pipeline.extract.walk import iso, whole_second
 from pipeline.model import State
 
 if TYPE_CHECKING:
     from pipeline.extract.walk import Query, Walk
 
 
-def walk_and_prove(walk: Walk, keyset: Keyset) -> Verdict:
-    """Walk the whole list of v1 and say what that proved."""
+def prove(walk: Walk) -> Verdict:
+    """What a finished walk by creation time proved, after the closing looks."""
+    gone = max(0, (walk.total_count or 0) - _known(walk))
     try:
-        keyset.run()
-    except NoKeysetError as reason:
-        return _by_numbers(walk, f"the list cannot be walked by creation time ({reason})")
-    try:
-        problem = _problem(walk, keyset)
-    except BudgetError as error:
-        return Verdict(State.UNPROVEN, f"the budget ended before the closing look: {error}")
+        problem = _problem(walk, gone)
+    except ApiError as error:
+        return Verdict(State.UNPROVEN, f"no closing look was possible: {error}")
     if problem is not None:
-        return _by_numbers(walk, problem)
-    return Verdict(State.COMPLETE, _sentence(walk, keyset))
-
-
-def _sentence(walk: Walk, keyset: Keyset) -> str:
+        return by_numbers(walk, problem)
     seen = f"walked by creation time: {len(walk.roster)} ids"
-    if keyset.gone:
-        return (
-            f"{seen}; the API counted {walk.total_count} at first, {keyset.gone} of them were "
-            "deleted before their page; every page was full, sorted and inside its bound, and the "
-            "closing looks showed nothing that was missed"
+    if gone:
+        return Verdict(
+            State.COMPLETE,
+            f"{seen}; the API counted {walk.total_count} at first, {gone} of them were gone "
+            "before their page; every page was full, sorted and inside its bounds, and the "
+            "closing looks showed nothing that was missed",
         )
-    return f"{seen}, as many as the API counted, and the closing look showed nothing missed"
+    return Verdict(
+        State.COMPLETE,
+        f"{seen}, as many as the API counted, and the closing look showed nothing missed",
+    )
 
 
-def _problem(walk: Walk, keyset: Keyset) -> str | None:
+def _problem(walk: Walk, gone: int) -> str | None:
     """Why the walk is no proof, or None if it is one."""
-    missed = _missed(walk, NEWEST_FIRST)
-    if missed is None and (keyset.gone or keyset.doubts):
-        missed = _missed(walk, {**NEWEST_FIRST, "sort_order": "asc"})
+    is_counted = walk.total_count == _known(walk)
+    missed = _missed(walk, "desc")
+    if missed is None and (gone or walk.doubts):
+        missed = _missed(walk, "asc")
     if missed is not None:
         return missed
-    is_counted = walk.total_count == _known(walk)
-    if keyset.doubts and not is_counted:
-        return keyset.doubts[0]
-    if not keyset.counts_follow and not is_counted:
-        return "the API's counts do not follow its filters"
     if walk.total_count is None:
         return "the API gives no count"
+    if walk.doubts and not is_counted:
+        return walk.doubts[0]
+    if not walk.traits.counts_follow and not is_counted:
+        return "the API's counts do not follow its filters"
     return None
 
 
-def _missed(walk: Walk, order: Query) -> str | None:
+def _missed(walk: Walk, order: str) -> str | None:
     """What one end of the unfiltered list shows that the walk should have seen."""
-    page, at = walk.ask({**order, "limit": walk.settings.page_size})
+    query: Query = {**NEWEST_FIRST, "sort_order": order, "limit": walk.settings.page_size}
+    page, at = walk.ask(query)
     fresh = [record for record in page.records if record.id not in walk.roster]
-    old = [
-        record
-        for record in fresh
-        if record.created_at is None
-        or walk.started_at is None
-        or record.created_at < walk.started_at
-    ]
+    old = [record for record in fresh if walk.is_older_than_run(record.created_at)]
     walk.take(page, at)
     if old:
-        return f"the closing look showed {len(old)} clusters that the walk had missed"
-    is_all_new = bool(page.records) and len(fresh) == len(page.records)
+        return f"a closing look showed {len(old)} clusters that the walk had missed"
+    if order == "asc":
+        return None
+    if fresh and len(fresh) == len(page.records) and walk.started_at is not None:
+        # More new clusters than fit on the page: count the old ones alone.
+        bounded = {**query, "created_before": iso(whole_second(walk.started_at))}
+        page, at = walk.ask(bounded)
+        walk.take(page, at)
     hidden = (page.total_count or 0) - _known(walk)
-    if hidden > 0 and not is_all_new:
+    if hidden > 0:
         return f"the API counts {hidden} clusters more than it lists by creation time"
     return None
 
@@ -89,11 +88,14 @@ def _known(walk: Walk) -> int:
     return len(walk.roster) + len(walk.roster.quarantine)
 
 
-def _by_numbers(walk: Walk, because: str) -> Verdict:
+def by_numbers(walk: Walk, because: str) -> Verdict:
+    """What page walks can prove after the walk by creation time could not."""
     try:
         disagreement = numbered.agree(walk)
-    except BudgetError as error:
-        return Verdict(State.UNPROVEN, f"{because}; {error}")
+    except ApiError as error:
+        if not len(walk.roster):
+            raise
+        return Verdict(State.UNPROVEN, f"{because}; then: {error}")
     if disagreement is None:
         return Verdict(
             State.COMPLETE, f"{because}; two page walks in opposite directions agree instead"

@@ -151,6 +151,20 @@ class Roster:
         )
         self._records, self._observed, self._notes = [], [], {}
 
+    def restore(self, table: pa.Table) -> None:
+        """Begin with the rows of an earlier, unfinished walk."""
+        ids = table.column("cluster_id").to_pylist()
+        self._rows = {identity: row for row, identity in enumerate(ids)}
+        self._created = table.column("created_at").to_pylist()
+        self._updated = table.column("updated_at").to_pylist()
+        self._batches = table.to_batches()
+        for name, values in (
+            ("status", self.statuses),
+            ("gpu_type", self.gpu_types),
+            ("region", self.regions),
+        ):
+            values.update(value or "" for value in table.column(name).to_pylist())
+
     def table(self) -> pa.Table:
         """All rows, sorted by id, as ``schema.SNAPSHOT.stored``."""
         with self._lock:

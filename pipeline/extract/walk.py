@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from pipeline.extract.decode import decode_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.extract.budget import Budget
-    from pipeline.extract.client import Client
+    from pipeline.extract.client import Client, Fetched
     from pipeline.extract.roster import Added, Roster
     from pipeline.extract.shapes import Page
     from pipeline.settings import Extract
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
 Query = dict[str, str | int]
 
 SECOND = timedelta(seconds=1)
+
+LOOKS_AT_A_STALE_ANSWER = 3
+
+STALE_AFTER = timedelta(seconds=30)
+"""Servers behind one address may differ by a little; a Date further back is a cached answer."""
 
 MOST_REQUEST_IDS = 20
 """Request ids kept for the certificate: the first and latest ones, for a support ticket."""
@@ -56,6 +63,27 @@ class Silent:
         """Do nothing."""
 
 
+class Slice(msgspec.Struct):
+    """A range of creation times that is still being walked, from its new end down."""
+
+    bound: datetime | None = None
+    """Everything above it has been seen; None at the very beginning."""
+    after: datetime | None = None
+    """Nothing below it is wanted; None for no limit."""
+    remaining: int | None = None
+    """How many clusters the last answer left, if it can be known."""
+    above: datetime | None = None
+    """The bound before this one."""
+
+
+class Traits(msgspec.Struct):
+    """What was found out about the server on the way."""
+
+    bound_is_inclusive: bool = False
+    counts_follow: bool = True
+    """Whether ``total_count`` counts what the filters match."""
+
+
 @dataclass
 class Walk:
     """One run over one list."""
@@ -75,15 +103,29 @@ class Walk:
     finished_at: datetime | None = None
     skew: float = 0.0
     request_ids: list[str] = field(default_factory=list)
+    traits: Traits = field(default_factory=Traits)
+    slices: list[Slice] = field(default_factory=lambda: [Slice()])
+    """What is still to be walked: where a later run could go on."""
+    doubts: list[str] = field(default_factory=list)
+    """Why the pages alone prove nothing, if so."""
     warnings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._began = self.budget.timing.monotonic()
+        self._ids_seen: set[str] = set()
+        self._latest: datetime | None = None
 
     def ask(self, query: Query, client: Client | None = None) -> tuple[Page, datetime]:
-        """One answer, and when it was given by the clock the settings choose."""
-        fetched = (client or self.client).get(query, lambda body: decode_page(body, self.version))
+        """One fresh answer, and when it was given by the clock the settings choose."""
+        asker = client or self.client
+        for _ in range(LOOKS_AT_A_STALE_ANSWER):
+            fetched = asker.get(query, lambda body: decode_page(body, self.version))
+            with self._lock:
+                if not self._is_stale(fetched):
+                    break
+        else:
+            self.doubts.append("the API repeated answers it had given before")
         with self._lock:
             local = self.local_now()
             at = fetched.server_time or local
@@ -92,13 +134,29 @@ class Walk:
             if self.settings.clock == "local":
                 at = local
             at = at.astimezone(UTC)
-            self.started_at = at if self.started_at is None else min(self.started_at, at)
+            self.started_at = self.started_at or at
             self.finished_at = at if self.finished_at is None else max(self.finished_at, at)
             self.pages += 1
             if fetched.page.request_id:
+                self._ids_seen.add(fetched.page.request_id)
                 self.request_ids.append(fetched.page.request_id)
-                del self.request_ids[MOST_REQUEST_IDS // 2 : -MOST_REQUEST_IDS // 2]
+            del self.request_ids[MOST_REQUEST_IDS // 2 : -MOST_REQUEST_IDS // 2]
         return fetched.page, at
+
+    def _is_stale(self, fetched: Fetched) -> bool:
+        """Whether an answer is one from a cache: an old Date, or the id of an earlier request.
+
+        A server that gives every answer the same request id says nothing by repeating it.
+        """
+        repeats = fetched.page.request_id in self._ids_seen and len(self._ids_seen) > 1
+        at, latest = fetched.server_time, self._latest
+        if at is not None and (latest is None or at > latest):
+            self._latest = at
+        return repeats or bool(at and latest and at < latest - STALE_AFTER)
+
+    def is_older_than_run(self, created_at: datetime | None) -> bool:
+        """Whether a cluster existed before the first answer; an unknown age counts as yes."""
+        return created_at is None or self.started_at is None or created_at < self.started_at
 
     def take(self, page: Page, at: datetime) -> Added:
         """Remember the records of a page that passed its checks."""

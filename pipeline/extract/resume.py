@@ -1,0 +1,101 @@
+"""A place to go on from, when a run's budget ends in the middle of a walk.
+
+It is one value that msgspec can write and read: the rows so far, the slices still to walk, and
+what was found out about the server. The next run goes on as if it had only been waiting: the
+closing looks compare with the beginning of the first run, so what it proves, it proves for the
+whole time.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from pipeline.errors import ApiError
+from pipeline.extract import decode
+from pipeline.extract.walk import Slice, Traits, Walk  # noqa: TC001 - field types
+from pipeline.model import Quarantined  # noqa: TC001 - a field type, read at run time
+
+OLDEST_RESUMED = timedelta(hours=12)
+"""A walk spread over more than this is begun anew."""
+
+
+class ResumePoint(msgspec.Struct, frozen=True, kw_only=True):
+    """An unfinished walk."""
+
+    account: str
+    base_url: str
+    started_at: datetime
+    finished_at: datetime
+    total_count: int | None
+    pages: int
+    requests: int
+    request_ids: tuple[str, ...]
+    warnings: tuple[str, ...]
+    doubts: tuple[str, ...]
+    traits: Traits
+    slices: tuple[Slice, ...]
+    quarantine: tuple[Quarantined, ...]
+    bad_fields: int
+    duplicates: int
+    rows: bytes
+    """The table so far, as an Arrow stream."""
+
+    @property
+    def clusters(self) -> int:
+        """How many clusters are kept."""
+        return decode.rows_in(self.rows)
+
+
+class WalkInterruptedError(ApiError):
+    """The walk ended before its end; ``resume`` is where the next run can go on."""
+
+    def __init__(self, reason: str, resume: ResumePoint) -> None:
+        self.resume = resume
+        of = f" of {resume.total_count}" if resume.total_count is not None else ""
+        super().__init__(f"{reason}; {resume.clusters}{of} clusters are kept for the next run")
+
+
+def keep(walk: Walk, account: str, base_url: str) -> ResumePoint | None:
+    """Where ``walk`` stands; None if it has not begun."""
+    if walk.started_at is None or walk.finished_at is None or not len(walk.roster):
+        return None
+    rows = decode.to_stream(walk.roster.table())
+    return ResumePoint(
+        account=account,
+        base_url=base_url,
+        started_at=walk.started_at,
+        finished_at=walk.finished_at,
+        total_count=walk.total_count,
+        pages=walk.pages,
+        requests=walk.budget.requests,
+        request_ids=tuple(walk.request_ids),
+        warnings=tuple(walk.warnings),
+        doubts=tuple(walk.doubts),
+        traits=walk.traits,
+        slices=tuple(walk.slices),
+        quarantine=tuple(walk.roster.quarantine.values()),
+        bad_fields=walk.roster.bad_fields,
+        duplicates=walk.roster.duplicates,
+        rows=rows,
+    )
+
+
+def go_on(walk: Walk, point: ResumePoint, account: str, base_url: str) -> bool:
+    """Set ``walk`` to where ``point`` stands; False if that is another list or too long ago."""
+    age = walk.local_now() - point.finished_at
+    if (point.account, point.base_url) != (account, base_url) or not age < OLDEST_RESUMED:
+        return False
+    walk.roster.restore(decode.from_stream(point.rows))
+    walk.roster.quarantine.update({broken.raw: broken for broken in point.quarantine})
+    walk.roster.bad_fields, walk.roster.duplicates = point.bad_fields, point.duplicates
+    walk.started_at, walk.finished_at = point.started_at, point.finished_at
+    walk.total_count, walk.pages = point.total_count, point.pages
+    walk.budget.requests_before = point.requests
+    walk.request_ids = list(point.request_ids)
+    walk.warnings = [*point.warnings, f"a walk begun at {point.started_at:%H:%M:%S} was resumed"]
+    walk.doubts = list(point.doubts)
+    walk.traits = point.traits
+    walk.slices = list(point.slices)
+    return True
