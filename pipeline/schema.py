@@ -396,6 +396,37 @@ IDLE = Table(
     ("account", "cluster_id"),
 )
 
+_LIFE_OF_A_FINDING = (
+    Column(
+        "state",
+        CODE,
+        "new, open, reopened, unjudged, excluded or gone; null where there never was a finding.",
+        nullable=True,
+    ),
+    Column("found_on", DAY, "The first date it was found on.", nullable=True),
+    Column("gone_on", DAY, "The date it was gone.", nullable=True),
+    Column(
+        "gone_reason",
+        CODE,
+        "terminated, stopped, cheaper, resumed work, rule changed or no longer holds.",
+        nullable=True,
+    ),
+    Column("baseline_micros", INT, "Expected spend of 30 days while it was open.", nullable=True),
+    Column("promised_micros", INT, "Counted saving of 30 days while it was open.", nullable=True),
+    Column(
+        "realised_micros",
+        INT,
+        "Baseline less spend since it is gone, for at most 30 days.",
+        nullable=True,
+    ),
+    Column(
+        "waiting_cost_micros",
+        INT,
+        "What the promised saving would have spared since it was first found.",
+        nullable=True,
+    ),
+)
+
 FINDINGS = Table(
     "findings",
     "the outcome of one rule for one cluster on the report's date",
@@ -430,6 +461,21 @@ FINDINGS = Table(
             nullable=True,
         ),
         Column("since_at", AT, "Since when the evidence holds.", nullable=True),
+        Column("hourly_rate_micros", INT, "Latest known rate.", nullable=True),
+        Column("owner", CODE, "Who answers for it, by the owners file.", nullable=True),
+        Column(
+            "evidence",
+            TEXT,
+            "JSON of the measures the rule looked at; findings only.",
+            nullable=True,
+        ),
+        Column("gross_saving_micros", INT, "What the action ends, over 30 days.", nullable=True),
+        Column(
+            "remaining_micros", INT, "What is charged nevertheless, such as storage.", nullable=True
+        ),
+        Column("net_saving_micros", INT, "Gross less remaining.", nullable=True),
+        Column("exclusion", TEXT, "The exclusion that silences it, and its reason.", nullable=True),
+        *_LIFE_OF_A_FINDING,
     ),
     ("account", "cluster_id", "rule_id"),
 )

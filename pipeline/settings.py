@@ -141,8 +141,32 @@ class Rules(Section, frozen=True):
     """59 readings without one above a line exclude more than 5 % of the time above it (95 %)."""
     underutilized_min_spend_share: Share = 0.02
     """Of the mean spend of the fleet's clusters: less is not worth anyone's time."""
+    off_hours_min_days: Positive = 14.0
+    off_hours_min_coverage: Share = 0.90
+    off_hours_min_per_week: Count = 40
+    stuck_min_hours: Positive = 6.0
+    stopped_min_hours: Positive = 168.0
+    stopped_min_spend: Annotated[float, Meta(ge=0)] = 1.0
+    no_expiry_min_days: Positive = 7.0
+    price_ratio: Annotated[float, Meta(gt=1)] = 1.25
+    price_min_peers: Count = 5
+    anomaly_score: Positive = 3.5
+    anomaly_min_history: Count = 5
+    anomaly_min_days: Count = 10
+    """Days of history before anything is called unusual."""
+    anomaly_min_money: Annotated[float, Meta(ge=0)] = 10.0
     seed_hourly_rate: Annotated[float, Meta(ge=0)] = 10.0
     seed_utilization_pct: Percent = 30.0
+
+
+class OwnRule(Section, frozen=True):
+    """A finding rule of the user's own: a condition over documented columns, never executed."""
+
+    when: str
+    reason: str = ""
+    """What a finding says; ``{column}`` is that cluster's value."""
+    title: str = ""
+    action: Literal["review", "stop", "terminate", "schedule", "resize", "move"] = "review"
 
 
 class Settings(Section, frozen=True):
@@ -156,6 +180,8 @@ class Settings(Section, frozen=True):
     report: Report = Report()
     mail: Mail = Mail()
     rules: Rules = Rules()
+    own_rules: dict[str, OwnRule] = {}
+    """Rules of your own by name; docs/findings.md has the columns and the grammar."""
     rate_card: dict[str, Annotated[float, Meta(ge=0, le=1e6)]] = {}
     """Price per GPU-hour by GPU type, for clusters whose price the API does not say."""
 

@@ -3,6 +3,9 @@
 Method: the utilization table of the rules' window, and what follows from it. All of it folds from
 ledger rows, so the evidence of a past date is the evidence that date had.
 
+Most measures follow from the utilization table (``derive``); the others need the days themselves
+(``of_days``) or the other clusters (``standing.prices``).
+
 ``week_coverage`` = hours of the week with a sample / running hours per week (at least one week, at
 most 168 hours). A cluster that runs around the clock must be looked at around the clock; one that
 runs 45 hours a week, in those. Looking at the same hour every night covers 7 hours of 168, however
@@ -12,18 +15,29 @@ it is.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
 from pipeline.schema import BAND_COLUMNS
-from pipeline.transform.fold import HOURS_OF_WEEK
+from pipeline.transform import anomalies
+from pipeline.transform.fold import HOURS_OF_WEEK, Fold, day_number
+from pipeline.transform.offhours import off_hours
+from pipeline.transform.standing import stuck
+
+if TYPE_CHECKING:
+    from datetime import date
 
 HOUR_SECONDS = 3600
 DAY_SECONDS = 86_400
 
 
-def derive(utilization: pd.DataFrame) -> pd.DataFrame:
-    """``utilization`` with the measures that follow from it."""
+def derive(utilization: pd.DataFrame, as_of: date | None = None) -> pd.DataFrame:
+    """``utilization`` with the measures that follow from it.
+
+    Ages are those at the end of ``as_of``; by default at the latest look of the table.
+    """
     running = utilization["running_seconds"].to_numpy(np.float64)
     running_hours = running / HOUR_SECONDS
     cells = utilization["hour_of_week_coverage"].to_numpy(np.float64) * HOURS_OF_WEEK
@@ -33,11 +47,55 @@ def derive(utilization: pd.DataFrame) -> pd.DataFrame:
     ran_in = np.clip(np.ceil(running_hours / weeks), 1, HOURS_OF_WEEK)
     return utilization.assign(
         running_hours=running_hours,
+        stopped_hours=utilization["stopped_seconds"].to_numpy(np.float64) / HOUR_SECONDS,
+        has_expiry=utilization["expires_at"].notna(),
+        age_days=_age_days(utilization, as_of),
         week_coverage=np.minimum(cells / ran_in, 1.0),
         seen_seconds=seen,
         observed_days=listed / DAY_SECONDS,
         spend_share_of_mean=_share_of_mean(utilization),
     )
+
+
+def of_days(window: Fold) -> pd.DataFrame:
+    """The measures that need the days themselves: off-hours and stuck streaks."""
+    per_week, samples = off_hours(window)
+    stuck_seconds, stuck_micros = stuck(window)
+    return pd.DataFrame(
+        {
+            "off_hours_per_week": per_week,
+            "off_hours_samples": samples,
+            "stuck_hours": stuck_seconds / HOUR_SECONDS,
+            "stuck_spend_micros": stuck_micros,
+        }
+    )
+
+
+def unusual(history: Fold, as_of: date) -> pd.DataFrame:
+    """The spend of ``as_of`` against each cluster's own past."""
+    first = int(history.day.min())
+    series = history.by_day("spend_micros", first, day_number(as_of))
+    scores = anomalies.score(series, first, day_number(as_of) - first)
+    return pd.DataFrame(
+        {
+            "earlier_days": scores.earlier_days,
+            "history_days": scores.history_days,
+            "day_spend_micros": scores.day,
+            "usual_spend_micros": scores.usual,
+            "deviation_micros": np.abs(scores.day - scores.usual),
+            "anomaly_score": scores.score,
+        }
+    )
+
+
+def _age_days(utilization: pd.DataFrame, as_of: date | None) -> pd.Series[float]:
+    if as_of is None:
+        end = utilization["last_observed_at"].max()
+    else:
+        end = pd.Timestamp(as_of, tz="UTC") + pd.Timedelta(days=1)
+    born = utilization["created_at"].fillna(utilization["first_observed_at"])
+    age: pd.Series[float] = (end - born).dt.total_seconds() / DAY_SECONDS
+    return age
 
 
 def _share_of_mean(utilization: pd.DataFrame) -> pd.Series[float]:

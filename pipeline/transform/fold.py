@@ -118,6 +118,14 @@ class Fold:
         np.add.at(out, self.code, values)
         return out
 
+    def by_day(self, column: str, first: int, last: int) -> NDArray[np.float64]:
+        """``column`` as one row per cluster, one value per day; NaN where it is not known."""
+        grid = np.full((self.size, last - first + 1), np.nan)
+        inside = (self.day >= first) & (self.day <= last)
+        values = self.ledger[column].to_numpy(np.float64, na_value=np.nan)
+        grid[self.code[inside], self.day[inside] - first] = values[inside]
+        return grid
+
     def hours(self, column: str) -> Ints:
         """How many hours of ``column``'s 24-bit masks are set, per cluster."""
         return self.add(np.bitwise_count(self.ledger[column].to_numpy(np.int64)).astype(np.int64))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from pipeline.rules import (
     Clause,
     Rule,
 )
+from pipeline.rules.clauses import OPERATORS
 from pipeline.schema import MICROS_PER_UNIT
 from pipeline.transform import sentences
 
@@ -41,6 +43,7 @@ _COMPARE = {
     ">": operator.gt,
     ">=": operator.ge,
     "==": operator.eq,
+    "!=": operator.ne,
 }
 
 
@@ -119,8 +122,8 @@ def weigh(clauses: Sequence[Clause], evidence: pd.DataFrame, thresholds: setting
 def _holds(clause: Clause, values: pd.Series[Any], thresholds: settings.Rules) -> Bools:
     """Where a clause is true; an unknown value may come out either way."""
     limit = clause.value(thresholds)
-    if clause.op == "in":
-        return values.isin(list(limit)).to_numpy(bool)  # type: ignore[arg-type]
+    if isinstance(limit, tuple):
+        return _is_one_of(values, limit, patterns=clause.op == "like")
     if clause.op == "is":
         return (values == limit).fillna(value=False).to_numpy(bool)
     known = values.to_numpy(np.float64, na_value=np.nan)
@@ -128,6 +131,16 @@ def _holds(clause: Clause, values: pd.Series[Any], thresholds: settings.Rules) -
         limit = limit * MICROS_PER_UNIT
     with np.errstate(invalid="ignore"):
         return np.asarray(_COMPARE[clause.op](known, limit), dtype=bool)
+
+
+def _is_one_of(values: pd.Series[Any], texts: tuple[str, ...], *, patterns: bool) -> Bools:
+    """Where a text is one of ``texts``, or matches one as a pattern; distinct ones tried once."""
+    codes, distinct = pd.factorize(values, use_na_sentinel=True)
+    if patterns:
+        hit = [any(fnmatchcase(str(value), text) for text in texts) for value in distinct]
+    else:
+        hit = [value in texts for value in distinct]
+    return np.array([*hit, False], dtype=bool)[codes]
 
 
 @dataclass(frozen=True)
@@ -160,7 +173,7 @@ class _Told:
             return f", not {' or '.join(limit)}"
         if MEASURES[clause.measure].unit == "money":
             limit = limit * MICROS_PER_UNIT
-        return f", not {sentences.OPERATORS[clause.op]} {sentences.one(clause.measure, limit)}"
+        return f", not {OPERATORS[clause.op]} {sentences.one(clause.measure, limit)}"
 
 
 def _grades(

@@ -7,7 +7,12 @@ so a cluster that is three days old can save at most what it has cost so far.
 
 Per action: gross = the expected spend the action ends; remaining = what is charged nevertheless
 (storage while stopped, at the rate its own stopped hours were charged, else the fleet's median
-share of the running rate); net = gross - remaining.
+share of the running rate); net = gross - remaining. A schedule saves the share of its looked-at
+hours that lie in off-hours, a resize the share of GPUs its 95th percentile leaves without work, a
+move the difference to its peers' median price.
+
+A rule may give a basis of its own (money over hours, e.g. what its stopped hours were charged): the
+expected spend is then that hourly charge over 30 days, under the same cap.
 
 Counting: actions on one cluster exclude each other. The one with the highest net saving counts,
 ties in the order terminate, stop, schedule, resize, move; every other row counts 0. Hence the
@@ -21,6 +26,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.rules import ACTIONS
+
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
@@ -32,30 +39,6 @@ DAYS_AHEAD = 30
 HEADROOM = 0.80
 """After a resize the present 95th percentile may fill this much of the GPUs that remain."""
 _HOURS_AHEAD = DAYS_AHEAD * 24
-
-
-@dataclass(frozen=True)
-class Action:
-    """What can be done about a finding, and what doing it takes."""
-
-    id: str
-    effort: str
-    risk: str
-    rollback: str
-
-
-ACTIONS = {
-    a.id: a
-    for a in (
-        Action("terminate", "low", "high: its disks are deleted", "none: create it again"),
-        Action("stop", "low", "low: running work ends", "start it again"),
-        Action("schedule", "medium", "low: it is away outside its hours", "remove the schedule"),
-        Action("resize", "high", "medium: peaks may run slower", "create the former size again"),
-        Action("move", "high", "medium: another offer or region", "move back"),
-        Action("review", "low", "none", "nothing to undo"),
-    )
-}
-"""In the order in which equal savings are preferred."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +64,9 @@ def expected_spend(evidence: pd.DataFrame) -> Ints:
     return expected
 
 
-def of_action(action: str, evidence: pd.DataFrame) -> Saving:
+def of_action(action: str, evidence: pd.DataFrame, basis: tuple[str, str] | None = None) -> Saving:
     """The saving of one action on every cluster of the evidence."""
-    expected = expected_spend(evidence)
+    expected = expected_spend(evidence) if basis is None else _at_charge(evidence, *basis)
     nothing = np.zeros(len(expected), dtype=np.int64)
     if action == "terminate":
         return Saving(expected, nothing)
@@ -91,6 +74,13 @@ def of_action(action: str, evidence: pd.DataFrame) -> Saving:
         return Saving(expected, np.minimum(_storage_while_stopped(evidence), expected))
     if action == "resize":
         return Saving(_part(expected, _spare_share(evidence)), nothing)
+    if action == "schedule":
+        off = evidence["off_hours_samples"].to_numpy(np.float64)
+        seen = evidence["samples"].to_numpy(np.float64)
+        return Saving(_part(expected, _ratio(off, seen)), nothing)
+    if action == "move":
+        dearer = 1.0 - 1.0 / evidence["price_ratio"].to_numpy(np.float64)
+        return Saving(_part(expected, np.nan_to_num(dearer)), nothing)
     return Saving(nothing, nothing)
 
 
@@ -106,6 +96,21 @@ def count(net: Ints, action: NDArray[np.object_], cluster: Ints) -> Ints:
     return counted
 
 
+def _at_charge(evidence: pd.DataFrame, money: str, hours: str) -> Ints:
+    """30 days at an observed hourly charge, at most the trailing spend."""
+    charged = evidence[money].to_numpy(np.float64, na_value=0.0)
+    per_hour = _ratio(charged, evidence[hours].to_numpy(np.float64))
+    trailing = evidence["trailing_spend_micros"].to_numpy(np.int64, na_value=0)
+    ahead = np.floor(per_hour * _HOURS_AHEAD).astype(np.int64)
+    expected: Ints = np.minimum(ahead, np.maximum(trailing, 0))
+    return expected
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    share: Floats = np.divide(part, whole, out=np.zeros(len(whole)), where=whole > 0)
+    return share
+
+
 def _part(whole: Ints, share: Floats) -> Ints:
     return np.floor(whole * np.clip(share, 0.0, 1.0)).astype(np.int64)
 
@@ -115,8 +120,7 @@ def _spare_share(evidence: pd.DataFrame) -> Floats:
     gpus = evidence["gpu_count"].to_numpy(np.float64, na_value=0.0)
     p95 = evidence["gpu_p95_pct"].to_numpy(np.float64)
     needed = np.maximum(np.ceil(gpus * p95 / 100.0 / HEADROOM), 1.0)
-    spare = np.divide(gpus - needed, gpus, out=np.zeros(len(gpus)), where=gpus > 0)
-    share: Floats = np.nan_to_num(np.maximum(spare, 0.0))
+    share: Floats = np.nan_to_num(np.maximum(_ratio(gpus - needed, gpus), 0.0))
     return share
 
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     Texts = NDArray[np.object_]
 
-OPERATORS = {"<": "below", "<=": "at most", ">": "above", ">=": "at least", "==": "equal to"}
 _FULL = 100.0
 
 

@@ -1,0 +1,50 @@
+"""Finding rules as data: what each applies to, needs, looks for, says, and why that threshold.
+
+``actions``: what can be done, and what that takes. ``measures``: the documented columns a rule may speak of. ``clauses``: what a rule is made of.
+``catalogue``: the rules. ``conditions``: rules of a user's own, parsed from text, never executed.
+``markdown``: their description for docs/findings.md.
+"""
+
+from pipeline.rules.actions import ACTIONS, Action
+from pipeline.rules.catalogue import IDLE, IDLE_LOADED, RULES, SPEND_ANOMALY
+from pipeline.rules.clauses import (
+    CLEAR,
+    FINDING,
+    GRADES,
+    INSUFFICIENT_DATA,
+    LIKELY,
+    NOT_APPLICABLE,
+    OUTCOMES,
+    PROVEN,
+    SUSPECTED,
+    Clause,
+    Rule,
+)
+from pipeline.rules.conditions import own_rules, parse_condition
+from pipeline.rules.markdown import to_markdown
+from pipeline.rules.measures import MEASURES, Measure
+
+__all__ = [
+    "ACTIONS",
+    "Action",
+    "CLEAR",
+    "FINDING",
+    "GRADES",
+    "IDLE",
+    "IDLE_LOADED",
+    "INSUFFICIENT_DATA",
+    "LIKELY",
+    "MEASURES",
+    "NOT_APPLICABLE",
+    "OUTCOMES",
+    "PROVEN",
+    "RULES",
+    "SPEND_ANOMALY",
+    "SUSPECTED",
+    "Clause",
+    "Measure",
+    "Rule",
+    "own_rules",
+    "parse_condition",
+    "to_markdown",
+]

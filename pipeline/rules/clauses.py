@@ -1,0 +1,113 @@
+"""What a rule is made of.
+
+A rule is lists of clauses over documented measures, so one small engine judges every cluster:
+
+- ``applies``: a false clause means NOT_APPLICABLE;
+- ``needs``: a false or unknown clause means INSUFFICIENT_DATA;
+- ``when``: all true is a FINDING, one false is CLEAR, else INSUFFICIENT_DATA (unknown is not 0);
+- ``grades``: the first whose clauses are all true says how sure the finding is.
+
+Limits are names of settings (``[rules]``), so a report can print the one that spoke.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.rules.measures import MEASURES
+
+if TYPE_CHECKING:
+    from pipeline import settings
+
+FINDING = "FINDING"
+CLEAR = "CLEAR"
+INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
+NOT_APPLICABLE = "NOT_APPLICABLE"
+OUTCOMES = (FINDING, CLEAR, INSUFFICIENT_DATA, NOT_APPLICABLE)
+
+PROVEN, LIKELY, SUSPECTED = "proven", "likely", "suspected"
+GRADES = (PROVEN, LIKELY, SUSPECTED)
+
+OPERATORS = {
+    "<": "below",
+    "<=": "at most",
+    ">": "above",
+    ">=": "at least",
+    "==": "equal to",
+    "!=": "other than",
+}
+"""Comparisons with a number. ``in`` and ``like`` take texts, ``is`` takes a flag."""
+
+
+@dataclass(frozen=True)
+class Clause:
+    """``measure op limit``; the limit is a number, a flag, texts, or the name of a setting.
+
+    Limits on money are written in the account's currency. ``like`` takes a pattern with ``*``.
+    """
+
+    measure: str
+    op: str
+    limit: float | bool | str | tuple[str, ...]
+    otherwise: str = ""
+    """Said instead of the numbers when the clause is false."""
+
+    def value(self, thresholds: settings.Rules) -> float | bool | tuple[str, ...]:
+        """The limit in force."""
+        if isinstance(self.limit, str):
+            return float(getattr(thresholds, self.limit))
+        return self.limit
+
+    def describe(self, thresholds: settings.Rules | None = None) -> str:
+        """The clause in words, its limit as the setting's name and (if given) its value."""
+        label = MEASURES[self.measure].label
+        if isinstance(self.limit, bool):
+            return label if self.limit else f"not {label}"
+        if isinstance(self.limit, tuple):
+            verb = "is" if self.op == "in" else "like"
+            return f"{label} {verb} {' or '.join(self.limit)}"
+        limit = f"{self.limit:g}" if not isinstance(self.limit, str) else f"`{self.limit}`"
+        if isinstance(self.limit, str) and thresholds is not None:
+            limit += f" ({self.value(thresholds):g})"
+        return f"{label} {OPERATORS[self.op]} {limit}"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule. Its id is stable; a change of meaning raises its version."""
+
+    id: str
+    version: int
+    title: str
+    applies: tuple[Clause, ...]
+    needs: tuple[Clause, ...]
+    when: tuple[Clause, ...]
+    says: str
+    """The sentence of a finding; ``{measure}`` is that cluster's value."""
+    actions: tuple[tuple[str | None, str], ...]
+    """What to do, by grade (None: any other)."""
+    source: str
+    """Where the thresholds come from."""
+    comment: str
+    grades: tuple[tuple[str, tuple[Clause, ...]], ...] = ()
+    waste: str | None = None
+    """The measure that holds the waste a finding proves, in micros."""
+    basis: tuple[str, str] | None = None
+    """The money and the hours the expected spend comes from; None: the window's whole spend."""
+
+    def action(self, grade: str | None) -> str:
+        """What to do about a finding of ``grade``."""
+        actions = dict(self.actions)
+        return actions.get(grade, actions[None])
+
+    @property
+    def clauses(self) -> tuple[Clause, ...]:
+        """All of them."""
+        return (*self.applies, *self.needs, *self.when, *(c for _, cs in self.grades for c in cs))
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """What the rule looks at, each once, in order."""
+        said = [part.split("}")[0] for part in self.says.split("{")[1:]]
+        return tuple(dict.fromkeys([*(c.measure for c in self.clauses), *said]))

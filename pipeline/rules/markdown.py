@@ -1,0 +1,92 @@
+"""The rules in words, for docs/findings.md: generated, so that it cannot fall behind them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.rules.catalogue import RULES
+from pipeline.rules.clauses import FINDING, GRADES, OUTCOMES, Clause, Rule
+from pipeline.rules.measures import MEASURES
+from pipeline.settings import Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_OUTCOME_MEANING = {
+    "FINDING": "all conditions hold",
+    "CLEAR": "one of them is known not to hold",
+    "INSUFFICIENT_DATA": "it cannot be said: too little was seen, or a value is unknown",
+    "NOT_APPLICABLE": "the rule is not about this cluster now",
+}
+_INTRODUCTION = """# Findings
+
+Every rule gives every cluster exactly one outcome, with a reason. Unknown values are never zero:
+they make an outcome INSUFFICIENT_DATA, and such clusters are reported in a table of their own.
+"""
+_GRADING = """
+Grades say how sure a finding is. n looks that saw no work only exclude a busy share above
+1 - 0.05^(1/n) (95 %): 7 nightly looks exclude 35 %, two weeks of hourly ones 0.9 %. And looks at
+the same hour every night say nothing about the days. So a grade needs both: few possible busy
+hours, and looks at enough of the hours of the week it runs in. More snapshots, stronger claims.
+
+Savings are for the next 30 days, from what the cluster really cost. Actions on one cluster exclude
+each other: the best one counts, and never more than the cluster's spend of the last 30 days.
+Suspicions count no saving.
+"""
+
+
+def to_markdown(rules: Sequence[Rule] = RULES, thresholds: Rules | None = None) -> str:
+    """docs/findings.md: outcomes, grades, rules, and the columns they speak of."""
+    limits = thresholds or Rules()
+    parts = [_INTRODUCTION, "| outcome | meaning |", "|---|---|"]
+    parts += [f"| {name} | {_OUTCOME_MEANING[name]} |" for name in OUTCOMES]
+    parts += [_GRADING, "## Rules", ""]
+    parts += [f"- [{rule.title}](#{rule.id}) (`{rule.id}`)" for rule in rules]
+    for rule in rules:
+        parts += ["", *_of(rule, limits)]
+    parts += ["", *_own(), "", "## Columns", "", "| column | unit | meaning |", "|---|---|---|"]
+    parts += [f"| `{m.name}` | {m.unit} | {m.meaning} |" for m in MEASURES.values()]
+    return "\n".join(parts) + "\n"
+
+
+def _of(rule: Rule, limits: Rules) -> list[str]:
+    lines = [f'<a id="{rule.id}"></a>', f"### {rule.title}", ""]
+    lines += [f"`{rule.id}`, version {rule.version}.", ""]
+    for label, clauses in (
+        ("Applies if", rule.applies),
+        ("Needs", rule.needs),
+        (f"{FINDING} if", rule.when),
+    ):
+        if clauses:
+            lines.append(f"- {label}: {_all(clauses, limits)}.")
+    for grade, clauses in rule.grades:
+        lines.append(f"- {grade}: {_all(clauses, limits) if clauses else 'otherwise'}.")
+    lines += [f"- Action: {_actions(rule)}.", f"- Thresholds: {rule.source}"]
+    return [*lines, *(["", rule.comment] if rule.comment else [])]
+
+
+def _all(clauses: Sequence[Clause], limits: Rules) -> str:
+    return "; ".join(clause.describe(limits) for clause in clauses)
+
+
+def _actions(rule: Rule) -> str:
+    if not rule.grades:
+        return rule.action(None)
+    graded = [name for name, _ in rule.grades]
+    return ", ".join(f"{rule.action(grade)} if {grade}" for grade in GRADES if grade in graded)
+
+
+def _own() -> list[str]:
+    return [
+        "## Rules of your own",
+        "",
+        "A settings file may add rules: named conditions over the columns below, joined by `and`.",
+        "They are parsed, never executed. Money is written in the account's currency.",
+        "",
+        "```toml",
+        "[own_rules.weekend_dev]",
+        "when = \"name like 'dev-*' and running_hours > 100 and gpu_mean_pct < 40\"",
+        'reason = "a development box that ran {running_hours} at {gpu_mean_pct}"',
+        'action = "review"',
+        "```",
+    ]

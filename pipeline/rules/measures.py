@@ -1,0 +1,153 @@
+"""The documented columns that rules, the built-in ones and a user's own, may speak of.
+
+Every value is of one cluster, over the rules' window (``rules.idle_window_days`` days up to the
+report's date) unless its meaning says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A column that a clause may speak of."""
+
+    name: str
+    label: str
+    unit: str
+    """pct (0-100), share (0-1), hours, days, count, money (micros), times, text, flag."""
+    meaning: str
+
+
+_ALL = (
+    Measure("account", "account", "text", "The account's name in the settings."),
+    Measure("cluster_id", "id", "text", "The cluster's id."),
+    Measure("name", "name", "text", "Its name."),
+    Measure("status", "status", "text", "Status at its latest look."),
+    Measure("project_id", "project", "text", "Its project."),
+    Measure("region", "region", "text", "Its region."),
+    Measure("gpu_type", "GPU type", "text", "Its GPU model."),
+    Measure("template_id", "template", "text", "The template it was made from."),
+    Measure("gpu_count", "number of GPUs", "count", "Its GPUs."),
+    Measure("is_present", "still listed", "flag", "Still listed at the end of the date."),
+    Measure("has_expiry", "set to expire", "flag", "Whether it ends by itself."),
+    Measure("age_days", "age", "days", "Since it was created, else since it was first seen."),
+    Measure("observed_days", "time listed", "days", "How long it was listed in the window."),
+    Measure("hourly_rate_micros", "hourly rate", "money", "Latest known rate of the cluster."),
+    Measure("spend_micros", "spend", "money", "Spend in the window."),
+    Measure("trailing_spend_micros", "spend of 30 days", "money", "Spend of the last 30 days."),
+    Measure(
+        "spend_share_of_mean",
+        "spend against the fleet's mean",
+        "share",
+        "Spend over the mean spend of the clusters that spent anything in the window.",
+    ),
+    Measure("running_hours", "running time", "hours", "Time it ran."),
+    Measure("stopped_hours", "stopped time", "hours", "Time it was stopped."),
+    Measure("stopped_spend_micros", "charge while stopped", "money", "Storage, as a rule."),
+    Measure(
+        "stuck_hours",
+        "time stuck",
+        "hours",
+        "Time in starting, stopping, pending or error on the last whole days without any running "
+        "or stopped time.",
+    ),
+    Measure("stuck_spend_micros", "charge while stuck", "money", "The least spend of those days."),
+    Measure("gpu_mean_pct", "mean GPU use", "pct", "Readings weighted by running time."),
+    Measure(
+        "gpu_p95_pct",
+        "95th percentile of GPU use",
+        "pct",
+        "Upper edge of the band that holds it: the true value is that or less.",
+    ),
+    Measure("gpu_max_pct", "highest GPU use", "pct", "Highest reading."),
+    Measure("memory_mean_pct", "mean memory use", "pct", "The API does not say whose memory."),
+    Measure("memory_max_pct", "highest memory use", "pct", "Highest reading."),
+    Measure("cpu_mean_pct", "mean CPU use", "pct", "Readings weighted by running time."),
+    Measure("cpu_max_pct", "highest CPU use", "pct", "Highest reading."),
+    Measure(
+        "idle_share_pct",
+        "share of running time with the GPU at or below 5 %",
+        "pct",
+        "Of the running time that has a reading.",
+    ),
+    Measure(
+        "samples",
+        "number of hours with a GPU reading",
+        "count",
+        "n: distinct clock hours with a reading while it ran.",
+    ),
+    Measure("busy_samples", "number of busy hours", "count", "k: those with GPU use above 5 %."),
+    Measure(
+        "busy_share_bound",
+        "highest busy share the samples leave possible",
+        "share",
+        "One-sided 95 % Clopper-Pearson bound.",
+    ),
+    Measure(
+        "hour_of_week_coverage",
+        "share of the hours of the week looked at",
+        "share",
+        "Of the 168 hours, those with a sample.",
+    ),
+    Measure(
+        "week_coverage",
+        "share of its running hours of the week that were looked at",
+        "share",
+        "Distinct hours of the week with a sample, over its running hours per week.",
+    ),
+    Measure(
+        "off_hours_per_week",
+        "number of off-hours a week",
+        "count",
+        "Hours of the week in runs of at least 8 that were all looked at and never busy.",
+    ),
+    Measure(
+        "off_hours_samples",
+        "number of samples in off-hours",
+        "count",
+        "Hours with a reading that lie in those hours of the week.",
+    ),
+    Measure(
+        "rate_per_gpu_micros", "rate per GPU-hour", "money", "Hourly rate over the number of GPUs."
+    ),
+    Measure(
+        "peer_rate_micros",
+        "its peers' rate per GPU-hour",
+        "money",
+        "Median over the fleet's running clusters of the same GPU type and region.",
+    ),
+    Measure("peers", "number of peers", "count", "Those clusters, itself included."),
+    Measure("price_ratio", "rate against its peers'", "times", "Its rate over the median."),
+    Measure(
+        "earlier_days",
+        "number of earlier days",
+        "count",
+        "Days before the report's date with a known spend, of the 60 before it.",
+    ),
+    Measure(
+        "history_days",
+        "number of comparable earlier days",
+        "count",
+        "Same weekday if it has six of them, else same kind of day (working day or weekend).",
+    ),
+    Measure("day_spend_micros", "spend of the day", "money", "Spend of the report's date."),
+    Measure("usual_spend_micros", "usual spend", "money", "Median of the comparable days."),
+    Measure(
+        "deviation_micros",
+        "distance from the usual spend",
+        "money",
+        "Without its sign: both directions count.",
+    ),
+    Measure(
+        "anomaly_score",
+        "robust score",
+        "times",
+        "Distance over 1.4826 x the median absolute deviation (at least 5 % of the median).",
+    ),
+    Measure("found_idle", "found idle", "flag", "Whether the rule `idle` found it."),
+    Measure("found_idle_loaded", "found idle but loaded", "flag", "The same for `idle_loaded`."),
+)
+
+MEASURES = {measure.name: measure for measure in _ALL}

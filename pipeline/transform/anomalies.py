@@ -1,0 +1,135 @@
+"""Spend that is unlike itself: against the same weekday, by a spread that old spikes do not widen.
+
+Method: a day is compared with the same weekday of up to 60 days before it once it has six of them,
+else with the same kind of day (working day or weekend). usual = their median; spread = 1.4826 x
+the median absolute deviation, at least 5 % of the median (a constant series has no spread, and a
+cent is no anomaly); score = |day - usual| / spread. Unusual is a score above 3.5 *and* a distance
+of at least a floor in money, in either direction: a sudden fall may be a job that died.
+
+Silent with fewer than 10 earlier days or 5 comparable ones. Unknown spend is left out, not zero.
+
+Known limits: a holiday is a working day; a new level is unusual until the medians have moved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from pipeline.schema import MICROS_PER_UNIT
+from pipeline.transform.fold import day_number, day_numbers
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from numpy.typing import NDArray
+
+    from pipeline import settings
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+HISTORY_DAYS = 60
+_SAME_WEEKDAYS = 6
+_NORMAL = 1.4826
+"""The median absolute deviation of a normal distribution, times this, is its standard deviation."""
+_LEAST_SPREAD = 0.05
+_WEEKEND = 5
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One day of many series against their own past; NaN where nothing can be said."""
+
+    day: Floats
+    earlier_days: Ints
+    history_days: Ints
+    usual: Floats
+    score: Floats
+
+
+def score(series: Floats, first_day: int, column: int) -> Scores:
+    """The day ``column`` of every row of ``series`` (micros per day from ``first_day``)."""
+    start = max(0, column - HISTORY_DAYS)
+    past = series[:, start:column]
+    weekday = (first_day + np.arange(start, column) + 3) % 7
+    today = (first_day + column + 3) % 7
+    known = ~np.isnan(past)
+    same = weekday == today
+    kind = (weekday >= _WEEKEND) == (today >= _WEEKEND)
+    by_weekday = (known & same).sum(axis=1) >= _SAME_WEEKDAYS
+    usual, spread = np.full(len(series), np.nan), np.full(len(series), np.nan)
+    count = np.zeros(len(series), dtype=np.int64)
+    for rows, columns in ((by_weekday, same), (~by_weekday, kind)):
+        chosen = past[np.ix_(rows, columns)]
+        count[rows] = (~np.isnan(chosen)).sum(axis=1)
+        usual[rows] = _median(chosen)
+        spread[rows] = _NORMAL * _median(np.abs(chosen - usual[rows][:, None]))
+    spread = np.maximum(spread, _LEAST_SPREAD * np.abs(usual))
+    distance = np.abs(series[:, column] - usual)
+    ratio = np.divide(distance, spread, out=np.full(len(series), np.inf), where=spread > 0)
+    ratio = np.where(distance == 0, 0.0, ratio)
+    ratio[np.isnan(distance)] = np.nan
+    return Scores(series[:, column], known.sum(axis=1), count, usual, ratio)
+
+
+def scan(
+    rows: pd.DataFrame, dims: list[str], rules: settings.Rules, last: date, days: int = 1
+) -> pd.DataFrame:
+    """Unusual days among the last ``days`` of the spend series of each group of ``dims``.
+
+    No ``dims`` means the whole fleet. A group without rows on a day that the ledger has spent
+    nothing that day. Columns: date, the dims, spend, usual and deviation in micros, score.
+    """
+    keys = dims or ["_fleet"]
+    worked = rows.assign(_fleet="fleet", _day=day_numbers(rows["date"]))
+    worked = worked[worked["_day"] <= day_number(last)]
+    columns = ["date", *dims, "spend_micros", "usual_micros", "deviation_micros", "score"]
+    if worked.empty:
+        return pd.DataFrame(columns=columns)
+    first = int(worked["_day"].min())
+    width = day_number(last) - first + 1
+    groups = worked.groupby(keys, observed=True, dropna=False, sort=True)
+    group = groups.ngroup().to_numpy()
+    series = np.zeros((groups.ngroups, width))
+    series[:, ~np.isin(np.arange(width), worked["_day"].to_numpy() - first)] = np.nan
+    spend = worked["spend_micros"].to_numpy(np.float64, na_value=0.0)
+    np.add.at(series, (group, worked["_day"].to_numpy() - first), spend)
+    names = groups.size().reset_index()[keys]
+    found = []
+    for column in range(max(0, width - days), width):
+        scores = score(series, first, column)
+        hit = is_unusual(scores, rules)
+        part = names[hit][dims].assign(
+            date=pd.Timestamp(0) + pd.Timedelta(days=first + column),
+            spend_micros=scores.day[hit].astype(np.int64),
+            usual_micros=np.floor(scores.usual[hit]).astype(np.int64),
+            score=scores.score[hit],
+        )
+        part["deviation_micros"] = part["spend_micros"] - part["usual_micros"]
+        found.append(part[columns])
+    table = pd.concat(found, ignore_index=True)
+    order = np.lexsort((-table["deviation_micros"].abs(), -day_numbers(table["date"])))
+    return table.iloc[order].reset_index(drop=True)
+
+
+def is_unusual(scores: Scores, rules: settings.Rules) -> NDArray[np.bool_]:
+    """Which series are unusual on the day, by the rule's own thresholds."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(
+            (scores.earlier_days >= rules.anomaly_min_days)
+            & (scores.history_days >= rules.anomaly_min_history)
+            & (scores.score > rules.anomaly_score)
+            & (np.abs(scores.day - scores.usual) >= rules.anomaly_min_money * MICROS_PER_UNIT)
+        )
+
+
+def _median(values: Floats) -> Floats:
+    """The median of the known values of each row; NaN where none is known."""
+    middle = np.full(len(values), np.nan)
+    known = ~np.isnan(values).all(axis=1) if values.shape[1] else np.zeros(len(values), bool)
+    middle[known] = np.nanmedian(values[known], axis=1)
+    return middle
