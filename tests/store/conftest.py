@@ -46,9 +46,7 @@ def _value(field: pa.Field, row: int, moment: datetime) -> object:
     }[field.type]
 
 
-def _table(
-    schema: pa.Schema, rows: int, moment: datetime, columns: dict[str, object]
-) -> pa.Table:
+def _table(schema: pa.Schema, rows: int, moment: datetime, columns: dict[str, object]) -> pa.Table:
     arrays = [
         pa.array(columns.get(f.name, [_value(f, row, moment) for row in range(rows)]), f.type)
         if f.type != CODE

@@ -68,7 +68,9 @@ def test_no_name_leads_out_of_its_folder(name: str) -> None:
         assert all(part.isprintable() for part in parts)
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "/etc/passwd", "a\n", "ä", "a" * 65])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../x", "a/b", "/etc/passwd", "a\n", "ä", "a" * 65]
+)
 def test_a_name_that_is_no_file_name_is_refused_in_one_line(name: str) -> None:
     with pytest.raises(StorageError) as caught:
         layout.state(name)

@@ -5,7 +5,6 @@ import stat
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -27,6 +26,7 @@ from pipeline.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.store.conftest import MakeSnapshot
 
@@ -250,7 +250,7 @@ def test_a_lock_keeps_others_out_and_ends_with_its_holder(store: Store, tmp_path
         "import sys; from pathlib import Path; from pipeline.store.local import LocalFiles\n"
         "with LocalFiles(Path(sys.argv[1])).lock('nightly'): print('held', flush=True); input()"
     )
-    held = subprocess.Popen(
+    held = subprocess.Popen(  # noqa: S603
         [sys.executable, "-c", code, str(tmp_path / "data")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -319,7 +319,7 @@ def test_an_unknown_scheme_is_refused_by_name() -> None:
 
 def test_importing_the_package_loads_no_table_library() -> None:
     code = "import sys, pipeline; sys.exit('pandas' in sys.modules or 'pyarrow' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
 
 
 def test_the_notebooks_door_gives_plain_frames(
