@@ -11,6 +11,7 @@ import hashlib
 from bisect import bisect_left
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from statistics import median
 from typing import TYPE_CHECKING
 
 from pipeline.schema import SCHEMA_VERSION
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
     from pipeline.model import SnapshotRef
 
-MAX_WALK = timedelta(hours=6)
-"""The longest walk the settings allow (``extract.max_walk_seconds``), resumed walks included. A
+MAX_WALK = timedelta(hours=12)
+"""The longest a walk can last, one that was interrupted and resumed included (extract.resume). A
 name gives only a walk's start; with this it also says when the walk was over at the latest."""
 
 ONE_DAY = timedelta(days=1)
@@ -78,13 +79,16 @@ def last_closed_day(refs: Sequence[SnapshotRef]) -> date | None:
     return complete[-1] - ONE_DAY
 
 
-def missed_days(refs: Sequence[SnapshotRef]) -> list[date]:
-    """Days between the first and the last snapshot on which nobody looked."""
-    seen = sorted({ref.day for ref in refs})
+def gaps(refs: Sequence[SnapshotRef]) -> list[tuple[datetime, datetime]]:
+    """Stretches without a look: longer than an hour and 2.5 times the usual spacing (median)."""
+    if len(refs) < 2:  # noqa: PLR2004 - a spacing needs two
+        return []
+    spacing = median((b.started_at - a.started_at).total_seconds() for a, b in pairwise(refs))
+    longest = timedelta(seconds=max(3600.0, 2.5 * spacing))
     return [
-        earlier + timedelta(days=n)
-        for earlier, later in pairwise(seen)
-        for n in range(1, (later - earlier).days)
+        (earlier.started_at, later.started_at)
+        for earlier, later in pairwise(refs)
+        if later.started_at - earlier.started_at > longest
     ]
 
 

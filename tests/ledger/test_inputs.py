@@ -6,11 +6,11 @@ import pytest
 
 from pipeline.ledger.inputs import (
     digests,
+    gaps,
     inputs_of,
     is_closed,
     last_closed_day,
     midnight,
-    missed_days,
 )
 from pipeline.model import SnapshotRef, State
 from tests.ledger.histories import at
@@ -61,7 +61,6 @@ def test_a_walk_that_may_reach_past_midnight_is_not_the_last_neighbour() -> None
 
 def test_a_day_without_looks_reads_its_neighbours() -> None:
     assert read(ref("1 02:00"), ref("3 02:00")) == ["1 02:00", "3 02:00"]
-    assert missed_days([ref("1 02:00"), ref("3 02:00")]) == [DAY]
 
 
 @pytest.mark.parametrize(
@@ -101,3 +100,10 @@ def test_the_rate_card_is_part_of_a_days_digest() -> None:
 
 def test_midnight_is_utc() -> None:
     assert midnight(DAY + timedelta(days=1)) == at("3 00:00")
+
+
+def test_a_gap_is_a_stretch_far_longer_than_the_usual_spacing() -> None:
+    hourly = [ref(f"2 {hour:02d}:00") for hour in range(6)]
+    assert gaps(hourly) == []
+    assert gaps([*hourly, ref("2 09:00"), ref("2 10:00")]) == [(at("2 05:00"), at("2 09:00"))]
+    assert gaps(hourly[:1]) == []

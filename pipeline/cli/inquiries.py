@@ -1,0 +1,282 @@
+"""The commands that only ask: the fleet now, the state of the history, the simulated API."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+import pandas as pd
+
+from pipeline import console
+from pipeline.cli.options import Command, run, say
+from pipeline.errors import Exit, SettingsError
+from pipeline.jobs.looking import fleet_now
+from pipeline.report.tables import readable, to_csv
+from pipeline.schema import MICROS_PER_UNIT
+from pipeline.transform import fleet
+
+if TYPE_CHECKING:
+    from pipeline.jobs import Job
+
+SHOWN = (
+    "cluster_id", "name", "status", "gpu_type", "gpu_count", "region", "project_id",
+    "hourly_rate_micros", "gpu_utilization_pct", "total_cost_micros", "created_at",
+)  # fmt: skip
+"""The columns a terminal has room for; CSV and JSON have all."""
+
+UNITS = {"m": 1, "h": 60, "d": 1440}
+
+
+class Age(click.ParamType[timedelta]):
+    """A length of time, such as 90m, 26h or 2d."""
+
+    name = "AGE"
+
+    def convert(
+        self,
+        value: object,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> timedelta:
+        """The length; click's usage error if it is none."""
+        if isinstance(value, timedelta):
+            return value
+        match = re.fullmatch(r"(\d{1,5})([mhd])", str(value))
+        if match is None:
+            self.fail(f"{value!r} is not a length of time, such as 90m, 26h or 2d", param, ctx)
+        return timedelta(minutes=int(match[1]) * UNITS[match[2]])
+
+
+age_option = click.option(
+    "--max-age",
+    type=Age(),
+    default="10m",
+    show_default=True,
+    help="Answer from a snapshot younger than this, else ask the API; 0m always asks.",
+)
+shape_option = click.option(
+    "--format",
+    "shape",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+)
+
+
+@click.command(cls=Command)
+@click.option("--page", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="Clusters per page."
+)
+@click.option("--status", help="running, stopped, starting, stopping, error, pending")
+@click.option("--gpu-type", help="A100, H100, RTX4090, V100, T4")
+@click.option("--region", help="us-east-1, us-west-2, eu-west-1, ap-southeast-1")
+@click.option("--project-id")
+@click.option("--template-id")
+@click.option(
+    "--sort-by",
+    type=click.Choice(list(fleet.SORT_COLUMNS)),
+    default="created_at",
+    show_default=True,
+)
+@click.option("--sort-order", type=click.Choice(["asc", "desc"]), default="desc", show_default=True)
+@click.option("--search", metavar="TEXT", help="In name or description.")
+@click.option("--min-gpu-count", type=click.IntRange(min=0))
+@click.option("--max-gpu-count", type=click.IntRange(min=0))
+@click.option("--created-after", type=click.DateTime(), help="ISO 8601, UTC.")
+@click.option("--created-before", type=click.DateTime(), help="ISO 8601, UTC.")
+@age_option
+@shape_option
+def clusters(max_age: timedelta, shape: str, **parameters: Any) -> None:  # noqa: ANN401
+    """List clusters, with all parameters of the List Clusters API."""
+    for name in ("created_after", "created_before"):
+        if parameters[name] is not None:
+            parameters[name] = parameters[name].replace(tzinfo=UTC)
+
+    def action(job: Job) -> dict[str, object]:
+        whole = fleet_now(job, max_age)
+        found = fleet.select(whole, **parameters)
+        _print(found, shape, f"{len(found)} of {len(whole)} clusters")
+        return {"clusters": records(found), "fleet": len(whole)}
+
+    run("clusters", action, is_recorded=False)
+
+
+@click.command(cls=Command)
+@click.option("--status", default="running", show_default=True)
+@age_option
+def overview(status: str, max_age: timedelta) -> None:
+    """How many clusters run, what they cost an hour, how busy their GPUs are."""
+
+    def action(job: Job) -> dict[str, object]:
+        seen = fleet.overview(fleet_now(job, max_age), status=status)
+        mean = seen.average_gpu_utilization_pct
+        cost = f"{money(seen.total_hourly_cost_micros)} {job.settings.currency}"
+        say(f"{status} clusters        {seen.total_clusters}")
+        say(f"cost per hour           {cost}{' or more' if seen.without_rate else ''}")
+        say(f"average GPU utilization {'—' if mean is None else f'{mean:.1f} %'}")
+        if seen.without_utilization:
+            say(f"without a GPU reading   {seen.without_utilization}")
+        if seen.without_rate:
+            say(f"without a known rate    {seen.without_rate}")
+        return {**msgspec.to_builtins(seen), "currency": job.settings.currency}
+
+    run("overview", action, is_recorded=False)
+
+
+@click.command("dev-clusters", cls=Command)
+@click.option("--project-id", help="Only this project.")
+@click.option("--status", default="stopped", show_default=True)
+@click.option("--gpu-type", default="RTX4090", show_default=True)
+@click.option("--word", "words", multiple=True, default=("dev", "sandbox"), show_default=True)
+@age_option
+@shape_option
+def dev_clusters(max_age: timedelta, shape: str, **parameters: Any) -> None:  # noqa: ANN401
+    """Development clusters a team could use: stopped RTX4090s named dev or sandbox."""
+
+    def action(job: Job) -> dict[str, object]:
+        found = fleet.dev_clusters(fleet_now(job, max_age), **parameters)
+        _print(found, shape, f"{len(found)} development clusters")
+        return {"clusters": records(found)}
+
+    run("dev-clusters", action, is_recorded=False)
+
+
+@click.command(cls=Command)
+@click.option("--min-hourly-rate", type=float, default=10.0, show_default=True)
+@click.option("--below-utilization", type=float, default=30.0, show_default=True, help="Percent.")
+@age_option
+@shape_option
+def candidates(
+    min_hourly_rate: float, below_utilization: float, max_age: timedelta, shape: str
+) -> None:
+    """Running clusters that cost much and do little at this moment, dearest first."""
+
+    def action(job: Job) -> dict[str, object]:
+        seen = fleet.candidates(
+            fleet_now(job, max_age),
+            min_hourly_rate=min_hourly_rate,
+            below_utilization_pct=below_utilization,
+        )
+        _print(seen.found, shape, f"{len(seen.found)} candidates")
+        if shape == "table" and len(seen.unjudged):
+            _print(seen.unjudged, shape, f"{len(seen.unjudged)} could not be judged")
+        return {"candidates": records(seen.found), "unjudged": records(seen.unjudged)}
+
+    run("candidates", action, is_recorded=False)
+
+
+@click.command(cls=Command)
+@click.option("--max-age", type=Age(), help="Exit 3 if the newest complete snapshot is older.")
+def status(max_age: timedelta | None) -> None:
+    """The last runs, and how old the newest look is; for people and monitors."""
+
+    def action(job: Job) -> dict[str, object]:
+        accounts = [_account_status(job, name, max_age) for name in _known_accounts(job)]
+        last = job.store.runs(10)
+        for entry in accounts:
+            say(
+                f"{entry['account']}: {entry['snapshots']} snapshots, "
+                f"newest complete {entry['newest_complete'] or 'none'}"
+            )
+        for one in last:
+            say(f"{one.started_at:%Y-%m-%d %H:%M:%SZ}  {one.command:<8} exit {one.exit_code}")
+        return {"accounts": accounts, "runs": msgspec.to_builtins(last)}
+
+    run("status", action, is_recorded=False)
+
+
+def _known_accounts(job: Job) -> list[str]:
+    return sorted({*job.settings.all_accounts, *job.store.accounts()})
+
+
+def _account_status(job: Job, name: str, max_age: timedelta | None) -> dict[str, object]:
+    refs = job.store.snapshots(name)
+    complete = [ref.started_at for ref in refs if ref.is_complete]
+    newest = complete[-1] if complete else None
+    if max_age is not None and (newest is None or job.now() - newest > max_age):
+        seen = "none" if newest is None else f"of {newest:%Y-%m-%d %H:%M:%SZ}"
+        job.note(Exit.WARNINGS, f"{name}: newest complete snapshot {seen}, older than --max-age")
+    return {
+        "account": name,
+        "snapshots": len(refs),
+        "newest": None if not refs else refs[-1].started_at.isoformat(),
+        "newest_complete": None if newest is None else newest.isoformat(),
+    }
+
+
+@click.command(cls=Command)
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option("--clusters", type=click.IntRange(min=0), default=120, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed, another fleet.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="Simulated seconds per second.",
+)
+@click.option("--latency-ms", type=click.FloatRange(min=0), default=0.0, show_default=True)
+@click.option("--rate-limit", type=click.IntRange(min=1), help="Requests an hour, then 429.")
+@click.option("--key", default="demo-key", show_default=True, help="The key it accepts.")
+def simulate(
+    host: str, port: int, clusters: int, seed: int, speed: float, latency_ms: float,
+    rate_limit: int | None, key: str,
+) -> None:  # fmt: skip
+    """Serve the List Clusters API over a simulated fleet, until Ctrl-C."""
+    try:
+        from pipeline.simulator.app import make_app  # noqa: PLC0415 - an extra
+        from pipeline.simulator.clock import Clock  # noqa: PLC0415
+        from pipeline.simulator.fleet import Fleet  # noqa: PLC0415
+        from pipeline.simulator.server import run_forever  # noqa: PLC0415
+    except ImportError as error:
+        raise SettingsError(
+            f"the simulated API needs the extra 'simulator' ({error.name})"
+        ) from error
+    start = datetime.now(UTC).replace(microsecond=0)
+    # The fleet lives for a quarter before and a quarter after now.
+    app = make_app(
+        Fleet(seed, clusters, start - timedelta(days=90), 180),
+        Clock(start, speed=speed),
+        keys=(key,),
+        latency_ms=latency_ms,
+        rate_limit=rate_limit,
+    )
+    click.echo(f"List Clusters API at http://{host}:{port} (key: {key})", err=True)
+    try:
+        run_forever(app, host, port)
+    except OSError as error:
+        raise SettingsError(f"--port {port}: {error.strerror}; give another") from error
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, object]]:
+    """Rows as JSON has them: money in micros, instants in ISO 8601, unknown as null."""
+    text = frame.to_json(orient="records", date_format="iso", date_unit="s")
+    rows: list[dict[str, object]] = msgspec.json.decode(text)
+    return rows
+
+
+def money(micros: int) -> str:
+    """An amount with all its digits, at least two of them decimals."""
+    whole, part = divmod(micros, MICROS_PER_UNIT)
+    digits = f"{part:06d}".rstrip("0").ljust(2, "0")
+    return f"{whole:,}.{digits}"
+
+
+def _print(frame: pd.DataFrame, shape: str, title: str) -> None:
+    if shape == "csv":
+        say(to_csv(readable(frame)).decode().rstrip("\r\n"))
+    elif shape == "json":
+        say(msgspec.json.format(msgspec.json.encode(records(frame)), indent=2).decode())
+    else:
+        shown = frame[list(SHOWN)].copy()
+        for name in ("hourly_rate_micros", "total_cost_micros"):
+            shown[name] = [None if pd.isna(value) else money(value) for value in shown[name]]
+        console.table(shown.rename(columns=lambda name: name.removesuffix("_micros")), title)
+
+
+COMMANDS = (clusters, overview, dev_clusters, candidates, status, simulate)

@@ -1,0 +1,196 @@
+"""The global options, and how a command becomes a job.
+
+Only this package reads arguments, environment and clock. Option, environment variable, settings
+file, default: in this order.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from pipeline import console
+from pipeline.deliver.mail import find_password
+from pipeline.errors import Exit, FleetLedgerError, SettingsError
+from pipeline.jobs import Job, Quiet
+from pipeline.keys import find_key
+from pipeline.model import RunRecord
+from pipeline.settings import override, read_settings
+from pipeline.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pipeline.settings import Settings
+
+PROGRAM = "fleetledger"
+
+
+@dataclass
+class Options:
+    """The global options, as far as given; before or after the command is the same."""
+
+    given: dict[str, Any] = field(default_factory=dict)
+
+    def settings(self) -> Settings:
+        """Option, environment variable, file, default: in this order."""
+        config = self.given.get("config")
+        settings = read_settings(Path(config) if config else None)
+        settings = override(settings, None, data_dir=self.given.get("data_dir"))
+        return override(
+            settings,
+            "api",
+            url=self.given.get("api_url"),
+            version=self.given.get("api_version"),
+            key_file=self.given.get("api_key_file"),
+        )
+
+    @property
+    def as_json(self) -> bool:
+        """Whether stdout is one JSON object."""
+        return bool(self.given.get("as_json"))
+
+
+GLOBAL_OPTIONS = (
+    click.Option(
+        ["--data-dir"], metavar="URI", envvar="FLEETLEDGER_DATA_DIR",
+        help="Where everything is kept: a folder or s3://bucket/prefix. [default: data]",
+    ),
+    click.Option(
+        ["--config"], metavar="FILE", envvar="FLEETLEDGER_CONFIG", help="Settings (TOML).",
+    ),
+    click.Option(
+        ["--api-url"], metavar="URL", envvar="FLEETLEDGER_API_URL",
+        help="Scheme and host of the API, without /v1.",
+    ),
+    click.Option(
+        ["--api-version"], type=click.Choice(["v1", "v2"]), envvar="FLEETLEDGER_API_VERSION",
+        help="Which List Clusters endpoint. [default: v1]",
+    ),
+    click.Option(
+        ["--api-key-file"], metavar="FILE", envvar="FLEETLEDGER_API_KEY_FILE",
+        help="A file that holds the API key; else TENSORONE_API_KEY_FILE or TENSORONE_API_KEY.",
+    ),
+    click.Option(
+        ["--json", "as_json"], is_flag=True, default=None, help="One JSON object on stdout.",
+    ),
+    click.Option(["-v", "--verbose"], is_flag=True, default=None, help="Say more on stderr."),
+)  # fmt: skip
+_GLOBAL_NAMES = tuple(option.name for option in GLOBAL_OPTIONS)
+
+
+class Command(click.Command):
+    """A command that also takes the global options, and keeps them for :class:`Options`."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Its own, then the global ones."""
+        return [*super().get_params(ctx), *GLOBAL_OPTIONS]
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
+        """Run it without them."""
+        _keep_globals(ctx)
+        return super().invoke(ctx)
+
+
+class Program(click.Group):
+    """The program itself: the global options may stand before the command."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Its own, then the global ones."""
+        return [*super().get_params(ctx), *GLOBAL_OPTIONS]
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
+        """Run it without them."""
+        _keep_globals(ctx)
+        return super().invoke(ctx)
+
+
+def _keep_globals(ctx: click.Context) -> None:
+    """Move the global options out of the command's own; the one nearer to the command wins."""
+    options = ctx.ensure_object(Options)
+    for name in _GLOBAL_NAMES:
+        value = ctx.params.pop(name or "", None)
+        if value is None:
+            continue
+        source = ctx.get_parameter_source(name or "")
+        is_explicit = source is click.core.ParameterSource.COMMANDLINE
+        if is_explicit or name not in options.given:
+            options.given[str(name)] = value
+
+
+def run(name: str, action: Callable[[Job], dict[str, object]], *, is_recorded: bool = True) -> None:
+    """Run one verb as a job: progress, messages, the run's record, the exit code."""
+    options = click.get_current_context().ensure_object(Options)
+    job = make_job(options)
+    started_at = job.now()
+    code, result = Exit.UNEXPECTED, dict[str, object]()
+    try:
+        with console.progress() as shown:
+            job.steps = shown or Quiet()
+            result = action(job)
+        code = job.exit_code
+    except FleetLedgerError as error:
+        code = error.exit_code
+        job.messages.append(str(error))
+    finally:
+        if is_recorded:
+            _record(job, name, started_at, code)
+    for message in job.messages:
+        click.echo(f"{PROGRAM}: {message}", err=True)
+    if options.as_json:
+        told = {"exit_code": int(code), "messages": job.messages, "counts": job.counts}
+        click.echo(msgspec.json.encode({**result, **told}).decode())
+    raise SystemExit(int(code))
+
+
+def _record(job: Job, name: str, started_at: datetime, code: Exit) -> None:
+    """Keep what the run did; a store that cannot even take that has been reported already."""
+    with suppress(FleetLedgerError):
+        job.store.record_run(
+            RunRecord(
+                command=name,
+                started_at=started_at,
+                finished_at=job.now(),
+                exit_code=int(code),
+                messages=tuple(job.messages),
+                counts=job.counts,
+            )
+        )
+
+
+def make_job(options: Options, environment: Mapping[str, str] = os.environ) -> Job:
+    """A job on the options' store, with the environment's keys and the real clock."""
+    settings = options.settings()
+    is_verbose = options.given.get("verbose")
+    logging.basicConfig(level=logging.DEBUG if is_verbose else logging.WARNING, stream=sys.stderr)
+    aws = {name: value for name, value in environment.items() if name.startswith("AWS_")}
+    return Job(
+        store=Store(settings.data_dir, aws),
+        settings=settings,
+        find_key=lambda name, account: find_key(name, account, settings, environment),
+        now=lambda: datetime.now(UTC),
+        password=lambda: find_password(settings.mail, environment),
+    )
+
+
+def say(text: str) -> None:
+    """A result for a person: not where stdout is one JSON object."""
+    if not click.get_current_context().ensure_object(Options).as_json:
+        click.echo(text)
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write what the user asked for, where the user asked for it."""
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}; give another file") from error

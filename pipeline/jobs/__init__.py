@@ -1,0 +1,84 @@
+"""The five verbs as jobs: each joins one pure stage to the store and the API.
+
+A :class:`Job` is what one run was given. Jobs read no clock, environment or command line. What
+went wrong without stopping a run is collected in the job: a night with the API down still reports
+from what exists.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from pipeline.errors import Exit, worst
+from pipeline.extract import Silent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import date, datetime
+
+    from pipeline.errors import FleetLedgerError
+    from pipeline.extract import Progress
+    from pipeline.keys import Secret
+    from pipeline.settings import Account, Settings
+    from pipeline.store import Store
+
+
+class Steps(Protocol):
+    """Something that shows how a run is doing; a null object where nobody looks."""
+
+    def walk(self, account: str) -> Progress:
+        """The walk over an account's list begins."""
+
+    def days(self, account: str, days: Sequence[date]) -> Iterable[date]:
+        """The days to build, shown as they pass."""
+
+
+class Quiet:
+    """Shows nothing."""
+
+    def walk(self, account: str) -> Progress:
+        """Nobody looks at the walk."""
+        del account
+        return Silent()
+
+    def days(self, account: str, days: Sequence[date]) -> Iterable[date]:
+        """The days as they are."""
+        del account
+        return days
+
+
+@dataclass
+class Job:
+    """What one run was given, and what it has to say at its end."""
+
+    store: Store
+    settings: Settings
+    find_key: Callable[[str, Account], Secret]
+    """The API key of an account, by its name and settings."""
+    now: Callable[[], datetime]
+    password: Callable[[], Secret | None] = lambda: None
+    """The mail server's password, looked up when it is needed."""
+    steps: Steps = field(default_factory=Quiet)
+    messages: list[str] = field(default_factory=list)
+    codes: set[Exit] = field(default_factory=set)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def note(self, code: Exit, message: str) -> None:
+        """Something the user must be told, though the run goes on."""
+        self.codes.add(code)
+        if message not in self.messages:
+            self.messages.append(message)
+
+    def excuse(self, error: FleetLedgerError) -> None:
+        """An error that does not end the run."""
+        self.note(error.exit_code, str(error))
+
+    def add(self, name: str, number: int) -> None:
+        """Count something for the run's record."""
+        self.counts[name] = self.counts.get(name, 0) + number
+
+    @property
+    def exit_code(self) -> Exit:
+        """The one code for all that happened."""
+        return worst(self.codes)

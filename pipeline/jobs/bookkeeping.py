@@ -1,0 +1,112 @@
+"""Ledger: build the days whose file is missing or was made from other inputs."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pipeline.errors import DamageError, Exit
+from pipeline.ledger.days import build_day
+from pipeline.ledger.inputs import digest_of, digests, gaps, inputs_of
+from pipeline.model import Look
+from pipeline.schema import MICROS_PER_UNIT, SNAPSHOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import date
+
+    from pipeline.jobs import Job
+    from pipeline.model import SnapshotRef
+    from pipeline.settings import Settings
+    from pipeline.store import Store
+
+COLUMNS = (
+    "cluster_id", "observed_at", "name", "project_id", "region", "gpu_type", "gpu_count",
+    "template_id", "status", "gpu_utilization_pct", "memory_utilization_pct",
+    "cpu_utilization_pct", "hourly_rate_micros", "current_session_cost_micros",
+    "total_cost_micros", "created_at", "updated_at", "expires_at", "bad_fields",
+)  # fmt: skip
+"""The snapshot columns a ledger day is made of."""
+
+LOOKS_KEPT = 96
+"""Looks held in memory while neighbouring days are built: each day re-reads its neighbours'."""
+
+
+def update_ledger(job: Job, *, rebuild: bool = False) -> list[date]:
+    """Build stale and missing days (all of them to ``rebuild``); the days built.
+
+    A damaged snapshot is left out and noted; the days it belongs to are built again each time,
+    until the file is whole or gone.
+    """
+    card = rate_card(job.settings)
+    built: list[date] = []
+    for account in job.store.accounts():
+        refs = job.store.snapshots(account)
+        final = {day for _, day in job.store.final_days(account)}
+        present = {ref.day: ref.digest for ref in job.store.ledger_days(account)}
+        stale = [
+            day
+            for day, digest in digests(refs, card).items()
+            if day not in final and (rebuild or present.get(day) != digest)
+        ]
+        build = _builder(job, account, refs)
+        for day in job.steps.days(account, stale):
+            build(day)
+        built += stale
+        _note_new_gaps(job, account, refs)
+    job.add("days_built", len(built))
+    return built
+
+
+def rate_card(settings: Settings) -> dict[str, int]:
+    """Micros per GPU-hour by GPU type."""
+    return {name: round(price * MICROS_PER_UNIT) for name, price in settings.rate_card.items()}
+
+
+def read_look(store: Store, ref: SnapshotRef) -> Look:
+    """A stored snapshot as the ledger reads it."""
+    snapshot = store.read_snapshot(ref, COLUMNS)
+    return Look(
+        state=ref.state,
+        started_at=snapshot.certificate.started_at,
+        finished_at=snapshot.certificate.finished_at,
+        frame=SNAPSHOT.to_pandas(snapshot.table),
+    )
+
+
+def _builder(job: Job, account: str, refs: Sequence[SnapshotRef]) -> Callable[[date], None]:
+    """Builds and stores one day of an account."""
+    card = rate_card(job.settings)
+
+    @lru_cache(maxsize=LOOKS_KEPT)
+    def read(ref: SnapshotRef) -> Look | None:
+        try:
+            return read_look(job.store, ref)
+        except DamageError as error:
+            job.note(Exit.WARNINGS, f"{error}; left out of the ledger")
+            return None
+
+    def build(day: date) -> None:
+        sound = list(refs)
+        while damaged := [ref for ref in inputs_of(sound, day) if read(ref) is None]:
+            sound = [ref for ref in sound if ref not in damaged]
+        inputs = inputs_of(sound, day)
+        looks = [look for ref in inputs if (look := read(ref)) is not None]
+        frame = build_day(looks, day, card)
+        job.store.publish_ledger_day(account, day, digest_of(inputs, card), frame)
+
+    return build
+
+
+def _note_new_gaps(job: Job, account: str, refs: Sequence[SnapshotRef]) -> None:
+    """A stretch nobody looked at is a warning once, not every night for ever."""
+    name = f"gaps-{account}"
+    found = [[begin.isoformat(), end.isoformat()] for begin, end in gaps(refs)]
+    said = msgspec.json.decode(job.store.get_state(name) or b"[]")
+    if found == said:
+        return
+    for begin, end in (gap for gap in found if gap not in said):
+        job.note(Exit.WARNINGS, f"{account}: no look between {begin} and {end}")
+    job.store.put_state(name, msgspec.json.encode(found))

@@ -1,0 +1,117 @@
+"""Extract: one look at an account's fleet, stored with its certificate."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+import pandas as pd
+
+from pipeline import __version__
+from pipeline.errors import Exit, SettingsError
+from pipeline.extract import ApiTarget, ResumePoint, WalkInterruptedError, take_snapshot
+from pipeline.model import State
+from pipeline.schema import SNAPSHOT
+
+if TYPE_CHECKING:
+    from pipeline.jobs import Job
+    from pipeline.model import Snapshot, SnapshotRef
+
+
+def extract(job: Job, account: str) -> SnapshotRef:
+    """Take a look and store it; noted where it is not complete.
+
+    Raises:
+        KeyRefusedError, ApiError: nothing was stored; an interrupted walk left its place, from
+            which the next one goes on.
+        LockedError: another run is looking at this account.
+    """
+    resume = f"resume-{account}"
+    with job.store.lock(f"extract-{account}"):
+        kept = job.store.get_state(resume)
+        try:
+            snapshot = look(job, account, _resume_point(kept))
+        except WalkInterruptedError as error:
+            job.store.put_state(resume, msgspec.msgpack.encode(error.resume))
+            raise
+        ref = job.store.publish_snapshot(snapshot)
+        if kept:
+            job.store.put_state(resume, b"")
+    certificate = snapshot.certificate
+    job.add("clusters", certificate.unique_ids)
+    job.add("requests", certificate.requests)
+    if certificate.state is not State.COMPLETE:
+        job.note(Exit.WARNINGS, f"{ref.key}: {certificate.state}: {certificate.proof}")
+    return ref
+
+
+def look(job: Job, account: str, resume: ResumePoint | None = None) -> Snapshot:
+    """The fleet as it is now, in memory only."""
+    complete = [ref for ref in job.store.snapshots(account) if ref.is_complete]
+    return take_snapshot(
+        account,
+        _target(job, account),
+        job.settings.extract,
+        previous=job.store.certificate(complete[-1]) if complete else None,
+        progress=job.steps.walk(account),
+        local_now=job.now,
+        resume=resume,
+        tool_version=__version__,
+    )
+
+
+def is_fresh(job: Job, account: str, age: timedelta | None = None) -> bool:
+    """Whether the newest snapshot is younger than ``age`` (``extract.fresh_minutes``)."""
+    if age is None:
+        age = timedelta(minutes=job.settings.extract.fresh_minutes)
+    refs = job.store.snapshots(account)
+    return bool(refs) and job.now() - refs[-1].started_at < age
+
+
+def check_account(job: Job, account: str) -> str:
+    """``account`` if the settings know it.
+
+    Raises:
+        SettingsError: they do not.
+    """
+    if account not in job.settings.all_accounts:
+        known = ", ".join(job.settings.all_accounts)
+        raise SettingsError(f"--account {account}: not in the settings; there is: {known}")
+    return account
+
+
+def _target(job: Job, account: str) -> ApiTarget:
+    """Where and how to ask for an account: as its own settings say, else those for all."""
+    api, own = job.settings.api, job.settings.all_accounts[account]
+    return ApiTarget(
+        base_url=own.url or api.url,
+        version=own.version or api.version,
+        auth=own.auth or api.auth,
+        key=job.find_key(account, own),
+        ca_file=api.ca_file,
+    )
+
+
+def _resume_point(kept: bytes | None) -> ResumePoint | None:
+    """The place an interrupted walk left; one that is not readable is as good as none."""
+    try:
+        return msgspec.msgpack.decode(kept, type=ResumePoint) if kept else None
+    except msgspec.DecodeError:
+        return None
+
+
+def fleet_now(job: Job, age: timedelta) -> pd.DataFrame:
+    """Every account's fleet: from its newest snapshot if that is younger than ``age``, else live.
+
+    A live look is not stored: a question leaves no trace in the history.
+    """
+    frames = []
+    for account in job.settings.all_accounts:
+        if is_fresh(job, account, age):
+            frames.append(job.store.read_snapshots(job.store.snapshots(account)[-1:]))
+        else:
+            rows = SNAPSHOT.to_pandas(look(job, account).table)
+            frames.append(rows.assign(account=account))
+    whole = pd.concat(frames, ignore_index=True)
+    return SNAPSHOT.enforce(whole[list(SNAPSHOT.names)])

@@ -1,0 +1,42 @@
+"""The night: extract, ledger, findings, report, deliver."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.errors import FleetLedgerError, StorageError
+from pipeline.jobs.bookkeeping import update_ledger
+from pipeline.jobs.delivery import send
+from pipeline.jobs.looking import extract, is_fresh
+from pipeline.jobs.reporting import make_report
+
+if TYPE_CHECKING:
+    from pipeline.jobs import Job
+    from pipeline.jobs.reporting import Reported
+
+
+def nightly(job: Job) -> Reported | None:
+    """All five, as cron runs them; None where there is nothing to report from yet.
+
+    An API that is down or refuses the key is noted, and the report is made from what exists; a
+    store that fails ends the night.
+    """
+    for account in job.settings.all_accounts:
+        if not is_fresh(job, account):
+            try:
+                extract(job, account)
+            except StorageError:
+                raise
+            except FleetLedgerError as error:
+                job.excuse(error)
+    with job.store.lock("derive"):
+        update_ledger(job)
+        if not job.store.snapshots():
+            return None
+        reported = make_report(job)
+        if job.settings.mail.to:
+            try:
+                send(job, reported.day)
+            except FleetLedgerError as error:
+                job.excuse(error)
+    return reported
