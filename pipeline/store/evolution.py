@@ -28,7 +28,9 @@ _REAL = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 def conform(table: pa.Table, kind: Table, wanted: Sequence[str], where: str) -> pa.Table:
     """The ``wanted`` columns of ``table``, as ``kind`` defines them; ``where`` names the file."""
     fields = {field.name: field for field in kind.stored}
-    if table.schema.equals(pa.schema([fields[n] for n in wanted if n in fields])):
+    if all(n in fields for n in wanted) and table.schema.equals(
+        pa.schema([fields[n] for n in wanted])
+    ):
         return table
     columns: dict[str, pa.ChunkedArray] = {}
     lost: dict[str, pa.ChunkedArray] = {}

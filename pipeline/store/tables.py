@@ -175,9 +175,7 @@ def encodings(schema: pa.Schema) -> dict[str, object]:
 
 def _canonical(table: pa.Table, kind: Table) -> pa.Table:
     """``table`` in the order of its key, every dictionary in the order its values appear."""
-    keys = {
-        name: table.column(name).cast(TEXT) for name in kind.key if name in table.column_names
-    }
+    keys = {name: table.column(name).cast(TEXT) for name in kind.key if name in table.column_names}
     order = pc.sort_indices(pa.table(keys), sort_keys=[(name, "ascending") for name in keys])
     columns = [
         column.cast(TEXT).combine_chunks().dictionary_encode() if column.type == CODE else column

@@ -289,7 +289,7 @@ def make_folder_unsynced(folder: Path, root: Path, durable: set[Path]) -> None: 
         (publish, "replace", in_place, "half visible: resume"),
     ],
 )
-def test_the_power_cuts_catch_a_mutant(  # noqa: PLR0917 - fixtures
+def test_the_power_cuts_catch_a_mutant(
     module: object,
     name: str,
     mutant: object,
