@@ -25,6 +25,7 @@ from pipeline.extract.shapes import AnswerV1, Cluster, ClusterV2, Cost, Metrics,
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
 _V1 = msgspec.json.Decoder(AnswerV1)
 _V2 = msgspec.json.Decoder(list[ClusterV2])
@@ -46,9 +47,14 @@ def decode_page(body: bytes, version: str) -> Page:
 
 def _typed_v1(body: bytes) -> Page:
     answer = _V1.decode(body)
-    if not answer.success:
-        raise msgspec.DecodeError("not a success")
     pagination, records = answer.data.pagination, answer.data.clusters
+    times = (
+        [one.created_at for one in records],
+        [one.updated_at for one in records],
+        [one.expires_at for one in records],
+    )
+    if not answer.success or not _are_timely(*times):
+        raise msgspec.DecodeError("not what it should be")
     return Page(
         records=tuple(records),
         notes=_NO_NOTES,
@@ -60,8 +66,16 @@ def _typed_v1(body: bytes) -> Page:
     )
 
 
+def _are_timely(*columns: list[datetime | None]) -> bool:
+    """Whether every time is one that can be stored; the types cannot say that."""
+    times = [time for column in columns for time in column if time is not None]
+    return not times or (min(times) >= salvage.EARLIEST and max(times) <= salvage.LATEST)
+
+
 def _typed_v2(body: bytes) -> Page:
     answer = _V2.decode(body)
+    if not _are_timely([one.created_at for one in answer]):
+        raise msgspec.DecodeError("not what it should be")
     records = tuple(
         Cluster(
             id=one.id,

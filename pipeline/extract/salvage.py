@@ -30,6 +30,9 @@ LONGEST_INTEGER = 40
 
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
+CONNECTION_FIELDS = frozenset({"port_mappings", "proxy_url", "ssh_connection"})
+"""Never part of a quarantined record's text."""
+
 LONGEST_RAW = 100_000
 """Characters of a quarantined record that are kept."""
 
@@ -72,7 +75,10 @@ def salvage(
     for item in items:
         reason = _no_identity(item)
         if reason:
-            quarantined.append(Quarantined(reason=reason, raw=dump(item)[:LONGEST_RAW]))
+            shown = item
+            if isinstance(item, dict):
+                shown = {name: item[name] for name in item if name not in CONNECTION_FIELDS}
+            quarantined.append(Quarantined(reason=reason, raw=dump(shown)[:LONGEST_RAW]))
             continue
         record, note = one(item)
         if note != _NO_NOTE:

@@ -1,0 +1,205 @@
+"""A List Clusters API in a few lines, without HTTP, that changes and lies between any two requests."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pipeline.extract.budget import Budget, Timing
+from pipeline.extract.client import Fetched
+from pipeline.extract.roster import Roster
+from pipeline.extract.walk import Silent, Walk
+from pipeline.settings import Extract
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+FAULTS = (
+    "asc_ignored",
+    "before_ignored",
+    "before_inclusive",
+    "before_is_a_date",
+    "counts_absent",
+    "counts_jitter",
+    "counts_too_high",
+    "counts_unfiltered",
+    "empty_pages",
+    "garbage_dates",
+    "ids_lost",
+    "null_created",
+    "page_cap",
+    "repeated_answers",
+    "short_pages",
+    "two_under_one_id",
+    "unsorted",
+    "unstable_ties",
+    "window_ignored",
+)
+
+
+def stamp(second: int) -> str:
+    return (EPOCH + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class FakeApi:
+    """Stands where the client stands: ``get(query, decode)``."""
+
+    def __init__(self, seed=0, clusters=0, faults=(), births=0.0, deaths=0.0, clumps=True):
+        self.dice = random.Random(seed)
+        self.faults = frozenset(faults)
+        self.births, self.deaths = births, deaths
+        self.now = 10_000_000
+        self.made = 0
+        self.alive: dict[str, dict] = {}
+        self.ever: set[str] = set()
+        self.throughout: set[str] = set()
+        self.requests = 0
+        self.budget = None
+        self.answers: list = []
+        spread = max(50, clusters * (1 if clumps else 40))
+        while len(self.alive) < clusters:
+            created = self.now - 1 - self.dice.randrange(spread)
+            batch = self.dice.choice((1, 1, 1, 1, 5, 40)) if clumps else 1
+            for _ in range(min(batch, clusters - len(self.alive))):
+                self.create(created)
+        self.throughout = set(self.alive)
+
+    def create(self, created):
+        self.made += 1
+        identity = f"c{self.made:05d}"
+        has_no_time = "null_created" in self.faults and self.dice.random() < 0.02
+        self.alive[identity] = {
+            "id": identity,
+            "created": None if has_no_time else created,
+            "gpu_type": self.dice.choice(("A100", "H100", "T4", "B300")),
+            "region": self.dice.choice(("us-east-1", "eu-west-1")),
+            "status": self.dice.choice(("running", "stopped")),
+        }
+        self.ever.add(identity)
+
+    def churn(self):
+        self.now += self.dice.randrange(1, 3)
+        for _ in range(self._some(self.births)):
+            self.create(self.now)
+        for _ in range(self._some(self.deaths)):
+            if self.alive:
+                gone = self.dice.choice(sorted(self.alive))
+                del self.alive[gone]
+                self.throughout.discard(gone)
+
+    def _some(self, mean):
+        return int(mean) + (self.dice.random() < mean % 1)
+
+    def has(self, fault, share=1.0):
+        return fault in self.faults and self.dice.random() < share
+
+    def get(self, query, decode):
+        self.budget.before_request()
+        if self.requests:
+            self.churn()
+        self.requests += 1
+        if self.answers and self.has("repeated_answers", 0.15):
+            body, at = self.dice.choice(self.answers)
+        else:
+            body, at = json.dumps(self.answer(query)).encode(), EPOCH + timedelta(seconds=self.now)
+            self.answers.append((body, at))
+        return Fetched(decode(body), at)
+
+    def answer(self, query):
+        found = self.ordered(self.matching(query), query)
+        limit = min(int(query["limit"]), 7 if "page_cap" in self.faults else 100)
+        start = (int(query.get("page", 1)) - 1) * limit
+        rows = [self.record(one) for one in found[start : start + limit]]
+        if rows and self.has("short_pages", 0.15):
+            rows = rows[: self.dice.randrange(len(rows))]
+        if self.has("empty_pages", 0.15):
+            rows = []
+        total = len(self.alive) if "counts_unfiltered" in self.faults else len(found)
+        total += 3 if "counts_too_high" in self.faults else 0
+        total += self.dice.randrange(3) if self.has("counts_jitter", 0.2) else 0
+        pagination = {"total_count": total, "per_page": limit, "has_next": self.dice.random() < 0.5}
+        if "counts_absent" in self.faults:
+            del pagination["total_count"]
+        return {
+            "success": True,
+            "data": {"clusters": rows, "pagination": pagination},
+            "meta": {"request_id": f"req_{self.requests}"},
+        }
+
+    def matching(self, query):
+        before, after = query.get("created_before"), query.get("created_after")
+        if "before_ignored" in self.faults or self.has("window_ignored", 0.1):
+            before = None
+        if "window_ignored" in self.faults:
+            after = None
+        inclusive = "before_inclusive" in self.faults
+        digits = 10 if "before_is_a_date" in self.faults else 30
+
+        def matches(one):
+            for name in ("gpu_type", "region", "status"):
+                if name in query and one[name] != query[name]:
+                    return False
+            if before is None and after is None:
+                return True
+            if one["created"] is None:
+                return False
+            at = stamp(one["created"])
+            if before and not (at < before[:digits] or (inclusive and at == before)):
+                return False
+            return not (after and not (at > after[:digits] or (inclusive and at == after)))
+
+        return [one for one in self.alive.values() if matches(one)]
+
+    def ordered(self, found, query):
+        newest_first = query.get("sort_order", "desc") == "desc" or "asc_ignored" in self.faults
+        if "unstable_ties" in self.faults:
+            self.dice.shuffle(found)
+        else:
+            found.sort(key=lambda one: one["id"])
+        found.sort(key=lambda one: one["created"] or 0, reverse=newest_first)
+        if found and self.has("unsorted", 0.3):
+            found.insert(0, found.pop(self.dice.randrange(len(found))))
+        return found
+
+    def record(self, one):
+        record = {
+            "id": one["id"],
+            "gpu_type": one["gpu_type"],
+            "region": one["region"],
+            "status": one["status"],
+            "created_at": None if one["created"] is None else stamp(one["created"]),
+        }
+        if self.has("garbage_dates", 0.05):
+            record["created_at"] = "yesterday"
+        if self.has("ids_lost", 0.01):
+            record["id"] = None
+        if self.has("two_under_one_id", 0.01):
+            record["id"] = self.dice.choice(sorted(self.alive))
+        return record
+
+
+def make_walk(api, **settings):
+    settings = Extract(**{"max_pages": 3_000, **settings})
+    budget = Budget(settings, Timing(lambda: 0.0, lambda _: None, lambda: 0.5))
+    api.budget = budget
+    return Walk(
+        client=api,
+        budget=budget,
+        roster=Roster(keep_connection=False),
+        settings=settings,
+        version="v1",
+        progress=Silent(),
+        local_now=lambda: EPOCH,
+    )
+
+
+@pytest.fixture(scope="session")
+def fake_api():
+    return FakeApi
+
+
+@pytest.fixture(scope="session")
+def new_walk():
+    return make_walk

@@ -1,0 +1,397 @@
+"""The client against a real HTTP server on loopback that answers from a script."""
+
+from __future__ import annotations
+
+import gzip
+import http.server
+import json
+import threading
+import traceback
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+import pytest
+
+from pipeline.errors import ApiError, Exit, SettingsError
+from pipeline.extract.budget import Budget, BudgetError, Timing
+from pipeline.extract.client import ApiTarget, Client, KeyNotAcceptedError
+from pipeline.extract.decode import decode_page
+from pipeline.extract.refusal import RefusedError
+from pipeline.keys import Secret
+from pipeline.settings import Extract
+
+CANARY = "tpo_live_CANARY0123456789"
+NOW = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
+GOOD = json.dumps(
+    {"success": True, "data": {"clusters": [{"id": "a"}], "pagination": {"total_count": 1}}}
+).encode()
+
+
+class Script(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.server.seen.append((self.path, dict(self.headers)))
+        step = self.server.steps[min(len(self.server.seen), len(self.server.steps)) - 1]
+        step(self)
+
+    def log_message(self, *_):
+        pass
+
+    def date_time_string(self, timestamp=None):  # noqa: ARG002
+        return format_datetime(NOW, usegmt=True)
+
+
+def reply(status=200, body=GOOD, **headers):
+    def step(handler):
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return step
+
+
+def cut_off(handler):
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.wfile.write(b'{"success"')
+    handler.close_connection = True
+
+
+def hang_up(handler):
+    handler.close_connection = True
+
+
+def drip(handler):
+    """A byte now and then, for ever: no single read ever times out."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    try:
+        while not handler.server.over.wait(0.02):
+            handler.wfile.write(b" ")
+    except OSError:
+        pass
+
+
+def say_nothing(handler):
+    handler.server.over.wait(10)
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_):
+        pass
+
+
+@contextmanager
+def serving(*steps):
+    with Server(("127.0.0.1", 0), Script) as server:
+        server.steps, server.seen, server.over = steps, [], threading.Event()
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.over.set()
+            server.shutdown()
+            thread.join()
+
+
+class Clock:
+    """Time that passes only by sleeping."""
+
+    def __init__(self):
+        self.now = 0.0
+        self.slept = []
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.now += seconds
+
+    def timing(self):
+        return Timing(lambda: self.now, self.sleep, lambda: 0.5)
+
+
+def ask(server, *, times=1, clock=None, auth="bearer", **settings):
+    clock = clock or Clock()
+    url = f"http://127.0.0.1:{server.server_port}"
+    settings = Extract(**{"page_deadline_seconds": 5.0, **settings})
+    budget = Budget(settings, clock.timing())
+    client = Client(ApiTarget(url, "v1", auth, Secret(CANARY)), settings, budget)
+    try:
+        for _ in range(times):
+            answer = client.get({"page": 1}, lambda body: decode_page(body, "v1"))
+    finally:
+        client.close()
+    return answer
+
+
+def refused(server, error=ApiError, **kwargs):
+    """The error, after making sure that neither it nor what led to it quotes the key."""
+    with pytest.raises(error) as caught:
+        ask(server, **kwargs)
+    assert CANARY not in "".join(traceback.format_exception(caught.value))
+    assert CANARY not in repr(caught.value)
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+def test_a_good_page_comes_with_the_servers_clock():
+    with serving(reply()) as server:
+        answer = ask(server)
+    assert answer.page.records[0].id == "a"
+    assert answer.server_time == NOW
+    assert server.seen[0][0] == "/v1/clusters?page=1"
+
+
+@pytest.mark.parametrize(("auth", "header"), [("bearer", f"Bearer {CANARY}"), ("bare", CANARY)])
+def test_the_key_is_sent_in_the_style_the_settings_name(auth, header):
+    with serving(reply()) as server:
+        ask(server, auth=auth)
+    assert server.seen[0][1]["Authorization"] == header
+
+
+def test_netrc_cannot_replace_the_key(tmp_path, monkeypatch):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    with serving(reply()) as server:
+        ask(server)
+    assert server.seen[0][1]["Authorization"] == f"Bearer {CANARY}"
+
+
+def test_one_connection_serves_many_pages_and_gzip_is_understood():
+    packed = reply(200, gzip.compress(GOOD), Content_Encoding="gzip")
+    with serving(packed, reply()) as server:
+        assert ask(server, times=3).page.size == 1
+    assert len(server.seen) == 3
+    assert server.seen[0][1]["Accept-Encoding"] == "gzip"
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        reply(429, b"{}"),
+        reply(500, b"oops"),
+        reply(502, b"<html>"),
+        reply(503, b""),
+        reply(504, b""),
+        reply(200, b"<html>Sign in</html>"),
+        reply(200, GOOD[:-9]),
+        reply(200, b'{"success": false, "error": {"code": "INTERNAL_ERROR", "message": "x"}}'),
+        reply(200, gzip.compress(GOOD)[:-12], Content_Encoding="gzip"),
+        reply(200, b"not gzip", Content_Encoding="gzip"),
+        reply(200, GOOD, Content_Encoding="br"),
+        cut_off,
+        hang_up,
+    ],
+)
+def test_a_passing_failure_is_tried_again_with_a_growing_pause(trouble):
+    clock = Clock()
+    with serving(trouble, trouble, reply()) as server:
+        assert ask(server, clock=clock).page.size == 1
+    assert len(server.seen) == 3
+    assert clock.slept == [0.375, 0.75]
+
+
+def test_a_lasting_failure_ends_after_the_attempts_of_the_settings():
+    with serving(reply(500, b"{}")) as server:
+        error = refused(server, attempts=3)
+    assert len(server.seen) == 3
+    assert error.exit_code is Exit.API_UNAVAILABLE
+    assert "HTTP 500" in str(error)
+    assert "3 tries" in str(error)
+
+
+@pytest.mark.parametrize("trouble", [drip, say_nothing])
+def test_a_page_that_drips_or_hangs_is_cut_at_its_deadline(trouble):
+    with serving(trouble, reply()) as server:
+        assert ask(server, page_deadline_seconds=0.2).page.size == 1
+    with serving(trouble) as server:
+        assert "page_deadline_seconds" in str(
+            refused(server, page_deadline_seconds=0.2, attempts=1)
+        )
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": "FORBIDDEN", "message": f"bad key {CANARY}", "code": 403, "request_id": "req_9"},
+        {"success": False, "error": {"code": "FORBIDDEN", "message": f"bad key {CANARY}"}},
+        None,
+    ],
+)
+def test_a_refused_key_costs_one_request_and_is_never_quoted(status, body):
+    with serving(reply(status, json.dumps(body).encode())) as server:
+        error = refused(server, KeyNotAcceptedError)
+    assert len(server.seen) == 1
+    assert error.exit_code is Exit.KEY_REFUSED
+    assert error.refusal.status == status
+    if body:
+        assert error.refusal.code == "FORBIDDEN"
+        assert error.refusal.message == "bad key ***"
+
+
+@pytest.mark.parametrize("status", [200, 400, 404, 409, 422])
+def test_a_permanent_refusal_is_typed_and_costs_one_request(status):
+    body = {
+        "success": False,
+        "error": {
+            "code": "INVALID_PARAMETERS",
+            "message": "Invalid\nquery",
+            "details": {"limit": "Must be between 1 and 100"},
+        },
+        "meta": {"request_id": "req_7"},
+    }
+    with serving(reply(status, json.dumps(body).encode())) as server:
+        error = refused(server, RefusedError)
+    assert len(server.seen) == 1
+    assert (error.code, error.message, error.request_id) == (
+        "INVALID_PARAMETERS",
+        "Invalid query",
+        "req_7",
+    )
+    assert error.details == {"limit": "Must be between 1 and 100"}
+    assert "limit: Must be between 1 and 100" in str(error)
+
+
+def test_the_flat_envelope_is_understood_as_well():
+    body = {
+        "error": "VALIDATION_ERROR",
+        "message": "m",
+        "code": 400,
+        "details": {"field": "limit"},
+        "request_id": "req_8",
+    }
+    with serving(reply(400, json.dumps(body).encode())) as server:
+        error = refused(server, RefusedError)
+    assert (error.code, error.status, error.request_id) == ("VALIDATION_ERROR", 400, "req_8")
+
+
+def test_no_redirect_is_followed():
+    with serving(reply()) as elsewhere:
+        where = f"http://127.0.0.1:{elsewhere.server_port}/v1/clusters"
+        with serving(reply(302, b"", Location=where)) as server:
+            error = refused(server)
+        assert elsewhere.seen == []
+    assert len(server.seen) == 1
+    assert "redirects" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "slept"),
+    [
+        (429, "7", 7.0),
+        (503, "7", 7.0),
+        (429, format_datetime(NOW.replace(second=20), usegmt=True), 20.0),
+        (429, format_datetime(NOW.replace(hour=11), usegmt=True), 0.0),
+        (429, "soon", 0.375),
+        (429, "-5", 0.375),
+        (500, "7", 0.375),
+    ],
+)
+def test_retry_after_is_obeyed_in_seconds_and_dates_on_429_and_503_only(status, header, slept):
+    clock = Clock()
+    with serving(reply(status, b"{}", Retry_After=header), reply()) as server:
+        ask(server, clock=clock)
+    assert clock.slept == [slept]
+
+
+def test_a_429_may_name_its_wait_in_the_body():
+    clock = Clock()
+    body = {"error": "RATE_LIMIT_EXCEEDED", "code": 429, "details": {"retry_after": 11}}
+    with serving(reply(429, json.dumps(body).encode()), reply()) as server:
+        ask(server, clock=clock)
+    assert clock.slept == [11.0]
+
+
+def test_retry_after_on_a_good_answer_is_ignored():
+    clock = Clock()
+    with serving(reply(200, GOOD, Retry_After="60")) as server:
+        ask(server, clock=clock, times=2)
+    assert clock.slept == []
+
+
+def test_a_wait_beyond_the_budget_ends_the_run_and_says_when_to_try_again():
+    clock = Clock()
+    with serving(reply(429, b"{}", Retry_After="1800")) as server:
+        error = refused(server, BudgetError, clock=clock, max_wait_seconds=900.0)
+    assert len(server.seen) == 1
+    assert clock.slept == []
+    assert "try again after 2026-05-04 12:30:00 UTC" in str(error)
+
+
+def limits(remaining, limit=1000):
+    reset = str(int(NOW.timestamp()) + 30)
+    return {
+        "X_RateLimit_Limit": str(limit),
+        "X_RateLimit_Remaining": str(remaining),
+        "X_RateLimit_Reset": reset,
+    }
+
+
+def test_the_reserve_of_the_rate_limit_is_left_to_others():
+    clock = Clock()
+    with serving(reply(**limits(21)), reply(**limits(20)), reply(**limits(999))) as server:
+        ask(server, clock=clock, times=3, reserve_requests=20)
+    # 30 s until the reset, and one for the fractions both clocks leave out.
+    assert clock.slept == [31.0]
+
+
+def test_the_reserve_never_takes_more_than_a_fifth_of_a_small_limit():
+    clock = Clock()
+    with serving(reply(**limits(3, limit=10)), reply(**limits(2, limit=10))) as server:
+        ask(server, clock=clock, times=2, reserve_requests=20)
+    assert clock.slept == []
+
+
+def test_a_compression_bomb_is_stopped_at_the_cap():
+    bomb = gzip.compress(b" " * 20_000_000)
+    with serving(reply(200, bomb, Content_Encoding="gzip")) as server:
+        assert "max_page_bytes" in str(refused(server, max_page_bytes=1_000_000))
+    with serving(reply(200, b" " * 2_000_000)) as server:
+        assert "max_page_bytes" in str(refused(server, max_page_bytes=1_000_000))
+
+
+def test_requests_and_time_of_a_walk_are_capped():
+    with serving(reply()) as server:
+        assert "max_pages" in str(refused(server, BudgetError, times=4, max_pages=3))
+    assert len(server.seen) == 3
+    clock = Clock()
+    with serving(reply(503, b"{}", Retry_After="50")) as server:
+        error = refused(server, BudgetError, clock=clock, max_walk_seconds=60.0)
+    assert clock.slept == [50.0]
+    assert "max_walk_seconds" in str(error)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.example.com",
+        "ftp://127.0.0.1",
+        "api.example.com",
+        "https://user:secret@api.example.com",
+        "https://api.example.com/?key=x",
+        "http://127.0.0.1.example.com",
+    ],
+)
+def test_the_key_is_not_sent_to_an_address_it_should_not_go_to(url):
+    settings = Extract()
+    with pytest.raises(SettingsError) as caught:
+        Client(ApiTarget(url, "v1", "bearer", Secret(CANARY)), settings, Budget(settings))
+    assert "secret" not in str(caught.value)
+
+
+def test_nobody_there_is_an_api_error():
+    with serving(reply()) as server:
+        pass
+    error = refused(server, attempts=2)
+    assert "the connection failed" in str(error)
