@@ -27,7 +27,8 @@ class Pass:
     ids: frozenset[str]
     """Of clusters that existed when the run began."""
     is_counted: bool
-    """Whether the last page's count is what was seen."""
+    """Whether the API's count is what was seen; without a count, whether all pages but the last
+    were full."""
 
 
 def agree(walk: Walk) -> str | None:
@@ -38,16 +39,14 @@ def agree(walk: Walk) -> str | None:
         if previous is not None and this.ids == previous.ids:
             if this.is_counted and previous.is_counted:
                 return None
-            return "two page walks agree, but not with the API's own count"
+            return "two page walks agree, but the count of the API or of their pages does not"
         previous = this
     return f"{MOST_WALKS} page walks in both directions never agreed"
 
 
 def _one_pass(walk: Walk, order: str) -> Pass:
     ids: set[str] = set()
-    records = 0
-    number = 1
-    total: int | None = None
+    records, number, short_pages = 0, 1, 0
     last: tuple[str, ...] = ()
     while True:
         query: Query = {
@@ -58,29 +57,35 @@ def _one_pass(walk: Walk, order: str) -> Pass:
         }
         page = _page(walk, query, records, last)
         total = page.total_count
-        if walk.total_count is None:
-            walk.total_count = total
+        walk.total_count = total if walk.total_count is None else walk.total_count
         identities = tuple(record.id for record in page.records)
         if not page.size or (identities == last and identities):
             break
         last = identities
         records += page.size
+        short_pages += page.size < walk.settings.page_size
         ids.update(
             record.id for record in page.records if walk.is_older_than_run(record.created_at)
         )
         if total is not None and records >= total and page.size < walk.settings.page_size:
             break
         number += 1
-    return Pass(frozenset(ids), is_counted=total is None or records == total)
+    is_counted = records == total if total is not None else short_pages <= 1
+    return Pass(frozenset(ids), is_counted=is_counted)
 
 
 def _page(walk: Walk, query: Query, records: int, last: tuple[str, ...]) -> Page:
-    """A page, asked again while it is empty, short or repeated against the API's own count."""
+    """A page, asked again while it is empty, short or repeated against the API's own count.
+
+    Without a count, any page that is not full is asked again: it may be the last, or may not.
+    """
     for _ in range(LOOKS_AT_A_HOLE):
         page, at = walk.ask(query)
         walk.take(page, at)
-        expected = (page.total_count or 0) - records
+        wanted = page.per_page or walk.settings.page_size
+        if page.total_count is not None:
+            wanted = min(wanted, page.total_count - records)
         is_repeated = bool(last) and tuple(record.id for record in page.records) == last
-        if not is_repeated and page.size >= min(expected, page.per_page or 0):
+        if not is_repeated and page.size >= wanted:
             break
     return page

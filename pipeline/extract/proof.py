@@ -63,7 +63,8 @@ def _problem(walk: Walk, gone: int) -> str | None:
 
 def _missed(walk: Walk, order: str) -> str | None:
     """What one end of the unfiltered list shows that the walk should have seen."""
-    query: Query = {**NEWEST_FIRST, "sort_order": order, "limit": walk.settings.page_size}
+    # Another order of the parameters: a cache that knows the first page's address misses.
+    query: Query = {"limit": walk.settings.page_size, **NEWEST_FIRST, "sort_order": order}
     page, at = walk.ask(query)
     fresh = [record for record in page.records if record.id not in walk.roster]
     old = [record for record in fresh if walk.is_older_than_run(record.created_at)]

@@ -61,9 +61,7 @@ class Roster:
         self._observed: list[int] = []
         self._notes: dict[int, Note] = {}
         self._batches: list[pa.RecordBatch] = []
-        self.statuses: set[str] = set()
-        self.gpu_types: set[str] = set()
-        self.regions: set[str] = set()
+        self._values: dict[str, set[str]] = {"status": set(), "gpu_type": set(), "region": set()}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -136,14 +134,21 @@ class Roster:
             self._replaced.append(row)
             self._append(record, observed, note)
 
+    def seen_values(self, name: str) -> set[str]:
+        """The statuses, GPU types or regions seen so far."""
+        with self._lock:
+            self._learn()
+            return self._values[name] - {""}
+
+    def _learn(self) -> None:
+        for name, values in self._values.items():
+            values.update(getattr(record, name) or "" for record in self._records)
+
     def _flush(self) -> None:
         if not self._records:
             return
         self.bad_fields += sum(len(note.bad_fields) for note in self._notes.values())
-        for record in self._records:
-            self.statuses.add(record.status or "")
-            self.gpu_types.add(record.gpu_type or "")
-            self.regions.add(record.region or "")
+        self._learn()
         self._batches.append(
             decode.columns(
                 self._records, self._observed, self._notes, keep_connection=self._keep_connection
@@ -158,11 +163,7 @@ class Roster:
         self._created = table.column("created_at").to_pylist()
         self._updated = table.column("updated_at").to_pylist()
         self._batches = table.to_batches()
-        for name, values in (
-            ("status", self.statuses),
-            ("gpu_type", self.gpu_types),
-            ("region", self.regions),
-        ):
+        for name, values in self._values.items():
             values.update(value or "" for value in table.column(name).to_pylist())
 
     def table(self) -> pa.Table:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from pipeline.extract.client import Client
 
+PASSES = 2
+"""A single deletion spoils one pass; an unstable order spoils them all."""
+
 DOCUMENTED = {
     "gpu_type": ("A100", "H100", "RTX4090", "V100", "T4"),
     "region": ("us-east-1", "us-west-2", "eu-west-1", "ap-southeast-1"),
@@ -38,7 +41,10 @@ def split_window(
         "created_after": iso(after),
         "created_before": iso(before),
     }
-    return _by_pages(walk, query, client) or _by_filters(walk, query, list(DOCUMENTED), client)
+    for _ in range(PASSES):
+        if _by_pages(walk, query, client):
+            return True
+    return _by_filters(walk, query, list(DOCUMENTED), client)
 
 
 def _by_pages(walk: Walk, query: Query, client: Client | None) -> bool:
@@ -87,9 +93,4 @@ def _by_filters(walk: Walk, query: Query, filters: list[str], client: Client | N
 
 
 def _values(walk: Walk, name: str) -> list[str]:
-    seen = {
-        "gpu_type": walk.roster.gpu_types,
-        "region": walk.roster.regions,
-        "status": walk.roster.statuses,
-    }[name]
-    return sorted({*DOCUMENTED[name], *seen} - {""})
+    return sorted({*DOCUMENTED[name], *walk.roster.seen_values(name)})

@@ -113,7 +113,7 @@ class Walk:
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._began = self.budget.timing.monotonic()
-        self._ids_seen: set[str] = set()
+        self._ids_seen: dict[str, frozenset[tuple[str, str | int]]] = {}
         self._latest: datetime | None = None
 
     def ask(self, query: Query, client: Client | None = None) -> tuple[Page, datetime]:
@@ -122,7 +122,7 @@ class Walk:
         for _ in range(LOOKS_AT_A_STALE_ANSWER):
             fetched = asker.get(query, lambda body: decode_page(body, self.version))
             with self._lock:
-                if not self._is_stale(fetched):
+                if not self._is_stale(fetched, query):
                     break
         else:
             self.doubts.append("the API repeated answers it had given before")
@@ -138,17 +138,18 @@ class Walk:
             self.finished_at = at if self.finished_at is None else max(self.finished_at, at)
             self.pages += 1
             if fetched.page.request_id:
-                self._ids_seen.add(fetched.page.request_id)
+                self._ids_seen.setdefault(fetched.page.request_id, frozenset(query.items()))
                 self.request_ids.append(fetched.page.request_id)
             del self.request_ids[MOST_REQUEST_IDS // 2 : -MOST_REQUEST_IDS // 2]
         return fetched.page, at
 
-    def _is_stale(self, fetched: Fetched) -> bool:
-        """Whether an answer is one from a cache: an old Date, or the id of an earlier request.
+    def _is_stale(self, fetched: Fetched, query: Query) -> bool:
+        """Whether an answer is one from a cache: an old Date, or the id of another request.
 
         A server that gives every answer the same request id says nothing by repeating it.
         """
-        repeats = fetched.page.request_id in self._ids_seen and len(self._ids_seen) > 1
+        first_asked = self._ids_seen.get(fetched.page.request_id or "")
+        repeats = first_asked not in {None, frozenset(query.items())} and len(self._ids_seen) > 1
         at, latest = fetched.server_time, self._latest
         if at is not None and (latest is None or at > latest):
             self._latest = at

@@ -46,7 +46,7 @@ def stamp(second: int) -> str:
 class FakeApi:
     """Stands where the client stands: ``get(query, decode)``."""
 
-    def __init__(self, seed=0, clusters=0, faults=(), births=0.0, deaths=0.0, clumps=True):
+    def __init__(self, seed=0, clusters=0, faults=(), births=0.0, deaths=0.0, clumps=True) -> None:
         self.dice = random.Random(seed)
         self.faults = frozenset(faults)
         self.births, self.deaths = births, deaths
@@ -66,7 +66,7 @@ class FakeApi:
                 self.create(created)
         self.throughout = set(self.alive)
 
-    def create(self, created):
+    def create(self, created) -> None:
         self.made += 1
         identity = f"c{self.made:05d}"
         has_no_time = "null_created" in self.faults and self.dice.random() < 0.02
@@ -79,7 +79,7 @@ class FakeApi:
         }
         self.ever.add(identity)
 
-    def churn(self):
+    def churn(self) -> None:
         self.now += self.dice.randrange(1, 3)
         for _ in range(self._some(self.births)):
             self.create(self.now)
@@ -137,7 +137,7 @@ class FakeApi:
         inclusive = "before_inclusive" in self.faults
         digits = 10 if "before_is_a_date" in self.faults else 30
 
-        def matches(one):
+        def matches(one) -> bool:
             for name in ("gpu_type", "region", "status"):
                 if name in query and one[name] != query[name]:
                     return False

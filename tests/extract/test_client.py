@@ -31,12 +31,12 @@ GOOD = json.dumps(
 class Script(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         self.server.seen.append((self.path, dict(self.headers)))
         step = self.server.steps[min(len(self.server.seen), len(self.server.steps)) - 1]
         step(self)
 
-    def log_message(self, *_):
+    def log_message(self, *_) -> None:
         pass
 
     def date_time_string(self, timestamp=None):  # noqa: ARG002
@@ -44,7 +44,7 @@ class Script(http.server.BaseHTTPRequestHandler):
 
 
 def reply(status=200, body=GOOD, **headers):
-    def step(handler):
+    def step(handler) -> None:
         handler.send_response(status)
         for name, value in headers.items():
             handler.send_header(name.replace("_", "-"), value)
@@ -55,7 +55,7 @@ def reply(status=200, body=GOOD, **headers):
     return step
 
 
-def cut_off(handler):
+def cut_off(handler) -> None:
     handler.send_response(200)
     handler.send_header("Content-Length", "1000")
     handler.end_headers()
@@ -63,11 +63,11 @@ def cut_off(handler):
     handler.close_connection = True
 
 
-def hang_up(handler):
+def hang_up(handler) -> None:
     handler.close_connection = True
 
 
-def drip(handler):
+def drip(handler) -> None:
     """A byte now and then, for ever: no single read ever times out."""
     handler.send_response(200)
     handler.send_header("Content-Length", "1000")
@@ -79,14 +79,14 @@ def drip(handler):
         pass
 
 
-def say_nothing(handler):
+def say_nothing(handler) -> None:
     handler.server.over.wait(10)
 
 
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
-    def handle_error(self, *_):
+    def handle_error(self, *_) -> None:
         pass
 
 
@@ -107,11 +107,11 @@ def serving(*steps):
 class Clock:
     """Time that passes only by sleeping."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.now = 0.0
         self.slept = []
 
-    def sleep(self, seconds):
+    def sleep(self, seconds) -> None:
         self.slept.append(seconds)
         self.now += seconds
 
@@ -143,7 +143,7 @@ def refused(server, error=ApiError, **kwargs):
     return caught.value
 
 
-def test_a_good_page_comes_with_the_servers_clock():
+def test_a_good_page_comes_with_the_servers_clock() -> None:
     with serving(reply()) as server:
         answer = ask(server)
     assert answer.page.records[0].id == "a"
@@ -152,13 +152,13 @@ def test_a_good_page_comes_with_the_servers_clock():
 
 
 @pytest.mark.parametrize(("auth", "header"), [("bearer", f"Bearer {CANARY}"), ("bare", CANARY)])
-def test_the_key_is_sent_in_the_style_the_settings_name(auth, header):
+def test_the_key_is_sent_in_the_style_the_settings_name(auth, header) -> None:
     with serving(reply()) as server:
         ask(server, auth=auth)
     assert server.seen[0][1]["Authorization"] == header
 
 
-def test_netrc_cannot_replace_the_key(tmp_path, monkeypatch):
+def test_netrc_cannot_replace_the_key(tmp_path, monkeypatch) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login someone password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -167,7 +167,7 @@ def test_netrc_cannot_replace_the_key(tmp_path, monkeypatch):
     assert server.seen[0][1]["Authorization"] == f"Bearer {CANARY}"
 
 
-def test_one_connection_serves_many_pages_and_gzip_is_understood():
+def test_one_connection_serves_many_pages_and_gzip_is_understood() -> None:
     packed = reply(200, gzip.compress(GOOD), Content_Encoding="gzip")
     with serving(packed, reply()) as server:
         assert ask(server, times=3).page.size == 1
@@ -193,7 +193,7 @@ def test_one_connection_serves_many_pages_and_gzip_is_understood():
         hang_up,
     ],
 )
-def test_a_passing_failure_is_tried_again_with_a_growing_pause(trouble):
+def test_a_passing_failure_is_tried_again_with_a_growing_pause(trouble) -> None:
     clock = Clock()
     with serving(trouble, trouble, reply()) as server:
         assert ask(server, clock=clock).page.size == 1
@@ -201,7 +201,7 @@ def test_a_passing_failure_is_tried_again_with_a_growing_pause(trouble):
     assert clock.slept == [0.375, 0.75]
 
 
-def test_a_lasting_failure_ends_after_the_attempts_of_the_settings():
+def test_a_lasting_failure_ends_after_the_attempts_of_the_settings() -> None:
     with serving(reply(500, b"{}")) as server:
         error = refused(server, attempts=3)
     assert len(server.seen) == 3
@@ -211,7 +211,7 @@ def test_a_lasting_failure_ends_after_the_attempts_of_the_settings():
 
 
 @pytest.mark.parametrize("trouble", [drip, say_nothing])
-def test_a_page_that_drips_or_hangs_is_cut_at_its_deadline(trouble):
+def test_a_page_that_drips_or_hangs_is_cut_at_its_deadline(trouble) -> None:
     with serving(trouble, reply()) as server:
         assert ask(server, page_deadline_seconds=0.2).page.size == 1
     with serving(trouble) as server:
@@ -229,7 +229,7 @@ def test_a_page_that_drips_or_hangs_is_cut_at_its_deadline(trouble):
         None,
     ],
 )
-def test_a_refused_key_costs_one_request_and_is_never_quoted(status, body):
+def test_a_refused_key_costs_one_request_and_is_never_quoted(status, body) -> None:
     with serving(reply(status, json.dumps(body).encode())) as server:
         error = refused(server, KeyNotAcceptedError)
     assert len(server.seen) == 1
@@ -241,7 +241,7 @@ def test_a_refused_key_costs_one_request_and_is_never_quoted(status, body):
 
 
 @pytest.mark.parametrize("status", [200, 400, 404, 409, 422])
-def test_a_permanent_refusal_is_typed_and_costs_one_request(status):
+def test_a_permanent_refusal_is_typed_and_costs_one_request(status) -> None:
     body = {
         "success": False,
         "error": {
@@ -263,7 +263,7 @@ def test_a_permanent_refusal_is_typed_and_costs_one_request(status):
     assert "limit: Must be between 1 and 100" in str(error)
 
 
-def test_the_flat_envelope_is_understood_as_well():
+def test_the_flat_envelope_is_understood_as_well() -> None:
     body = {
         "error": "VALIDATION_ERROR",
         "message": "m",
@@ -276,7 +276,7 @@ def test_the_flat_envelope_is_understood_as_well():
     assert (error.code, error.status, error.request_id) == ("VALIDATION_ERROR", 400, "req_8")
 
 
-def test_no_redirect_is_followed():
+def test_no_redirect_is_followed() -> None:
     with serving(reply()) as elsewhere:
         where = f"http://127.0.0.1:{elsewhere.server_port}/v1/clusters"
         with serving(reply(302, b"", Location=where)) as server:
@@ -298,14 +298,14 @@ def test_no_redirect_is_followed():
         (500, "7", 0.375),
     ],
 )
-def test_retry_after_is_obeyed_in_seconds_and_dates_on_429_and_503_only(status, header, slept):
+def test_retry_after_is_obeyed_in_seconds_and_dates_on_429_and_503_only(status, header, slept) -> None:
     clock = Clock()
     with serving(reply(status, b"{}", Retry_After=header), reply()) as server:
         ask(server, clock=clock)
     assert clock.slept == [slept]
 
 
-def test_a_429_may_name_its_wait_in_the_body():
+def test_a_429_may_name_its_wait_in_the_body() -> None:
     clock = Clock()
     body = {"error": "RATE_LIMIT_EXCEEDED", "code": 429, "details": {"retry_after": 11}}
     with serving(reply(429, json.dumps(body).encode()), reply()) as server:
@@ -313,14 +313,14 @@ def test_a_429_may_name_its_wait_in_the_body():
     assert clock.slept == [11.0]
 
 
-def test_retry_after_on_a_good_answer_is_ignored():
+def test_retry_after_on_a_good_answer_is_ignored() -> None:
     clock = Clock()
     with serving(reply(200, GOOD, Retry_After="60")) as server:
         ask(server, clock=clock, times=2)
     assert clock.slept == []
 
 
-def test_a_wait_beyond_the_budget_ends_the_run_and_says_when_to_try_again():
+def test_a_wait_beyond_the_budget_ends_the_run_and_says_when_to_try_again() -> None:
     clock = Clock()
     with serving(reply(429, b"{}", Retry_After="1800")) as server:
         error = refused(server, BudgetError, clock=clock, max_wait_seconds=900.0)
@@ -338,7 +338,7 @@ def limits(remaining, limit=1000):
     }
 
 
-def test_the_reserve_of_the_rate_limit_is_left_to_others():
+def test_the_reserve_of_the_rate_limit_is_left_to_others() -> None:
     clock = Clock()
     with serving(reply(**limits(21)), reply(**limits(20)), reply(**limits(999))) as server:
         ask(server, clock=clock, times=3, reserve_requests=20)
@@ -346,14 +346,14 @@ def test_the_reserve_of_the_rate_limit_is_left_to_others():
     assert clock.slept == [31.0]
 
 
-def test_the_reserve_never_takes_more_than_a_fifth_of_a_small_limit():
+def test_the_reserve_never_takes_more_than_a_fifth_of_a_small_limit() -> None:
     clock = Clock()
     with serving(reply(**limits(3, limit=10)), reply(**limits(2, limit=10))) as server:
         ask(server, clock=clock, times=2, reserve_requests=20)
     assert clock.slept == []
 
 
-def test_a_compression_bomb_is_stopped_at_the_cap():
+def test_a_compression_bomb_is_stopped_at_the_cap() -> None:
     bomb = gzip.compress(b" " * 20_000_000)
     with serving(reply(200, bomb, Content_Encoding="gzip")) as server:
         assert "max_page_bytes" in str(refused(server, max_page_bytes=1_000_000))
@@ -361,7 +361,7 @@ def test_a_compression_bomb_is_stopped_at_the_cap():
         assert "max_page_bytes" in str(refused(server, max_page_bytes=1_000_000))
 
 
-def test_requests_and_time_of_a_walk_are_capped():
+def test_requests_and_time_of_a_walk_are_capped() -> None:
     with serving(reply()) as server:
         assert "max_pages" in str(refused(server, BudgetError, times=4, max_pages=3))
     assert len(server.seen) == 3
@@ -383,14 +383,14 @@ def test_requests_and_time_of_a_walk_are_capped():
         "http://127.0.0.1.example.com",
     ],
 )
-def test_the_key_is_not_sent_to_an_address_it_should_not_go_to(url):
+def test_the_key_is_not_sent_to_an_address_it_should_not_go_to(url) -> None:
     settings = Extract()
     with pytest.raises(SettingsError) as caught:
         Client(ApiTarget(url, "v1", "bearer", Secret(CANARY)), settings, Budget(settings))
     assert "secret" not in str(caught.value)
 
 
-def test_nobody_there_is_an_api_error():
+def test_nobody_there_is_an_api_error() -> None:
     with serving(reply()) as server:
         pass
     error = refused(server, attempts=2)

@@ -67,7 +67,7 @@ def with_text(name, text):
     return json.dumps(envelope(marked, SEED | {"id": "good"})).replace('"@@"', text).encode()
 
 
-def test_the_seeds_record_becomes_one_row_with_money_in_micros_and_times_in_utc():
+def test_the_seeds_record_becomes_one_row_with_money_in_micros_and_times_in_utc() -> None:
     row = one(SEED)
     assert row["cluster_id"] == "cluster_abc123"
     assert row["hourly_rate_micros"] == 12_500_000
@@ -81,12 +81,12 @@ def test_the_seeds_record_becomes_one_row_with_money_in_micros_and_times_in_utc(
     assert row["extra"] is None
 
 
-def test_the_page_tells_its_count_and_its_request_id():
+def test_the_page_tells_its_count_and_its_request_id() -> None:
     page, _ = rows_of(envelope(SEED, total=89))
     assert (page.size, page.total_count, page.request_id) == (1, 89, "req_1")
 
 
-def test_connection_details_are_dropped_unless_kept():
+def test_connection_details_are_dropped_unless_kept() -> None:
     assert one(SEED)["ssh_connection"] is None
     _, rows = rows_of(envelope(SEED), keep_connection=True)
     assert rows[0]["proxy_url"] == "https://cluster-abc123.tensorone.ai"
@@ -94,7 +94,7 @@ def test_connection_details_are_dropped_unless_kept():
     assert json.loads(rows[0]["port_mappings"])[0]["external_port"] == 32001
 
 
-def test_the_flat_v2_record_maps_onto_the_same_columns():
+def test_the_flat_v2_record_maps_onto_the_same_columns() -> None:
     record = {
         "id": "c1",
         "name": "n",
@@ -118,7 +118,7 @@ def test_the_flat_v2_record_maps_onto_the_same_columns():
     assert slow[0] == rows[0] | {"extra": '{"tags":["x"]}'}
 
 
-def test_fast_and_slow_decoding_give_the_same_row():
+def test_fast_and_slow_decoding_give_the_same_row() -> None:
     fast = one(SEED)
     slow = one(SEED | {"surprise": 1})
     assert slow == fast | {"extra": '{"surprise":1}'}
@@ -157,7 +157,7 @@ def test_fast_and_slow_decoding_give_the_same_row():
         ("cost", '"free"', "cost"),
     ],
 )
-def test_an_unusable_value_is_null_and_named_and_its_neighbour_is_untouched(name, text, column):
+def test_an_unusable_value_is_null_and_named_and_its_neighbour_is_untouched(name, text, column) -> None:
     _, rows = rows_of(with_text(name, text))
     assert rows[0]["bad_fields"] == column
     assert rows[0].get(column) is None
@@ -181,7 +181,7 @@ def test_an_unusable_value_is_null_and_named_and_its_neighbour_is_untouched(name
         ({"id": "\ud800"}, "id is not valid Unicode"),
     ],
 )
-def test_a_record_without_identity_is_set_aside_with_its_text_and_the_reason(record, reason):
+def test_a_record_without_identity_is_set_aside_with_its_text_and_the_reason(record, reason) -> None:
     page, rows = rows_of(envelope(record, SEED | {"surprise": 1}))
     assert [row["cluster_id"] for row in rows] == ["cluster_abc123"]
     assert [broken.reason for broken in page.quarantined] == [reason]
@@ -189,19 +189,19 @@ def test_a_record_without_identity_is_set_aside_with_its_text_and_the_reason(rec
     assert page.size == 2
 
 
-def test_what_is_set_aside_keeps_no_connection_details():
+def test_what_is_set_aside_keeps_no_connection_details() -> None:
     page, _ = rows_of(envelope(SEED | {"id": None}))
     assert "ssh-abc123" not in page.quarantined[0].raw
     assert "proxy" not in page.quarantined[0].raw
 
 
-def test_an_integer_id_is_its_text_and_flagged():
+def test_an_integer_id_is_its_text_and_flagged() -> None:
     row = one(SEED | {"id": 17})
     assert (row["cluster_id"], row["bad_fields"]) == ("17", "cluster_id")
 
 
 @pytest.mark.parametrize("value", ["on-fire", "", "B300", "x" * 10_000, "=cmd()", "\u202e\u0007"])
-def test_values_outside_the_vocabularies_are_data(value):
+def test_values_outside_the_vocabularies_are_data(value) -> None:
     row = one(SEED | {"status": value, "gpu_type": value, "region": value, "name": value})
     assert {row["status"], row["gpu_type"], row["region"], row["name"]} == {value}
     assert row["bad_fields"] is None
@@ -209,7 +209,7 @@ def test_values_outside_the_vocabularies_are_data(value):
 
 @pytest.mark.parametrize("missing", ["metrics", "cost", "created_at", "name", "expires_at"])
 @pytest.mark.parametrize("how", ["null", "absent"])
-def test_missing_is_null_and_neither_zero_nor_bad(missing, how):
+def test_missing_is_null_and_neither_zero_nor_bad(missing, how) -> None:
     record = SEED | {missing: None} if how == "null" else {k: SEED[k] for k in SEED if k != missing}
     row = one(record)
     assert row["bad_fields"] is None
@@ -217,7 +217,7 @@ def test_missing_is_null_and_neither_zero_nor_bad(missing, how):
     assert row[gone] is None
 
 
-def test_unknown_fields_survive_also_inside_metrics_and_cost():
+def test_unknown_fields_survive_also_inside_metrics_and_cost() -> None:
     record = SEED | {"tags": {"team": "x"}, "cost": SEED["cost"] | {"discount": 0.5}}
     assert json.loads(one(record)["extra"]) == {"tags": {"team": "x"}, "cost": {"discount": 0.5}}
 
@@ -231,11 +231,11 @@ def test_unknown_fields_survive_also_inside_metrics_and_cost():
         ("9999-12-31T23:59:59Z", datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)),
     ],
 )
-def test_times_become_utc(text, when):
+def test_times_become_utc(text, when) -> None:
     assert one(SEED | {"expires_at": text})["expires_at"] == when
 
 
-def test_bytes_that_are_not_utf8_cost_one_field_not_the_page():
+def test_bytes_that_are_not_utf8_cost_one_field_not_the_page() -> None:
     body = json.dumps(envelope(SEED | {"name": "@@"}, SEED | {"id": "good"})).encode()
     _, rows = rows_of(body.replace(b"@@", b"caf\xe9"))
     assert [row["bad_fields"] for row in rows] == ["name", None]
@@ -255,7 +255,7 @@ def test_bytes_that_are_not_utf8_cost_one_field_not_the_page():
         b"[" * 100_000,
     ],
 )
-def test_an_answer_of_another_shape_is_unusable(body):
+def test_an_answer_of_another_shape_is_unusable(body) -> None:
     with pytest.raises(UnusableError):
         decode_page(body, "v1")
 
@@ -272,7 +272,7 @@ def test_an_answer_of_another_shape_is_unusable(body):
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_a_refusal_under_a_good_status_is_recognised_in_both_envelopes(
     body, code, is_permanent, version
-):
+) -> None:
     with pytest.raises(RefusedError) as refused:
         decode_page(json.dumps(body).encode(), version)
     assert (refused.value.code, refused.value.is_permanent) == (code, is_permanent)
@@ -286,19 +286,19 @@ money_texts = st.builds(
 
 
 @given(st.lists(money_texts, min_size=1))
-def test_money_with_up_to_six_decimals_is_exact(texts):
+def test_money_with_up_to_six_decimals_is_exact(texts) -> None:
     exact = [int(Decimal(text) * 1_000_000) for text in texts]
     assert micros([float(text) for text in texts]).to_pylist() == exact
 
 
 @given(st.integers(0, 10**14))
-def test_half_a_micro_is_rounded_to_even(tenths):
+def test_half_a_micro_is_rounded_to_even(tenths) -> None:
     text = f"{tenths // 10**7}.{tenths % 10**7:07d}"
     exact = (Decimal(text) * 1_000_000).quantize(Decimal(1), ROUND_HALF_EVEN)
     assert micros([float(text)]).to_pylist() == [int(exact)]
 
 
-def test_money_null_stays_null_and_zero_stays_zero():
+def test_money_null_stays_null_and_zero_stays_zero() -> None:
     assert micros([None, 0.0, 0.0000005, 0.0000015, 1e9]).to_pylist() == [None, 0, 0, 2, 10**15]
 
 
@@ -318,7 +318,7 @@ json_values = st.recursive(
     st.lists(st.none() | st.dictionaries(st.sampled_from([*SEED, "x"]), json_values), max_size=5),
     st.sampled_from(["v1", "v2"]),
 )
-def test_whatever_the_records_hold_each_is_a_valid_row_or_set_aside(records, version):
+def test_whatever_the_records_hold_each_is_a_valid_row_or_set_aside(records, version) -> None:
     body = records if version == "v2" else envelope(*records)
     page, rows = rows_of(body, version)
     assert len(rows) + len(page.quarantined) == len(records) == page.size
@@ -331,7 +331,7 @@ def test_whatever_the_records_hold_each_is_a_valid_row_or_set_aside(records, ver
             assert row[column] is None or 0 <= row[column] <= 100
 
 
-def test_the_columns_are_those_of_the_schema():
+def test_the_columns_are_those_of_the_schema() -> None:
     page = decode_page(json.dumps(envelope(SEED)).encode(), "v1")
     batch = columns(page.records, [0], page.notes, keep_connection=False)
     assert batch.schema == schema.SNAPSHOT.stored

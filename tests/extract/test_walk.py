@@ -1,0 +1,199 @@
+"""The walk against an API that changes and lies between any two requests."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import ApiError
+from pipeline.extract import ApiTarget, _walk_v1
+from pipeline.extract.resume import ResumePoint, WalkInterruptedError, go_on, keep
+from pipeline.extract.slices import Crew
+from pipeline.keys import Secret
+from pipeline.model import State
+
+API = ApiTarget("http://127.0.0.1", "v1", "bearer", Secret("k"))
+FAULTS = (
+    "asc_ignored",
+    "before_ignored",
+    "before_inclusive",
+    "before_is_a_date",
+    "counts_absent",
+    "counts_jitter",
+    "counts_too_high",
+    "counts_unfiltered",
+    "empty_pages",
+    "garbage_dates",
+    "ids_lost",
+    "null_created",
+    "page_cap",
+    "repeated_answers",
+    "short_pages",
+    "two_under_one_id",
+    "unsorted",
+    "unstable_ties",
+    "window_ignored",
+)
+
+
+def run(walk):
+    verdict = _walk_v1(walk, "default", API)
+    ids = walk.roster.table().column("cluster_id").to_pylist()
+    assert len(ids) == len(set(ids)), "present once"
+    return verdict, set(ids)
+
+
+@pytest.mark.parametrize("clusters", [0, 1, 99, 100, 101, 200, 1_234])
+def test_a_quiet_list_costs_its_pages_and_one_closing_look(fake_api, new_walk, clusters):
+    api = fake_api(1, clusters, clumps=False)
+    verdict, ids = run(new_walk(api))
+    assert verdict.state is State.COMPLETE
+    assert ids == api.throughout
+    assert api.requests <= -(-clusters // 100) + 3
+
+
+def test_the_proof_is_a_sentence_with_the_numbers(fake_api, new_walk):
+    verdict, _ = run(new_walk(fake_api(1, 250)))
+    assert verdict.proof == (
+        "walked by creation time: 250 ids, as many as the API counted, "
+        "and the closing look showed nothing missed"
+    )
+
+
+@pytest.mark.parametrize("faults", [(), ("before_inclusive",), ("unstable_ties",)])
+@pytest.mark.parametrize("size", [101, 350])
+def test_more_clusters_in_one_second_than_fit_on_a_page_are_all_found(
+    fake_api, new_walk, faults, size
+):
+    api = fake_api(3, 0, faults)
+    for second, many in ((50, 30), (40, size), (30, 60)):
+        for _ in range(many):
+            api.create(second)
+    api.throughout = set(api.alive)
+    verdict, ids = run(new_walk(api))
+    assert verdict.state is State.COMPLETE
+    assert ids == api.throughout
+
+
+@pytest.mark.parametrize("deaths", [0.3, 3, 20])
+def test_deletions_between_requests_hide_nobody(fake_api, new_walk, deaths):
+    api = fake_api(4, 1_000, births=1, deaths=deaths)
+    verdict, ids = run(new_walk(api))
+    assert verdict.state is State.COMPLETE
+    assert api.throughout <= ids <= api.ever
+
+
+@pytest.mark.parametrize("faults", [("before_ignored",), ("before_is_a_date",), ("null_created",)])
+def test_a_list_that_cannot_be_walked_by_time_is_walked_by_numbers(fake_api, new_walk, faults):
+    api = fake_api(5, 450, faults)
+    verdict, ids = run(new_walk(api))
+    assert verdict.state is State.COMPLETE
+    assert "two page walks in opposite directions agree" in verdict.proof
+    assert ids == api.throughout
+
+
+def test_a_count_that_promises_more_than_is_listed_is_never_complete(fake_api, new_walk):
+    verdict, _ = run(new_walk(fake_api(6, 220, ("counts_too_high",))))
+    assert verdict.state is State.UNPROVEN
+
+
+def test_a_record_that_loses_its_id_for_once_is_asked_for_again(fake_api, new_walk):
+    api = fake_api(7, 300, ("ids_lost",), clumps=False)
+    walk = new_walk(api)
+    _, ids = run(walk)
+    assert len(api.throughout - ids) <= len(walk.roster.quarantine)
+
+
+cases = st.fixed_dictionaries(
+    {
+        "seed": st.integers(0, 10**6),
+        "clusters": st.sampled_from([0, 1, 5, 30, 100, 250]),
+        "faults": st.lists(st.sampled_from(FAULTS), max_size=3, unique=True),
+        "births": st.sampled_from([0, 0.3, 3]),
+        "deaths": st.sampled_from([0, 0.3, 3]),
+        "clumps": st.booleans(),
+    }
+)
+
+
+@pytest.mark.slow
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(case=cases, page_size=st.sampled_from([3, 10, 50, 100]))
+def test_a_complete_list_lacks_nobody_whatever_the_api_does(fake_api, new_walk, case, page_size):
+    api = fake_api(**case)
+    walk = new_walk(api, page_size=page_size, max_pages=600)
+    try:
+        verdict, ids = run(walk)
+    except ApiError:
+        return  # nothing is stored: that is said as well
+    assert ids <= api.ever
+    if verdict.state is State.COMPLETE:
+        # A record whose id the API withholds is counted in the certificate instead.
+        assert len(api.throughout - ids) <= len(walk.roster.quarantine)
+
+
+@given(stop=st.integers(1, 30), seed=st.integers(0, 1000), deaths=st.sampled_from([0, 0.5]))
+@settings(max_examples=40, deadline=None)
+def test_an_interrupted_walk_goes_on_where_it_stopped(fake_api, new_walk, stop, seed, deaths):
+    api = fake_api(seed, 300, deaths=deaths, births=deaths, clumps=False)
+    first = new_walk(api, page_size=10, max_pages=stop)
+    with pytest.raises(WalkInterruptedError) as interrupted:
+        _walk_v1(first, "default", API)
+    point = msgspec.msgpack.decode(msgspec.msgpack.encode(interrupted.value.resume), type=ResumePoint)
+    assert f"{point.clusters} of 300 clusters are kept" in str(interrupted.value)
+    before = api.requests
+    second = new_walk(api, page_size=10)
+    assert go_on(second, point, "default", API.base_url)
+    verdict, ids = run(second)
+    assert verdict.state is State.COMPLETE
+    assert api.throughout <= ids <= api.ever
+    if not deaths:
+        assert api.requests - before <= 30 - (stop - 1) + 8
+
+
+def test_a_resume_point_of_another_list_is_not_used(fake_api, new_walk):
+    walk = new_walk(fake_api(1, 50), page_size=10, max_pages=3)
+    with pytest.raises(WalkInterruptedError):
+        _walk_v1(walk, "default", API)
+    point = keep(walk, "default", API.base_url)
+    assert point is not None
+    other = new_walk(fake_api(1, 50))
+    assert not go_on(other, point, "other", API.base_url)
+    assert not go_on(other, point, "default", "http://localhost")
+    assert len(other.roster) == 0
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+@pytest.mark.parametrize("clumps", [True, False])
+def test_several_workers_find_the_same_clusters(fake_api, new_walk, workers, clumps):
+    api = fake_api(8, 2_000, clumps=clumps)
+    walk = new_walk(api, page_size=50, workers=workers)
+
+    class OneOfMany:
+        get = api.get
+
+        def close(self) -> None:
+            pass
+
+    Crew(walk, workers).run(OneOfMany)
+    assert set(walk.roster) == api.throughout
+    assert walk.slices == []
+    assert walk.doubts == []
+
+
+def test_the_failure_of_one_worker_ends_all_and_keeps_what_is_left(fake_api, new_walk):
+    api = fake_api(9, 2_000, clumps=False)
+    walk = new_walk(api, page_size=50, workers=3, max_pages=20)
+
+    class OneOfMany:
+        get = api.get
+
+        def close(self) -> None:
+            pass
+
+    with pytest.raises(ApiError, match="max_pages"):
+        Crew(walk, 3).run(OneOfMany)
+    assert walk.slices
+    assert 0 < len(walk.roster) < 2_000
