@@ -1,0 +1,54 @@
+"""The pages of docs/ that follow from the code: ``python -m docs.generate [--check]``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pipeline import rules, schema
+
+HERE = Path(__file__).parent
+
+
+def columns() -> str:
+    """docs/columns.md: every table and column, from ``pipeline/schema.py``."""
+    parts = [
+        "# Columns",
+        "",
+        "Generated from `pipeline/schema.py` by `make docs`. Null means unknown; zero means zero.",
+        "Money is in micros: 1,000,000 of them are one unit of the account's currency.",
+    ]
+    for table in schema.TABLES:
+        parts += ["", f"## {table.name}", "", f"One row is {table.row}.", ""]
+        parts += ["| column | type | null? | meaning |", "| --- | --- | --- | --- |"]
+        for column in table.columns:
+            null = "yes" if column.nullable else ""
+            place = " *(in the path)*" if column.in_path else ""
+            kind = str(column.type).split("<", maxsplit=1)[0].split("[", maxsplit=1)[0]
+            parts.append(f"| `{column.name}` | {kind} | {null} | {column.meaning}{place} |")
+    return "\n".join(parts) + "\n"
+
+
+PAGES = {"columns.md": columns, "findings.md": rules.to_markdown}
+
+
+def main() -> int:
+    """Write the pages, or with ``--check`` say which are not what the code says."""
+    is_check = "--check" in sys.argv[1:]
+    stale = []
+    for name, page in PAGES.items():
+        path = HERE / name
+        text = page()
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(name)
+        if not is_check:
+            path.write_text(text, encoding="utf-8")
+    if is_check and stale:
+        print(f"docs/{', docs/'.join(stale)}: not what the code says; run `make docs`")  # noqa: T201
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
