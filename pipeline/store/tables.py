@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 Ref = TypeVar("Ref")
 
-_PREFIX = b"fleetledger."
+_FOOTER = "fleetledger"
+"""The name of our entry in a file's footer."""
 _TOTALS = "totals"
 _ADDABLE = ("_micros", "_seconds")
 _COUNTERS = ("total_cost_micros", "current_session_cost_micros")
@@ -54,13 +55,11 @@ def encode(table: pa.Table, kind: Table, notes: Mapping[str, str]) -> bytes:
         ValueError: a null where none may be, or a value that is not of its column's type.
     """
     table = _canonical(table.select(kind.stored.names).cast(kind.stored), kind)
-    footer = {name: _with_check(text) for name, text in notes.items()}
-    footer[_TOTALS] = _with_check(msgspec.json.encode(totals(table)).decode())
-    footer["seal"] = seal.BLANK  # the last entry: nothing a user can write comes after it
+    told = {**notes, _TOTALS: msgspec.json.encode(totals(table)).decode()}
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(sink, table.schema, **encodings(kind.stored)) as writer:
         writer.write_table(table)
-        writer.add_key_value_metadata({_PREFIX.decode() + k: v for k, v in footer.items()})
+        writer.add_key_value_metadata({_FOOTER: _sealable(told)})
     return seal.seal(sink.getvalue().to_pybytes())
 
 
@@ -184,21 +183,20 @@ def _canonical(table: pa.Table, kind: Table) -> pa.Table:
     return pa.table(columns, schema=table.schema)
 
 
-def _with_check(text: str) -> str:
-    return f"{zlib.crc32(text.encode()):08x} {text}"
+def _sealable(notes: Mapping[str, str]) -> str:
+    """The footer's one entry: a checksum of the notes, the notes, and last, where no note can
+    come after it, the place of the seal.
+    """
+    text = msgspec.json.encode(notes, order="sorted").decode()
+    return f"{zlib.crc32(text.encode()):08x} {text} {seal.BLANK}"
 
 
 def _notes(metadata: pq.FileMetaData) -> dict[str, str]:
-    notes = {}
-    for name, value in (metadata.metadata or {}).items():
-        if name.startswith(_PREFIX) and name != _PREFIX + b"seal":
-            text = value[9:].decode()
-            if _with_check(text).encode() != value:
-                raise pa.ArrowInvalid(f"its note {name.decode()} does not fit its checksum")
-            notes[name.removeprefix(_PREFIX).decode()] = text
-    if _TOTALS not in notes:
-        raise pa.ArrowInvalid("its notes are missing")
-    return notes
+    entry = (metadata.metadata or {}).get(_FOOTER.encode(), b"")
+    text = entry[9 : -len(seal.BLANK) - 1]
+    if entry[:9] != b"%08x " % zlib.crc32(text):
+        raise pa.ArrowInvalid("the notes in its footer do not fit their checksum")
+    return msgspec.json.decode(text, type=dict[str, str])
 
 
 @contextmanager

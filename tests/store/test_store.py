@@ -114,9 +114,10 @@ def test_long_quarantine_is_cut_but_counted(store: Store, snapshot: MakeSnapshot
 
 
 def test_a_quarantined_record_cannot_forge_the_seal(store: Store, snapshot: MakeSnapshot) -> None:
-    forged = Quarantined(reason="r", raw="fleetledger-seal:sha256:" + "0" * 64)
-    ref = store.publish_snapshot(snapshot(quarantine=(forged,)))
-    assert store.read_snapshot(ref).quarantine == (forged,)
+    mark = "fleetledger-seal:sha256:"
+    forged = tuple(Quarantined(reason="r", raw=mark + digit * 64) for digit in "0a")
+    taken = snapshot(rows=2, quarantine=forged, cluster_id=[mark + "0" * 64, mark + "f" * 64])
+    assert store.read_snapshot(store.publish_snapshot(taken)).quarantine == forged
 
 
 def test_an_empty_fleet_is_stored_and_read(

@@ -1,0 +1,315 @@
+"""Snapshots go, money stays: against the real ledger, over a simulated fleet."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.errors import SettingsError, StorageError
+from pipeline.ledger import inputs
+from pipeline.ledger.days import build_day
+from pipeline.model import Look, Snapshot, State
+from pipeline.schema import SNAPSHOT
+from pipeline.simulator.fleet import Fleet
+from pipeline.store import Store, prune
+from pipeline.store.check import check
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+    from pipeline.model import SnapshotRef
+    from tests.store.conftest import MakeSnapshot
+
+START = datetime(2026, 10, 1, tzinfo=UTC)
+FIRST = START.date()
+DAYS = 10
+EVERY_HOURS = 4
+AGES = prune.Ages(today=FIRST + timedelta(days=DAYS - 1), thin_after_days=3, drop_after_days=6)
+
+
+class Rule:
+    """The product's ledger, reading the looks of one store."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def inputs_of(self, refs: Sequence[SnapshotRef], day: date) -> Sequence[SnapshotRef]:
+        return inputs.inputs_of(refs, day)
+
+    def digest_of(self, refs: Sequence[SnapshotRef]) -> str:
+        return inputs.digest_of(refs, {})
+
+    def is_closed(self, refs: Sequence[SnapshotRef], day: date) -> bool:
+        return inputs.is_closed(refs, day)
+
+    def build(self, refs: Sequence[SnapshotRef], day: date) -> pd.DataFrame:
+        return build_day([self._look(ref) for ref in refs], day, {})
+
+    def _look(self, ref: SnapshotRef) -> Look:
+        taken = self.store.read_snapshot(ref)
+        return Look(
+            state=ref.state,
+            started_at=taken.certificate.started_at,
+            finished_at=taken.certificate.finished_at,
+            frame=SNAPSHOT.to_pandas(taken.table),
+        )
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Fleet:
+    return Fleet(3, 30, START, DAYS + 3)
+
+
+def look(store: Store, fleet: Fleet, moment: datetime, snapshot: MakeSnapshot) -> SnapshotRef:
+    frame = fleet.at(moment)
+    frame = frame.assign(account="default", observed_at=moment)
+    frame = frame.assign(**{n: None for n in SNAPSHOT.names if n not in frame.columns})
+    table = SNAPSHOT.from_pandas(frame).select(SNAPSHOT.stored.names)
+    blank = snapshot(moment, rows=len(frame)).certificate
+    return store.publish_snapshot(Snapshot(certificate=blank, table=table))
+
+
+def bring_up_to_date(store: Store) -> None:
+    """What a night does: build every day whose file is not there."""
+    rule = Rule(store)
+    late = set(store.late_ignored())
+    refs = [ref for ref in store.snapshots("default") if ref not in late]
+    stored = {(ref.day, ref.digest) for ref in store.ledger_days()}
+    final = {day for _, day in store.final_days()}
+    for day, digest in inputs.digests(refs, {}).items():
+        if day not in final and (day, digest) not in stored:
+            frame = rule.build(rule.inputs_of(refs, day), day)
+            store.publish_ledger_day("default", day, digest, frame)
+
+
+def watch(store: Store, fleet: Fleet, snapshot: MakeSnapshot, first: int, last: int) -> None:
+    for hour in range(first * 24 + 1, last * 24 + 1, EVERY_HOURS):
+        look(store, fleet, START + timedelta(hours=hour), snapshot)
+    bring_up_to_date(store)
+
+
+@pytest.fixture(scope="module")
+def template(
+    fleet: Fleet, snapshot: MakeSnapshot, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    folder = tmp_path_factory.mktemp("prune") / "data"
+    watch(Store(str(folder)), fleet, snapshot, 0, DAYS)
+    return folder
+
+
+@pytest.fixture
+def watched(template: Path, tmp_path: Path) -> Store:
+    shutil.copytree(template, tmp_path / "data")
+    return Store(str(tmp_path / "data"))
+
+
+def run(store: Store, ages: prune.Ages = AGES) -> prune.Pruned:
+    return prune.execute(store.files, Rule(store), ages, START + timedelta(days=DAYS))
+
+
+def looks_per_day(store: Store) -> dict[int, int]:
+    counts: dict[int, int] = {}
+    for ref in store.snapshots():
+        number = (ref.day - FIRST).days
+        counts[number] = counts.get(number, 0) + 1
+    return counts
+
+
+def ledger_bytes(store: Store) -> dict[str, bytes]:
+    return {ref.key: store.files.read(ref.key) for ref in store.ledger_days()}
+
+
+def test_old_looks_go_and_every_ledger_day_stays_to_the_last_digit(watched: Store) -> None:
+    before = ledger_bytes(watched)
+    assert looks_per_day(watched) == dict.fromkeys(range(DAYS), 6)
+    spend = int(watched.read_ledger(FIRST, AGES.today)["spend_micros"].sum())
+    done = run(watched)
+    # Days 0-3 dropped, 4-6 thinned to one look, 7-9 untouched; day 6 keeps the two that the first
+    # open day reads: nothing but a later look proves that the walk of 21:00 was over by midnight.
+    assert looks_per_day(watched) == {4: 1, 5: 1, 6: 2, 7: 6, 8: 6, 9: 6}
+    assert [(ref.day - FIRST).days for ref in done.final] == [0, 1, 2, 3, 4, 5, 6]
+    assert done.blocked == ()
+    assert done.spend_micros == spend
+    assert ledger_bytes(watched) == before
+    assert int(watched.read_ledger(FIRST, AGES.today)["spend_micros"].sum()) == spend
+    assert check(watched.files, read_data=True).problems == ()
+
+
+def test_a_dry_run_names_what_would_go_and_changes_nothing(watched: Store) -> None:
+    before = watched.files.list("")
+    planned = prune.plan(watched.files, Rule(watched), AGES)
+    assert watched.files.list("") == before
+    done = run(watched)
+    assert done.removed == planned.remove
+    assert done.final == planned.finalize
+
+
+def test_a_second_prune_finds_nothing_to_do(watched: Store) -> None:
+    run(watched)
+    again = run(watched)
+    assert (again.final, again.removed, again.blocked) == ((), (), ())
+
+
+def test_a_pruned_store_goes_on_as_if_nothing_had_happened(
+    watched: Store, fleet: Fleet, snapshot: MakeSnapshot, template: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(template, tmp_path / "never pruned")
+    other = Store(str(tmp_path / "never pruned"))
+    for last in range(DAYS + 1, DAYS + 4):
+        today = FIRST + timedelta(days=last - 2)
+        run(watched, prune.Ages(today=today, thin_after_days=2, drop_after_days=3))
+        for store in (watched, other):
+            watch(store, fleet, snapshot, last - 1, last)
+    assert len(watched.snapshots()) < len(other.snapshots()) / 2
+    assert ledger_bytes(watched) == ledger_bytes(other)
+
+
+def test_open_days_are_rebuilt_equal_from_what_is_kept(watched: Store) -> None:
+    before = ledger_bytes(watched)
+    run(watched, prune.Ages(today=AGES.today, thin_after_days=1, drop_after_days=1))
+    final = {day for _, day in watched.final_days()}
+    for ref in watched.ledger_days():
+        if ref.day not in final:
+            watched.files.delete(ref.key)
+    bring_up_to_date(watched)
+    assert ledger_bytes(watched) == before
+
+
+def test_a_final_day_is_never_built_again(watched: Store) -> None:
+    run(watched)
+    frame = watched.read_ledger(FIRST, FIRST)
+    with pytest.raises(StorageError, match="ledger day 2026-10-01 of account default is final"):
+        watched.publish_ledger_day("default", FIRST, "ffff", frame)
+
+
+def test_a_look_that_comes_too_late_is_stored_marked_and_changes_nothing(
+    watched: Store, fleet: Fleet, snapshot: MakeSnapshot
+) -> None:
+    run(watched)
+    before = ledger_bytes(watched)
+    late = look(watched, fleet, START + timedelta(days=5, hours=2), snapshot)
+    # Between a final day's end and the look that closed it: inside its inputs all the same.
+    edge = look(watched, fleet, START + timedelta(days=7, minutes=30), snapshot)
+    fresh = look(watched, fleet, START + timedelta(days=9, hours=23), snapshot)
+    assert watched.late_ignored() == [late, edge]
+    assert watched.late_ignored(first=FIRST + timedelta(days=6)) == [edge]
+    assert fresh in watched.snapshots()
+    bring_up_to_date(watched)
+    changed = {key for key, data in ledger_bytes(watched).items() if before.get(key) != data}
+    assert {key.split("/")[2] for key in changed} == {"date=2026-10-10"}
+    run(watched)
+    assert late in watched.snapshots()  # kept until it is old enough to be dropped
+
+
+def test_a_stale_or_missing_day_keeps_its_looks_and_says_so(
+    watched: Store, fleet: Fleet, snapshot: MakeSnapshot
+) -> None:
+    look(watched, fleet, START + timedelta(days=2, hours=2), snapshot)
+    [first_day] = [ref for ref in watched.ledger_days() if ref.day == FIRST]
+    watched.files.delete(first_day.key)
+    done = run(watched)
+    assert done.blocked == (
+        "account default, 2026-10-01: its snapshots stay: missing or stale: run ledger first",
+        "account default, 2026-10-03: its snapshots stay: missing or stale: run ledger first",
+    )
+    # Each keeps all it needs: its own looks and its neighbours out to the nearest complete ones.
+    assert looks_per_day(watched) == {0: 6, 1: 3, 2: 7, 3: 1, 4: 1, 5: 1, 6: 2, 7: 6, 8: 6, 9: 6}
+    bring_up_to_date(watched)
+    assert run(watched).blocked == ()
+    assert looks_per_day(watched) == {4: 1, 5: 1, 6: 2, 7: 6, 8: 6, 9: 6}
+
+
+def test_a_day_that_comes_out_different_is_not_made_final(watched: Store) -> None:
+    [day] = [ref for ref in watched.ledger_days() if ref.day == FIRST + timedelta(days=1)]
+    frame = watched.read_ledger(day.day, day.day)
+    frame.loc[0, "spend_micros"] += 1
+    watched.publish_ledger_day("default", day.day, day.digest, frame)
+    done = run(watched)
+    [reason] = done.blocked
+    assert "2026-10-02: its snapshots stay: built again, the day differs" in reason
+    assert looks_per_day(watched)[1] == 6
+
+
+def test_a_damaged_look_keeps_its_days_open(watched: Store) -> None:
+    damaged = watched.snapshots()[8]
+    data = bytearray(watched.files.read(damaged.key))
+    data[50] ^= 1
+    watched.files.replace(damaged.key, bytes(data))
+    done = run(watched)
+    assert damaged.key in done.blocked[0]
+    assert damaged in watched.snapshots()
+
+
+def test_days_that_are_not_closed_keep_their_looks(
+    store: Store, fleet: Fleet, snapshot: MakeSnapshot
+) -> None:
+    watch(store, fleet, snapshot, 0, 2)
+    done = run(store)  # long after the last look
+    assert [(ref.day - FIRST).days for ref in done.final] == [0]
+    assert done.blocked == (
+        "account default, 2026-10-02: its snapshots stay: no complete look after it yet",
+    )
+    assert looks_per_day(store) == {0: 2, 1: 6}
+
+
+def test_of_a_thinned_day_the_last_complete_look_stays(
+    watched: Store, snapshot: MakeSnapshot
+) -> None:
+    taken = snapshot(START + timedelta(days=4, hours=22), state=State.DRIFTED, rows=2)
+    watched.publish_snapshot(taken)
+    bring_up_to_date(watched)
+    run(watched)
+    [kept] = watched.snapshots(first=FIRST + timedelta(days=4), last=FIRST + timedelta(days=4))
+    assert (kept.state, kept.started_at.hour) == (State.COMPLETE, 21)
+
+
+def test_a_prune_that_dies_anywhere_is_finished_by_the_next(
+    store: Store, fleet: Fleet, snapshot: MakeSnapshot
+) -> None:
+    watch(store, fleet, snapshot, 0, 4)
+    ages = prune.Ages(today=FIRST + timedelta(days=3), thin_after_days=1, drop_after_days=2)
+    spend = int(store.read_ledger(FIRST, ages.today)["spend_micros"].sum())
+    total = len(store.files.list(""))
+
+    class Dying:
+        """The store's files; the N-th change kills the run."""
+
+        def __init__(self, changes: int) -> None:
+            self.changes = changes
+
+        def __getattr__(self, name: str) -> object:
+            value = getattr(store.files, name)
+            if name not in {"put_new", "replace", "delete"}:
+                return value
+
+            def change(*args: object) -> None:
+                if self.changes == 0:
+                    raise KeyboardInterrupt
+                self.changes -= 1
+                value(*args)
+
+            return change
+
+    for _ in range(total):
+        try:
+            # Every attempt gets one change further than the one before it.
+            prune.execute(Dying(1), Rule(store), ages, START)  # type: ignore[arg-type]
+        except KeyboardInterrupt:
+            bring_up_to_date(store)
+            assert int(store.read_ledger(FIRST, ages.today)["spend_micros"].sum()) == spend
+            assert check(store.files).problems == ()
+        else:
+            break
+    assert looks_per_day(store) == {2: 2, 3: 6}
+
+
+@pytest.mark.parametrize(("thin", "drop"), [(0, 5), (5, 4)])
+def test_ages_that_cannot_be_meant_are_refused(thin: int, drop: int) -> None:
+    with pytest.raises(SettingsError, match="drop no sooner than thin"):
+        prune.Ages(today=FIRST, thin_after_days=thin, drop_after_days=drop)
