@@ -37,7 +37,7 @@ def cards(facts: Facts, evidence_days: int) -> tuple[Card, ...]:
 def _day(facts: Facts, money: Money) -> Card:
     moved = change(facts.day_micros, facts.week_before_micros)
     days = facts.week_before_days
-    note = "no earlier day to compare with"
+    note = "no earlier day known"
     if moved != UNKNOWN:
         note = f"{moved} vs the {days}-day mean" if days > 1 else f"{moved} vs the day before"
     return Card(

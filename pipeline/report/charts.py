@@ -81,7 +81,7 @@ def spend_by_day(
 def waste(rows: pd.DataFrame) -> Picture:
     """Horizontal bars. ``rows``: position, name, units, text, grade, tip; largest first."""
     names = list(rows["position"])
-    base = alt.Chart(rows, width=250, height=30 * len(names)).encode(
+    base = alt.Chart(rows, width=220, height=30 * len(names)).encode(
         y=alt.Y(
             "position:N",
             sort=None,
@@ -90,9 +90,9 @@ def waste(rows: pd.DataFrame) -> Picture:
                 title=None,
                 domain=False,
                 ticks=False,
-                minExtent=150,
-                maxExtent=150,
-                labelLimit=145,
+                minExtent=180,
+                maxExtent=180,
+                labelLimit=176,
                 # Two clusters may share a name: the axis counts positions, and shows names.
                 labelExpr=_lookup(names, list(rows["name"])),
             ),

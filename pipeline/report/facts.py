@@ -34,10 +34,14 @@ def gather(
     utilization: pd.DataFrame,
     findings: pd.DataFrame,
     days: Collection[date] | None = None,
+    damaged: int = 0,
 ) -> Facts:
-    """The numbers of the report of ``day``; ``days`` are the days that have a ledger."""
+    """The numbers of the report of ``day``; ``days`` are the days that have a ledger, ``damaged``
+    the stored files that could not be read.
+    """
     if day is None:
-        return Facts(currency=currency, day=None, first=None)
+        return Facts(currency=currency, day=None, first=None, damaged=damaged)
+    nothing = None if damaged else 0
     first = day - timedelta(days=window_days - 1)
     known = sorted(d for d in (days if days is not None else dates(ledger)) if d <= day)
     window = within(ledger, first, day)
@@ -51,23 +55,24 @@ def gather(
         currency=currency,
         day=day,
         first=first,
+        damaged=damaged,
         days_known=sum(d >= first for d in known),
         clusters=len(clusters(window)),
-        day_micros=_spent(within(ledger, day, day)) if day in known else None,
+        day_micros=_spent(within(ledger, day, day), nothing) if day in known else None,
         week_before_micros=_mean(within(ledger, before[0], before[-1]), before) if before else None,
         week_before_days=len(before),
-        month_micros=_spent(within(ledger, of_month[0], day)) if of_month else None,
+        month_micros=_spent(within(ledger, of_month[0], day), nothing) if of_month else None,
         month_first=of_month[0] if of_month else None,
-        spend_micros=_spent(window),
+        spend_micros=_spent(window, nothing),
         low_micros=low,
         high_micros=high,
         metered_micros=int(window["metered_micros"].sum()),
         waste_micros=int(waste.sum()),
         wasteful=int((waste > 0).sum()),
-        found=len(clusters(findings[findings["outcome"] == FINDING])),
+        found=len(clusters(open_findings(findings))),
         judged=judged,
         unjudged=unjudged,
-        saving_micros=total(findings.loc[findings["outcome"] == FINDING, "counted_saving_micros"]),
+        saving_micros=total(open_findings(findings)["counted_saving_micros"]),
         gpu_use_pct=use,
         gpu_read_seconds=seconds,
         gpu_clusters=behind,
@@ -94,9 +99,14 @@ def total(values: pd.Series[Any]) -> int | None:
     return int(values.sum()) if values.notna().any() else None
 
 
+def open_findings(findings: pd.DataFrame) -> pd.DataFrame:
+    """What was found and is not silenced by an exclusion."""
+    return findings[(findings["outcome"] == FINDING) & findings["exclusion"].isna()]
+
+
 def waste_by_cluster(findings: pd.DataFrame) -> pd.Series[Any]:
     """Provable waste per cluster: the largest of its findings."""
-    found = findings[findings["outcome"] == FINDING]
+    found = open_findings(findings)
     return found.groupby(CLUSTER, observed=True)["provable_waste_micros"].max().fillna(0)
 
 
@@ -107,14 +117,14 @@ def _judged(findings: pd.DataFrame) -> tuple[int, int]:
     return int((best["worth"] == 2).sum()), int((best["worth"] == 1).sum())  # noqa: PLR2004
 
 
-def _spent(rows: pd.DataFrame) -> int | None:
-    """Spend of ``rows``; nothing spent where there are no rows, unknown where none is priced."""
-    return total(rows["spend_micros"]) if len(rows) else 0
+def _spent(rows: pd.DataFrame, nothing: int | None) -> int | None:
+    """Spend of ``rows``: unknown where none is priced, ``nothing`` where there are none."""
+    return total(rows["spend_micros"]) if len(rows) else nothing
 
 
 def _mean(rows: pd.DataFrame, days: list[date]) -> int | None:
     """Mean daily spend of ``days``."""
-    spent = _spent(rows)
+    spent = _spent(rows, 0)
     return None if spent is None else round(spent / len(days))
 
 

@@ -35,6 +35,8 @@ def title(facts: Facts, findings: pd.DataFrame, evidence_days: int) -> str:
     money = Money(facts.currency)
     if facts.day is None or facts.first is None:
         return "No day is closed yet, so there is nothing to report"
+    if not facts.clusters and facts.damaged:
+        return f"Nothing can be said: {count_of(facts.damaged, 'stored file')} cannot be read"
     if not facts.clusters:
         return f"The fleet was empty: no cluster from {days_span(facts.first, facts.day)}"
     if facts.waste_micros:
@@ -80,6 +82,8 @@ def subject(facts: Facts) -> str:
     money = Money(facts.currency)
     if facts.day is None:
         return "no closed day yet"
+    if not facts.clusters and facts.damaged:
+        return f"stored files are damaged ({facts.day.isoformat()})"
     if not facts.clusters:
         return f"the fleet was empty ({facts.day.isoformat()})"
     if facts.waste_micros:
@@ -111,6 +115,8 @@ def lede(facts: Facts, looks: int) -> tuple[str, ...]:
             "take one after midnight UTC, and that day is reported."
         )
         return (when,)
+    if not facts.clusters and facts.damaged:
+        return ("What is damaged was skipped, and nothing is left: see below which files.",)
     if not facts.clusters:
         what = (
             "The API answered, and listed no cluster at all. If that surprises you, check which "

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from pipeline.report.numbers import Money, count, known
 from pipeline.report.parts import Column, Table
-from pipeline.report.wording import kind_of_reason, rule_name
+from pipeline.report.wording import kind_of_reason
 from pipeline.rules import INSUFFICIENT_DATA, OUTCOMES
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pipeline.report.wording import Wording
 
 _KINDS = 25
 _WORDS = {
@@ -21,7 +23,7 @@ _WORDS = {
 }
 
 
-def unjudged(findings: pd.DataFrame, currency: str) -> Table:
+def unjudged(findings: pd.DataFrame, currency: str, wording: Wording) -> Table:
     """INSUFFICIENT_DATA by rule and kind of reason, most clusters first."""
     rows = findings[findings["outcome"] == INSUFFICIENT_DATA]
     # Reasons repeat with other numbers; distinct texts are far fewer than rows.
@@ -43,7 +45,7 @@ def unjudged(findings: pd.DataFrame, currency: str) -> Table:
             Column(label="Their spend", is_number=True),
         ),
         rows=tuple(
-            (rule_name(rule), kind, count(clusters), money.exact(known(spend)))
+            (wording.name(rule), kind, count(clusters), money.exact(known(spend)))
             for rule, kind, clusters, spend in groups.head(_KINDS).itertuples(index=False)
         ),
     )
@@ -62,7 +64,7 @@ def outcome_counts(findings: pd.DataFrame) -> dict[str, dict[str, int]]:
     return counts
 
 
-def outcomes(counts: dict[str, dict[str, int]]) -> Table:
+def outcomes(counts: dict[str, dict[str, int]], wording: Wording) -> Table:
     """The same as a table."""
     return Table(
         caption="Every rule and its outcomes",
@@ -71,7 +73,7 @@ def outcomes(counts: dict[str, dict[str, int]]) -> Table:
             *(Column(label=_WORDS[outcome], is_number=True) for outcome in OUTCOMES),
         ),
         rows=tuple(
-            (rule_name(rule), *(count(of_rule[outcome]) for outcome in OUTCOMES))
-            for rule, of_rule in counts.items()
+            (wording.name(rule), *(count(counts[rule][outcome]) for outcome in OUTCOMES))
+            for rule in sorted(counts, key=wording.rank)
         ),
     )

@@ -26,6 +26,8 @@ class Facts(Part, frozen=True):
     """The report's date: the last closed day."""
     first: date | None
     """First day of the window."""
+    damaged: int = 0
+    """Stored files that were skipped: without them, nothing seen does not mean nothing there."""
     days_known: int = 0
     """Days of the window that have a ledger."""
     clusters: int = 0
@@ -147,7 +149,12 @@ class FindingRow(Part, frozen=True):
     spark: str
     """Path of the small line of daily GPU use, empty where there are no readings."""
     spark_label: str
-    tags: tuple[Tag, ...]
+    tag: Tag
+    """The finding with most money."""
+    more: str
+    """How many others there are."""
+    rules: str
+    """All of them."""
     spend: str
     waste: str
     saving: str
@@ -156,6 +163,8 @@ class FindingRow(Part, frozen=True):
     why: str
     """One line that says why, always shown."""
     reasons: tuple[Reason, ...]
+    seen: tuple[Fact, ...]
+    """What was seen of the cluster, for all of its findings."""
     sort: tuple[str, ...]
     """Sort keys of the columns, in their order, for the browser."""
 
@@ -190,6 +199,7 @@ class ReportView(Part, frozen=True):
     changes: Table
     unjudged: Table
     outcomes: Table
+    rules: Table
     trust: tuple[Fact, ...]
     method: tuple[Fact, ...]
     footer: str

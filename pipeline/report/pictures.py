@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pipeline.report import charts, names
-from pipeline.report.facts import CLUSTER
+from pipeline.report.facts import CLUSTER, open_findings
 from pipeline.report.numbers import Money, count, count_of, known, percent, share
 from pipeline.report.parts import Chart, Facts
 from pipeline.report.rows import ranking, units
-from pipeline.report.wording import GRADES
-from pipeline.rules import FINDING
+from pipeline.rules import GRADES
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
@@ -25,7 +24,7 @@ _TYPES = len(charts.SERIES) - 1
 def waste_chart(facts: Facts, findings: pd.DataFrame) -> Chart:
     """The clusters with most provable waste, as bars."""
     title = "Where the waste is"
-    found = findings[findings["outcome"] == FINDING]
+    found = open_findings(findings)
     ranked = ranking(found)
     top = ranked[ranked["waste"].fillna(0) > 0].head(_BARS)
     if top.empty:
@@ -40,7 +39,7 @@ def waste_chart(facts: Facts, findings: pd.DataFrame) -> Chart:
         leads[[*CLUSTER, "name", "grade"]], on=CLUSTER, how="left"
     )
     texts = [money.rounded(int(w)) for w in top["waste"]]
-    shown = [names.label(n, c, 22) for n, c in zip(top["name"], top["cluster_id"], strict=True)]
+    shown = [names.label(n, c, 28) for n, c in zip(top["name"], top["cluster_id"], strict=True)]
     grades = [g if g in GRADES else GRADES[-1] for g in map(known, top["grade"])]
     rows = pd.DataFrame(
         {

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pipeline.report.parts import ReportView
 
 
+TEXT_ROWS = 20
 MAIL_ROWS = 10
 """Findings a mail shows; the attached report has the rest."""
 
@@ -39,9 +40,11 @@ def html(view: ReportView) -> str:
     )
 
 
-def text(view: ReportView) -> str:
-    """Plain text, for terminals and the text part of a mail."""
-    return _texts().get_template("report.txt").render(view=view)
+def text(view: ReportView, rows: int = TEXT_ROWS) -> str:
+    """Plain text, for terminals and the text part of a mail; at most ``rows`` findings."""
+    shown = view.findings.rows[:rows]
+    more = len(shown) < len(view.findings.rows)
+    return _texts().get_template("report.txt").render(view=view, rows=shown, more=more)
 
 
 def mail_html(view: ReportView, base_url: str | None = None) -> str:

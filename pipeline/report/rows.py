@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 
 from pipeline.report import charts, names, why
-from pipeline.report.facts import CLUSTER, total, within
-from pipeline.report.numbers import UNKNOWN, Money, count, count_of, known, percent
-from pipeline.report.parts import Column, Facts, FindingRow, FindingsTable, Tag
-from pipeline.report.wording import GRADES, rule_name, statement, tag_class
-from pipeline.rules import FINDING
+from pipeline.report.facts import CLUSTER, open_findings, total, within
+from pipeline.report.numbers import NBSP, UNKNOWN, Money, count, count_of, known, percent
+from pipeline.report.parts import Column, Facts, FindingRow, FindingsTable
+from pipeline.rules import GRADES
 from pipeline.schema import MICROS_PER_UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pipeline.report.wording import Wording
     from pipeline.settings import Settings
 
     Key = tuple[str, str]
@@ -32,23 +32,24 @@ def findings_table(
     facts: Facts,
     *,
     settings: Settings,
+    wording: Wording,
     ledger: pd.DataFrame,
     utilization: pd.DataFrame,
     idle: pd.DataFrame,
     findings: pd.DataFrame,
 ) -> FindingsTable:
     """The rows shown, the sums of what is shown and of what is not, and the note above."""
-    found = findings[findings["outcome"] == FINDING]
+    found = open_findings(findings)
     ranked = ranking(found)
     shown = ranked.head(settings.report.max_rows)
     has_savings = facts.saving_micros is not None
     keys = list(zip(shown["account"].astype("str"), shown["cluster_id"], strict=True))
     maker = _RowMaker(
         money=Money(facts.currency),
-        settings=settings,
+        wording=wording,
         use=_records(utilization, keys),
         idle=_records(idle, keys),
-        found=_grouped(found, keys),
+        found=_grouped(found, keys, wording),
         lines=_daily_use(ledger, facts, keys),
         repeated=_repeated_ids(ranked),
         has_savings=has_savings,
@@ -60,7 +61,7 @@ def findings_table(
         columns=_columns(settings.rules.idle_window_days, has_savings=has_savings),
         rows=rows,
         totals=_totals(ranked, len(rows), Money(facts.currency), has_savings=has_savings),
-        note=_note(len(ranked), len(rows)),
+        note=_note(found, len(ranked), len(rows), wording),
         has_savings=has_savings,
     )
 
@@ -89,7 +90,7 @@ class _RowMaker:
         self,
         *,
         money: Money,
-        settings: Settings,
+        wording: Wording,
         use: dict[Key, Record],
         idle: dict[Key, Record],
         found: dict[Key, list[Record]],
@@ -97,7 +98,7 @@ class _RowMaker:
         repeated: frozenset[str],
         has_savings: bool,
     ) -> None:
-        self.money, self.settings, self.use, self.idle = money, settings, use, idle
+        self.money, self.wording, self.use, self.idle = money, wording, use, idle
         self.found, self.lines, self.repeated = found, lines, repeated
         self.has_savings = has_savings
 
@@ -123,36 +124,24 @@ class _RowMaker:
             use=percent(window.get("gpu_mean_pct")),
             spark=charts.line(line),
             spark_label=f"GPU use of the last {len(line)} days, by day",
-            tags=tuple(
-                Tag(name=rule_name(str(one["rule_id"])), css=tag_class(str(one["rule_id"])))
-                for one in found
-            ),
+            tag=self.wording.tag(str(lead["rule_id"])),
+            more=f"and {count(len(found) - 1)} more" if len(found) > 1 else "",
+            rules=", ".join(self.wording.name(str(one["rule_id"])) for one in found),
             spend=self.money.exact(spend),
             waste=self.money.exact(waste),
             saving=self.money.exact(saving),
             grade=grade or UNKNOWN,
             evidence=_evidence(lead),
             why=names.shown(known(lead["reason"]), 240),
-            reasons=tuple(self._reason(one, key, window) for one in found),
+            reasons=tuple(why.reason(one, self.wording, self.money) for one in found),
+            seen=why.seen(lead, self.idle.get(key, window), window),
             sort=(
                 *(name.lower(), project.lower()),
                 *_numbers(window.get("hourly_rate_micros"), window.get("gpu_mean_pct")),
-                rule_name(str(lead["rule_id"])),
+                self.wording.name(str(lead["rule_id"])),
                 *_numbers(spend, waste, *([saving] if self.has_savings else [])),
                 str(GRADES.index(grade)) if grade in GRADES else "",
             ),
-        )
-
-    def _reason(self, finding: Record, key: Key, window: Record) -> Any:  # noqa: ANN401
-        rule = str(finding["rule_id"])
-        seen = self.idle.get(key, window)
-        return why.reason(
-            finding,
-            seen,
-            window,
-            rule=rule_name(rule),
-            statement=statement(rule, self.settings),
-            money=self.money,
         )
 
 
@@ -173,8 +162,9 @@ def _evidence(finding: Record) -> str:
     n, bound = int(finding["samples"]), known(finding["busy_share_bound"])
     if not n:
         return ""
-    hours = count_of(n, "hour") + " read"
-    return hours if bound is None else f"{hours}, ≤ {percent(100 * bound)} busy"
+    read = f"{count(n)}{NBSP}h read"
+    proves = bound is not None and bound < 1
+    return f"{read}, \N{LESS-THAN OR EQUAL TO}{NBSP}{percent(100 * bound)} busy" if proves else read
 
 
 def _records(frame: pd.DataFrame, keys: Sequence[Key]) -> dict[Key, Record]:
@@ -185,11 +175,12 @@ def _records(frame: pd.DataFrame, keys: Sequence[Key]) -> dict[Key, Record]:
     }
 
 
-def _grouped(found: pd.DataFrame, keys: Sequence[Key]) -> dict[Key, list[Record]]:
-    """The findings of each cluster, the one with most provable waste first."""
-    rows = _only(found, keys).sort_values(
-        ["provable_waste_micros", "rule_id"],
-        ascending=[False, True],
+def _grouped(found: pd.DataFrame, keys: Sequence[Key], wording: Wording) -> dict[Key, list[Record]]:
+    """The findings of each cluster: most provable waste, then most saving, then the rulebook."""
+    rows = _only(found, keys)
+    rows = rows.assign(place=rows["rule_id"].astype("str").map(wording.rank)).sort_values(
+        ["provable_waste_micros", "counted_saving_micros", "place"],
+        ascending=[False, False, True],
         kind="stable",
         na_position="last",
     )
@@ -268,15 +259,18 @@ def _totals(
     )
 
 
-def _note(number: int, shown: int) -> str:
+def _note(found: pd.DataFrame, number: int, shown: int, wording: Wording) -> str:
     if not number:
         return "No rule found anything to object to."
+    sizes = found["rule_id"].astype("str").value_counts()
+    rules = ", ".join(
+        f"{wording.name(rule)} {count(int(sizes[rule]))}"
+        for rule in sorted(sizes.index, key=wording.rank)
+    )
+    text = f"{count_of(number, 'cluster')}: {rules}. "
     if shown < number:
-        return (
-            f"The {count(shown)} clusters with most money at stake, of {count(number)}; "
-            "findings.csv has all of them. Open a row to see why."
-        )
-    return f"{count_of(number, 'cluster')}. Open a row to see why it is listed."
+        text += f"The {count(shown)} with most money are shown; findings.csv has all. "
+    return text + "Open a row to see why."
 
 
 def units(micros: pd.Series[Any]) -> pd.Series[Any]:

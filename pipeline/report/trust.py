@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.model import Certificate, State
 from pipeline.report import names
-from pipeline.report.facts import within
+from pipeline.report.facts import CLUSTER, within
 from pipeline.report.numbers import Money, count, count_of, duration, moment, percent, share
 from pipeline.report.parts import Fact
 
@@ -29,12 +29,13 @@ _STATES = {
     State.SUSPECT: "suspect",
 }
 _SKEW_WORTH_SAYING_SECONDS = 60
-_DAMAGED_NAMED = 5
+_DAMAGED_NAMED = 3
 
 
 def trust(
     facts: Facts,
     ledger: pd.DataFrame,
+    findings: pd.DataFrame,
     certificates: Sequence[Certificate],
     damaged: Sequence[str],
 ) -> tuple[Fact, ...]:
@@ -45,6 +46,7 @@ def trust(
     if facts.day is not None and facts.first is not None:
         window = within(ledger, facts.first, facts.day)
         said[1:1] = [_days(facts), *_spend(facts, window), *_time(window)]
+        said += _silenced(findings, Money(facts.currency))
     return tuple(said)
 
 
@@ -89,8 +91,8 @@ def _spend(facts: Facts, window: pd.DataFrame) -> list[Fact]:
         Fact(
             term="Estimated",
             value=share(estimated, facts.spend_micros) if facts.spend_micros else "nothing",
-            meaning="The rest is the difference of the API's own cost counters; estimates are "
-            "rate times running time, where a counter is missing, fell, or its cluster vanished.",
+            meaning="Rate times running time, where a cost counter is missing, fell, or its "
+            "cluster vanished. The rest is the difference of the API's own counters.",
         ),
     ]
     unpriced = int(window["unpriced_seconds"].sum())
@@ -191,8 +193,23 @@ def _troubles(certificates: Sequence[Certificate]) -> list[Fact]:
     return said
 
 
+def _silenced(findings: pd.DataFrame, money: Money) -> list[Fact]:
+    rows = findings[findings["exclusion"].notna()]
+    if rows.empty:
+        return []
+    best = rows.groupby(CLUSTER, observed=True)["net_saving_micros"].max()
+    return [
+        Fact(
+            term="Excluded findings",
+            value=count(len(rows)),
+            meaning="Answered for by an exclusion and in no number above. Acting on them would "
+            f"save {money.exact(int(best.fillna(0).sum()))} over the next 30 days.",
+        )
+    ]
+
+
 def _damaged(damaged: Sequence[str]) -> Fact:
-    named = ", ".join(names.shown(path, 80) for path in damaged[:_DAMAGED_NAMED])
+    named = ", ".join(names.shown(path, 120) for path in damaged[:_DAMAGED_NAMED])
     more = len(damaged) - _DAMAGED_NAMED
     return Fact(
         term="Damaged files",
@@ -213,8 +230,9 @@ def method(settings: Settings) -> tuple[Fact, ...]:
         "means above 5 %.",
         "Provable waste": "The least that idle clusters can have cost, times the part of their "
         "running time within 30 minutes of a reading, times the share of it that cannot have been "
-        "busy: n hours read without work leave a busy share of 1 \N{MINUS SIGN} 0.05^(1/n) possible "
-        f"(95 % confidence). Judged over {days} days.",
+        "busy: n hours read without work leave a busy share of 1 \N{MINUS SIGN} 0.05^(1/n) "
+        f"possible (95 % confidence). Judged over {days} days. A cluster that is stuck and charged "
+        "for it counts with what that cost.",
         "Grades": "Suspected, likely or proven: by that bound, by how much of the week was seen, "
         f"and by how strictly it holds (proven idle: at least {strict} of the running time).",
         "One cluster, one sum": "Several findings about a cluster are about the same money; it "

@@ -17,6 +17,8 @@ from pipeline.report.numbers import Money, day_short, known
 from pipeline.report.parts import Column, Facts, ReportView, Table
 from pipeline.report.rows import findings_table
 from pipeline.report.tables import changes
+from pipeline.report.wording import Wording
+from pipeline.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.model import Certificate
+    from pipeline.rules import Rule
     from pipeline.settings import Settings
 
 __all__ = ["ReportView", "build", "changed_on"]
@@ -44,6 +47,7 @@ def build(
     damaged: Sequence[str] = (),
     days: Collection[date] | None = None,
     version: str = "",
+    rulebook: Sequence[Rule] = RULES,
 ) -> ReportView:
     """The view of the report of ``day``, the last closed day (None: no day is closed yet).
 
@@ -58,6 +62,7 @@ def build(
         damaged: stored files that were skipped because they are not what was written.
         days: the days that have a ledger, empty ones included; by default those with rows.
         version: the program's, for the footer.
+        rulebook: the rules that were judged, for their names and thresholds.
     """
     facts = gather(
         currency=settings.currency,
@@ -67,10 +72,12 @@ def build(
         utilization=utilization,
         findings=findings,
         days=days,
+        damaged=len(damaged),
     )
     evidence_days = settings.rules.idle_window_days
     spend_chart, projects, by_day = by_day_and_project(ledger, facts)
     counts = judged.outcome_counts(findings)
+    wording = Wording(settings, rulebook)
     return ReportView(
         facts=facts,
         title=headline.title(facts, findings, evidence_days),
@@ -86,15 +93,17 @@ def build(
         findings=findings_table(
             facts,
             settings=settings,
+            wording=wording,
             ledger=ledger,
             utilization=utilization,
             idle=idle,
             findings=findings,
         ),
         changes=_changes(facts, ledger),
-        unjudged=judged.unjudged(findings, settings.currency),
-        outcomes=judged.outcomes(counts),
-        trust=trust.trust(facts, ledger, certificates, damaged),
+        unjudged=judged.unjudged(findings, settings.currency, wording),
+        outcomes=judged.outcomes(counts, wording),
+        rules=wording.table(),
+        trust=trust.trust(facts, ledger, findings, certificates, damaged),
         method=trust.method(settings),
         footer=_footer(version),
         outcome_counts=counts,
