@@ -246,7 +246,7 @@ class Client:
         """The refusal in ``body``, should it quote the key without the key."""
         try:
             answer = salvage.parse(body.replace(self._secret.encode(), b"***"))
-        except (ValueError, RecursionError):
+        except ValueError:
             return None
         return refusal_in(answer, status)
 

@@ -98,7 +98,7 @@ def _typed_v2(body: bytes) -> Page:
 def _leniently(body: bytes, version: str) -> Page:
     try:
         answer = salvage.parse(body)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UnusableError(f"the answer is not JSON ({_glimpse(body)})") from error
     refusal = refusal_in(answer)
     if refusal:

@@ -7,13 +7,14 @@ usable id is kept raw with the reason. Values outside the documented vocabularie
 
 Assumptions: a time without a zone is UTC, as everywhere in the API; an integer id is the text of
 that integer (named in ``bad_fields``); numbers written as text are not numbers.
-Known limit: JSON nested deeper than the interpreter's recursion limit is an unusable page.
+Known limit: what is nested too deep for the interpreter is stored as null from the 50th level on.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 
 LONGEST_INTEGER = 40
 """Digits beyond which an integer is not worth converting (the interpreter refuses thousands)."""
+
+DEEPEST = 50
+"""Levels kept of JSON that is nested too deep to be parsed."""
+
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+"""Strings, whose brackets do not count, and brackets."""
 
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
@@ -48,11 +55,31 @@ def parse(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
     """The JSON value of ``body``, as leniently as can be done without guessing.
 
     Raises:
-        ValueError, RecursionError: not JSON at all (truncated, HTML, nested too deep).
+        ValueError: not JSON at all (truncated, HTML).
     """
     # Bytes that are not UTF-8 become lone surrogates: bad text in one field, not a lost page.
     text = body.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
-    return json.loads(text, parse_int=_integer)
+    try:
+        return json.loads(text, parse_int=_integer)
+    except RecursionError:
+        return json.loads(_shallow(text), parse_int=_integer)
+
+
+def _shallow(text: str) -> str:
+    """JSON with null in place of whatever is nested deeper than anyone means."""
+    kept: list[str] = []
+    depth = begin = 0
+    for token in _TOKENS.finditer(text):
+        mark = token[0]
+        if mark in "[{":
+            depth += 1
+            if depth == DEEPEST:
+                kept += [text[begin : token.start()], "null"]
+        elif mark in "]}":
+            if depth == DEEPEST:
+                begin = token.end()
+            depth -= 1
+    return "".join([*kept, text[begin:]]) if depth == 0 else ""
 
 
 def _integer(digits: str) -> int | float:

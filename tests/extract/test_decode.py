@@ -195,6 +195,16 @@ def test_what_is_set_aside_keeps_no_connection_details() -> None:
     assert "proxy" not in page.quarantined[0].raw
 
 
+@pytest.mark.parametrize("depth", [900, 3_000, 100_000])
+def test_a_field_nested_absurdly_deep_costs_only_itself(depth):
+    deep = "[" * depth + '"]"' + "]" * depth
+    body = json.dumps(envelope(SEED | {"deep": "@@"}, SEED | {"id": "good"}))
+    _, rows = rows_of(body.replace('"@@"', deep).encode())
+    assert [row["cluster_id"] for row in rows] == ["cluster_abc123", "good"]
+    assert rows[0]["name"] == "ml-training-cluster"
+    assert rows[0]["extra"].startswith('{"deep":[[[')
+
+
 def test_an_integer_id_is_its_text_and_flagged() -> None:
     row = one(SEED | {"id": 17})
     assert (row["cluster_id"], row["bad_fields"]) == ("17", "cluster_id")

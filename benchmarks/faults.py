@@ -1,0 +1,230 @@
+"""What the extractor survives: every fault of the simulator, many times, over real HTTP.
+
+    python benchmarks/faults.py [--runs 20] [ROW ...]
+
+Prints the table of docs/reliability.md. A run is one snapshot of a fleet of a few hundred
+clusters, each run with another seed. FALSE counts what must not happen: a snapshot that calls
+itself complete and lacks a cluster that was alive from the first request to the last (and is not
+counted among the records set aside), or that shows one that never lived.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import ApiError, KeyRefusedError
+from pipeline.extract import ApiTarget, Timing, take_snapshot
+from pipeline.keys import Secret
+from pipeline.settings import Extract
+from pipeline.simulator import failures, lies
+from pipeline.simulator.app import make_app
+from pipeline.simulator.churn import Churn
+from pipeline.simulator.clock import Clock
+from pipeline.simulator.damage import BAD_FIELD, NO_IDENTITY, ODD_BUT_FINE, STRANGE_IDENTITY
+from pipeline.simulator.faults import Faults
+from pipeline.simulator.fleet import Fleet
+from pipeline.simulator.listing import Quirks
+from pipeline.simulator.server import serve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = START + timedelta(days=20)
+CLUSTERS = 450
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the matrix."""
+
+    what: str
+    faults: Callable[[], dict[str, Any]]
+    churn: float = 1.0
+    """Births and deaths before each request, on average."""
+    page_size: int = 50
+    app: dict[str, Any] = field(default_factory=dict)
+    version: str = "v1"
+    settings: dict[str, Any] = field(default_factory=dict)
+    backdated_seconds: int = 0
+
+
+def now_and_then(*menu: Any) -> Callable[[], dict[str, Any]]:  # noqa: ANN401
+    """One request in four meets one of ``menu``."""
+    return lambda: {"chance": 0.25, "menu": menu, "at_most": 2}
+
+
+def always(*faults: Any) -> Callable[[], dict[str, Any]]:  # noqa: ANN401
+    """Every request meets all of ``faults``."""
+    return lambda: {"always": faults}
+
+
+def quirk(**quirks: Any) -> Callable[[], dict[str, Any]]:  # noqa: ANN401
+    """The server deviates like this, always."""
+    return lambda: {"quirks": Quirks(**quirks)}
+
+
+IMPATIENT = {"page_deadline_seconds": 0.4}
+EVERYTHING = (
+    failures.status(500),
+    failures.dropped(),
+    failures.truncated(),
+    failures.html(),
+    failures.unsuccessful(),
+    lies.empty(),
+    lies.short(),
+    lies.repeated(),
+    lies.stale(),
+    lies.no_next(),
+    lies.next_for_ever(),
+    lies.miscounted(3),
+    lies.miscounted(-3),
+)
+
+MATRIX = {
+    "quiet": Row("nothing at all", dict, churn=0),
+    "churn": Row("1 birth, 1 death before each request", dict),
+    "heavy churn": Row("10 births, 10 deaths before each request", dict, churn=10),
+    "backdated": Row("births dated up to a day back", dict, backdated_seconds=86_400),
+    "statuses": Row(
+        "429 500 502 503 504, 1 in 4",
+        now_and_then(*(failures.status(code) for code in (429, 500, 502, 503, 504))),
+    ),
+    "lost answers": Row(
+        "dropped, truncated, HTML with 200, 1 in 4",
+        now_and_then(failures.dropped(), failures.truncated(), failures.html()),
+    ),
+    "unsuccessful": Row("success: false with 200, 1 in 4", now_and_then(failures.unsuccessful())),
+    "hang and drip": Row(
+        "hangs, a byte now and then, 1 in 4",
+        now_and_then(failures.hang(2.0), failures.drip(0.1, 1)),
+        settings=IMPATIENT,
+    ),
+    "bombs": Row(
+        "200 MB of blanks, gzip bomb, always",
+        always(failures.gzip_bomb(200)),
+        settings={"max_page_bytes": 2**22},
+    ),
+    "redirect": Row("a redirect, always", always(failures.redirect("http://127.0.0.1:9/"))),
+    "refused": Row("401, always", always(failures.status(401))),
+    "retry on 200": Row("Retry-After on 200, always", always(failures.retry_after_on_success())),
+    "rate limit": Row("8 requests an hour", dict, app={"rate_limit": 8}),
+    "empty": Row("empty page, 1 in 4", now_and_then(lies.empty())),
+    "short": Row("page lacks its last 3, 1 in 4", now_and_then(lies.short())),
+    "repeated": Row("the page before again, 1 in 4", now_and_then(lies.repeated())),
+    "stale": Row("the page of an hour ago, 1 in 4", now_and_then(lies.stale())),
+    "next": Row(
+        "has_next wrong, 1 in 4", now_and_then(lies.no_next(), lies.next_for_ever()), churn=1
+    ),
+    "miscounted": Row("count off by 3, 1 in 4", now_and_then(lies.miscounted(3), lies.miscounted(-3))),
+    "count too high": Row("count too high by 3, always", always(lies.miscounted(3))),
+    "count too low": Row("count too low by 3, always", always(lies.miscounted(-3))),
+    "inclusive": Row("created_before includes its bound", quirk(before_inclusive=True)),
+    "ignored": Row("created_before has no effect", quirk(before_ignored=True)),
+    "ignored, quiet": Row("the same on a quiet list", quirk(before_ignored=True), churn=0),
+    "order": Row("sort order ignored", quirk(order_ignored=True)),
+    "cap": Row("pages silently capped at 20", quirk(limit_cap=20)),
+    "ties": Row("ties in a new order each time", lambda: {"unstable_ties": True}),
+    "bad fields": Row("1 record in 5 has a bad field", always(lies.damaged(tuple(BAD_FIELD)))),
+    "odd fields": Row("1 record in 5 is odd", always(lies.damaged(tuple(ODD_BUT_FINE)))),
+    "no identity": Row(
+        "1 record in 200 without identity", always(lies.damaged(tuple(NO_IDENTITY), 200))
+    ),
+    "strange identity": Row(
+        "1 record in 50 with a strange id", always(lies.damaged(tuple(STRANGE_IDENTITY), 50))
+    ),
+    "everything": Row("all of the above by chance, 1 in 3", lambda: {"chance": 0.33, "menu": EVERYTHING}),
+    "v2": Row("v2, quiet", dict, churn=0, version="v2"),
+    "v2 churn": Row("v2, 0.3 births and deaths before each request", dict, churn=0.3, version="v2"),
+    "v2 pages": Row(
+        "v2 lists the first 20 only", dict, churn=0, version="v2", app={"v2_pages": True}
+    ),
+}
+
+
+@dataclass
+class Tally:
+    """What came of the runs of one row."""
+
+    runs: int = 0
+    requests: int = 0
+    faults: int = 0
+    states: Counter[str] = field(default_factory=Counter)
+    false: int = 0
+
+
+def run_row(row: Row, runs: int) -> Tally:
+    """Take ``runs`` snapshots under the row's faults."""
+    tally = Tally()
+    for seed in range(runs):
+        _run(row, seed, tally)
+    return tally
+
+
+def _run(row: Row, seed: int, tally: Tally) -> None:
+    fleet = Fleet(seed=seed, clusters=CLUSTERS, start=START, days=30)
+    clock = Clock(NOW, step_seconds=1.0)
+    churn = Churn(
+        fleet,
+        births=row.churn,
+        deaths=row.churn,
+        backdated_seconds=row.backdated_seconds,
+        seed=seed,
+    )
+    faults = Faults(churn=churn, seed=seed, **row.faults())
+    timing = Timing(sleep=clock.advance)
+    settings = Extract(page_size=row.page_size, max_wait_seconds=7200, **row.settings)
+    tally.runs += 1
+    with serve(make_app(fleet, clock, faults=faults, **row.app)) as url:
+        api = ApiTarget(url, row.version, "bearer", Secret("demo-key"))
+        try:
+            snapshot = take_snapshot("default", api, settings, local_now=clock.now, timing=timing)
+        except (ApiError, KeyRefusedError):
+            tally.states["nothing stored"] += 1
+            snapshot = None
+    tally.requests += faults.requests
+    tally.faults += len(faults.log)
+    if snapshot is None:
+        return
+    certificate = snapshot.certificate
+    tally.states[certificate.state] += 1
+    ids = set(snapshot.table.column("cluster_id").to_pylist())
+    flags = snapshot.table.column("bad_fields").to_pylist()
+    renamed = sum("cluster_id" in (flag or "") for flag in flags)
+    renamed += sum(identity.startswith("../") for identity in ids)
+    renamed += "cluster_duplicate" in ids
+    lacking = len(churn.alive_throughout - ids) - certificate.quarantined - renamed
+    strangers = len(ids - churn.ever_alive) - renamed
+    if certificate.state == "complete" and (lacking > 0 or strangers > 0):
+        tally.false += 1
+
+
+def main() -> None:
+    """Print the matrix."""
+    logging.disable()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("rows", nargs="*")
+    options = parser.parse_args()
+    states = ("complete", "suspect", "drifted", "unproven", "nothing stored")
+    print("| injected | runs | faults | requests |", " | ".join(states), "| FALSE |")
+    print("|---" * 10 + "|")
+    for name, row in MATRIX.items():
+        if options.rows and name not in options.rows:
+            continue
+        tally = run_row(row, options.runs)
+        counts = " | ".join(str(tally.states[state] or "") for state in states)
+        print(
+            f"| {row.what} | {tally.runs} | {tally.faults or ''} | {tally.requests} "
+            f"| {counts} | {tally.false} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
