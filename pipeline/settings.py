@@ -159,6 +159,15 @@ class Rules(Section, frozen=True):
     seed_utilization_pct: Percent = 30.0
 
 
+class Budget(Section, frozen=True):
+    """An amount per calendar month: for the fleet, or for each project, GPU type or cluster."""
+
+    amount: Positive
+    per: Literal["fleet", "project", "gpu_type", "cluster"] = "fleet"
+    match: str = "*"
+    """Only groups that fit this pattern; a cluster is ``account/id``."""
+
+
 class OwnRule(Section, frozen=True):
     """A finding rule of the user's own: a condition over documented columns, never executed."""
 
@@ -182,6 +191,8 @@ class Settings(Section, frozen=True):
     rules: Rules = Rules()
     own_rules: dict[str, OwnRule] = {}
     """Rules of your own by name; docs/findings.md has the columns and the grammar."""
+    budgets: dict[str, Budget] = {}
+    """Budgets by name; alerts at 50, 80 and 100 % spent, 100 % forecast, and for the pace."""
     rate_card: dict[str, Annotated[float, Meta(ge=0, le=1e6)]] = {}
     """Price per GPU-hour by GPU type, for clusters whose price the API does not say."""
 

@@ -1,6 +1,7 @@
 """Finding rules as data: what each applies to, needs, looks for, says, and why that threshold.
 
-``actions``: what can be done, and what that takes. ``measures``: the documented columns a rule may speak of. ``clauses``: what a rule is made of.
+``actions``: what can be done, and what that takes. ``measures``: the documented columns a rule may
+speak of. ``clauses``: what a rule is made of.
 ``catalogue``: the rules. ``conditions``: rules of a user's own, parsed from text, never executed.
 ``markdown``: their description for docs/findings.md.
 """
@@ -26,7 +27,6 @@ from pipeline.rules.measures import MEASURES, Measure
 
 __all__ = [
     "ACTIONS",
-    "Action",
     "CLEAR",
     "FINDING",
     "GRADES",
@@ -41,6 +41,7 @@ __all__ = [
     "RULES",
     "SPEND_ANOMALY",
     "SUSPECTED",
+    "Action",
     "Clause",
     "Measure",
     "Rule",

@@ -93,16 +93,16 @@ def make_days(first: str, days: int, **given: Any) -> list[dict[str, Any]]:  # n
     return [make_row(str(d.date()), **given) for d in pd.date_range(first, periods=days)]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def row() -> Callable[..., dict[str, Any]]:
     return make_row
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def days() -> Callable[..., list[dict[str, Any]]]:
     return make_days
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def ledger() -> Callable[..., pd.DataFrame]:
     return make_ledger

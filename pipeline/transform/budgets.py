@@ -1,0 +1,138 @@
+"""Budgets and alerts: each alert fires once a month.
+
+A budget is an amount per calendar month for the fleet, for each project, each GPU type, or each
+cluster (a cost threshold per cluster). Alerts:
+
+- 50, 80, 100 % of the amount spent;
+- 100 % forecast: spent so far plus the mean of the last 7 days for the days that are left
+  (not under 3 days of history, as in the forecast);
+- pace: the share spent is ahead of the share of the month elapsed by a tenth of the amount, after
+  at least 3 days. Not for clusters.
+
+What has fired is a plain value in and out: keys of budget, group, month and alert. A new month arms
+everything; within a month nothing fires twice, even if a forecast wavers.
+"""
+
+from __future__ import annotations
+
+import calendar
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.schema import MICROS_PER_UNIT
+from pipeline.transform.forecast import LEAST_DAYS, WEEK
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from datetime import date
+
+    from pipeline import settings
+
+ACTUAL_PCT = (50, 80, 100)
+FORECAST, PACE = "forecast", "pace"
+AHEAD = 0.10
+_GROUPED_BY = {"project": "project_id", "gpu_type": "gpu_type", "cluster": "cluster_id"}
+STANDING = (
+    "budget",
+    "group",
+    "amount_micros",
+    "spent_micros",
+    "spent_share",
+    "elapsed_share",
+    "forecast_micros",
+)
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """Where every budget stands, what is new, and what to remember."""
+
+    table: pd.DataFrame
+    """One row per budget and group."""
+    alerts: pd.DataFrame
+    """The rows that crossed a line for the first time, with ``alert`` and ``key``."""
+    fired: tuple[str, ...]
+    """To be given to the next evaluation."""
+
+
+def evaluate(
+    budgets: Mapping[str, settings.Budget],
+    ledger: pd.DataFrame,
+    as_of: date,
+    fired: Collection[str] = (),
+) -> Budgets:
+    """Every budget at the end of ``as_of``; ``fired`` is what the last evaluation remembered."""
+    tables, crossed = [], []
+    for name, budget in budgets.items():
+        table = _standing(name, budget, ledger, as_of)
+        tables.append(table)
+        crossed.append(_crossed(table, budget, as_of))
+    columns = [*STANDING, "alert", "key"]
+    if not tables:
+        return Budgets(pd.DataFrame(columns=[*STANDING]), pd.DataFrame(columns=columns), ())
+    true_now = pd.concat(crossed, ignore_index=True)
+    month = f"/{as_of:%Y-%m}/"
+    true_now["key"] = true_now["budget"] + "/" + true_now["group"] + month + true_now["alert"]
+    remembered = {key for key in fired if month in key}
+    alerts = true_now[~true_now["key"].isin(remembered)].reset_index(drop=True)
+    keys = tuple(sorted(remembered | set(true_now["key"])))
+    return Budgets(pd.concat(tables, ignore_index=True), alerts[columns], keys)
+
+
+def _standing(
+    name: str, budget: settings.Budget, ledger: pd.DataFrame, as_of: date
+) -> pd.DataFrame:
+    """One budget's groups: what is spent this month, and where that leads."""
+    rows = ledger[ledger["date"] <= pd.Timestamp(as_of)]
+    code, groups = pd.factorize(_group(budget, rows), sort=True)
+    ago = (pd.Timestamp(as_of) - rows["date"]).dt.days.to_numpy()
+    spend = rows["spend_micros"].to_numpy(np.int64, na_value=0)
+    spent, recent = np.zeros(len(groups), np.int64), np.zeros(len(groups), np.int64)
+    for total, inside in ((spent, ago < as_of.day), (recent, ago < WEEK)):
+        rows_in = inside & (code >= 0)
+        np.add.at(total, code[rows_in], spend[rows_in])
+    days = int(ago.max(initial=-1)) + 1
+    month_days = calendar.monthrange(as_of.year, as_of.month)[1]
+    ahead = spent + recent * (month_days - as_of.day) // max(1, min(days, WEEK))
+    amount = round(budget.amount * MICROS_PER_UNIT)
+    table = pd.DataFrame(
+        {
+            "budget": name,
+            "group": pd.Series(groups, dtype="str"),
+            "amount_micros": amount,
+            "spent_micros": spent,
+            "spent_share": spent / amount,
+            "elapsed_share": as_of.day / month_days,
+            "forecast_micros": pd.Series(ahead, dtype="Int64").where(
+                np.full(len(groups), days >= LEAST_DAYS)
+            ),
+        }
+    )
+    wanted = [fnmatchcase(group, budget.match) for group in table["group"]]
+    return table[np.array(wanted, dtype=bool)]
+
+
+def _group(budget: settings.Budget, rows: pd.DataFrame) -> pd.Series[Any]:
+    if budget.per == "fleet":
+        return pd.Series("fleet", index=rows.index, dtype="str")
+    values = rows[_GROUPED_BY[budget.per]]
+    if budget.per == "cluster":
+        return rows["account"].astype("str") + "/" + values.astype("str")
+    return values.astype("object")
+
+
+def _crossed(table: pd.DataFrame, budget: settings.Budget, as_of: date) -> pd.DataFrame:
+    """The alerts that are true now, one row each."""
+    share = table["spent_share"]
+    lines = {f"{pct} %": share * 100.0 >= pct for pct in ACTUAL_PCT}
+    lines[FORECAST] = (table["forecast_micros"] >= table["amount_micros"]).fillna(value=False)
+    if budget.per != "cluster" and as_of.day >= LEAST_DAYS:
+        lines[PACE] = share >= table["elapsed_share"] + AHEAD
+    return pd.concat(
+        [table[line.astype(bool)].assign(alert=alert) for alert, line in lines.items()],
+        ignore_index=True,
+    )

@@ -1,0 +1,160 @@
+"""Changes: why this period cost more or less than that one, and which clusters changed status.
+
+The bridge splits the difference of two periods into causes that add up to it exactly, in micros:
+
+- new, gone: clusters listed in one period only;
+- resumed, stopped: listed in both, but it ran in one only;
+- storage: what was charged while stopped;
+- hours: (hours after - hours before) x price before;
+- GPUs: hours after x (GPUs after - GPUs before) x price per GPU before;
+- rate: the rest, that is hours after x GPUs after x the change of the price per GPU.
+
+price = running spend over running hours, what was really paid. Causes are taken in this order, so
+their interaction (more hours at a new rate) goes to the later one. Periods of different length
+differ in hours. Spend nobody could price is in neither period; its clusters are counted apart.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from pipeline.transform.fold import Fold, between
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+CAUSES = ("new", "gone", "resumed", "stopped", "storage", "hours", "GPUs", "rate")
+DIMENSIONS = ("name", "project_id", "region", "gpu_type")
+STATUS_CHANGES = ("new", "started", "stopped", "failed", "gone", "other")
+
+
+def bridge(
+    ledger: pd.DataFrame, before: tuple[date, date], after: tuple[date, date]
+) -> pd.DataFrame:
+    """The causes in order: ``cause``, ``clusters``, ``micros``; the micros add up exactly."""
+    rows = bridge_rows(ledger, before, after)
+    groups = rows["micros"].groupby(rows["cause"])
+    table = pd.DataFrame({"clusters": groups.count(), "micros": groups.sum()})
+    table = table.reindex(list(CAUSES), fill_value=0).rename_axis("cause").reset_index()
+    whole: pd.DataFrame = table.astype({"clusters": "int64", "micros": "int64"})
+    return whole
+
+
+def bridge_rows(
+    ledger: pd.DataFrame, before: tuple[date, date], after: tuple[date, date]
+) -> pd.DataFrame:
+    """The same per cluster: account, cluster_id, dimensions, ``cause``, ``micros`` (not 0)."""
+    was, now = between(ledger, *before), between(ledger, *after)
+    fold = Fold.of(pd.concat([was, now], ignore_index=True))
+    if not fold.size:
+        return pd.DataFrame(columns=["account", "cluster_id", *DIMENSIONS, "cause", "micros"])
+    is_now = np.arange(len(fold.code)) >= len(was)
+    one, two = _Side(fold, ~is_now), _Side(fold, is_now)
+    names = fold.latest(["account", "cluster_id", *DIMENSIONS])
+    parts = []
+    for cause, micros in _causes(one, two).items():
+        told = micros != 0
+        parts.append(names[told].assign(cause=cause, micros=micros[told]))
+    whole: pd.DataFrame = pd.concat(parts, ignore_index=True)
+    return whole
+
+
+def status_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """Clusters whose status differs between two moments: new, started, stopped, failed or gone.
+
+    Both frames have account, cluster_id, name, project_id, status: two snapshots, or the ledger
+    rows of two days (a cluster that vanished on a day is not there at its end: drop it before).
+    """
+    key = ["account", "cluster_id"]
+    columns = [*key, "name", "project_id", "status"]
+    one, two = (f[columns].astype(dict.fromkeys(columns, "object")) for f in (before, after))
+    both = one.merge(two, on=key, how="outer", suffixes=("_before", ""), indicator="side")
+    was, now = both["status_before"], both["status"]
+    change = np.select(
+        [
+            both["side"] == "right_only",
+            both["side"] == "left_only",
+            was.eq(now) | (was.isna() & now.isna()),
+            now.isin(["error", "failed"]),
+            now.eq("running"),
+            now.isin(["stopped", "stopping"]),
+        ],
+        ["new", "gone", "", "failed", "started", "stopped"],
+        default="other",
+    )
+    for name in ("name", "project_id"):
+        both[name] = both[name].where(both[name].notna(), both[f"{name}_before"])
+    both["change"] = change
+    told = both[both["change"] != ""]
+    rank = told["change"].map({name: rank for rank, name in enumerate(STATUS_CHANGES)})
+    told = told.assign(rank=rank).sort_values(["rank", *key], kind="stable")
+    return told[[*key, "name", "project_id", "change", "status_before", "status"]].reset_index(
+        drop=True
+    )
+
+
+class _Side:
+    """One period of every cluster."""
+
+    def __init__(self, fold: Fold, rows: NDArray[np.bool_]) -> None:
+        ledger = fold.ledger
+        self.listed = fold.any_of(rows)
+        self.spend = fold.add(_only(ledger["spend_micros"], rows))
+        self.storage = fold.add(_only(ledger["stopped_spend_micros"], rows))
+        self.hours = fold.add(_only(ledger["running_seconds"], rows)) / 3600.0
+        seconds = ledger["running_seconds"].to_numpy(np.float64)
+        gpus = ledger["gpu_count"].to_numpy(np.float64, na_value=np.nan)
+        gpu_hours = np.zeros(fold.size)
+        np.add.at(gpu_hours, fold.code, np.where(rows, seconds * gpus, 0.0) / 3600.0)
+        self.gpus = _ratio(gpu_hours, self.hours)
+
+    @property
+    def running(self) -> Ints:
+        """What was paid for running."""
+        return self.spend - self.storage
+
+
+def _only(values: pd.Series[int], rows: NDArray[np.bool_]) -> Ints:
+    return np.where(rows, values.fillna(0).to_numpy(np.int64), 0)
+
+
+def _causes(one: _Side, two: _Side) -> dict[str, Ints]:
+    change = two.spend - one.spend
+    both = one.listed & two.listed
+    is_new, is_gone = two.listed & ~one.listed, one.listed & ~two.listed
+    resumed = both & (one.hours == 0) & (two.hours > 0)
+    stopped = both & (one.hours > 0) & (two.hours == 0)
+    kept = both & ~resumed & ~stopped
+    storage = np.where(kept, two.storage - one.storage, 0)
+    price = _ratio(one.running.astype(np.float64), one.hours)
+    hours = np.where(kept, _whole((two.hours - one.hours) * price), 0)
+    per_gpu = _ratio(price, one.gpus)
+    counted = kept & np.isfinite(per_gpu) & np.isfinite(two.gpus)
+    gpus = np.where(counted, _whole(two.hours * (two.gpus - one.gpus) * per_gpu), 0)
+    return {
+        "new": np.where(is_new, change, 0),
+        "gone": np.where(is_gone, change, 0),
+        "resumed": np.where(resumed, change, 0),
+        "stopped": np.where(stopped, change, 0),
+        "storage": storage,
+        "hours": hours,
+        "GPUs": gpus,
+        "rate": np.where(kept, change - storage - hours - gpus, 0),
+    }
+
+
+def _whole(values: Floats) -> Ints:
+    return np.rint(np.nan_to_num(values)).astype(np.int64)
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    share: Floats = np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+    return share

@@ -1,0 +1,210 @@
+"""Forecast: what the period will cost, three ways, each with the error it would have had.
+
+- floor: what runs now, at its rate, to its expiry or the period's end. Nothing new starts in it.
+- run rate: the mean of the last 7 days (of all, while there are fewer), every day.
+- seasonal: the level of the last 7 days times each weekday's share of the last 4 weeks; after 28
+  days of history.
+- naive: yesterday again; only there to be beaten.
+
+Back-test: from every earlier day that has the history a method needs, the next days (at most 7) are
+forecast and compared; error = sum of |forecast - actual| per day over the sum of the actual. The
+interval is the 10th and 90th percentile of actual over forecast, seen from at least 10 days.
+The method with the smallest error is the one to quote; the naive one never is.
+
+Refused under 3 days of history. Assumption: days whose spend nobody could price are not in it, so
+the forecast is of priced spend. Known limit: a campaign that starts tomorrow is in no past.
+"""
+
+from __future__ import annotations
+
+import calendar
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from pipeline.transform.fold import day_number, day_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Method = Callable[[Floats, int, int], Floats]
+    Tested = list[tuple[Floats, Floats]]
+
+LEAST_DAYS = 3
+WEEK = 7
+SEASON = 28
+HORIZON = 7
+_LEAST_ORIGINS = 10
+FLOOR, RUN_RATE, SEASONAL, NAIVE = "floor", "run rate", "seasonal", "naive"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One method's answer."""
+
+    method: str
+    remaining_micros: int
+    """For the days that are left."""
+    total_micros: int
+    """With what is already spent."""
+    error_share: float | None
+    """Its back-tested error, 0-1; None without a day to test on."""
+    low_micros: int | None
+    high_micros: int | None
+    origins: int
+    """Days it was tested from."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A period's spend, so far and to come."""
+
+    first: date
+    until: date
+    spent_micros: int
+    days_left: int
+    history_days: int
+    estimates: tuple[Estimate, ...]
+    refused: str | None = None
+    """Why there is no forecast."""
+
+    @property
+    def best(self) -> Estimate | None:
+        """The estimate with the smallest back-tested error; run rate while none was tested."""
+        usable = [e for e in self.estimates if e.method in (RUN_RATE, SEASONAL)]
+        tested = [e for e in usable if e.error_share is not None]
+        return (
+            min(tested, key=lambda e: e.error_share or 0.0) if tested else next(iter(usable), None)
+        )
+
+
+def forecast(ledger: pd.DataFrame, as_of: date, until: date | None = None) -> Forecast:
+    """The spend of the month of ``as_of`` (or of the days up to ``until``).
+
+    On the last day of a month, the next month is forecast.
+    """
+    first, end = _period(as_of, until)
+    days_left = (end - as_of).days
+    past = ledger[ledger["date"] <= pd.Timestamp(as_of)]
+    series, start = daily(past, as_of)
+    spent = int(series[max(0, day_number(first) - start) :].sum()) if first <= as_of else 0
+    if len(series) < LEAST_DAYS:
+        reason = f"{len(series)} days of history; a forecast needs at least {LEAST_DAYS}"
+        return Forecast(first, end, spent, days_left, len(series), (), reason)
+    estimates = [_floor(past, series, start, days_left, spent)]
+    for name, (method, least) in METHODS.items():
+        if len(series) >= least:
+            ahead = float(method(series, start, days_left).sum())
+            tested = _back_test(series, start, method, least)
+            estimates.append(_estimate(name, ahead, spent, tested))
+    return Forecast(first, end, spent, days_left, len(series), tuple(estimates))
+
+
+def daily(ledger: pd.DataFrame, last: date) -> tuple[Floats, int]:
+    """Spend per day from the ledger's first day to ``last``, and that first day's number."""
+    if ledger.empty:
+        return np.zeros(0), day_number(last)
+    days = day_numbers(ledger["date"])
+    start = int(days.min())
+    series = np.zeros(day_number(last) - start + 1)
+    np.add.at(series, days - start, ledger["spend_micros"].to_numpy(np.float64, na_value=0.0))
+    return series, start
+
+
+def _run_rate(series: Floats, start: int, ahead: int) -> Floats:
+    del start
+    return np.full(ahead, series[-WEEK:].mean())
+
+
+def _naive(series: Floats, start: int, ahead: int) -> Floats:
+    del start
+    return np.full(ahead, series[-1])
+
+
+def _seasonal(series: Floats, start: int, ahead: int) -> Floats:
+    last = start + len(series)
+    weekday = np.arange(last - SEASON, last) % WEEK
+    weeks = np.bincount(weekday, weights=series[-SEASON:], minlength=WEEK)
+    share = weeks / weeks.sum() * WEEK if weeks.sum() > 0 else np.ones(WEEK)
+    level = series[-WEEK:].mean()
+    return np.asarray(level * share[np.arange(last, last + ahead) % WEEK])
+
+
+METHODS: dict[str, tuple[Method, int]] = {
+    RUN_RATE: (_run_rate, LEAST_DAYS),
+    SEASONAL: (_seasonal, SEASON),
+    NAIVE: (_naive, LEAST_DAYS),
+}
+"""Each method and the days of history it needs."""
+
+
+def _back_test(
+    series: Floats, start: int, method: Method, least: int
+) -> list[tuple[Floats, Floats]]:
+    """Forecast and actual days, from every origin that has ``least`` days before it."""
+    tested = []
+    for origin in range(least, len(series)):
+        actual = series[origin : origin + HORIZON]
+        tested.append((method(series[:origin], start, len(actual)), actual))
+    return tested
+
+
+def _floor(
+    ledger: pd.DataFrame, series: Floats, start: int, days_left: int, spent: int
+) -> Estimate:
+    """What runs, at its rate, to its expiry: from today, and from every earlier day."""
+    running = ledger[(ledger["status"] == "running") & ledger["hourly_rate_micros"].notna()]
+    day = day_numbers(running["date"])
+    rate = running["hourly_rate_micros"].to_numpy(np.float64)
+    # Hours from the end of the row's own day to the cluster's expiry.
+    end = running["date"].dt.tz_localize("UTC") + pd.Timedelta(days=1)
+    hours = ((running["expires_at"] - end).dt.total_seconds() / 3600.0).fillna(np.inf)
+    left = np.maximum(hours.to_numpy(np.float64), 0.0)
+
+    def ahead(rows: NDArray[np.bool_], days: int) -> Floats:
+        lasting = np.clip(left[rows][:, None] - 24.0 * np.arange(days), 0.0, 24.0)
+        return np.asarray((lasting * rate[rows][:, None]).sum(axis=0))
+
+    tested = []
+    for origin in range(LEAST_DAYS, len(series)):
+        actual = series[origin : origin + HORIZON]
+        tested.append((ahead(day == start + origin - 1, len(actual)), actual))
+    today = ahead(day == start + len(series) - 1, days_left)
+    return _estimate(FLOOR, float(today.sum()), spent, tested)
+
+
+def _estimate(name: str, ahead: float, spent: int, tested: list[tuple[Floats, Floats]]) -> Estimate:
+    missed = sum(float(np.abs(guess - actual).sum()) for guess, actual in tested)
+    whole = sum(float(actual.sum()) for _, actual in tested)
+    ratios = [float(actual.sum() / guess.sum()) for guess, actual in tested if guess.sum() > 0]
+    low = high = None
+    if len(ratios) >= _LEAST_ORIGINS:
+        low, high = (spent + int(ahead * q) for q in np.quantile(ratios, (0.1, 0.9)))
+    return Estimate(
+        method=name,
+        remaining_micros=int(ahead),
+        total_micros=spent + int(ahead),
+        error_share=missed / whole if whole > 0 else None,
+        low_micros=low,
+        high_micros=high,
+        origins=len(tested),
+    )
+
+
+def _period(as_of: date, until: date | None) -> tuple[date, date]:
+    if until is not None:
+        return as_of.replace(day=1), until
+    end = _month_end(as_of)
+    if end > as_of:
+        return as_of.replace(day=1), end
+    return as_of + timedelta(days=1), _month_end(as_of + timedelta(days=1))
+
+
+def _month_end(day: date) -> date:
+    return day.replace(day=calendar.monthrange(day.year, day.month)[1])

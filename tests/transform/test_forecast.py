@@ -1,0 +1,89 @@
+"""Forecasts say how wrong they would have been."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import schema
+from pipeline.transform.forecast import FLOOR, NAIVE, RUN_RATE, SEASONAL, forecast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Make = Callable[..., Any]
+
+UNIT = schema.MICROS_PER_UNIT
+
+
+def by_method(ledger: pd.DataFrame, as_of: date, until: date | None = None) -> dict[str, Any]:
+    return {e.method: e for e in forecast(ledger, as_of, until).estimates}
+
+
+def test_under_three_days_there_is_no_forecast(days: Make, ledger: Make) -> None:
+    got = forecast(ledger(*days("2026-03-01", 2)), date(2026, 3, 2))
+    assert got.estimates == ()
+    assert got.best is None
+    assert got.refused == "2 days of history; a forecast needs at least 3"
+    assert forecast(ledger(), date(2026, 3, 2)).refused is not None
+
+
+def test_a_steady_fleet_is_forecast_without_error(days: Make, ledger: Make) -> None:
+    got = forecast(ledger(*days("2026-03-01", 10)), date(2026, 3, 10))
+    assert (got.first, got.until, got.days_left) == (date(2026, 3, 1), date(2026, 3, 31), 21)
+    assert got.spent_micros == 2400 * UNIT
+    for estimate in got.estimates:
+        assert estimate.total_micros == 31 * 240 * UNIT
+        assert estimate.error_share == 0
+
+
+def test_the_floor_ends_with_the_expiry_and_counts_only_what_runs(days: Make, ledger: Make) -> None:
+    ends = pd.Timestamp("2026-03-12T12:00Z")
+    rows = ledger(
+        *days("2026-03-01", 10, cluster_id="a", expires_at=ends),
+        *days("2026-03-01", 10, cluster_id="b", status="stopped", hours=0, spend_micros=0),
+    )
+    floor = by_method(rows, date(2026, 3, 10))[FLOOR]
+    assert floor.remaining_micros == 36 * 10 * UNIT
+
+
+def test_weekends_are_learned_after_four_weeks(row: Make, ledger: Make) -> None:
+    start = date(2026, 1, 5)
+    spend = [100 * UNIT if n % 7 < 5 else 20 * UNIT for n in range(35)]
+    rows = [
+        row((start + timedelta(days=n)).isoformat(), spend_micros=s) for n, s in enumerate(spend)
+    ]
+    got = by_method(ledger(*rows), date(2026, 2, 8), until=date(2026, 2, 15))
+    assert got[SEASONAL].remaining_micros == 540 * UNIT
+    assert got[SEASONAL].error_share == pytest.approx(0)
+    assert got[SEASONAL].error_share < got[RUN_RATE].error_share < got[NAIVE].error_share
+    assert forecast(ledger(*rows), date(2026, 2, 8)).best.method == SEASONAL  # type: ignore[union-attr]
+    assert SEASONAL not in by_method(ledger(*rows[:27]), date(2026, 1, 31))
+
+
+def test_the_interval_holds_what_came_in_four_of_five_cases(row: Make, ledger: Make) -> None:
+    rng = np.random.default_rng(3)
+    start = date(2026, 1, 1)
+    rows = [
+        row((start + timedelta(days=n)).isoformat(), spend_micros=int(UNIT * rng.uniform(80, 120)))
+        for n in range(40)
+    ]
+    got = by_method(ledger(*rows), date(2026, 2, 9))[RUN_RATE]
+    assert got.low_micros < got.total_micros < got.high_micros
+    assert 0 < got.error_share < 0.2
+
+
+def test_on_the_last_day_of_a_month_the_next_one_is_forecast(days: Make, ledger: Make) -> None:
+    got = forecast(ledger(*days("2026-03-20", 12)), date(2026, 3, 31))
+    assert (got.first, got.until, got.days_left) == (date(2026, 4, 1), date(2026, 4, 30), 30)
+    assert got.spent_micros == 0
+
+
+def test_a_fleet_without_spend_has_no_error_to_speak_of(days: Make, ledger: Make) -> None:
+    got = forecast(ledger(*days("2026-03-01", 5, spend_micros=None)), date(2026, 3, 5))
+    assert got.best is not None
+    assert (got.best.total_micros, got.best.error_share) == (0, None)

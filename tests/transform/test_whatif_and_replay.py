@@ -1,0 +1,111 @@
+"""Prices of a change, and rules tried over history."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+
+from pipeline import schema
+from pipeline.errors import SettingsError
+from pipeline.settings import Rules
+from pipeline.transform import replay, whatif
+from pipeline.transform.findings import Policy
+from pipeline.transform.whatif import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Make = Callable[..., Any]
+
+UNIT = schema.MICROS_PER_UNIT
+LAST = date(2026, 3, 10)
+MONTH = 30 * 240 * UNIT
+
+
+@pytest.mark.parametrize(
+    ("change", "after"),
+    [
+        (Change("stop"), 0),
+        (Change("gpus", value=2), MONTH // 4),
+        (Change("schedule", value=42), MONTH // 4),
+        (Change("schedule", value=168), MONTH),
+        (Change("rate_card", rate_card={"A100": 2.0}), 30 * 24 * 16 * UNIT),
+        (Change("stop", match="train-*"), 0),
+    ],
+)
+def test_a_change_is_priced(days: Make, ledger: Make, change: Change, after: int) -> None:
+    got = whatif.what_if(ledger(*days("2026-03-01", 10)), LAST, change)
+    assert got["before_micros"].tolist() == [MONTH]
+    assert got["after_micros"].tolist() == [after]
+    assert got["difference_micros"].tolist() == [after - MONTH]
+    assert got["is_priced"].tolist() == [True]
+
+
+def test_a_stopped_cluster_keeps_its_own_storage_charge(days: Make, ledger: Make) -> None:
+    rows = ledger(
+        *days("2026-03-01", 5),
+        *days("2026-03-06", 5, status="stopped", hours=0, spend_micros=24 * UNIT,
+              stopped_spend_micros=24 * UNIT),
+    )  # fmt: skip
+    got = whatif.what_if(rows, LAST, Change("stop"))
+    assert got["after_micros"].tolist() == [30 * 24 * UNIT]
+
+
+def test_what_cannot_be_priced_does_not_change(days: Make, ledger: Make) -> None:
+    rows = ledger(*days("2026-03-01", 10, gpu_count=0))
+    for change in (Change("gpus", value=2), Change("rate_card", rate_card={"T4": 1.0})):
+        got = whatif.what_if(rows, LAST, change)
+        assert got["is_priced"].tolist() == [False]
+        assert got["difference_micros"].tolist() == [0]
+
+
+def test_only_listed_clusters_that_fit_are_priced(days: Make, ledger: Make) -> None:
+    rows = ledger(
+        *days("2026-03-01", 9, cluster_id="gone"),
+        *days("2026-03-01", 10, cluster_id="here"),
+        *days("2026-03-01", 10, cluster_id="other", name="x", project_id="q"),
+    )
+    assert whatif.what_if(rows, LAST, Change("stop", match="p1"))["cluster_id"].tolist() == ["here"]
+    assert whatif.what_if(ledger(), LAST, Change("stop")).empty
+
+
+@pytest.mark.parametrize(
+    "bad", [Change("gpus", value=0), Change("schedule", value=200), Change("rate_card")]
+)
+def test_a_change_that_cannot_be_meant_is_refused(ledger: Make, bad: Change) -> None:
+    with pytest.raises(SettingsError, match="what-if"):
+        whatif.what_if(ledger(), LAST, bad)
+
+
+def test_a_replay_knows_nothing_of_the_future_and_is_the_same_every_time(
+    days: Make, ledger: Make
+) -> None:
+    policy = Policy(Rules())
+    early = ledger(*days("2026-03-01", 8))
+    later = ledger(*days("2026-03-01", 8), *days("2026-03-09", 9, gpu=99.0))
+    one = dict(replay.replay(early, policy, date(2026, 3, 1), date(2026, 3, 8)))
+    two = dict(replay.replay(later, policy, date(2026, 3, 1), date(2026, 3, 8)))
+    for day, frame in one.items():
+        pd.testing.assert_frame_equal(frame, two[day])
+
+
+def test_precision_is_what_owners_did_within_the_horizon(days: Make, ledger: Make) -> None:
+    off = {"status": "stopped", "hours": 0, "spend_micros": 0}
+    rows = ledger(
+        *days("2026-03-01", 5, cluster_id="terminated"),
+        *days("2026-03-01", 6, cluster_id="stopped"),
+        *days("2026-03-07", 14, cluster_id="stopped", **off),
+        *days("2026-03-01", 20, cluster_id="kept"),
+        *days("2026-03-16", 5, cluster_id="too-new"),
+    )
+    last = date(2026, 3, 20)
+    flagged = replay.flags(replay.replay(rows, Policy(Rules()), date(2026, 3, 3), last))
+    got = replay.precision(flagged, rows, last)
+    row = got[got["rule_id"] == "idle"].iloc[0].to_dict()
+    assert row.pop("precision") == pytest.approx(2 / 3)
+    assert row == {
+        "rule_id": "idle", "flagged": 4, "acted_on": 2, "kept": 1, "undecided": 1,
+    }  # fmt: skip
