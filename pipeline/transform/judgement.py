@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 
@@ -101,6 +102,13 @@ def judge(rule: Rule, evidence: pd.DataFrame, thresholds: settings.Rules) -> Jud
         reason,
         _grades(rule, evidence, thresholds, open_rows),
     )
+
+
+def recheck(rule: Rule, evidence: str, thresholds: settings.Rules) -> tuple[str, str]:
+    """The outcome and reason of a stored finding, judged again from its own evidence (JSON)."""
+    row = pd.DataFrame([msgspec.json.decode(evidence)])
+    judged = judge(rule, row, thresholds)
+    return str(judged.outcome[0]), str(judged.reason[0])
 
 
 def weigh(clauses: Sequence[Clause], evidence: pd.DataFrame, thresholds: settings.Rules) -> Verdict:

@@ -76,5 +76,5 @@ def fill(template: str, evidence: pd.DataFrame) -> list[str]:
     pattern = template
     for name in names:
         pattern = pattern.replace(f"{{{name}}}", "{}", 1)
-    pattern = pattern[:1].upper() + pattern[1:]
-    return [pattern.format(*row) for row in zip(*columns, strict=True)]
+    filled = (pattern.format(*row) for row in zip(*columns, strict=True))
+    return [text[:1].upper() + text[1:] for text in filled]

@@ -1,0 +1,97 @@
+"""Unusual spend: found in both directions, silent where it cannot know."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import schema
+from pipeline.settings import Rules
+from pipeline.transform import anomalies
+from pipeline.transform.fold import day_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Make = Callable[..., Any]
+
+UNIT = schema.MICROS_PER_UNIT
+FIRST = date(2026, 1, 5)
+"""A Monday."""
+DAYS = 36
+
+
+def series(runs: int, rng: np.random.Generator) -> np.ndarray[Any, Any]:
+    """Weekdays of 1000, weekends of 600, 8 % noise, and one old spike of 2.2 times."""
+    weekday = (np.arange(DAYS) % 7) < 5
+    level = np.where(weekday, 1000.0, 600.0) * UNIT
+    values = level * rng.normal(1.0, 0.08, (runs, DAYS))
+    values[:, 17] *= 2.2
+    return values
+
+
+def found(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    scores = anomalies.score(values, day_number(FIRST), DAYS - 1)
+    return anomalies.is_unusual(scores, Rules())
+
+
+def test_half_as_much_again_on_a_weekday_is_found_and_false_alarms_are_rare() -> None:
+    rng = np.random.default_rng(11)
+    calm = series(4000, rng)
+    assert found(calm).mean() <= 0.01
+    raised = series(4000, rng)
+    raised[:, -1] *= 1.5
+    assert found(raised).mean() >= 0.9
+    fallen = series(4000, rng)
+    fallen[:, -1] *= 0.5
+    assert found(fallen).mean() >= 0.9
+
+
+@pytest.mark.parametrize(("known", "told"), [(9, False), (10, True)])
+def test_it_is_silent_with_fewer_than_ten_earlier_days(known: int, told: bool) -> None:  # noqa: FBT001
+    values = np.full((1, DAYS), np.nan)
+    values[:, -known - 1 :] = 100.0 * UNIT
+    values[:, -1] = 500.0 * UNIT
+    assert found(values).tolist() == [told]
+
+
+def test_a_cent_more_than_a_constant_is_nothing(days: Make) -> None:
+    del days
+    values = np.full((2, DAYS), 100.0 * UNIT)
+    values[0, -1] += 0.01 * UNIT
+    values[1, -1] += 9.0 * UNIT  # below the floor in money
+    assert found(values).tolist() == [False, False]
+
+
+def test_unknown_spend_is_not_zero() -> None:
+    values = np.full((1, DAYS), 100.0 * UNIT)
+    values[:, -1] = np.nan
+    assert found(values).tolist() == [False]
+
+
+def test_a_scan_names_group_day_and_distance_most_recent_first(row: Make, ledger: Make) -> None:
+    rows = []
+    for offset in range(DAYS):
+        day = FIRST + timedelta(days=offset)
+        vision = 300 if offset == DAYS - 2 else 100
+        rows.append(row(day.isoformat(), cluster_id="a", project_id="vision",
+                        spend_micros=vision * UNIT))  # fmt: skip
+        if offset < DAYS - 1:
+            rows.append(row(day.isoformat(), cluster_id="b", project_id="speech",
+                            spend_micros=100 * UNIT))  # fmt: skip
+    last = FIRST + timedelta(days=DAYS - 1)
+    got = anomalies.scan(ledger(*rows), ["project_id"], Rules(), last, days=7)
+    assert got[["project_id", "spend_micros", "usual_micros", "deviation_micros"]].to_numpy(
+        object
+    ).tolist() == [
+        ["speech", 0, 100 * UNIT, -100 * UNIT],
+        ["vision", 300 * UNIT, 100 * UNIT, 200 * UNIT],
+    ]
+    assert got["date"].tolist() == [pd.Timestamp(last), pd.Timestamp(last - timedelta(days=1))]
+    whole = anomalies.scan(ledger(*rows), [], Rules(), last, days=7)
+    assert len(whole) == 2
+    assert anomalies.scan(ledger(), ["project_id"], Rules(), last).empty

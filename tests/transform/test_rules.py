@@ -1,0 +1,343 @@
+"""The cases that must be right, rule by rule."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pandas as pd
+import pytest
+
+from pipeline import schema
+from pipeline.errors import SettingsError
+from pipeline.rules import FINDING, MEASURES, RULES, own_rules, parse_condition, to_markdown
+from pipeline.settings import OwnRule, Rules
+from pipeline.transform import findings, judgement
+from pipeline.transform.exclusions import Exclusion, costs, parse_exclusions
+from pipeline.transform.owners import Owner, mail_of, owner_of, parse_owners
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Make = Callable[..., Any]
+
+UNIT = schema.MICROS_PER_UNIT
+LAST = date(2026, 3, 15)
+FIRST = "2026-03-02"
+"""A Monday, two whole weeks before LAST."""
+OFFICE = sum(1 << hour for hour in range(9, 18))
+NIGHT = ((1 << 24) - 1) & ~OFFICE
+
+
+def judged(rows: pd.DataFrame, rules: Rules | None = None, **more: Any) -> pd.DataFrame:  # noqa: ANN401
+    return findings.judge(rows, rules or Rules(), LAST, **more)
+
+
+def outcome(frame: pd.DataFrame, rule: str, cluster: str = "c1") -> tuple[str, str | None]:
+    row = frame[(frame["rule_id"] == rule) & (frame["cluster_id"] == cluster)].iloc[0]
+    return str(row["outcome"]), None if pd.isna(row["grade"]) else str(row["grade"])
+
+
+def finding(frame: pd.DataFrame, rule: str, cluster: str = "c1") -> dict[str, Any]:
+    row = frame[(frame["rule_id"] == rule) & (frame["cluster_id"] == cluster)].iloc[0]
+    assert row["outcome"] == FINDING, row["reason"]
+    return {str(k): v for k, v in row.to_dict().items()}
+
+
+def office_days(row: Make, *, weekends: bool = True, **more: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+    """Two weeks around the clock, at work from 9 to 18 on working days."""
+    rows = []
+    for day in pd.date_range(FIRST, periods=14):
+        one = row(str(day.date()), gpu=1.0, **more)
+        if day.day_of_week < 5 or not weekends:
+            one |= {"hours_busy": OFFICE, "band_0_1_seconds": 15 * 3600}
+            one |= {"band_70_80_seconds": 9 * 3600, "gpu_max_pct": 80.0}
+            one |= {"gpu_sum_mpct_seconds": (9 * 75 + 15) * 1000 * 3600}
+            one |= {"cpu_sum_mpct_seconds": 86400 * 30 * 1000}
+        rows.append(one)
+    return rows
+
+
+def test_a_box_used_45_hours_a_week_but_seen_at_two_is_only_suspected(
+    days: Make, ledger: Make
+) -> None:
+    # At 2 o'clock it is quiet; that it works from 9 to 18 nobody has seen.
+    frame = judged(ledger(*days(FIRST, 14, gpu=1.0, seen=[2])))
+    assert outcome(frame, "idle") == (FINDING, "suspected")
+    assert finding(frame, "idle")["counted_saving_micros"] == 0
+    assert finding(frame, "idle")["action"] == "review"
+
+
+def test_the_same_box_seen_every_hour_is_a_schedule_not_idle(row: Make, ledger: Make) -> None:
+    frame = judged(ledger(*office_days(row)))
+    assert outcome(frame, "idle")[0] == "CLEAR"
+    got = finding(frame, "off_hours")
+    assert (got["grade"], got["action"]) == ("likely", "schedule")
+    # 123 of 168 hours are never busy; all of them lie in runs of 8 or more.
+    assert "123 of the 168 hours of the week" in got["reason"]
+    assert got["counted_saving_micros"] == 14 * 240 * UNIT * 123 // 168
+
+
+def test_off_hours_nobody_looked_at_are_not_off(row: Make, ledger: Make) -> None:
+    rows = [r | {"hours_observed": OFFICE, "hours_busy": OFFICE} for r in office_days(row)]
+    assert outcome(judged(ledger(*rows)), "off_hours")[0] == "INSUFFICIENT_DATA"
+
+
+def test_gaps_between_bursts_are_no_schedule(days: Make, ledger: Make) -> None:
+    bursts = sum(1 << hour for hour in range(0, 24, 6))
+    frame = judged(ledger(*days(FIRST, 14, gpu=50.0, hours_busy=bursts)))
+    assert outcome(frame, "off_hours")[0] == "CLEAR"
+
+
+def test_a_cluster_restarted_every_hour_is_not_stuck(days: Make, ledger: Make) -> None:
+    often = {"hours": 20, "transition_seconds": 4 * 3600, "stopped_seconds": 0}
+    frame = judged(ledger(*days(FIRST, 14, gpu=80.0, status="starting", **often)))
+    assert outcome(frame, "stuck_paid")[0] == "CLEAR"
+
+
+def test_a_cluster_stuck_for_days_and_paid_for_is_stopped(days: Make, ledger: Make) -> None:
+    stuck = {
+        "status": "pending", "hours": 0, "stopped_seconds": 0, "transition_seconds": 86400,
+        "spend_micros": 24 * UNIT,
+    }  # fmt: skip
+    frame = judged(ledger(*days("2026-03-02", 11, gpu=80.0), *days("2026-03-13", 3, **stuck)))
+    got = finding(frame, "stuck_paid")
+    assert got["provable_waste_micros"] == 72 * UNIT
+    assert got["counted_saving_micros"] == 30 * 24 * UNIT
+    assert "Pending for at least 72 h without running" in got["reason"]
+    free = judged(ledger(*days(FIRST, 14, **(stuck | {"spend_micros": 0}))))
+    assert outcome(free, "stuck_paid")[0] == "CLEAR"
+
+
+def test_metrics_missing_for_half_the_window_weaken_the_claim(days: Make, ledger: Make) -> None:
+    dark = {"gpu": None, "memory": None, "cpu": None}
+    half = judged(ledger(*days(FIRST, 7), *days("2026-03-09", 7, **dark)))
+    full = judged(ledger(*days(FIRST, 14)))
+    assert finding(half, "idle")["busy_share_bound"] > finding(full, "idle")["busy_share_bound"]
+    waste = finding(half, "idle")["provable_waste_micros"]
+    assert waste < finding(full, "idle")["provable_waste_micros"] / 2
+    assert outcome(judged(ledger(*days(FIRST, 14, **dark))), "idle")[0] == "INSUFFICIENT_DATA"
+
+
+def test_no_gpus_no_price_per_gpu_and_nothing_to_resize(days: Make, ledger: Make) -> None:
+    frame = judged(ledger(*days(FIRST, 14, gpu=18.0, gpu_count=0)))
+    assert outcome(frame, "price_outlier")[0] == "INSUFFICIENT_DATA"
+    assert finding(frame, "underutilized")["counted_saving_micros"] == 0
+
+
+def test_a_zero_rate_wastes_nothing(days: Make, ledger: Make) -> None:
+    got = finding(judged(ledger(*days(FIRST, 14, hourly_rate_micros=0))), "idle")
+    assert got["provable_waste_micros"] == got["counted_saving_micros"] == 0
+
+
+def test_an_unknown_rate_is_not_zero(days: Make, ledger: Make) -> None:
+    dark: dict[str, Any] = {"hourly_rate_micros": None, "spend_micros": None}
+    frame = judged(ledger(*days(FIRST, 14, **dark)))
+    assert outcome(frame, "seed_candidate")[0] == "INSUFFICIENT_DATA"
+    assert finding(frame, "idle")["counted_saving_micros"] == 0
+
+
+def test_a_rate_that_changed_counts_what_was_really_paid(days: Make, ledger: Make) -> None:
+    rows = ledger(
+        *days(FIRST, 7, hourly_rate_micros=20 * UNIT),
+        *days("2026-03-09", 7, hourly_rate_micros=10 * UNIT),
+    )
+    got = finding(judged(rows), "idle")
+    assert got["spend_micros"] == 7 * 24 * 30 * UNIT
+    assert got["counted_saving_micros"] == got["spend_micros"]
+    assert got["hourly_rate_micros"] == 10 * UNIT
+
+
+def test_a_three_day_old_fleet_is_judged_with_care(days: Make, ledger: Make) -> None:
+    frame = judged(ledger(*days("2026-03-13", 3)))
+    assert outcome(frame, "idle") == (FINDING, "likely")
+    assert finding(frame, "idle")["action"] == "stop"
+    assert finding(frame, "idle")["counted_saving_micros"] == 3 * 240 * UNIT
+    assert outcome(frame, "off_hours")[0] == "NOT_APPLICABLE"
+    assert outcome(frame, "spend_anomaly")[0] == "INSUFFICIENT_DATA"
+
+
+def test_idle_with_a_full_memory_is_a_question(days: Make, ledger: Make) -> None:
+    frame = judged(ledger(*days(FIRST, 14, memory=95.0)))
+    assert outcome(frame, "idle")[0] == "CLEAR"
+    assert finding(frame, "idle_loaded")["action"] == "review"
+    assert outcome(frame, "underutilized")[0] == "NOT_APPLICABLE"
+
+
+def test_one_cluster_is_its_own_fleet(days: Make, ledger: Make) -> None:
+    frame = judged(ledger(*days(FIRST, 14, gpu=18.0)))
+    assert outcome(frame, "underutilized") == (FINDING, "proven")
+    assert outcome(frame, "price_outlier")[0] == "INSUFFICIENT_DATA"
+
+
+def test_a_stopped_cluster_that_is_charged_can_be_deleted(days: Make, ledger: Make) -> None:
+    stored = {"spend_micros": UNIT, "stopped_spend_micros": UNIT}
+    frame = judged(ledger(*days(FIRST, 14, status="stopped", hours=0, **stored)))
+    got = finding(frame, "stopped_charged")
+    assert got["action"] == "terminate"
+    assert got["counted_saving_micros"] == 14 * UNIT
+    assert outcome(frame, "idle")[0] == "NOT_APPLICABLE"
+
+
+def test_stopping_leaves_the_storage_to_pay(days: Make, ledger: Make) -> None:
+    stored = {"spend_micros": 24 * UNIT, "stopped_spend_micros": 24 * UNIT}
+    rows = ledger(
+        *days("2026-03-10", 1, status="stopped", hours=0, **stored),
+        *days("2026-03-11", 5),
+    )
+    got = finding(judged(rows), "idle")
+    assert (got["grade"], got["action"]) == ("likely", "stop")
+    assert got["gross_saving_micros"] == (24 + 5 * 240) * UNIT
+    assert got["remaining_micros"] == 30 * 24 * UNIT
+    assert got["counted_saving_micros"] == got["gross_saving_micros"] - got["remaining_micros"]
+
+
+def test_a_dear_cluster_moves_to_its_peers_price(days: Make, ledger: Make) -> None:
+    peers = [r for n in range(5) for r in days(FIRST, 14, cluster_id=f"p{n}", gpu=80.0)]
+    dear = days(FIRST, 14, gpu=80.0, hourly_rate_micros=20 * UNIT)
+    frame = judged(ledger(*peers, *dear))
+    got = finding(frame, "price_outlier")
+    assert "2.00 times the 1.25" in got["reason"]
+    assert got["counted_saving_micros"] == 14 * 480 * UNIT // 2
+    assert outcome(frame, "price_outlier", "p0")[0] == "CLEAR"
+
+
+def test_a_cluster_without_an_end_is_reported_after_a_week(days: Make, ledger: Make) -> None:
+    born = pd.Timestamp("2026-03-01T00:00Z")
+    endless = judged(ledger(*days(FIRST, 14, gpu=80.0, created_at=born)))
+    assert "Runs for 15 days at 10.00 an hour" in finding(endless, "no_expiry")["reason"]
+    ends = pd.Timestamp("2026-04-01T00:00Z")
+    leased = judged(ledger(*days(FIRST, 14, gpu=80.0, created_at=born, expires_at=ends)))
+    assert outcome(leased, "no_expiry")[0] == "CLEAR"
+
+
+def test_unusual_spend_is_found_in_both_directions(days: Make, ledger: Make) -> None:
+    for factor in (0, 2):
+        rows = ledger(
+            *days("2026-02-12", 31, gpu=80.0),
+            *days("2026-03-15", 1, gpu=80.0, spend_micros=factor * 240 * UNIT),
+        )
+        got = finding(judged(rows), "spend_anomaly")
+        assert f"{factor * 240:.2f} on the day against a usual 240.00" in got["reason"]
+
+
+def test_all_excluded_counts_nothing_and_shows_what_that_costs(days: Make, ledger: Make) -> None:
+    wide = Exclusion(match="*", owner="ops", reason="demo", expires=date(2026, 12, 31))
+    past = Exclusion(match="c1", owner="ops", reason="old", expires=date(2026, 1, 1))
+    rows = ledger(*days(FIRST, 14), *days(FIRST, 14, cluster_id="c2", gpu=18.0))
+    frame = judged(rows, exclusions=(past, wide))
+    assert frame["counted_saving_micros"].sum() == 0
+    assert set(frame["state"].dropna()) == {"excluded"}
+    got = costs((past, wide), frame, LAST)
+    assert got["is_expired"].tolist() == [True, False]
+    assert got["cost_micros"].tolist() == [0, (3360 + 3360 * 6 // 8) * UNIT]
+
+
+def test_every_finding_satisfies_its_own_rule_from_its_own_evidence(
+    row: Make, days: Make, ledger: Make
+) -> None:
+    rows = ledger(
+        *days(FIRST, 14, cluster_id="idle"),
+        *days(FIRST, 14, cluster_id="loaded", memory=90.0),
+        *days(FIRST, 14, cluster_id="under", gpu=18.0, hourly_rate_micros=50 * UNIT),
+        *office_days(row, cluster_id="office"),
+        *days(FIRST, 14, cluster_id="stored", status="stopped", hours=0, spend_micros=UNIT,
+              stopped_spend_micros=UNIT),
+    )  # fmt: skip
+    frame = judged(rows)
+    found = frame[frame["outcome"] == FINDING]
+    assert set(found["rule_id"]) >= {
+        "idle", "idle_loaded", "underutilized", "off_hours", "stopped_charged", "seed_candidate",
+    }  # fmt: skip
+    by_id = {rule.id: rule for rule in RULES}
+    for row_ in found.itertuples():
+        again = judgement.recheck(by_id[str(row_.rule_id)], str(row_.evidence), Rules())
+        assert again == (FINDING, row_.reason), row_
+    assert msgspec.json.decode(str(found["evidence"].iloc[0]))["samples"] >= 0
+
+
+def test_a_rule_of_ones_own_is_parsed_and_judged(days: Make, ledger: Make) -> None:
+    given = {
+        "dear_dev": OwnRule(when="name like 'dev-*' and hourly_rate_micros > 5", action="stop")
+    }
+    rulebook = (*RULES, *own_rules(given, tuple(r.id for r in RULES)))
+    rows = ledger(
+        *days(FIRST, 14, gpu=80.0, name="dev-1"),
+        *days(FIRST, 14, cluster_id="c2", gpu=80.0, name="prod"),
+    )
+    frame = judged(rows, rulebook=rulebook)
+    assert finding(frame, "dear_dev")["reason"] == "Name dev-1 and hourly rate 10.00"
+    assert outcome(frame, "dear_dev", "c2")[0] == "CLEAR"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("gpu_mean < 4", "did you mean gpu_mean_pct"),
+        ("gpu_mean_pct < many", "cannot read"),
+        ("__import__('os')", "cannot read"),
+        ("name < 4", "holds text"),
+        ("gpu_mean_pct like 'x'", "holds pct"),
+        ("not gpu_mean_pct", "holds pct"),
+        ("", "cannot read"),
+    ],
+)
+def test_a_condition_that_cannot_be_meant_is_refused(text: str, told: str) -> None:
+    with pytest.raises(SettingsError, match=told):
+        parse_condition(text, "own_rules.x.when")
+
+
+def test_a_rule_of_ones_own_may_not_take_a_built_in_name_or_an_unknown_column() -> None:
+    with pytest.raises(SettingsError, match="built-in"):
+        own_rules({"idle": OwnRule(when="not is_present")}, ("idle",))
+    with pytest.raises(SettingsError, match=r"own_rules\.x\.reason"):
+        own_rules({"x": OwnRule(when="not is_present", reason="{nope}")}, ())
+
+
+def test_exclusions_and_owners_are_checked_when_they_are_read() -> None:
+    good = {"match": "a", "owner": "o", "reason": "r", "expires": "2026-05-01", "rule": "idle"}
+    assert parse_exclusions({"exclude": [good]}, "f", {"idle"})[0].works_on(date(2026, 5, 1))
+    for bad in (
+        {"exclude": [good | {"rule": "idel"}]},
+        {"exclude": [{k: v for k, v in good.items() if k != "expires"}]},
+        {"exclude": [good | {"colour": 1}]},
+        {"exlcude": [good]},
+    ):
+        with pytest.raises(SettingsError, match=r"^f: "):
+            parse_exclusions(bad, "f", {"idle"})
+    with pytest.raises(SettingsError, match=r"^f: "):
+        parse_owners({"owner": [{"match": "x"}]}, "f")
+
+
+def test_the_first_owner_that_fits_answers(row: Make, ledger: Make) -> None:
+    owners = parse_owners(
+        {
+            "owner": [
+                {"match": "train-*", "owner": "vision", "mail": "v@example.com"},
+                {"match": "p1", "owner": "research"},
+            ]
+        },
+        "f",
+    )
+    rows = ledger(
+        row("2026-03-01", name="train-7"),
+        row("2026-03-01", cluster_id="c2", name=None),
+        row("2026-03-01", cluster_id="c3", name="x", project_id="q"),
+    )
+    assert owner_of(owners, rows).tolist() == ["vision", "research", None]
+    assert mail_of((*owners, Owner(match="z", owner="vision", mail="z@example.com"))) == {
+        "vision": "v@example.com"
+    }
+
+
+def test_the_page_of_the_rules_names_every_rule_threshold_and_column() -> None:
+    page = to_markdown()
+    for rule in RULES:
+        assert f"`{rule.id}`, version {rule.version}." in page
+        for clause in rule.clauses:
+            assert clause.measure in MEASURES
+            if isinstance(clause.limit, str):
+                assert f"`{clause.limit}`" in page
+        for measure in rule.measures:
+            assert f"| `{measure}` |" in page
