@@ -14,7 +14,7 @@ run: install ## embedded API, a month of simulated looks over HTTP, then the nig
 	$(BIN)/fleetledger --data-dir data/demo demo
 
 ##@ Develop
-.PHONY: develop check test docs gold lock
+.PHONY: develop check test test-crash docs gold lock
 develop: .venv/.developed ## also install what tests and checks need
 
 check: develop ## lint, format, types, generated docs
@@ -25,6 +25,9 @@ check: develop ## lint, format, types, generated docs
 
 test: develop ## the whole suite; T=path or T="-k words" for a part
 	$(BIN)/python -m pytest $(if $(T),$(T),-n 2)
+
+test-crash: develop ## 10,000 kills and 10,000 flipped bits against the store (minutes)
+	THOROUGH=1 $(BIN)/python -m pytest -q tests/store
 
 docs: develop ## write the generated pages of docs/ again
 	$(BIN)/python -m docs.generate
@@ -55,4 +58,4 @@ clean: ## remove .venv and the demo's data; your own data/ stays
 
 .PHONY: help
 help:
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
