@@ -11,7 +11,7 @@ import msgspec
 import pandas as pd
 
 from pipeline import console
-from pipeline.cli.options import Command, run, say
+from pipeline.cli.options import Command, is_json, run, say
 from pipeline.errors import Exit, SettingsError
 from pipeline.jobs.looking import fleet_now
 from pipeline.report.tables import readable, to_csv
@@ -268,6 +268,9 @@ def money(micros: int) -> str:
 
 
 def _print(frame: pd.DataFrame, shape: str, title: str) -> None:
+    """For a person; with ``--json`` the command's one object says it."""
+    if is_json():
+        return
     if shape == "csv":
         say(to_csv(readable(frame)).decode().rstrip("\r\n"))
     elif shape == "json":

@@ -182,9 +182,14 @@ def make_job(options: Options, environment: Mapping[str, str] = os.environ) -> J
     )
 
 
+def is_json() -> bool:
+    """Whether stdout is to be one JSON object."""
+    return click.get_current_context().ensure_object(Options).as_json
+
+
 def say(text: str) -> None:
     """A result for a person: not where stdout is one JSON object."""
-    if not click.get_current_context().ensure_object(Options).as_json:
+    if not is_json():
         click.echo(text)
 
 

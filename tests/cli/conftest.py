@@ -1,0 +1,125 @@
+"""The program as a user runs it: a process, against a simulated API over real HTTP."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from pipeline.simulator.app import make_app
+from pipeline.simulator.clock import Clock
+from pipeline.simulator.fleet import Fleet
+from pipeline.simulator.server import serve
+
+ROOT = Path(__file__).parent.parent.parent
+START = datetime(2026, 3, 2, tzinfo=UTC)
+KEY = "canary-7f3a9c51e8"
+"""Looked for in everything that is printed or stored."""
+
+
+@dataclass(frozen=True)
+class Api:
+    """A served fleet, and the clock that moves it."""
+
+    url: str
+    clock: Clock
+    fleet: Fleet
+
+    def go_to(self, hours: float) -> None:
+        self.clock.set(START + timedelta(hours=hours))
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a finished process left."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Api]:
+    clock, fleet = Clock(START, step_seconds=1), Fleet(3, 25, START, 10)
+    with serve(make_app(fleet, clock, keys=(KEY,))) as url:
+        yield Api(url, clock, fleet)
+
+
+@pytest.fixture
+def api(served: Api) -> Api:
+    served.go_to(0)
+    return served
+
+
+def make_run(home: Path, data: Path) -> Run:
+    """Runs the program on ``data``; nothing it prints or stores may hold the key."""
+
+    def run(*args: str, url: str | None = None, key: str | None = KEY, **env: str) -> Ran:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "FLEETLEDGER_DATA_DIR": str(data),
+            **({"FLEETLEDGER_API_URL": url} if url else {}),
+            **({"TENSORONE_API_KEY": key} if key is not None else {}),
+            **env,
+        }
+        done = subprocess.run(  # noqa: S603 - our own program
+            [sys.executable, "-m", "pipeline", *args],
+            env=environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        ran = Ran(done.returncode, done.stdout, done.stderr)
+        assert "Traceback" not in ran.err
+        assert KEY not in ran.out + ran.err
+        assert not [path for path in data.rglob("*") if path.is_file() and leaks(path)]
+        return ran
+
+    return run
+
+
+def leaks(path: Path) -> bool:
+    return KEY.encode() in path.read_bytes()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def run(tmp_path: Path, data: Path) -> Run:
+    return make_run(tmp_path, data)
+
+
+@pytest.fixture(scope="session")
+def two_days(served: Api, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two closed days of six-hourly looks, and their ledger."""
+    home = tmp_path_factory.mktemp("history")
+    run = make_run(home, home / "data")
+    for hours in range(0, 54, 6):
+        served.go_to(hours)
+        assert run("extract", url=served.url).code == 0
+    assert run("ledger").code == 0
+    return home / "data"
+
+
+@pytest.fixture
+def history(two_days: Path, api: Api, data: Path, run: Run) -> Run:
+    """The program on a copy of those two days; the API stands at their end."""
+    shutil.copytree(two_days, data, symlinks=True)
+    api.go_to(54)
+    return run

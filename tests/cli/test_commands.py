@@ -1,0 +1,168 @@
+"""What each command does for a user who gets everything right."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from tests.cli.conftest import KEY
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Api, Run
+
+
+def test_extract_stores_one_complete_snapshot_and_prints_its_path(
+    api: Api, run: Run, data: Path
+) -> None:
+    ran = run("extract", url=api.url)
+    assert ran.code == 0
+    path = ran.out.strip()
+    assert path == str(
+        data / "snapshots/account=default/date=2026-03-02/20260302T000000Z-complete.parquet"
+    )
+    listed = api.fleet.at(api.clock.now())
+    assert pq.ParquetFile(path).metadata.num_rows == len(listed)
+    certificate = json.loads(pq.ParquetFile(path).metadata.metadata[b"fleetledger.certificate"])
+    assert certificate["unique_ids"] == certificate["total_count"] == len(listed)
+
+
+def test_nightly_from_cron_is_silent_and_leaves_a_report(
+    history: Run, api: Api, data: Path
+) -> None:
+    ran = history("nightly", url=api.url)
+    assert (ran.code, ran.out, ran.err) == (0, "", "")
+    files = {path.name for path in (data / "reports" / "2026-03-03").iterdir()}
+    assert {
+        "report.html", "findings.csv", "spend.csv", "utilization.csv", "idle.csv",
+        "unjudged.csv", "changes.csv", "summary.json", "mail.eml",
+    } <= files  # fmt: skip
+    assert (data / "reports" / "latest" / "report.html").is_file()
+    assert list((data / "findings" / "date=2026-03-03").glob("*.parquet"))
+
+
+def test_the_report_adds_up_to_the_ledger_and_the_ledger_to_the_counters(
+    history: Run, api: Api, data: Path
+) -> None:
+    folder = history("report").out.strip()
+    with Path(folder, "spend.csv").open(newline="") as text:
+        shown = sum(round(float(row["spend"]) * 1e6) for row in csv.DictReader(text))
+    summary = json.loads((data / "reports/2026-03-03/summary.json").read_text())
+    assert shown == summary["spend_micros"]
+    truth = api.fleet.truth(*(pd.Timestamp(day, tz="UTC") for day in ("2026-03-02", "2026-03-04")))
+    assert summary["low_micros"] <= truth["spend_micros"].sum() <= summary["high_micros"]
+    assert shown == pytest.approx(truth["spend_micros"].sum(), rel=0.01)
+
+
+def test_a_report_of_an_earlier_date_and_another_window(history: Run, data: Path) -> None:
+    assert history("report", "--date", "2026-03-02", "--window", "1d").code == 0
+    assert (data / "reports/2026-03-02/report.html").is_file()
+
+
+def test_the_ledger_is_built_once_and_rebuilt_to_the_same_bytes(history: Run, data: Path) -> None:
+    before = {path: path.read_bytes() for path in (data / "ledger").rglob("*.parquet")}
+    assert json.loads(history("ledger", "--json").out)["days"] == []
+    again = json.loads(history("ledger", "--rebuild", "--json").out)["days"]
+    assert again == ["2026-03-02", "2026-03-03", "2026-03-04"]
+    assert {path: path.read_bytes() for path in (data / "ledger").rglob("*.parquet")} == before
+
+
+def test_the_list_command_answers_like_the_api(api: Api, run: Run) -> None:
+    ran = run(
+        "clusters", "--status", "running", "--sort-by", "cost", "--limit", "5", "--format", "json",
+        url=api.url,
+    )  # fmt: skip
+    rates = [row["hourly_rate_micros"] for row in json.loads(ran.out)]
+    now = api.fleet.at(api.clock.now())
+    dearest = now[now["status"] == "running"]["hourly_rate_micros"].nlargest(5)
+    assert rates == dearest.tolist()
+    rows = list(csv.DictReader(io.StringIO(run("clusters", "--format", "csv", url=api.url).out)))
+    assert len(rows) == 20
+    assert run("clusters", "--limit", "3", url=api.url).out.count("cluster_") >= 3
+
+
+def test_the_use_cases_answer_over_the_whole_fleet(api: Api, run: Run) -> None:
+    now = api.fleet.at(api.clock.now())
+    running = now[now["status"] == "running"]
+    seen = json.loads(run("overview", "--json", url=api.url).out)
+    assert seen["total_clusters"] == len(running)
+    assert seen["total_hourly_cost_micros"] == running["hourly_rate_micros"].sum()
+    dear = running[
+        (running["hourly_rate_micros"] > 10_000_000) & (running["gpu_utilization_pct"] < 30)
+    ]
+    found = json.loads(run("candidates", "--json", url=api.url).out)["candidates"]
+    assert {row["cluster_id"] for row in found} == set(dear["cluster_id"])
+    named = json.loads(run("dev-clusters", "--json", url=api.url).out)["clusters"]
+    assert all("dev" in row["name"] or "sandbox" in row["name"] for row in named)
+
+
+def test_a_question_is_answered_from_a_young_snapshot_without_asking_again(
+    api: Api, run: Run
+) -> None:
+    run("extract", url=api.url)
+    # The snapshot is of the simulated March: years old is not young, unless the user says so.
+    offline = run("overview", "--max-age", "99999d", url="http://127.0.0.1:1")
+    assert offline.code == 0
+    assert "running clusters" in offline.out
+
+
+def test_json_is_one_object_whatever_happens(run: Run) -> None:
+    ran = run("report", "--json")
+    assert ran.code == 12
+    told = json.loads(ran.out)
+    assert told["exit_code"] == 12
+    assert "extract" in told["messages"][0]
+
+
+def test_global_options_stand_before_or_after_the_command(
+    api: Api, run: Run, tmp_path: Path
+) -> None:
+    for number, args in enumerate(
+        (
+            ["--data-dir", str(tmp_path / "0"), "extract"],
+            ["extract", "--data-dir", str(tmp_path / "1")],
+        )
+    ):
+        assert run(*args, url=api.url).code == 0
+        assert list((tmp_path / str(number) / "snapshots").rglob("*.parquet"))
+
+
+def test_v2_and_the_bare_key_are_accepted(api: Api, run: Run, tmp_path: Path) -> None:
+    config = tmp_path / "bare.toml"
+    config.write_text('[api]\nauth = "bare"\n')
+    ran = run("extract", "--api-version", "v2", "--config", str(config), url=api.url)
+    assert ran.code in {0, 3}
+    frame = pd.read_parquet(ran.out.strip())
+    assert frame["hourly_rate_micros"].isna().all()
+    assert len(frame) == len(api.fleet.at(api.clock.now()))
+
+
+def test_each_account_has_its_own_key_and_partition(
+    api: Api, run: Run, tmp_path: Path, data: Path
+) -> None:
+    config = tmp_path / "two.toml"
+    config.write_text('[accounts.lab]\nkey_env = "LAB"\n[accounts.prod]\nkey_env = "PROD"\n')
+    ran = run("extract", "--config", str(config), url=api.url, key=None, LAB=KEY, PROD=KEY)
+    assert ran.code == 0
+    assert {path.name for path in (data / "snapshots").iterdir()} == {"account=lab", "account=prod"}
+
+
+def test_status_says_how_old_the_newest_look_is(history: Run) -> None:
+    assert history("status").code == 0
+    old = history("status", "--max-age", "26h")
+    assert old.code == 3
+    assert "older than --max-age" in old.err
+
+
+def test_send_writes_the_message_to_a_file(history: Run, tmp_path: Path) -> None:
+    history("report")
+    assert history("send", "--to-file", str(tmp_path / "mail.eml")).code == 0
+    message = (tmp_path / "mail.eml").read_text()
+    assert "report.html" in message
+    assert "findings.csv" in message

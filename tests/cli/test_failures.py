@@ -1,0 +1,218 @@
+"""What a user gets who gets something wrong, or whose world fails: one line, the right exit code,
+and nothing lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.simulator.app import make_app
+from pipeline.simulator.clock import Clock
+from pipeline.simulator.failures import status
+from pipeline.simulator.faults import Faults
+from pipeline.simulator.fleet import Fleet
+from pipeline.simulator.server import serve
+from pipeline.store import Store
+from tests.cli.conftest import KEY, ROOT, START
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Api, Run
+
+NOWHERE = "http://127.0.0.1:1"
+
+
+def only_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    assert len(lines) == 1, text
+    return lines[0]
+
+
+def snapshots(data: Path) -> list[Path]:
+    return list((data / "snapshots").rglob("*.parquet"))
+
+
+def test_without_a_key_one_line_says_how_to_give_it(api: Api, run: Run, data: Path) -> None:
+    ran = run("extract", url=api.url, key=None)
+    assert ran.code == 10
+    assert "TENSORONE_API_KEY" in only_line(ran.err)
+    assert not snapshots(data)
+
+
+def test_a_refused_key_is_not_tried_again(api: Api, run: Run, data: Path) -> None:
+    ran = run("extract", url=api.url, key="another")
+    assert ran.code == 10
+    assert "another" not in ran.err
+    only_line(ran.err)
+    assert not snapshots(data)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[api]\nurk = 1", "unknown setting api.urk; did you mean api.url?"),
+        ('[accounts.a]\nkeyfile = "x"', "accounts.a.keyfile; did you mean accounts.a.key_file?"),
+        ("[extract]\npage_size = 500", "extract.page_size"),
+        ('currency = "dollars"', "currency"),
+        ("[[[", "not valid TOML"),
+        ('[accounts."../x"]\nkey_env = "A"', "folder's name"),
+    ],
+)
+def test_a_setting_that_cannot_be_meant_is_named(
+    run: Run, tmp_path: Path, text: str, said: str
+) -> None:
+    config = tmp_path / "settings.toml"
+    config.write_text(text)
+    ran = run("ledger", "--config", str(config))
+    assert ran.code == 2
+    assert said in only_line(ran.err)
+    assert str(config) in ran.err
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("extract", "--acount", "x"), "--account"),
+        (("reprt",), "report"),
+        (("report", "--date", "yesterday"), "is not a day"),
+        (("report", "--window", "soon"), "such as 30d"),
+        (("clusters", "--limit", "500"), "500"),
+        (("extract", "--account", "x"), "not in the settings"),
+        (("--config", "/nowhere.toml", "status"), "/nowhere.toml"),
+    ],
+)
+def test_an_argument_that_cannot_be_meant_is_named(
+    run: Run, args: tuple[str, ...], said: str
+) -> None:
+    ran = run(*args)
+    assert ran.code == 2
+    assert said in ran.err
+
+
+def test_an_api_that_is_down_stores_nothing(run: Run, tmp_path: Path, data: Path) -> None:
+    config = tmp_path / "quick.toml"
+    config.write_text("[extract]\nattempts = 2\n")
+    ran = run("extract", "--config", str(config), url=NOWHERE)
+    assert ran.code == 11
+    assert NOWHERE in only_line(ran.err)
+    assert not snapshots(data)
+
+
+def test_a_night_with_the_api_down_still_reports(history: Run, tmp_path: Path, data: Path) -> None:
+    config = tmp_path / "quick.toml"
+    config.write_text("[extract]\nattempts = 2\n")
+    ran = history("nightly", "--config", str(config), url=NOWHERE)
+    assert ran.code == 11
+    only_line(ran.err)
+    assert (data / "reports/2026-03-03/report.html").is_file()
+
+
+def test_a_passing_failure_of_the_api_is_ridden_out(run: Run) -> None:
+    faults = Faults(script={1: status(503)})
+    app = make_app(Fleet(3, 25, START, 10), Clock(START), keys=(KEY,), faults=faults)
+    with serve(app) as url:
+        assert run("extract", url=url).code == 0
+
+
+def test_an_empty_fleet_is_reported_as_one(run: Run, data: Path) -> None:
+    clock = Clock(START)
+    with serve(make_app(Fleet(1, 0, START, 10), clock, keys=(KEY,))) as url:
+        for _ in range(3):
+            assert run("extract", url=url).code == 0
+            clock.advance(86_400)
+        ran = run("nightly", url=url)
+    assert (ran.code, ran.err) == (0, "")
+    page = (data / "reports/2026-03-04/report.html").read_text()
+    assert "no cluster" in page.lower()
+    assert "nan" not in page.lower().replace("nano", "").replace("finan", "")
+
+
+def test_another_run_at_work_is_left_alone(history: Run, data: Path) -> None:
+    with Store(str(data)).lock("derive"):
+        ran = history("report")
+    assert ran.code == 75
+    only_line(ran.err)
+
+
+def test_a_damaged_snapshot_is_left_out_and_said(history: Run, data: Path) -> None:
+    victim = sorted(snapshots(data))[3]
+    whole = victim.read_bytes()
+    victim.chmod(0o600)
+    victim.write_bytes(whole[: len(whole) // 2])
+    ran = history("ledger", "--rebuild")
+    assert ran.code == 3
+    assert victim.name in ran.err
+    reported = history("report")
+    assert reported.code == 3
+    assert victim.name in reported.err
+
+
+def test_a_damaged_ledger_day_is_left_out_of_the_report(history: Run, data: Path) -> None:
+    victim = next((data / "ledger/account=default/date=2026-03-02").glob("*.parquet"))
+    victim.chmod(0o600)
+    victim.write_bytes(victim.read_bytes()[:-9] + b"123456789")
+    ran = history("report")
+    assert ran.code == 3
+    assert victim.name in ran.err
+    assert victim.name in (data / "reports/2026-03-03/report.html").read_text()
+
+
+def test_a_store_that_cannot_be_written_is_said(run: Run, tmp_path: Path, api: Api) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    ran = run("extract", "--data-dir", str(tmp_path / "file" / "data"), url=api.url)
+    assert ran.code == 12
+    only_line(ran.err)
+
+
+def test_ctrl_c_leaves_no_half_file_and_no_server(tmp_path: Path) -> None:
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-m", "pipeline", "--data-dir", str(tmp_path / "demo"), "demo"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while len(snapshots(tmp_path / "demo")) < 5:
+        assert process.poll() is None
+        time.sleep(0.05)  # until it is in the middle of its work
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    store = Store(str(tmp_path / "demo"))
+    for ref in store.snapshots():
+        store.read_snapshot(ref)
+    assert not [path for path in (tmp_path / "demo").rglob("*") if "tmp" in path.name]
+
+
+def test_the_demo_never_empties_a_folder_that_is_not_its_own(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    ran = run("demo", "--data-dir", str(tmp_path / "mine"))
+    assert ran.code == 2
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_gap_is_said_once(history: Run, api: Api) -> None:
+    api.go_to(54 + 48)
+    assert history("extract", url=api.url).code == 0
+    first, second = history("ledger"), history("ledger")
+    assert first.code == 3
+    assert "no look between" in first.err
+    assert (second.code, second.err) == (0, "")
+
+
+def test_messages_of_a_failed_run_are_kept_for_status(run: Run) -> None:
+    run("extract", url=NOWHERE, key=None)
+    last = json.loads(run("status", "--json").out)["runs"][0]
+    assert (last["command"], last["exit_code"]) == ("extract", 10)
+    assert "no API key" in last["messages"][0]
