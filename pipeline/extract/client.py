@@ -206,7 +206,8 @@ class Client:
         return blocks[0] if len(blocks) == 1 else b"".join(blocks)
 
     def _how_it_was_lost(self, error: Exception) -> str:
-        if self._watchdog.has_cut:
+        slow = (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError)
+        if self._watchdog.has_cut or isinstance(error, slow):
             seconds = self._settings.page_deadline_seconds
             return f"no complete answer within extract.page_deadline_seconds ({seconds:g} s)"
         # Only the kind of the failure: the text of a network error may quote addresses.

@@ -231,18 +231,30 @@ def columns(
     return pa.RecordBatch.from_arrays([made[name] for name in stored.names], schema=stored)
 
 
-def table(batches: Sequence[pa.RecordBatch], replaced: Sequence[int]) -> pa.Table:
-    """One table of ``batches`` in a stable order, without the rows numbered in ``replaced``.
+def table(batches: list[pa.RecordBatch], replaced: Sequence[int]) -> pa.Table:
+    """One table of ``batches``, which are used up, without the rows numbered in ``replaced``.
 
     Sorted by id, so that the order of pages, and of workers, changes no byte.
     """
-    whole = pa.Table.from_batches(list(batches), schema=schema.SNAPSHOT.stored)
+    stored = schema.SNAPSHOT.stored
+    whole = pa.Table.from_batches(batches, schema=stored).unify_dictionaries()
+    batches.clear()
+    order = pc.sort_indices(whole, [("cluster_id", "ascending")])
     if replaced:
-        keep = np.ones(whole.num_rows, dtype=bool)
-        keep[list(replaced)] = False
-        whole = whole.filter(pa.array(keep))
-    whole = whole.unify_dictionaries().combine_chunks()
-    return whole.take(pc.sort_indices(whole, [("cluster_id", "ascending")]))
+        order = order.filter(pc.invert(pc.is_in(order, pa.array(replaced, order.type))))
+    # Column by column, each let go when it is done: a copy of one column, not of the table.
+    waiting = list(reversed(whole.columns))
+    del whole
+    done = []
+    while waiting:
+        done.append(_in_order(waiting.pop(), order))
+    pa.default_memory_pool().release_unused()
+    return pa.Table.from_arrays(done, schema=stored)
+
+
+def _in_order(column: pa.ChunkedArray, order: pa.Array) -> pa.Array:
+    one = column.combine_chunks()
+    return (one.combine_chunks() if isinstance(one, pa.ChunkedArray) else one).take(order)
 
 
 def to_stream(rows: pa.Table) -> bytes:

@@ -54,8 +54,9 @@ class Roster:
         self._keep_connection = keep_connection
         self._lock = threading.Lock()
         self._rows: dict[str, int] = {}
-        self._created: list[datetime | None] = []
-        self._updated: list[datetime | None] = []
+        self._seen = 0
+        self._count = 0
+        """Rows, the replaced ones included."""
         self._replaced: list[int] = []
         self._records: list[Cluster] = []
         self._observed: list[int] = []
@@ -64,17 +65,13 @@ class Roster:
         self._values: dict[str, set[str]] = {"status": set(), "gpu_type": set(), "region": set()}
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._rows) or self._seen
 
     def __contains__(self, identity: str) -> bool:
         return identity in self._rows
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._rows)
-
-    def created_at(self, identity: str) -> datetime | None:
-        """The creation time of a cluster seen before."""
-        return self._created[self._rows[identity]]
 
     def add(self, page: Page, observed_at: datetime) -> Added:
         """Take in the records of a page answered at ``observed_at``."""
@@ -84,7 +81,7 @@ class Roster:
     def _add(self, page: Page, observed: int) -> Added:
         for broken in page.quarantined:
             self.quarantine.setdefault(broken.raw, broken)
-        first_row, repeated, before = len(self._created), 0, len(self._rows)
+        first_row, repeated, before = self._count, 0, len(self._rows)
         rows = self._rows
         for index, record in enumerate(page.records):
             row = rows.get(record.id)
@@ -104,9 +101,8 @@ class Roster:
     def _append(self, record: Cluster, observed: int, note: Note | None) -> None:
         if note is not None:
             self._notes[len(self._records)] = note
-        self._rows[record.id] = len(self._created)
-        self._created.append(record.created_at)
-        self._updated.append(record.updated_at)
+        self._rows[record.id] = self._count
+        self._count += 1
         self._records.append(record)
         self._observed.append(observed)
 
@@ -114,14 +110,15 @@ class Roster:
         self, record: Cluster, row: int, observed: int, note: Note | None, *, same_page: bool
     ) -> None:
         """Decide between ``record`` and the earlier sighting of its id in ``row``."""
-        old, new = self._updated[row], record.updated_at
-        is_newer = new is not None and (old is None or new > old)
-        pending = row - (len(self._created) - len(self._records))
+        pending = row - (self._count - len(self._records))
         earlier = self._records[pending] if pending >= 0 else None
+        created, old = self._times(row)
+        new = record.updated_at
+        is_newer = new is not None and (old is None or new > old)
         if same_page:
             is_other = earlier is None or _content(earlier) != _content(record)
         else:
-            is_other = self._created[row] != record.created_at
+            is_other = created != record.created_at
         if is_other:
             loser = earlier if is_newer and earlier is not None else record
             text = _content(loser).decode()
@@ -133,6 +130,18 @@ class Roster:
         if is_newer:
             self._replaced.append(row)
             self._append(record, observed, note)
+
+    def _times(self, row: int) -> tuple[datetime | None, datetime | None]:
+        """When the cluster in ``row`` was created and last updated."""
+        pending = row - (self._count - len(self._records))
+        if pending >= 0:
+            return self._records[pending].created_at, self._records[pending].updated_at
+        for batch in self._batches:
+            if row < batch.num_rows:
+                times = batch.column("created_at")[row], batch.column("updated_at")[row]
+                return times[0].as_py(), times[1].as_py()
+            row -= batch.num_rows
+        raise IndexError(row)
 
     def seen_values(self, name: str) -> set[str]:
         """The statuses, GPU types or regions seen so far."""
@@ -160,16 +169,16 @@ class Roster:
         """Begin with the rows of an earlier, unfinished walk."""
         ids = table.column("cluster_id").to_pylist()
         self._rows = {identity: row for row, identity in enumerate(ids)}
-        self._created = table.column("created_at").to_pylist()
-        self._updated = table.column("updated_at").to_pylist()
         self._batches = table.to_batches()
+        self._count = table.num_rows
         for name, values in self._values.items():
             values.update(value or "" for value in table.column(name).to_pylist())
 
     def table(self) -> pa.Table:
-        """All rows, sorted by id, as ``schema.SNAPSHOT.stored``."""
+        """All rows, sorted by id, as ``schema.SNAPSHOT.stored``; the roster is used up by it."""
         with self._lock:
             self._flush()
+            self._seen, self._rows = len(self._rows), {}
             return decode.table(self._batches, self._replaced)
 
 

@@ -67,7 +67,7 @@ def _by_pages(walk: Walk, query: Query, client: Client | None) -> bool:
 
 def _by_filters(walk: Walk, query: Query, filters: list[str], client: Client | None) -> bool:
     """Split ``query`` by the first of ``filters`` whose parts add up to its count."""
-    page, at = walk.ask({**query, "page": 1}, client)
+    page, at = walk.ask_whole({**query, "page": 1}, client)
     walk.take(page, at)
     whole = page.total_count
     if whole is None:
@@ -79,7 +79,7 @@ def _by_filters(walk: Walk, query: Query, filters: list[str], client: Client | N
         counted = 0
         for value in _values(walk, name):
             try:
-                part, at = walk.ask({**query, "page": 1, name: value}, client)
+                part, at = walk.ask_whole({**query, "page": 1, name: value}, client)
             except RefusedError:
                 continue  # a value seen in data that the filter does not accept
             walk.take(part, at)

@@ -24,7 +24,7 @@ Query = dict[str, str | int]
 
 SECOND = timedelta(seconds=1)
 
-LOOKS_AT_A_STALE_ANSWER = 3
+LOOKS_AT_A_STALE_ANSWER = LOOKS_AT_A_SHORT_ANSWER = 3
 
 STALE_AFTER = timedelta(seconds=30)
 """Servers behind one address may differ by a little; a Date further back is a cached answer."""
@@ -158,6 +158,15 @@ class Walk:
     def is_older_than_run(self, created_at: datetime | None) -> bool:
         """Whether a cluster existed before the first answer; an unknown age counts as yes."""
         return created_at is None or self.started_at is None or created_at < self.started_at
+
+    def ask_whole(self, query: Query, client: Client | None = None) -> tuple[Page, datetime]:
+        """An answer that is not shorter than its own count says, if there is one to be had."""
+        for _ in range(LOOKS_AT_A_SHORT_ANSWER):
+            page, at = self.ask(query, client)
+            wanted = min(self.settings.page_size, page.per_page or self.settings.page_size)
+            if page.total_count is None or page.size >= min(wanted, page.total_count):
+                break
+        return page, at
 
     def take(self, page: Page, at: datetime) -> Added:
         """Remember the records of a page that passed its checks."""
