@@ -93,7 +93,7 @@ sock = socket.create_connection((where.hostname, where.port))
 pages = int(sys.argv[3])
 buffer = bytearray(1 << 20)
 for page in range(1, pages + 1):
-    sock.sendall(f"GET /v1/clusters?page={page}&limit=100 HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n".encode())
+    sock.sendall(f"GET /v1/clusters?page={page} HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n".encode())
     got = sock.recv_into(buffer)
     end = buffer.index(b"\\r\\n\\r\\n") + 4
     length = int(bytes(buffer[:end]).lower().split(b"content-length: ")[1].split(b"\\r\\n")[0])

@@ -121,7 +121,9 @@ MATRIX = {
     "next": Row(
         "has_next wrong, 1 in 4", now_and_then(lies.no_next(), lies.next_for_ever()), churn=1
     ),
-    "miscounted": Row("count off by 3, 1 in 4", now_and_then(lies.miscounted(3), lies.miscounted(-3))),
+    "miscounted": Row(
+        "count off by 3, 1 in 4", now_and_then(lies.miscounted(3), lies.miscounted(-3))
+    ),
     "count too high": Row("count too high by 3, always", always(lies.miscounted(3))),
     "count too low": Row("count too low by 3, always", always(lies.miscounted(-3))),
     "inclusive": Row("created_before includes its bound", quirk(before_inclusive=True)),
@@ -138,7 +140,9 @@ MATRIX = {
     "strange identity": Row(
         "1 record in 50 with a strange id", always(lies.damaged(tuple(STRANGE_IDENTITY), 50))
     ),
-    "everything": Row("all of the above by chance, 1 in 3", lambda: {"chance": 0.33, "menu": EVERYTHING}),
+    "everything": Row(
+        "13 of these faults mixed, 1 in 3", lambda: {"chance": 0.33, "menu": EVERYTHING}
+    ),
     "v2": Row("v2, quiet", dict, churn=0, version="v2"),
     "v2 churn": Row("v2, 0.3 births and deaths before each request", dict, churn=0.3, version="v2"),
     "v2 pages": Row(

@@ -109,6 +109,7 @@ def _walk_v1(walk: Walk, account: str, api: ApiTarget) -> Verdict:
             while walk.slices:
                 keyset.run(walk.slices[-1])
                 walk.slices.pop()
+        return prove(walk)
     except NoKeysetError as reason:
         return by_numbers(walk, f"the list cannot be walked by creation time ({reason})")
     except RefusedError:
@@ -118,7 +119,6 @@ def _walk_v1(walk: Walk, account: str, api: ApiTarget) -> Verdict:
         if point is None:
             raise
         raise WalkInterruptedError(str(error), point) from error
-    return prove(walk)
 
 
 def _has_shrunk(walk: Walk, previous: Certificate | None, settings: Extract) -> bool:

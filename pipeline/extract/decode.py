@@ -237,7 +237,7 @@ def table(batches: list[pa.RecordBatch], replaced: Sequence[int]) -> pa.Table:
     Sorted by id, so that the order of pages, and of workers, changes no byte.
     """
     stored = schema.SNAPSHOT.stored
-    whole = pa.Table.from_batches(batches, schema=stored).unify_dictionaries()
+    whole = pa.Table.from_batches(batches, schema=stored)
     batches.clear()
     order = pc.sort_indices(whole, [("cluster_id", "ascending")])
     if replaced:
@@ -253,8 +253,10 @@ def table(batches: list[pa.RecordBatch], replaced: Sequence[int]) -> pa.Table:
 
 
 def _in_order(column: pa.ChunkedArray, order: pa.Array) -> pa.Array:
-    one = column.combine_chunks()
-    return (one.combine_chunks() if isinstance(one, pa.ChunkedArray) else one).take(order)
+    """The column sorted, codes numbered as they appear."""
+    if column.type != schema.CODE:
+        return column.take(order).combine_chunks()
+    return column.cast(schema.TEXT).take(order).combine_chunks().dictionary_encode()
 
 
 def to_stream(rows: pa.Table) -> bytes:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import ApiError
 from pipeline.extract import numbered
+from pipeline.extract.budget import BudgetError
 from pipeline.extract.keyset import NEWEST_FIRST
 from pipeline.extract.verdict import Verdict
 from pipeline.extract.walk import iso, whole_second
@@ -25,10 +26,16 @@ CLOSING_LOOKS = 3
 
 
 def prove(walk: Walk) -> Verdict:
-    """What a finished walk by creation time proved, after the closing looks."""
+    """What a finished walk by creation time proved, after the closing looks.
+
+    Raises:
+        BudgetError: they do not fit into this run; the next one can take them.
+    """
     gone = max(0, (walk.total_count or 0) - _known(walk))
     try:
         problem = _problem(walk, gone)
+    except BudgetError:
+        raise
     except ApiError as error:
         return Verdict(State.UNPROVEN, f"no closing look was possible: {error}")
     if problem is not None:

@@ -1,9 +1,10 @@
-"""A List Clusters API in a few lines, without HTTP, that changes and lies between any two requests."""
+"""A List Clusters API without HTTP, that changes and lies between any two requests."""
 
 from __future__ import annotations
 
 import json
 import random
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -57,6 +58,7 @@ class FakeApi:
         self.throughout: set[str] = set()
         self.requests = 0
         self.budget = None
+        self.lock = threading.Lock()
         self.answers: list = []
         spread = max(50, clusters * (1 if clumps else 40))
         while len(self.alive) < clusters:
@@ -97,6 +99,10 @@ class FakeApi:
 
     def get(self, query, decode):
         self.budget.before_request()
+        with self.lock:
+            return self.serve(query, decode)
+
+    def serve(self, query, decode):
         if self.requests:
             self.churn()
         self.requests += 1
