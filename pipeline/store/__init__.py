@@ -40,8 +40,8 @@ class Store:
 
     def accounts(self) -> list[str]:
         """The accounts that have snapshots or ledger days."""
-        looked = {ref.account for ref in self.snapshots()}
-        return sorted(looked | {ref.account for ref in self.ledger_days()})
+        names = [*self.files.folders(layout.SNAPSHOTS), *self.files.folders(layout.LEDGER)]
+        return sorted({account for name in names if (account := layout.parse_account(name))})
 
     def read_snapshot(self, ref: SnapshotRef, columns: Sequence[str] | None = None) -> Snapshot:
         """A stored snapshot, or those of its columns that are asked for."""

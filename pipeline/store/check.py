@@ -76,7 +76,7 @@ def check(
         expected: The digest each account's days should carry; None leaves staleness unchecked.
         max_gap: The longest time between two complete looks that is no gap.
     """
-    keys = [key for folder in _FOLDERS for key in files.list(folder)]
+    keys = [key for folder in _FOLDERS for key in files.keys(folder)]
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         found = pool.map(lambda key: verify(files, key, read_data=read_data), keys)
         problems = [problem for problem in found if problem is not None]
@@ -146,7 +146,7 @@ def _final(files: Files, key: str) -> None:
     """A final record, and that the day it speaks of is there as it was."""
     record = finals.read(files, key)
     ref = layout.ledger(record.account, record.day, record.digest)
-    if ref.key not in files.list(ref.key.rpartition("/")[0]):
+    if ref.key not in files.keys(ref.key.rpartition("/")[0]):
         raise tables.damage(files, ref.key, "it is missing, and its day is final")
     if finals.content_hash(files, ref) != record.sha256:
         raise tables.damage(files, ref.key, "it is not the file that was made final")

@@ -27,8 +27,11 @@ class Files(Protocol):
     place: str
     """The URI, for messages."""
 
-    def list(self, prefix: str, wanted: Callable[[str], bool] = every_folder) -> list[str]:
+    def keys(self, prefix: str, wanted: Callable[[str], bool] = every_folder) -> list[str]:
         """The keys below the folder ``prefix``, sorted, through folders whose names are wanted."""
+
+    def folders(self, prefix: str) -> list[str]:
+        """The names of the folders directly in the folder ``prefix``."""
 
     def read(self, key: str) -> bytes:
         """The content of ``key``."""

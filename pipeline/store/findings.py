@@ -29,7 +29,7 @@ def publish(files: Files, day: date, digest: str, frame: pd.DataFrame) -> str:
 
 def listing(files: Files, first: date | None, last: date | None) -> list[tuple[date, str]]:
     """Days and keys of the stored findings."""
-    keys = files.list(layout.FINDINGS, lambda name: layout.is_within(name, first, last))
+    keys = files.keys(layout.FINDINGS, lambda name: layout.is_within(name, first, last))
     parsed = ((layout.parse_findings(key), key) for key in keys)
     return sorted((found[0], key) for found, key in parsed if found is not None)
 

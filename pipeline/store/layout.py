@@ -57,12 +57,12 @@ def parse_snapshot(key: str) -> SnapshotRef | None:
     if match is None:
         return None
     account, day, stamp, state = match.groups()
+    if day.replace("-", "") != stamp[:8]:
+        return None
     try:
-        started_at = datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
-        ref = SnapshotRef(account, started_at, State(state), key)
+        return SnapshotRef(account, datetime.fromisoformat(stamp), State(state), key)
     except ValueError:
         return None
-    return ref if day == ref.day.isoformat() else None
 
 
 def ledger(account: str, day: date, digest: str) -> LedgerRef:
@@ -136,6 +136,12 @@ def state(name: str) -> str:
 def parse_state(key: str) -> str | None:
     """The name of a state file; None if it is not one."""
     match = _STATE.fullmatch(key)
+    return None if match is None else match[1]
+
+
+def parse_account(folder: str) -> str | None:
+    """The account an ``account=`` folder holds; None if it is not one."""
+    match = re.fullmatch(rf"account=({_NAME})", folder)
     return None if match is None else match[1]
 
 

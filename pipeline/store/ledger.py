@@ -37,7 +37,7 @@ def _keys(files: Files, account: str | None, first: date | None, last: date | No
     folder = layout.LEDGER
     if account is not None:
         folder += f"/account={layout.safe_name(account)}"
-    return files.list(folder, lambda name: layout.is_within(name, first, last))
+    return files.keys(folder, lambda name: layout.is_within(name, first, last))
 
 
 def publish(files: Files, ref: LedgerRef, frame: pd.DataFrame) -> None:

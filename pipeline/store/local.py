@@ -25,7 +25,7 @@ class LocalFiles:
         self.place = str(root)
         self._durable: set[Path] = set()
 
-    def list(self, prefix: str, wanted: Callable[[str], bool] = every_folder) -> list[str]:
+    def keys(self, prefix: str, wanted: Callable[[str], bool] = every_folder) -> list[str]:
         """The keys below the folder ``prefix``, sorted."""
         with told("listing", f"{self.place}/{prefix}"):
             return sorted(
@@ -46,6 +46,14 @@ class LocalFiles:
                     yield key
                 elif wanted(entry.name):
                     yield from self._walk(key, wanted)
+
+    def folders(self, prefix: str) -> list[str]:
+        """The names of the folders directly in the folder ``prefix``."""
+        with told("listing", f"{self.place}/{prefix}"):
+            try:
+                return sorted(e.name for e in os.scandir(self.root / prefix) if e.is_dir())
+            except FileNotFoundError:
+                return []
 
     def read(self, key: str) -> bytes:
         """The content of ``key``."""

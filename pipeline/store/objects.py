@@ -79,7 +79,7 @@ class ObjectFiles:
                 },
             )
 
-    def list(self, prefix: str, wanted: Callable[[str], bool] = every_folder) -> list[str]:
+    def keys(self, prefix: str, wanted: Callable[[str], bool] = every_folder) -> list[str]:
         """The keys below the folder ``prefix``, sorted."""
         with self._told("listing", prefix):
             keys = [entry["path"] for page in obstore.list(self._store, prefix) for entry in page]
@@ -88,6 +88,12 @@ class ObjectFiles:
             for key in keys
             if all(map(wanted, key.removeprefix(prefix).strip("/").split("/")[:-1]))
         )
+
+    def folders(self, prefix: str) -> list[str]:
+        """The names of the folders directly in the folder ``prefix``."""
+        with self._told("listing", prefix):
+            found = obstore.list_with_delimiter(self._store, prefix)["common_prefixes"]
+        return sorted(path.rpartition("/")[2] for path in found)
 
     def read(self, key: str) -> bytes:
         """The content of ``key``."""
@@ -131,7 +137,7 @@ class ObjectFiles:
         """
         for name in sorted(files, key=lambda name: (name == SUMS, name)):
             self.replace(f"{key}/{name}", files[name])
-        for stored in self.list(key):
+        for stored in self.keys(key):
             if stored.removeprefix(f"{key}/") not in files:
                 self.delete(stored)
 

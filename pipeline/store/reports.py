@@ -27,7 +27,7 @@ def publish(files: Files, day: date, contents: Mapping[str, bytes]) -> str:
 
 def days(files: Files) -> list[date]:
     """The days that have a report."""
-    parsed = (layout.parse_report(key) for key in files.list(layout.REPORTS))
+    parsed = (layout.parse_report(key) for key in files.keys(layout.REPORTS))
     return sorted({found[0] for found in parsed if found is not None})
 
 
@@ -51,7 +51,7 @@ def read(files: Files, day: date) -> dict[str, bytes]:
 def verify(files: Files, day: date) -> tuple[dict[str, bytes], dict[str, DamageError]]:
     """A day's files, and what is wrong with which of them."""
     folder = layout.report(day)
-    contents = {key.removeprefix(folder + "/"): files.read(key) for key in files.list(folder)}
+    contents = {key.removeprefix(folder + "/"): files.read(key) for key in files.keys(folder)}
     sums = contents.pop(layout.SUMS, None)
     text = None if sums is None else seal.unsealed_text(sums)
     if text is None:

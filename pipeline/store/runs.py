@@ -33,7 +33,7 @@ def record(files: Files, run: RunRecord) -> str:
 
 def newest(files: Files, limit: int) -> list[RunRecord]:
     """The last ``limit`` runs, newest first; their names sort by time."""
-    keys = [key for key in files.list(layout.RUNS) if layout.is_run(key)]
+    keys = [key for key in files.keys(layout.RUNS) if layout.is_run(key)]
     return [read(files, key) for key in reversed(keys[-limit:])]
 
 
@@ -50,7 +50,7 @@ def put_state(files: Files, name: str, data: bytes) -> None:
 def get_state(files: Files, name: str) -> bytes | None:
     """What was last kept under ``name``; None if nothing was."""
     key = layout.state(name)
-    if key not in files.list(layout.STATE):
+    if key not in files.keys(layout.STATE):
         return None
     data = seal.unsealed_text(files.read(key))
     if data is None:

@@ -46,7 +46,7 @@ def listing(
     folder = layout.SNAPSHOTS
     if account is not None:
         folder += f"/account={layout.safe_name(account)}"
-    keys = files.list(folder, lambda name: layout.is_within(name, first, last))
+    keys = files.keys(folder, lambda name: layout.is_within(name, first, last))
     refs = (layout.parse_snapshot(key) for key in keys)
     return sorted(ref for ref in refs if ref is not None)
 

@@ -142,9 +142,9 @@ def test_old_looks_go_and_every_ledger_day_stays_to_the_last_digit(watched: Stor
 
 
 def test_a_dry_run_names_what_would_go_and_changes_nothing(watched: Store) -> None:
-    before = watched.files.list("")
+    before = watched.files.keys("")
     planned = prune.plan(watched.files, Rule(watched), AGES)
-    assert watched.files.list("") == before
+    assert watched.files.keys("") == before
     done = run(watched)
     assert done.removed == planned.remove
     assert done.final == planned.finalize
@@ -275,7 +275,7 @@ def test_a_prune_that_dies_anywhere_is_finished_by_the_next(
     watch(store, fleet, snapshot, 0, 4)
     ages = prune.Ages(today=FIRST + timedelta(days=3), thin_after_days=1, drop_after_days=2)
     spend = int(store.read_ledger(FIRST, ages.today)["spend_micros"].sum())
-    total = len(store.files.list(""))
+    total = len(store.files.keys(""))
 
     class Dying:
         """The store's files; the N-th change kills the run."""

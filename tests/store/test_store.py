@@ -4,7 +4,9 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -25,8 +27,7 @@ from pipeline.schema import FINDINGS, LEDGER, SNAPSHOT
 from pipeline.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from tests.store.conftest import MakeSnapshot
 
@@ -288,18 +289,35 @@ def test_files_and_folders_are_private_under_any_umask(
     assert modes == {0o600, 0o700}
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@pytest.fixture
+def ordinary_user() -> Iterator[Path]:
+    """A folder of a user whom permissions bind, which they do not do to root."""
+    with tempfile.TemporaryDirectory() as folder:
+        if os.geteuid() == 0:
+            os.chown(folder, 65534, 65534)
+            os.seteuid(65534)
+            try:
+                yield Path(folder)
+            finally:
+                os.seteuid(0)
+        else:
+            yield Path(folder)
+
+
 def test_a_read_only_store_reads_and_says_what_to_do_when_written(
-    store: Store, snapshot: MakeSnapshot, tmp_path: Path
+    ordinary_user: Path, snapshot: MakeSnapshot
 ) -> None:
+    store = Store(str(ordinary_user / "data"))
     ref = store.publish_snapshot(snapshot())
-    folders = [path for path in (tmp_path / "data").rglob("*") if path.is_dir()]
+    folders = [path for path in ordinary_user.rglob("*") if path.is_dir()]
+    for folder in folders:
+        folder.chmod(0o500)
     try:
-        for folder in folders:
-            folder.chmod(0o500)
         assert store.read_snapshot(ref).table.num_rows == 3
         with pytest.raises(StorageError, match="choose another --data-dir"):
             store.publish_snapshot(snapshot(NOON + timedelta(hours=1)))
+        with pytest.raises(StorageError, match="choose another --data-dir"), store.lock("x"):
+            pass
     finally:
         for folder in folders:
             folder.chmod(0o700)
