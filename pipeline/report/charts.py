@@ -41,7 +41,7 @@ PALETTE = {
 SERIES = ("--c1", "--c2", "--c3", "--c4", "--c5", "--c6", "--c7")
 """Colours of series, in order; the last one is for "all others"."""
 
-SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "stroke")
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right")
 GRADES = {"proven": "--bad", "likely": "--c2", "suspected": "--c7"}
 
 _FONT = "Arial"
@@ -100,7 +100,7 @@ def waste(rows: pd.DataFrame) -> Picture:
         x=alt.X("units:Q", axis=None, scale=alt.Scale(domainMin=0)),
         description="tip:N",
     )
-    bars = base.mark_bar(cornerRadiusEnd=2, height={"band": 1}).encode(
+    bars = base.mark_bar().encode(
         color=alt.Color(
             "grade:N",
             scale=alt.Scale(

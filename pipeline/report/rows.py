@@ -132,7 +132,7 @@ class _RowMaker:
             saving=self.money.exact(saving),
             grade=grade or UNKNOWN,
             evidence=_evidence(lead),
-            why=names.shown(known(lead["reason"]), 240),
+            why=names.shown(why.sentence(lead), 240),
             reasons=tuple(why.reason(one, self.wording, self.money) for one in found),
             seen=why.seen(lead, self.idle.get(key, window), window),
             sort=(

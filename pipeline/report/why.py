@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.report.numbers import (
+    NBSP,
     Money,
     count_of,
     duration,
@@ -34,13 +35,18 @@ def reason(finding: Record, wording: Wording, money: Money) -> Reason:
     rule = str(finding["rule_id"])
     return Reason(
         rule=wording.name(rule),
-        statement=known(finding["reason"]) or "",
+        statement=sentence(finding),
         facts=_said(
             ("What to do", action(finding["action"])),
             ("Money", _money(finding, money)),
             ("The rule", wording.statement(rule)),
         ),
     )
+
+
+def sentence(finding: Record) -> str:
+    """The rule's own reason, its numbers kept together with their units."""
+    return str(known(finding["reason"]) or "").replace(" %", f"{NBSP}%")
 
 
 def seen(lead: Record, evidence: Record, window: Record) -> tuple[Fact, ...]:

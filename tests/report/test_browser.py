@@ -1,0 +1,152 @@
+"""The page in a real Chromium: nothing fails, nothing is fetched, nothing overflows."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING, Any, Self
+
+import pytest
+
+from pipeline.report import render
+from tests.report.conftest import SETS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+    from pipeline.report.view import ReportView
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1200, "height": 900}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM:
+        if os.environ.get("CI") == "true":
+            pytest.fail("no chromium on this machine, and CI must look at the page")
+        pytest.skip("no chromium on this machine: apt-get install chromium")
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415  # needless without a browser
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def pages(
+    views: dict[str, ReportView], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    files = {name: folder / f"{name}.html" for name in SETS}
+    for name, file in files.items():
+        file.write_text(render.html(views[name]), encoding="utf-8")
+    return files
+
+
+class Visit:
+    """One page, and what went wrong on it."""
+
+    def __init__(self, browser: Browser, url: str, **options: Any) -> None:  # noqa: ANN401
+        self.troubles: list[str] = []
+        self.requests: list[str] = []
+        self.context = browser.new_context(**{"viewport": DESK} | options)
+        self.page: Page = self.context.new_page()
+        self.page.on("console", lambda message: self.troubles.append(message.text))
+        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.troubles.append(dialog.message))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.goto(url)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.context.close()
+
+
+@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_opens_silently_and_fetches_nothing(
+    browser: Browser, pages: dict[str, Path], name: str, scheme: str
+) -> None:
+    with Visit(browser, pages[name].as_uri(), color_scheme=scheme) as visit:
+        assert visit.troubles == []
+        assert visit.requests == [pages[name].as_uri()]
+
+
+@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
+def test_a_page_never_scrolls_sideways(
+    browser: Browser, pages: dict[str, Path], name: str, viewport: dict[str, int]
+) -> None:
+    with Visit(browser, pages[name].as_uri(), viewport=viewport) as visit:
+        visit.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        assert visit.page.evaluate("document.documentElement.scrollWidth") == viewport["width"]
+
+
+def test_on_a_desk_the_findings_fit_without_scrolling(
+    browser: Browser, pages: dict[str, Path]
+) -> None:
+    with Visit(browser, pages["normal"].as_uri()) as visit:
+        spare = "t => t.closest('.scroll').clientWidth - t.offsetWidth"
+        assert visit.page.locator("table.findings").evaluate(spare) >= 0
+
+
+def test_a_link_to_a_cluster_opens_its_why(browser: Browser, pages: dict[str, Path]) -> None:
+    with Visit(browser, pages["normal"].as_uri() + "#cluster_a4") as visit:
+        row = visit.page.locator("#cluster_a4")
+        assert row.locator("details").evaluate("d => d.open") is True
+        assert row.get_by_text("What was seen").is_visible()
+        assert visit.page.locator("#cluster_a2 details").evaluate("d => d.open") is False
+
+
+def test_rows_are_sorted_and_filtered_in_place(browser: Browser, pages: dict[str, Path]) -> None:
+    with Visit(browser, pages["normal"].as_uri()) as visit:
+        names = visit.page.locator("tbody.finding th a")
+        assert names.all_inner_texts() == ["forgotten", "notebook", "half-used", "waiting"]
+        head = visit.page.locator("thead th", has_text="GPUs, price").first
+        head.locator("button").click()
+        assert head.get_attribute("aria-sort") == "descending"
+        assert names.all_inner_texts() == ["forgotten", "half-used", "waiting", "notebook"]
+        visit.page.get_by_label("Filter").fill("vision A100")
+        shown = visit.page.locator("tbody.finding:visible th a")
+        assert shown.all_inner_texts() == ["half-used", "notebook"]
+        assert visit.page.get_by_role("status").inner_text() == "2 of 4"
+        assert visit.troubles == []
+
+
+def test_without_javascript_everything_is_there_and_nothing_is_dead(
+    browser: Browser, pages: dict[str, Path]
+) -> None:
+    with Visit(browser, pages["normal"].as_uri(), java_script_enabled=False) as visit:
+        assert visit.page.locator("tbody.finding").count() == 4
+        assert not visit.page.locator(".tools").is_visible()
+        assert visit.page.locator("button").count() == 0
+        visit.page.locator("#cluster_a2 summary").click()
+        assert visit.page.locator("#cluster_a2").get_by_text("What was seen").is_visible()
+
+
+def test_an_injected_script_does_not_run(browser: Browser, tmp_path: Path, views: Any) -> None:  # noqa: ANN401
+    page = render.html(views["normal"])
+    evil = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
+    (tmp_path / "evil.html").write_text(page.replace("</main>", evil + "</main>"), encoding="utf-8")
+    with Visit(browser, (tmp_path / "evil.html").as_uri()) as visit:
+        assert visit.page.title() == views["normal"].title
+
+
+def test_every_why_is_printed(browser: Browser, pages: dict[str, Path]) -> None:
+    with Visit(browser, pages["normal"].as_uri()) as visit:
+        visit.page.emulate_media(media="print")
+        heights = visit.page.locator(".reasons").evaluate_all("e => e.map(x => x.offsetHeight)")
+        assert len(heights) == 4
+        assert min(heights) > 0

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree as ET
+
+import pandas as pd
+import pytest
+
+from pipeline.report import charts, render
+from pipeline.report.view import ReportView, build
+from tests.report.conftest import make
+
+
+def test_two_renders_of_the_same_results_are_the_same_bytes(views: dict[str, ReportView]) -> None:
+    # In one process: nothing may count up from render to render.
+    assert render.html(build(**make("normal"))) == render.html(views["normal"])
+
+
+def test_a_picture_is_one_labelled_image_without_colours_of_its_own(
+    views: dict[str, ReportView],
+) -> None:
+    for chart in (views["normal"].spend_chart, views["normal"].waste_chart):
+        assert chart.svg.startswith("<svg viewBox=")
+        assert 'role="img" aria-label="' in chart.svg
+        assert chart.svg.count("<title>") > 0
+        assert "aria-roledescription" not in chart.svg
+        assert "clip" not in chart.svg
+        colours = re.findall(r'(?:fill|stroke)="([^"]+)"', chart.svg)
+        assert {c for c in colours if not c.startswith("var(")} <= {"none", "transparent"}
+
+
+def test_every_mark_tells_its_number(views: dict[str, ReportView]) -> None:
+    titles = re.findall(r"<title>([^<]*)</title>", views["normal"].waste_chart.svg)
+    assert titles == ["forgotten · $7,900 · proven", "notebook · $700 · likely"]
+
+
+def test_names_cannot_break_out_of_a_picture(views: dict[str, ReportView]) -> None:
+    for name in ("spend_chart", "waste_chart", "use_chart"):
+        evil = ET.fromstring(getattr(views["hostile"], name).svg)  # noqa: S314  # that is the test
+        tags = {element.tag for element in evil.iter()}
+        assert tags <= {"svg", "g", "path", "text", "title", "line", "rect"}
+        assert not any(key.startswith("on") for element in evil.iter() for key in element.attrib)
+
+
+def test_a_png_has_real_colours() -> None:
+    bar = {"position": "0", "name": "a", "units": 1.0, "text": "$1", "grade": "proven", "tip": "a"}
+    rows = pd.DataFrame([bar])
+    png = charts.png(charts.waste(rows))
+    assert png.startswith(b"\x89PNG")
+    assert png == charts.png(charts.waste(rows))
+
+
+def test_the_page_declares_the_colours_that_pictures_use() -> None:
+    style = render._asset("report.css")
+    declared = dict(re.findall(r"(--[a-z0-9]+):(#[0-9a-f]{6})", style[: style.index("@media")]))
+    assert charts.PALETTE.items() <= declared.items()
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    r, g, b = (p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_and_marks_have_the_contrast_wcag_aa_asks_for(scheme: str) -> None:
+    style = render._asset("report.css")
+    light, dark = style.split("@media", 2)[:2]
+    colours = dict(
+        re.findall(r"(--[a-z0-9]+):(#[0-9a-f]{6})", light if scheme == "light" else dark)
+    )
+
+    def contrast(a: str, b: str) -> float:
+        one, two = sorted((luminance(colours[a]), luminance(colours[b])), reverse=True)
+        return (one + 0.05) / (two + 0.05)
+
+    for surface in ("--card", "--page"):
+        for text in ("--ink", "--muted", "--link", "--bad", "--warn", "--good"):
+            assert contrast(text, surface) >= 4.5, (text, surface)
+    for mark in (*charts.SERIES, *charts.GRADES.values()):
+        assert contrast(mark, "--card") >= 3, mark
+
+
+@pytest.mark.parametrize(
+    ("values", "path"),
+    [
+        ([], ""),
+        ([None, None], ""),
+        ([0.0, 100.0], "M2.0 20.0h.1L82.0 2.0"),
+        ([0.0, None, 100.0], "M2.0 20.0h.1M82.0 2.0h.1"),
+    ],
+)
+def test_the_small_line_breaks_where_nothing_was_read(
+    values: list[float | None], path: str
+) -> None:
+    assert charts.line(values) == path

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import schema
+from pipeline.report import tables
+from pipeline.report.view import ReportView, changed_on
+from tests.report.conftest import DAY, EVIL, frame, make
+
+FORMULA_STARTS = "=+-@\t\r\n\x00＝＋－＠"  # noqa: RUF001
+
+
+def read(content: bytes) -> list[list[str]]:
+    assert not content.startswith(b"\xef\xbb\xbf")
+    return list(csv.reader(io.StringIO(content.decode("utf-8"), newline=""), strict=True))
+
+
+def files(name: str) -> dict[str, bytes]:
+    made = make(name)
+    spend = schema.SPEND.enforce(made["ledger"].assign(gpu_seconds=pd.NA))
+    return tables.csv_files(
+        spend=spend,
+        utilization=made["utilization"],
+        idle=made["idle"],
+        findings=made["findings"],
+        changed=changed_on(made["ledger"], DAY),
+    )
+
+
+def test_findings_csv_has_the_contract_columns_and_most_money_first() -> None:
+    header, *rows = read(files("normal")["findings.csv"])
+    assert header[:14] == [
+        *("cluster_id", "account", "name", "project_id", "rule_id", "outcome", "grade"),
+        *("samples", "busy_share_bound", "spend", "provable_waste", "action"),
+        *("counted_saving", "since"),
+    ]
+    assert rows[0][0] == "cluster_a2"
+    assert rows[0][header.index("provable_waste")] == "7900.500000"
+    assert rows[0][header.index("since")] == "2026-11-09T00:00:00Z"
+    assert {row[header.index("outcome")] for row in rows} == {"FINDING"}
+
+
+def test_the_headline_can_be_computed_again_from_findings_csv(views: dict[str, ReportView]) -> None:
+    header, *rows = read(files("normal")["findings.csv"])
+    waste: dict[str, float] = {}
+    for row in rows:
+        money = float(row[header.index("provable_waste")] or 0)
+        waste[row[0]] = max(waste.get(row[0], 0), money)
+    facts = views["normal"].facts
+    assert round(sum(waste.values()) * 1_000_000) == facts.waste_micros == 8_600_750_000
+    assert sum(money > 0 for money in waste.values()) == facts.wasteful == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["normal", "empty_fleet", "all_unjudged", "one_cluster", "hostile"]
+)
+def test_every_csv_is_rfc_4180_with_equally_long_rows(name: str) -> None:
+    made = files(name)
+    assert sorted(made) == [
+        *("changes.csv", "findings.csv", "idle.csv", "spend.csv", "unjudged.csv"),
+        "utilization.csv",
+    ]
+    for content in made.values():
+        assert content.endswith(b"\r\n")
+        rows = read(content)
+        assert len({len(row) for row in rows}) == 1
+
+
+def test_no_text_of_a_hostile_fleet_is_a_formula_and_every_text_comes_back() -> None:
+    header, *rows = read(files("hostile")["utilization.csv"])
+    place = header.index("name")
+    texts = [row[place] for row in rows]
+    assert not any(text.startswith(tuple(FORMULA_STARTS)) for text in texts)
+    assert [tables.unguarded(text) for text in texts] == list(EVIL)
+
+
+@given(st.text())
+def test_guarding_a_text_loses_nothing(text: str) -> None:
+    guarded = tables.guarded(text)
+    assert tables.unguarded(guarded) == text
+    assert not guarded.lstrip(" \u00a0\u200b\ufeff").startswith(tuple(FORMULA_STARTS))
+
+
+def test_numbers_stay_numbers_and_unknown_is_an_empty_cell() -> None:
+    rows = pd.DataFrame(
+        {
+            "name": pd.array(["-1.5", None], dtype="str"),
+            "unused_micros": pd.array([-1_500_000, None], dtype="Int64"),
+            "gpu_mean_pct": [-1.5, float("nan")],
+            "gpu_count": pd.array([8, None], dtype="Int64"),
+            "last_busy_at": pd.to_datetime(["2026-11-22T05:06:07Z", None]),
+        }
+    )
+    assert tables.to_csv(tables.readable(rows)) == (
+        b"name,unused,gpu_mean_pct,gpu_count,last_busy_at\r\n"
+        b"'-1.5,-1.500000,-1.5,8,2026-11-22T05:06:07Z\r\n"
+        b",,,,\r\n"
+    )
+
+
+def test_unjudged_csv_says_who_could_not_be_judged_and_why() -> None:
+    header, *rows = read(files("normal")["unjudged.csv"])
+    assert [row[header.index("rule_id")] for row in rows] == ["idle", "underutilized"]
+    assert rows[0][header.index("reason")] == "Running time is 18 h, not at least 30 h"
+
+
+def fleet(**status: str) -> pd.DataFrame:
+    rows = [
+        {"account": "default", "cluster_id": key, "status": value, "spend_micros": 1_000_000}
+        for key, value in status.items()
+    ]
+    return frame(schema.UTILIZATION, rows)
+
+
+def test_changes_name_new_gone_started_and_stopped_clusters_and_nothing_else() -> None:
+    before = fleet(a="running", b="running", c="stopped", d="running", e="error")
+    now = fleet(a="running", b="stopped", c="running", e="stopped", f="running")
+    changed = tables.changes(now, before)
+    assert dict(zip(changed["cluster_id"], changed["change"], strict=True)) == {
+        "d": "gone",
+        "f": "new",
+        "c": "started",
+        "b": "stopped",
+    }
+
+
+def test_without_a_day_before_changes_csv_is_its_header() -> None:
+    assert changed_on(make("empty_fleet")["ledger"], DAY) is None
+    (header,) = read(files("empty_fleet")["changes.csv"])
+    assert header == list(tables.CHANGES_COLUMNS)
+
+
+def test_summary_json_has_the_headline_in_micros_and_the_outcomes_counted(
+    views: dict[str, ReportView],
+) -> None:
+    summary = json.loads(tables.summary(views["normal"]))
+    assert summary["format"] == 1
+    assert summary["day"] == "2026-11-22"
+    assert summary["waste_micros"] == 8_600_750_000
+    assert summary["outcomes"]["idle"] == {
+        "FINDING": 2,
+        "CLEAR": 4,
+        "INSUFFICIENT_DATA": 1,
+        "NOT_APPLICABLE": 0,
+    }
