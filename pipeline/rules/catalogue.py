@@ -163,15 +163,15 @@ OFF_HOURS = Rule(
         (SUSPECTED, ()),
     ),
     says=(
-        "{off_hours_per_week} of the 168 hours of the week, in runs of at least 8, were never busy "
-        "in {observed_days} ({off_hours_samples} looked-at hours)"
+        "{off_hours_per_week} of the 168 hours of the week, in runs of at least 12, were never "
+        "busy in {observed_days} ({off_hours_samples} looked-at hours)"
     ),
     actions=((LIKELY, "schedule"), (None, "review")),
     source=(
         "OptScale's off-schedule report: the 168 hours of the week over 14 days, two samples each."
     ),
     comment=(
-        "An hour nobody looked at counts as busy. Only runs of 8 hours count, so that chance gaps "
+        "An hour nobody looked at counts as busy. Only runs of 12 hours count, so that chance gaps "
         "between bursts do not add up to a schedule. Never proven: two weeks are two Mondays."
     ),
 )

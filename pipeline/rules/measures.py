@@ -101,7 +101,7 @@ _ALL = (
         "off_hours_per_week",
         "number of off-hours a week",
         "count",
-        "Hours of the week in runs of at least 8 that were all looked at and never busy.",
+        "Hours of the week in runs of at least 12 that were all looked at and never busy.",
     ),
     Measure(
         "off_hours_samples",

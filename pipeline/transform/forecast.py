@@ -1,9 +1,9 @@
-"""Forecast: what the period will cost, three ways, each with the error it would have had.
+"""Forecast: what the period will cost, several ways, each with the error it would have had.
 
 - floor: what runs now, at its rate, to its expiry or the period's end. Nothing new starts in it.
 - run rate: the mean of the last 7 days (of all, while there are fewer), every day.
-- seasonal: the level of the last 7 days times each weekday's share of the last 4 weeks; after 28
-  days of history.
+- recent: a mean in which each day counts half as much as the one after it; it follows a change.
+- seasonal: each weekday's share of the last 4 weeks, at the recent level; after 28 days of history.
 - naive: yesterday again; only there to be beaten.
 
 Back-test: from every earlier day that has the history a method needs, the next days (at most 7) are
@@ -41,7 +41,8 @@ WEEK = 7
 SEASON = 28
 HORIZON = 7
 _LEAST_ORIGINS = 10
-FLOOR, RUN_RATE, SEASONAL, NAIVE = "floor", "run rate", "seasonal", "naive"
+FLOOR, RUN_RATE, RECENT, SEASONAL = "floor", "run rate", "recent", "seasonal"
+NAIVE = "naive"
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Forecast:
     @property
     def best(self) -> Estimate | None:
         """The estimate with the smallest back-tested error; run rate while none was tested."""
-        usable = [e for e in self.estimates if e.method in (RUN_RATE, SEASONAL)]
+        usable = [e for e in self.estimates if e.method in (RUN_RATE, RECENT, SEASONAL)]
         tested = [e for e in usable if e.error_share is not None]
         return (
             min(tested, key=lambda e: e.error_share or 0.0) if tested else next(iter(usable), None)
@@ -122,6 +123,17 @@ def _run_rate(series: Floats, start: int, ahead: int) -> Floats:
     return np.full(ahead, series[-WEEK:].mean())
 
 
+def _recent(series: Floats, start: int, ahead: int) -> Floats:
+    del start
+    return np.full(ahead, _level(series))
+
+
+def _level(series: Floats) -> float:
+    """The mean of days of which each counts half as much as the one after it."""
+    weight = 0.5 ** np.arange(len(series))[::-1]
+    return float((series * weight).sum() / weight.sum())
+
+
 def _naive(series: Floats, start: int, ahead: int) -> Floats:
     del start
     return np.full(ahead, series[-1])
@@ -132,12 +144,16 @@ def _seasonal(series: Floats, start: int, ahead: int) -> Floats:
     weekday = np.arange(last - SEASON, last) % WEEK
     weeks = np.bincount(weekday, weights=series[-SEASON:], minlength=WEEK)
     share = weeks / weeks.sum() * WEEK if weeks.sum() > 0 else np.ones(WEEK)
-    level = series[-WEEK:].mean()
-    return np.asarray(level * share[np.arange(last, last + ahead) % WEEK])
+    usual = share[np.arange(last - WEEK, last) % WEEK]
+    if not usual.any():
+        return np.zeros(ahead)
+    week = series[-WEEK:][usual > 0] / usual[usual > 0]
+    return np.asarray(_level(week) * share[np.arange(last, last + ahead) % WEEK])
 
 
 METHODS: dict[str, tuple[Method, int]] = {
     RUN_RATE: (_run_rate, LEAST_DAYS),
+    RECENT: (_recent, LEAST_DAYS),
     SEASONAL: (_seasonal, SEASON),
     NAIVE: (_naive, LEAST_DAYS),
 }
@@ -185,11 +201,11 @@ def _estimate(name: str, ahead: float, spent: int, tested: list[tuple[Floats, Fl
     ratios = [float(actual.sum() / guess.sum()) for guess, actual in tested if guess.sum() > 0]
     low = high = None
     if len(ratios) >= _LEAST_ORIGINS:
-        low, high = (spent + int(ahead * q) for q in np.quantile(ratios, (0.1, 0.9)))
+        low, high = (spent + round(ahead * q) for q in np.quantile(ratios, (0.1, 0.9)))
     return Estimate(
         method=name,
-        remaining_micros=int(ahead),
-        total_micros=spent + int(ahead),
+        remaining_micros=round(ahead),
+        total_micros=spent + round(ahead),
         error_share=missed / whole if whole > 0 else None,
         low_micros=low,
         high_micros=high,

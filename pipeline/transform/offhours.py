@@ -2,8 +2,8 @@
 
 Method: the hour masks of the window's days united by weekday give, for each of the 168 hours of the
 week, whether it was looked at and whether it was ever busy. A cell that was looked at and never
-busy is quiet; one that nobody looked at is not. Only runs of at least 8 quiet cells count, the week
-taken as a circle: gaps between bursts fall anywhere, closing time does not.
+busy is quiet; one that nobody looked at is not. Only runs of at least 12 quiet cells count, the
+week taken as a circle: gaps between bursts fall anywhere, closing time does not.
 
 Assumption: hours of the week are UTC; a schedule in a zone with summer time moves by one cell twice
 a year. Known limit: two weeks give two samples per cell, so the claim is never proven.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Bools = NDArray[np.bool_]
     Ints = NDArray[np.int64]
 
-RUN_HOURS = 8
+RUN_HOURS = 12
 _HOUR = np.arange(24, dtype=np.int64)
 
 

@@ -74,7 +74,7 @@ def test_the_same_box_seen_every_hour_is_a_schedule_not_idle(row: Make, ledger: 
     assert outcome(frame, "idle")[0] == "CLEAR"
     got = finding(frame, "off_hours")
     assert (got["grade"], got["action"]) == ("likely", "schedule")
-    # 123 of 168 hours are never busy; all of them lie in runs of 8 or more.
+    # 123 of 168 hours are never busy; all of them lie in runs of 12 or more.
     assert "123 of the 168 hours of the week" in got["reason"]
     assert got["counted_saving_micros"] == 14 * 240 * UNIT * 123 // 168
 
