@@ -141,9 +141,8 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
     for name in frame.columns:
         values = frame[name]
         if name.endswith("_micros"):
-            out[name.removesuffix("_micros")] = pd.Series(
-                [decimal(v) for v in values.tolist()], index=frame.index, dtype="object"
-            )
+            money = pd.Series([decimal(v) for v in values.tolist()], frame.index, dtype="object")
+            out[name.removesuffix("_micros")] = money
         elif name.endswith("_at"):
             out[name if name != "since_at" else "since"] = values.map(_instant)
         elif name == "date":
@@ -165,7 +164,9 @@ def to_csv(frame: pd.DataFrame) -> bytes:
 
 
 def _cells(values: pd.Series[Any]) -> list[Any]:
-    # Names and ids repeat from day to day: each distinct value is looked at once.
+    if not isinstance(values.dtype, pd.CategoricalDtype | pd.StringDtype):
+        return [_cell(value) for value in values.tolist()]
+    # Names and ids repeat from day to day: each distinct text is looked at once.
     written: dict[Any, Any] = {}
     return [
         written[value] if value in written else written.setdefault(value, _cell(value))
