@@ -6,6 +6,7 @@ import json
 import random
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +15,11 @@ from pipeline.extract.client import Fetched
 from pipeline.extract.roster import Roster
 from pipeline.extract.walk import Silent, Walk
 from pipeline.settings import Extract
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pipeline.extract.shapes import Page
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -47,8 +53,17 @@ def stamp(second: int) -> str:
 class FakeApi:
     """Stands where the client stands: ``get(query, decode)``."""
 
-    def __init__(self, seed=0, clusters=0, faults=(), births=0.0, deaths=0.0, clumps=True) -> None:
-        self.dice = random.Random(seed)
+    def __init__(
+        self,
+        seed: int = 0,
+        clusters: int = 0,
+        faults: Sequence[str] = (),
+        births: float = 0.0,
+        deaths: float = 0.0,
+        *,
+        clumps: bool = True,
+    ) -> None:
+        self.dice = random.Random(seed)  # noqa: S311 - repeatable
         self.faults = frozenset(faults)
         self.births, self.deaths = births, deaths
         self.now = 10_000_000
@@ -68,7 +83,7 @@ class FakeApi:
                 self.create(created)
         self.throughout = set(self.alive)
 
-    def create(self, created) -> None:
+    def create(self, created: int) -> None:
         self.made += 1
         identity = f"c{self.made:05d}"
         has_no_time = "null_created" in self.faults and self.dice.random() < 0.02
@@ -91,18 +106,18 @@ class FakeApi:
                 del self.alive[gone]
                 self.throughout.discard(gone)
 
-    def _some(self, mean):
+    def _some(self, mean: float) -> int:
         return int(mean) + (self.dice.random() < mean % 1)
 
-    def has(self, fault, share=1.0):
+    def has(self, fault: str, share: float = 1.0) -> bool:
         return fault in self.faults and self.dice.random() < share
 
-    def get(self, query, decode):
+    def get(self, query: dict[str, Any], decode: Callable[[bytes], Page]) -> Fetched:
         self.budget.before_request()
         with self.lock:
             return self.serve(query, decode)
 
-    def serve(self, query, decode):
+    def serve(self, query: dict[str, Any], decode: Callable[[bytes], Page]) -> Fetched:
         if self.requests:
             self.churn()
         self.requests += 1
@@ -113,7 +128,7 @@ class FakeApi:
             self.answers.append((body, at))
         return Fetched(decode(body), at)
 
-    def answer(self, query):
+    def answer(self, query: dict[str, Any]) -> dict[str, Any]:
         found = self.ordered(self.matching(query), query)
         limit = min(int(query["limit"]), 7 if "page_cap" in self.faults else 100)
         start = (int(query.get("page", 1)) - 1) * limit
@@ -134,7 +149,7 @@ class FakeApi:
             "meta": {"request_id": f"req_{self.requests}"},
         }
 
-    def matching(self, query):
+    def matching(self, query: dict[str, Any]) -> list[dict[str, Any]]:
         before, after = query.get("created_before"), query.get("created_after")
         if "before_ignored" in self.faults or self.has("window_ignored", 0.1):
             before = None
@@ -143,7 +158,7 @@ class FakeApi:
         inclusive = "before_inclusive" in self.faults
         digits = 10 if "before_is_a_date" in self.faults else 30
 
-        def matches(one) -> bool:
+        def matches(one: dict[str, Any]) -> bool:
             for name in ("gpu_type", "region", "status"):
                 if name in query and one[name] != query[name]:
                     return False
@@ -158,7 +173,7 @@ class FakeApi:
 
         return [one for one in self.alive.values() if matches(one)]
 
-    def ordered(self, found, query):
+    def ordered(self, found: list[dict[str, Any]], query: dict[str, Any]) -> list[dict[str, Any]]:
         newest_first = query.get("sort_order", "desc") == "desc" or "asc_ignored" in self.faults
         if "unstable_ties" in self.faults:
             self.dice.shuffle(found)
@@ -169,7 +184,7 @@ class FakeApi:
             found.insert(0, found.pop(self.dice.randrange(len(found))))
         return found
 
-    def record(self, one):
+    def record(self, one: dict[str, Any]) -> dict[str, Any]:
         record = {
             "id": one["id"],
             "gpu_type": one["gpu_type"],
@@ -186,7 +201,7 @@ class FakeApi:
         return record
 
 
-def make_walk(api, **settings):
+def make_walk(api: FakeApi, **settings: object) -> Walk:
     settings = Extract(**{"max_pages": 3_000, **settings})
     budget = Budget(settings, Timing(lambda: 0.0, lambda _: None, lambda: 0.5))
     api.budget = budget
@@ -202,10 +217,10 @@ def make_walk(api, **settings):
 
 
 @pytest.fixture(scope="session")
-def fake_api():
+def fake_api() -> type[FakeApi]:
     return FakeApi
 
 
 @pytest.fixture(scope="session")
-def new_walk():
+def new_walk() -> Callable[..., Walk]:
     return make_walk

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import gzip
 import http.server
+import ipaddress
 import json
+import ssl
 import threading
 import traceback
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from pipeline.errors import ApiError, Exit, SettingsError
 from pipeline.extract.budget import Budget, BudgetError, Timing
@@ -20,6 +27,12 @@ from pipeline.extract.decode import decode_page
 from pipeline.extract.refusal import RefusedError
 from pipeline.keys import Secret
 from pipeline.settings import Extract
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pipeline.extract.client import Fetched
 
 CANARY = "tpo_live_CANARY0123456789"
 NOW = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
@@ -36,15 +49,15 @@ class Script(http.server.BaseHTTPRequestHandler):
         step = self.server.steps[min(len(self.server.seen), len(self.server.steps)) - 1]
         step(self)
 
-    def log_message(self, *_) -> None:
+    def log_message(self, *_: object) -> None:
         pass
 
-    def date_time_string(self, timestamp=None):  # noqa: ARG002
+    def date_time_string(self, timestamp: float | None = None) -> str:  # noqa: ARG002
         return format_datetime(NOW, usegmt=True)
 
 
-def reply(status=200, body=GOOD, **headers):
-    def step(handler) -> None:
+def reply(status: int = 200, body: object = GOOD, **headers: str) -> Callable[[Script], None]:
+    def step(handler: Script) -> None:
         handler.send_response(status)
         for name, value in headers.items():
             handler.send_header(name.replace("_", "-"), value)
@@ -55,7 +68,7 @@ def reply(status=200, body=GOOD, **headers):
     return step
 
 
-def cut_off(handler) -> None:
+def cut_off(handler: Script) -> None:
     handler.send_response(200)
     handler.send_header("Content-Length", "1000")
     handler.end_headers()
@@ -63,11 +76,11 @@ def cut_off(handler) -> None:
     handler.close_connection = True
 
 
-def hang_up(handler) -> None:
+def hang_up(handler: Script) -> None:
     handler.close_connection = True
 
 
-def drip(handler) -> None:
+def drip(handler: Script) -> None:
     """A byte now and then, for ever: no single read ever times out."""
     handler.send_response(200)
     handler.send_header("Content-Length", "1000")
@@ -79,19 +92,19 @@ def drip(handler) -> None:
         pass
 
 
-def say_nothing(handler) -> None:
+def say_nothing(handler: Script) -> None:
     handler.server.over.wait(10)
 
 
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
-    def handle_error(self, *_) -> None:
+    def handle_error(self, *_: object) -> None:
         pass
 
 
 @contextmanager
-def serving(*steps):
+def serving(*steps: Callable[[Script], None]) -> Iterator[Server]:
     with Server(("127.0.0.1", 0), Script) as server:
         server.steps, server.seen, server.over = steps, [], threading.Event()
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -111,15 +124,22 @@ class Clock:
         self.now = 0.0
         self.slept = []
 
-    def sleep(self, seconds) -> None:
+    def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
 
-    def timing(self):
+    def timing(self) -> Timing:
         return Timing(lambda: self.now, self.sleep, lambda: 0.5)
 
 
-def ask(server, *, times=1, clock=None, auth="bearer", **settings):
+def ask(
+    server: Server,
+    *,
+    times: int = 1,
+    clock: Clock | None = None,
+    auth: str = "bearer",
+    **settings: object,
+) -> Fetched:
     clock = clock or Clock()
     url = f"http://127.0.0.1:{server.server_port}"
     settings = Extract(**{"page_deadline_seconds": 5.0, **settings})
@@ -133,7 +153,7 @@ def ask(server, *, times=1, clock=None, auth="bearer", **settings):
     return answer
 
 
-def refused(server, error=ApiError, **kwargs):
+def refused(server: Server, error: type[Exception] = ApiError, **kwargs: object) -> Exception:
     """The error, after making sure that neither it nor what led to it quotes the key."""
     with pytest.raises(error) as caught:
         ask(server, **kwargs)
@@ -152,13 +172,13 @@ def test_a_good_page_comes_with_the_servers_clock() -> None:
 
 
 @pytest.mark.parametrize(("auth", "header"), [("bearer", f"Bearer {CANARY}"), ("bare", CANARY)])
-def test_the_key_is_sent_in_the_style_the_settings_name(auth, header) -> None:
+def test_the_key_is_sent_in_the_style_the_settings_name(auth: str, header: str) -> None:
     with serving(reply()) as server:
         ask(server, auth=auth)
     assert server.seen[0][1]["Authorization"] == header
 
 
-def test_netrc_cannot_replace_the_key(tmp_path, monkeypatch) -> None:
+def test_netrc_cannot_replace_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login someone password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -193,7 +213,9 @@ def test_one_connection_serves_many_pages_and_gzip_is_understood() -> None:
         hang_up,
     ],
 )
-def test_a_passing_failure_is_tried_again_with_a_growing_pause(trouble) -> None:
+def test_a_passing_failure_is_tried_again_with_a_growing_pause(
+    trouble: Callable[..., None],
+) -> None:
     clock = Clock()
     with serving(trouble, trouble, reply()) as server:
         assert ask(server, clock=clock).page.size == 1
@@ -211,7 +233,7 @@ def test_a_lasting_failure_ends_after_the_attempts_of_the_settings() -> None:
 
 
 @pytest.mark.parametrize("trouble", [drip, say_nothing])
-def test_a_page_that_drips_or_hangs_is_cut_at_its_deadline(trouble) -> None:
+def test_a_page_that_drips_or_hangs_is_cut_at_its_deadline(trouble: Callable[..., None]) -> None:
     with serving(trouble, reply()) as server:
         assert ask(server, page_deadline_seconds=0.2).page.size == 1
     with serving(trouble) as server:
@@ -229,7 +251,7 @@ def test_a_page_that_drips_or_hangs_is_cut_at_its_deadline(trouble) -> None:
         None,
     ],
 )
-def test_a_refused_key_costs_one_request_and_is_never_quoted(status, body) -> None:
+def test_a_refused_key_costs_one_request_and_is_never_quoted(status: int, body: object) -> None:
     with serving(reply(status, json.dumps(body).encode())) as server:
         error = refused(server, KeyNotAcceptedError)
     assert len(server.seen) == 1
@@ -241,7 +263,7 @@ def test_a_refused_key_costs_one_request_and_is_never_quoted(status, body) -> No
 
 
 @pytest.mark.parametrize("status", [200, 400, 404, 409, 422])
-def test_a_permanent_refusal_is_typed_and_costs_one_request(status) -> None:
+def test_a_permanent_refusal_is_typed_and_costs_one_request(status: int) -> None:
     body = {
         "success": False,
         "error": {
@@ -298,7 +320,9 @@ def test_no_redirect_is_followed() -> None:
         (500, "7", 0.375),
     ],
 )
-def test_retry_after_is_obeyed_in_seconds_and_dates_on_429_and_503_only(status, header, slept) -> None:
+def test_retry_after_is_obeyed_in_seconds_and_dates_on_429_and_503_only(
+    status: int, header: str, slept: float
+) -> None:
     clock = Clock()
     with serving(reply(status, b"{}", Retry_After=header), reply()) as server:
         ask(server, clock=clock)
@@ -329,7 +353,7 @@ def test_a_wait_beyond_the_budget_ends_the_run_and_says_when_to_try_again() -> N
     assert "try again after 2026-05-04 12:30:00 UTC" in str(error)
 
 
-def limits(remaining, limit=1000):
+def limits(remaining: int, limit: int = 1000) -> dict[str, str]:
     reset = str(int(NOW.timestamp()) + 30)
     return {
         "X_RateLimit_Limit": str(limit),
@@ -383,7 +407,7 @@ def test_requests_and_time_of_a_walk_are_capped() -> None:
         "http://127.0.0.1.example.com",
     ],
 )
-def test_the_key_is_not_sent_to_an_address_it_should_not_go_to(url) -> None:
+def test_the_key_is_not_sent_to_an_address_it_should_not_go_to(url: str) -> None:
     settings = Extract()
     with pytest.raises(SettingsError) as caught:
         Client(ApiTarget(url, "v1", "bearer", Secret(CANARY)), settings, Budget(settings))
@@ -395,3 +419,57 @@ def test_nobody_there_is_an_api_error() -> None:
         pass
     error = refused(server, attempts=2)
     assert "the connection failed" in str(error)
+
+
+def make_ca(folder: Path) -> tuple[Path, Path]:
+    """A CA, and a certificate with its key that the CA signed for 127.0.0.1."""
+    now = datetime.now(UTC)
+
+    def build(
+        subject: str, issuer: str, public: ec.EllipticCurvePublicKey
+    ) -> x509.CertificateBuilder:
+        names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, n)]) for n in (subject, issuer)]
+        return (
+            x509.CertificateBuilder(names[1], names[0], public, x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+        )
+
+    ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    ca = build("test CA", "test CA", ca_key.public_key()).add_extension(
+        x509.BasicConstraints(ca=True, path_length=None), critical=True
+    )
+    here = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    leaf = build("127.0.0.1", "test CA", key.public_key()).add_extension(
+        x509.SubjectAlternativeName([here]), critical=False
+    )
+    pem = serialization.Encoding.PEM
+    ca_file, server_file = folder / "ca.pem", folder / "server.pem"
+    ca_file.write_bytes(ca.sign(ca_key, hashes.SHA256()).public_bytes(pem))
+    server_file.write_bytes(
+        leaf.sign(ca_key, hashes.SHA256()).public_bytes(pem)
+        + key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return ca_file, server_file
+
+
+def test_a_certificate_is_verified_and_a_ca_of_ones_own_is_accepted(tmp_path: Path) -> None:
+    ca_file, server_file = make_ca(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(server_file)
+    with serving(reply()) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        url = f"https://127.0.0.1:{server.server_port}"
+        settings = Extract()
+
+        def get(ca: str | None) -> Fetched:
+            target = ApiTarget(url, "v1", "bearer", Secret(CANARY), ca)
+            client = Client(target, settings, Budget(settings, Clock().timing()))
+            with closing(client):
+                return client.get({}, lambda body: decode_page(body, "v1"))
+
+        with pytest.raises(ApiError, match="certificate was not accepted") as refusal:
+            get(None)
+        assert CANARY not in "".join(traceback.format_exception(refusal.value))
+        assert server.seen == []
+        assert get(str(ca_file)).page.size == 1

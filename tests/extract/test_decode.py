@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,9 @@ from hypothesis import strategies as st
 from pipeline import schema
 from pipeline.extract.decode import columns, decode_page, micros
 from pipeline.extract.refusal import RefusedError, UnusableError
+
+if TYPE_CHECKING:
+    from pipeline.extract.shapes import Page
 
 SEED = {
     "id": "cluster_abc123",
@@ -37,7 +41,7 @@ SEED = {
 }
 
 
-def envelope(*records, total=None):
+def envelope(*records: object, total: int | None = None) -> dict[str, Any]:
     pagination = {"current_page": 1, "total_count": len(records) if total is None else total}
     return {
         "success": True,
@@ -46,7 +50,9 @@ def envelope(*records, total=None):
     }
 
 
-def rows_of(body, version="v1", *, keep_connection=False):
+def rows_of(
+    body: object, version: str = "v1", *, keep_connection: bool = False
+) -> tuple[Page, list[dict[str, Any]]]:
     body = body if isinstance(body, bytes) else json.dumps(body).encode()
     page = decode_page(body, version)
     observed = [1_700_000_000_000_000] * len(page.records)
@@ -54,12 +60,12 @@ def rows_of(body, version="v1", *, keep_connection=False):
     return page, batch.to_pylist()
 
 
-def one(record):
+def one(record: dict[str, Any]) -> dict[str, Any]:
     _, rows = rows_of(envelope(record))
     return rows[0]
 
 
-def with_text(name, text):
+def with_text(name: str, text: str) -> bytes:
     """The seed's record with ``name`` written as ``text``, which need not be valid JSON."""
     marked = json.loads(json.dumps(SEED))
     group = next((g for g in ("metrics", "cost") if name in marked[g]), None)
@@ -157,7 +163,9 @@ def test_fast_and_slow_decoding_give_the_same_row() -> None:
         ("cost", '"free"', "cost"),
     ],
 )
-def test_an_unusable_value_is_null_and_named_and_its_neighbour_is_untouched(name, text, column) -> None:
+def test_an_unusable_value_is_null_and_named_and_its_neighbour_is_untouched(
+    name: str, text: str, column: str
+) -> None:
     _, rows = rows_of(with_text(name, text))
     assert rows[0]["bad_fields"] == column
     assert rows[0].get(column) is None
@@ -181,7 +189,9 @@ def test_an_unusable_value_is_null_and_named_and_its_neighbour_is_untouched(name
         ({"id": "\ud800"}, "id is not valid Unicode"),
     ],
 )
-def test_a_record_without_identity_is_set_aside_with_its_text_and_the_reason(record, reason) -> None:
+def test_a_record_without_identity_is_set_aside_with_its_text_and_the_reason(
+    record: object, reason: str
+) -> None:
     page, rows = rows_of(envelope(record, SEED | {"surprise": 1}))
     assert [row["cluster_id"] for row in rows] == ["cluster_abc123"]
     assert [broken.reason for broken in page.quarantined] == [reason]
@@ -196,7 +206,7 @@ def test_what_is_set_aside_keeps_no_connection_details() -> None:
 
 
 @pytest.mark.parametrize("depth", [900, 3_000, 100_000])
-def test_a_field_nested_absurdly_deep_costs_only_itself(depth):
+def test_a_field_nested_absurdly_deep_costs_only_itself(depth: int) -> None:
     deep = "[" * depth + '"]"' + "]" * depth
     body = json.dumps(envelope(SEED | {"deep": "@@"}, SEED | {"id": "good"}))
     _, rows = rows_of(body.replace('"@@"', deep).encode())
@@ -211,7 +221,7 @@ def test_an_integer_id_is_its_text_and_flagged() -> None:
 
 
 @pytest.mark.parametrize("value", ["on-fire", "", "B300", "x" * 10_000, "=cmd()", "\u202e\u0007"])
-def test_values_outside_the_vocabularies_are_data(value) -> None:
+def test_values_outside_the_vocabularies_are_data(value: str) -> None:
     row = one(SEED | {"status": value, "gpu_type": value, "region": value, "name": value})
     assert {row["status"], row["gpu_type"], row["region"], row["name"]} == {value}
     assert row["bad_fields"] is None
@@ -219,7 +229,7 @@ def test_values_outside_the_vocabularies_are_data(value) -> None:
 
 @pytest.mark.parametrize("missing", ["metrics", "cost", "created_at", "name", "expires_at"])
 @pytest.mark.parametrize("how", ["null", "absent"])
-def test_missing_is_null_and_neither_zero_nor_bad(missing, how) -> None:
+def test_missing_is_null_and_neither_zero_nor_bad(missing: str, how: str) -> None:
     record = SEED | {missing: None} if how == "null" else {k: SEED[k] for k in SEED if k != missing}
     row = one(record)
     assert row["bad_fields"] is None
@@ -241,7 +251,7 @@ def test_unknown_fields_survive_also_inside_metrics_and_cost() -> None:
         ("9999-12-31T23:59:59Z", datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)),
     ],
 )
-def test_times_become_utc(text, when) -> None:
+def test_times_become_utc(text: str, when: datetime) -> None:
     assert one(SEED | {"expires_at": text})["expires_at"] == when
 
 
@@ -265,7 +275,7 @@ def test_bytes_that_are_not_utf8_cost_one_field_not_the_page() -> None:
         b"[" * 100_000,
     ],
 )
-def test_an_answer_of_another_shape_is_unusable(body) -> None:
+def test_an_answer_of_another_shape_is_unusable(body: object) -> None:
     with pytest.raises(UnusableError):
         decode_page(body, "v1")
 
@@ -281,7 +291,10 @@ def test_an_answer_of_another_shape_is_unusable(body) -> None:
 )
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_a_refusal_under_a_good_status_is_recognised_in_both_envelopes(
-    body, code, is_permanent, version
+    body: object,
+    code: str,
+    is_permanent: bool,  # noqa: FBT001 - pytest names it
+    version: str,
 ) -> None:
     with pytest.raises(RefusedError) as refused:
         decode_page(json.dumps(body).encode(), version)
@@ -296,13 +309,13 @@ money_texts = st.builds(
 
 
 @given(st.lists(money_texts, min_size=1))
-def test_money_with_up_to_six_decimals_is_exact(texts) -> None:
+def test_money_with_up_to_six_decimals_is_exact(texts: list[str]) -> None:
     exact = [int(Decimal(text) * 1_000_000) for text in texts]
     assert micros([float(text) for text in texts]).to_pylist() == exact
 
 
 @given(st.integers(0, 10**14))
-def test_half_a_micro_is_rounded_to_even(tenths) -> None:
+def test_half_a_micro_is_rounded_to_even(tenths: int) -> None:
     text = f"{tenths // 10**7}.{tenths % 10**7:07d}"
     exact = (Decimal(text) * 1_000_000).quantize(Decimal(1), ROUND_HALF_EVEN)
     assert micros([float(text)]).to_pylist() == [int(exact)]
@@ -328,7 +341,9 @@ json_values = st.recursive(
     st.lists(st.none() | st.dictionaries(st.sampled_from([*SEED, "x"]), json_values), max_size=5),
     st.sampled_from(["v1", "v2"]),
 )
-def test_whatever_the_records_hold_each_is_a_valid_row_or_set_aside(records, version) -> None:
+def test_whatever_the_records_hold_each_is_a_valid_row_or_set_aside(
+    records: list[object], version: str
+) -> None:
     body = records if version == "v2" else envelope(*records)
     page, rows = rows_of(body, version)
     assert len(rows) + len(page.quarantined) == len(records) == page.size

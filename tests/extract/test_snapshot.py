@@ -7,6 +7,7 @@ import json
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -24,12 +25,17 @@ from pipeline.simulator.fleet import Fleet
 from pipeline.simulator.lies import damaged
 from pipeline.simulator.server import serve
 
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from pipeline.model import Certificate, Snapshot
+
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = START + timedelta(days=20, hours=3)
 MATRIX = Path(__file__).parents[2] / "benchmarks" / "faults.py"
 
 
-def load_matrix():
+def load_matrix() -> ModuleType:
     spec = importlib.util.spec_from_file_location("fault_matrix", MATRIX)
     module = importlib.util.module_from_spec(spec)
     sys.modules["fault_matrix"] = module
@@ -41,12 +47,23 @@ matrix = load_matrix()
 
 
 @pytest.fixture(scope="module")
-def fleet():
+def fleet() -> Fleet:
     return Fleet(seed=1, clusters=450, start=START, days=30)
 
 
-def snap(fleet, *, version="v1", previous=None, key="demo-key", clock=None, resume=None, **kwargs):
-    app = {name: kwargs.pop(name) for name in ("faults", "rate_limit", "v2_pages") if name in kwargs}
+def snap(
+    fleet: Fleet,
+    *,
+    version: str = "v1",
+    previous: Certificate | None = None,
+    key: str = "demo-key",
+    clock: Clock | None = None,
+    resume: ResumePoint | None = None,
+    **kwargs: object,
+) -> Snapshot:
+    app = {
+        name: kwargs.pop(name) for name in ("faults", "rate_limit", "v2_pages") if name in kwargs
+    }
     clock = clock or Clock(NOW)
     with serve(make_app(fleet, clock, **app)) as url:
         return take_snapshot(
@@ -60,7 +77,7 @@ def snap(fleet, *, version="v1", previous=None, key="demo-key", clock=None, resu
         )
 
 
-def test_a_snapshot_is_the_fleet_to_the_micro(fleet):
+def test_a_snapshot_is_the_fleet_to_the_micro(fleet: Fleet) -> None:
     snapshot = snap(fleet)
     truth = fleet.at(NOW).sort_values("cluster_id").reset_index(drop=True)
     frame = schema.SNAPSHOT.to_pandas(snapshot.table)
@@ -70,7 +87,7 @@ def test_a_snapshot_is_the_fleet_to_the_micro(fleet):
     assert snapshot.table.schema == schema.SNAPSHOT.stored
 
 
-def test_the_certificate_tells_what_was_done_by_the_servers_clock(fleet):
+def test_the_certificate_tells_what_was_done_by_the_servers_clock(fleet: Fleet) -> None:
     certificate = snap(fleet).certificate
     assert certificate.state is State.COMPLETE
     assert certificate.started_at == certificate.finished_at == NOW
@@ -82,22 +99,32 @@ def test_the_certificate_tells_what_was_done_by_the_servers_clock(fleet):
     assert certificate.warnings == ("the local clock differs from the server's by 90 s",)
 
 
-def test_the_local_clock_counts_if_the_settings_say_so(fleet):
-    assert snap(fleet, clock=None, **{"page_size": 100}).certificate.started_at == NOW
+def test_the_local_clock_counts_if_the_settings_say_so() -> None:
+    fleet = Fleet(seed=1, clusters=5, start=START, days=30)
+    with serve(make_app(fleet, Clock(NOW))) as url:
+        snapshot = take_snapshot(
+            "default",
+            ApiTarget(url, "v1", "bearer", Secret("demo-key")),
+            Extract(clock="local"),
+            local_now=lambda: START,
+        )
+    assert snapshot.certificate.started_at == START
 
 
-def test_two_snapshots_of_the_same_fleet_are_equal_whatever_the_pages_and_workers(fleet):
+def test_two_snapshots_of_the_same_fleet_are_equal_whatever_the_pages_and_workers(
+    fleet: Fleet,
+) -> None:
     one = snap(fleet).table
     assert one.equals(snap(fleet, page_size=7).table)
     assert one.equals(snap(fleet, page_size=20, workers=4).table)
 
 
-def test_an_empty_fleet_is_complete():
+def test_an_empty_fleet_is_complete() -> None:
     certificate = snap(Fleet(seed=1, clusters=0, start=START, days=30)).certificate
     assert (certificate.state, certificate.unique_ids) == (State.COMPLETE, 0)
 
 
-def test_v2_is_complete_when_two_reads_agree(fleet):
+def test_v2_is_complete_when_two_reads_agree(fleet: Fleet) -> None:
     snapshot = snap(fleet, version="v2")
     assert snapshot.certificate.state is State.COMPLETE
     assert snapshot.certificate.requests == 2
@@ -106,13 +133,13 @@ def test_v2_is_complete_when_two_reads_agree(fleet):
     assert "v2 says nothing about cost, use, project or region" in snapshot.certificate.warnings
 
 
-def test_a_v2_array_the_size_of_a_page_is_not_believed(fleet):
+def test_a_v2_array_the_size_of_a_page_is_not_believed(fleet: Fleet) -> None:
     certificate = snap(fleet, version="v2", v2_pages=True).certificate
     assert certificate.state is State.UNPROVEN
     assert certificate.proof.startswith("exactly 20 clusters, the size of a page")
 
 
-def test_a_fleet_that_all_but_vanished_is_walked_twice_and_suspect(fleet):
+def test_a_fleet_that_all_but_vanished_is_walked_twice_and_suspect(fleet: Fleet) -> None:
     before = msgspec.structs.replace(snap(fleet).certificate, unique_ids=100_000)
     certificate = snap(fleet, previous=before).certificate
     assert certificate.state is State.SUSPECT
@@ -121,13 +148,13 @@ def test_a_fleet_that_all_but_vanished_is_walked_twice_and_suspect(fleet):
     assert snap(fleet, previous=certificate).certificate.state is State.COMPLETE
 
 
-def test_a_fleet_that_shrank_within_reason_is_just_complete(fleet):
+def test_a_fleet_that_shrank_within_reason_is_just_complete(fleet: Fleet) -> None:
     before = msgspec.structs.replace(snap(fleet).certificate, unique_ids=900)
     assert snap(fleet, previous=before).certificate.state is State.COMPLETE
 
 
-def test_too_much_quarantine_makes_a_snapshot_suspect(fleet):
-    def faults(every):
+def test_too_much_quarantine_makes_a_snapshot_suspect(fleet: Fleet) -> None:
+    def faults(every: int) -> Faults:
         return Faults(always=[damaged(("id null",), every)])
 
     few = snap(fleet, faults=faults(300))
@@ -140,13 +167,13 @@ def test_too_much_quarantine_makes_a_snapshot_suspect(fleet):
     assert many.certificate.quarantined > 0.01 * many.certificate.unique_ids
 
 
-def test_bad_fields_are_counted_in_the_certificate(fleet):
+def test_bad_fields_are_counted_in_the_certificate(fleet: Fleet) -> None:
     certificate = snap(fleet, faults=Faults(always=[damaged(("rate NaN",), 10)])).certificate
     assert certificate.state is State.COMPLETE
     assert certificate.bad_fields > 0
 
 
-def test_a_wrong_key_is_refused_after_one_request(fleet):
+def test_a_wrong_key_is_refused_after_one_request(fleet: Fleet) -> None:
     faults = Faults()
     with pytest.raises(KeyRefusedError) as refused:
         snap(fleet, key="tpo_live_CANARY", faults=faults)
@@ -154,14 +181,17 @@ def test_a_wrong_key_is_refused_after_one_request(fleet):
     assert "CANARY" not in str(refused.value)
 
 
-def test_a_rate_limit_interrupts_the_run_and_the_next_one_completes_the_same_snapshot(fleet):
+def test_a_rate_limit_interrupts_the_run_and_the_next_one_completes_the_same_snapshot(
+    fleet: Fleet,
+) -> None:
     clock = Clock(NOW)
     app = make_app(fleet, clock, rate_limit=6)
     settings = Extract(page_size=50, max_wait_seconds=60, reserve_requests=1)
     point: ResumePoint | None = None
+    told: list[WalkInterruptedError] = []
     with serve(app) as url:
         target = ApiTarget(url, "v1", "bearer", Secret("demo-key"))
-        for run in range(10):
+        while True:
             try:
                 snapshot = take_snapshot(
                     "default",
@@ -173,13 +203,14 @@ def test_a_rate_limit_interrupts_the_run_and_the_next_one_completes_the_same_sna
                 )
                 break
             except WalkInterruptedError as interrupted:
-                assert interrupted.exit_code is Exit.API_UNAVAILABLE
-                assert "try again after 2026-01-2" in str(interrupted)
+                told.append(interrupted)
                 kept = msgspec.msgpack.encode(interrupted.resume)
                 point = msgspec.msgpack.decode(kept, type=ResumePoint)
                 clock.advance(3_700)
+    assert {error.exit_code for error in told} == {Exit.API_UNAVAILABLE}
+    assert all("try again after 2026-01-2" in str(error) for error in told)
     certificate = snapshot.certificate
-    assert run >= 1
+    assert told
     assert certificate.state is State.COMPLETE
     assert certificate.started_at == NOW
     assert certificate.finished_at > NOW + timedelta(hours=1)
@@ -189,16 +220,16 @@ def test_a_rate_limit_interrupts_the_run_and_the_next_one_completes_the_same_sna
     assert both <= set(snapshot.table.column("cluster_id").to_pylist())
 
 
-def test_nobody_at_home_stores_nothing(fleet):
+def test_nobody_at_home_stores_nothing(fleet: Fleet) -> None:
     with pytest.raises(ApiError, match="the connection failed"):
         snap(fleet, base_url="http://127.0.0.1:9", attempts=2)
 
 
-def test_progress_is_told_after_each_page(fleet):
+def test_progress_is_told_after_each_page(fleet: Fleet) -> None:
     told = []
 
     class Teller:
-        def update(self, **values):
+        def update(self, **values: object) -> None:
             told.append(values)
 
     with serve(make_app(fleet, Clock(NOW), rate_limit=1_000)) as url:
@@ -217,7 +248,7 @@ def test_progress_is_told_after_each_page(fleet):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", matrix.MATRIX)
-def test_no_fault_of_the_matrix_makes_a_false_claim(name):
+def test_no_fault_of_the_matrix_makes_a_false_claim(name: str) -> None:
     tally = matrix.run_row(matrix.MATRIX[name], 1)
     assert tally.runs == 1
     assert tally.false == 0
