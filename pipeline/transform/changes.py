@@ -33,6 +33,16 @@ if TYPE_CHECKING:
 
 CAUSES = ("new", "gone", "resumed", "stopped", "storage", "hours", "GPUs", "rate")
 DIMENSIONS = ("name", "project_id", "region", "gpu_type")
+_NEEDED = (
+    "account",
+    "cluster_id",
+    "date",
+    *DIMENSIONS,
+    "spend_micros",
+    "stopped_spend_micros",
+    "running_seconds",
+    "gpu_count",
+)
 STATUS_CHANGES = ("new", "started", "stopped", "failed", "gone", "other")
 
 
@@ -52,7 +62,8 @@ def bridge_rows(
     ledger: pd.DataFrame, before: tuple[date, date], after: tuple[date, date]
 ) -> pd.DataFrame:
     """The same per cluster: account, cluster_id, dimensions, ``cause``, ``micros`` (not 0)."""
-    was, now = between(ledger, *before), between(ledger, *after)
+    needed = ledger[[*_NEEDED]]
+    was, now = between(needed, *before), between(needed, *after)
     fold = Fold.of(pd.concat([was, now], ignore_index=True))
     if not fold.size:
         return pd.DataFrame(columns=["account", "cluster_id", *DIMENSIONS, "cause", "micros"])

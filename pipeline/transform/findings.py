@@ -211,10 +211,11 @@ def _as_json(
 ) -> NDArray[np.object_]:
     """What the rule looked at, for the findings: enough to judge them again."""
     texts = np.full(len(evidence), None, dtype=object)
-    seen = evidence.loc[found, list(rule.measures)].astype("object")
+    names = rule.measures
+    seen = evidence.loc[found, list(names)].astype("object")
     columns = [values.where(values.notna(), None).tolist() for _, values in seen.items()]
     texts[found] = [
-        msgspec.json.encode(dict(zip(rule.measures, row, strict=True))).decode()
+        msgspec.json.encode(dict(zip(names, row, strict=True))).decode()
         for row in zip(*columns, strict=True)
     ]
     return texts

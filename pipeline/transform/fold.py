@@ -47,6 +47,16 @@ def between(frame: pd.DataFrame, first: date, last: date) -> pd.DataFrame:
     return frame[(dates >= pd.Timestamp(first)) & (dates <= pd.Timestamp(last))]
 
 
+def number(frame: pd.DataFrame, keys: Sequence[str]) -> tuple[Ints, int]:
+    """The number of each row's group among the combinations of ``keys``, in their order."""
+    code = np.zeros(len(frame), dtype=np.int64)
+    for key in keys:
+        part, distinct = pd.factorize(frame[key], sort=True)
+        code = code * (len(distinct) + 1) + part + 1
+    code, found = pd.factorize(code, sort=True)
+    return code.astype(np.int64), len(found)
+
+
 @dataclass(frozen=True)
 class Fold:
     """Ledger rows with the number of each row's cluster (0 to ``size`` - 1)."""
@@ -58,12 +68,8 @@ class Fold:
     @classmethod
     def of(cls, ledger: pd.DataFrame) -> Fold:
         """Number the clusters of ``ledger`` by account and id."""
-        account, accounts = pd.factorize(ledger["account"], sort=True)
-        cluster, clusters = pd.factorize(ledger["cluster_id"], sort=True)
-        both = account.astype(np.int64) * max(len(clusters), 1) + cluster
-        code, found = pd.factorize(both, sort=True)
-        del accounts
-        return cls(ledger, code.astype(np.int64), len(found))
+        code, size = number(ledger, ["account", "cluster_id"])
+        return cls(ledger, code, size)
 
     @cached_property
     def day(self) -> Ints:

@@ -28,6 +28,7 @@ from pipeline.rules import (
 from pipeline.rules.clauses import OPERATORS
 from pipeline.schema import MICROS_PER_UNIT
 from pipeline.transform import sentences
+from pipeline.transform.sentences import capital
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -163,13 +164,12 @@ class _Told:
         for number, clause in enumerate(self.clauses):
             here = rows & (blame == number)
             if here.any():
-                told = self._words(clause, self.evidence.loc[here, clause.measure])
-                reason[here] = [text[:1].upper() + text[1:] for text in told]
+                reason[here] = self._words(clause, self.evidence.loc[here, clause.measure])
 
     def _words(self, clause: Clause, values: pd.Series[Any]) -> NDArray[np.object_]:
-        label = MEASURES[clause.measure].label
+        label = capital(MEASURES[clause.measure].label)
         if clause.otherwise:
-            told = np.full(len(values), clause.otherwise, dtype=object)
+            told = np.full(len(values), capital(clause.otherwise), dtype=object)
         else:
             told = label + " is " + sentences.words(clause.measure, values) + self._unlike(clause)
         told[values.isna().to_numpy(bool)] = f"{label} is unknown"

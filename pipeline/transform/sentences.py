@@ -77,4 +77,9 @@ def fill(template: str, evidence: pd.DataFrame) -> list[str]:
     for name in names:
         pattern = pattern.replace(f"{{{name}}}", "{}", 1)
     filled = (pattern.format(*row) for row in zip(*columns, strict=True))
-    return [text[:1].upper() + text[1:] for text in filled]
+    return [capital(text) for text in filled]
+
+
+def capital(text: str) -> str:
+    """``text`` with its first letter as at a sentence's beginning."""
+    return text[:1].upper() + text[1:]

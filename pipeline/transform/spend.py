@@ -15,14 +15,21 @@ Known limit: money of clusters that were created and deleted between two looks i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from pipeline import schema
+from pipeline.transform.fold import number
 
 if TYPE_CHECKING:
     from datetime import date
+
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+    Bools = NDArray[np.bool_]
 
 DIMENSIONS = (
     "date",
@@ -32,15 +39,6 @@ DIMENSIONS = (
     "gpu_type",
     "template_id",
     "cluster_id",
-)
-
-_ADDED = (
-    "spend_micros",
-    "spend_low_micros",
-    "metered_micros",
-    "stopped_spend_micros",
-    "unpriced_seconds",
-    "running_seconds",
 )
 
 
@@ -98,17 +96,31 @@ def by(rows: pd.DataFrame, *dims: str) -> pd.DataFrame:
     if unknown or not dims:
         raise ValueError(f"cannot cut spend by {sorted(unknown)}; one or more of {DIMENSIONS}")
     keys = ["account", *dims] if "cluster_id" in dims and "account" not in dims else list(dims)
-    worked = _widened(rows, every_day="date" in dims)
-    groups = worked.groupby(keys, observed=True, dropna=False, sort=True)
-    out = groups[[*_ADDED, "_high", "_gpu"]].sum(min_count=1)
-    out["clusters"] = groups["_cluster"].nunique()
-    counts = groups[["_no_spend", "_no_high", "_no_gpus"]].sum()
-    out["spend_high_micros"] = out["_high"].mask(counts["_no_high"] > 0)
-    out["gpu_seconds"] = out["_gpu"].mask(counts["_no_gpus"] > 0)
-    out["unpriced_rows"] = counts["_no_spend"]
-    out["spend_low_micros"] = out["spend_low_micros"].fillna(0).clip(lower=0)
-    out["estimated_micros"] = out["spend_micros"].fillna(0) - out["metered_micros"]
-    out = out.reset_index()
+    code, size = number(rows, keys)
+    money = _Money.of(rows, every_day="date" in dims)
+
+    def add(values: Ints) -> Ints:
+        total = np.zeros(size, dtype=np.int64)
+        np.add.at(total, code, values)
+        return total
+
+    first = np.zeros(size, dtype=np.int64)
+    first[code[::-1]] = np.arange(len(code))[::-1]
+    out = rows[keys].take(first).reset_index(drop=True)
+    out["clusters"] = _distinct(code, money.cluster, size)
+    unpriced = add(money.is_unpriced.astype(np.int64))
+    has_spend = add(1 - money.is_unpriced.astype(np.int64)) > 0
+    spend = add(money.spend)
+    out["spend_micros"] = pd.Series(spend, dtype="Int64").where(has_spend)
+    out["spend_low_micros"] = np.maximum(add(money.low), 0)
+    unbounded = add(money.is_unbounded.astype(np.int64)) > 0
+    out["spend_high_micros"] = pd.Series(add(money.high), dtype="Int64").mask(unbounded)
+    for column in ("metered_micros", "stopped_spend_micros", "unpriced_seconds", "running_seconds"):
+        out[column] = add(rows[column].to_numpy(np.int64))
+    out["estimated_micros"] = spend - out["metered_micros"]
+    out["unpriced_rows"] = unpriced
+    uncounted = add(money.is_uncounted.astype(np.int64)) > 0
+    out["gpu_seconds"] = pd.Series(add(money.gpu_seconds), dtype="Int64").mask(uncounted)
     order = (["date"] if "date" in dims else []) + ["spend_micros"]
     out = out.sort_values(
         order, ascending=[c == "date" for c in order], kind="stable", na_position="last"
@@ -135,41 +147,63 @@ def window_total(rows: pd.DataFrame) -> Total:
     """Money of all of ``rows`` (ledger or spend rows), bounds widened by the outer two cuts."""
     if rows.empty:
         return Total(None, None, 0, None, 0, 0, 0, 0, 0, 0, 0)
-    worked = _widened(rows, every_day=False)
-    spend = rows["spend_micros"]
-    known = spend.notna()
-    total = int(spend[known].sum()) if known.any() else None
+    money = _Money.of(rows, every_day=False)
+    total = None if money.is_unpriced.all() else int(money.spend.sum())
     metered = int(rows["metered_micros"].sum())
     return Total(
         first=rows["date"].min().date(),
         last=rows["date"].max().date(),
-        clusters=int(worked["_cluster"].nunique()),
+        clusters=int(money.cluster.max()) + 1,
         spend_micros=total,
-        low_micros=max(0, int(worked["spend_low_micros"].fillna(0).sum())),
-        high_micros=None if worked["_no_high"].any() else int(worked["_high"].sum()),
+        low_micros=max(0, int(money.low.sum())),
+        high_micros=None if money.is_unbounded.any() else int(money.high.sum()),
         metered_micros=metered,
         estimated_micros=(total or 0) - metered,
-        unpriced_rows=int((~known).sum()),
+        unpriced_rows=int(money.is_unpriced.sum()),
         unpriced_seconds=int(rows["unpriced_seconds"].sum()),
         running_seconds=int(rows["running_seconds"].sum()),
     )
 
 
-def _widened(rows: pd.DataFrame, *, every_day: bool) -> pd.DataFrame:
-    """``rows`` with bounds widened at the window's ends (of each day, if ``every_day``)."""
-    dates = rows["date"]
-    start = rows["cut_start_micros"].where(every_day | (dates == dates.min()), 0)
-    end = rows["cut_end_micros"].where(every_day | (dates == dates.max()), 0)
-    cut = (start + end).astype("Int64")
-    running = rows["running_seconds"] > 0
-    gpus = rows["running_seconds"] * rows["gpu_count"]
-    key = rows["account"].astype("str") + "/" + rows["cluster_id"].astype("str")
-    return rows.assign(
-        spend_low_micros=rows["spend_low_micros"] - cut,
-        _high=rows["spend_high_micros"] + cut,
-        _gpu=gpus.where(running, 0),
-        _no_spend=rows["spend_micros"].isna(),
-        _no_high=rows["spend_high_micros"].isna(),
-        _no_gpus=gpus.isna() & running,
-        _cluster=pd.factorize(key)[0],
-    )
+@dataclass(frozen=True)
+class _Money:
+    """Rows as plain integers: unknown values are 0 here and told apart by the flags."""
+
+    spend: Ints
+    low: Ints
+    high: Ints
+    gpu_seconds: Ints
+    cluster: Ints
+    is_unpriced: Bools
+    is_unbounded: Bools
+    is_uncounted: Bools
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, *, every_day: bool) -> _Money:
+        """``rows`` with bounds widened at the window's ends (of each day, if ``every_day``)."""
+        dates = rows["date"]
+        start = rows["cut_start_micros"].where(every_day | (dates == dates.min()), 0)
+        end = rows["cut_end_micros"].where(every_day | (dates == dates.max()), 0)
+        cut = (start + end).to_numpy(np.int64)
+        running, gpus = rows["running_seconds"], rows["gpu_count"]
+        return cls(
+            spend=_known(rows["spend_micros"]),
+            low=_known(rows["spend_low_micros"]) - cut,
+            high=_known(rows["spend_high_micros"]) + cut,
+            gpu_seconds=running.to_numpy(np.int64) * _known(gpus),
+            cluster=number(rows, ["account", "cluster_id"])[0],
+            is_unpriced=rows["spend_micros"].isna().to_numpy(bool),
+            is_unbounded=rows["spend_high_micros"].isna().to_numpy(bool),
+            is_uncounted=(gpus.isna() & (running > 0)).to_numpy(bool),
+        )
+
+
+def _known(values: pd.Series[Any]) -> Ints:
+    return values.to_numpy(np.int64, na_value=0)
+
+
+def _distinct(code: Ints, cluster: Ints, size: int) -> Ints:
+    """How many clusters each group has."""
+    width = int(cluster.max(initial=0)) + 1
+    pairs = pd.unique(code * width + cluster)
+    return np.bincount(pairs // width, minlength=size).astype(np.int64)
