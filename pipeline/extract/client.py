@@ -28,7 +28,7 @@ from pipeline.extract.deadline import Watchdog, watched
 from pipeline.extract.refusal import KEY_CODES, RefusedError, UnusableError, refusal_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from pipeline.extract.budget import Budget
@@ -183,27 +183,23 @@ class Client:
 
     def _body(self, response: requests.Response) -> bytes:
         """The decoded body, never more of it than the settings allow."""
-        most = self._settings.max_page_bytes
         encoding = response.headers.get("content-encoding", "identity").lower()
         if encoding not in {"gzip", "identity"}:
             raise _Again(f"the answer is encoded as {encoding!r:.40}, which was not asked for")
-        unpack = zlib.decompressobj(GZIP) if encoding == "gzip" else None
-        blocks: list[bytes] = []
+        blocks = _blocks(response)
+        if encoding == "gzip":
+            blocks = _unpacked(blocks, self._settings.max_page_bytes + 1)
+        kept: list[bytes] = []
         size = 0
-        while block := response.raw.read(BLOCK_BYTES, decode_content=False):
-            try:
-                block = unpack.decompress(block, most + 1 - size) if unpack else block
-            except zlib.error as error:
-                raise _Again("the answer's compression is damaged") from error
+        for block in blocks:
+            kept.append(block)
             size += len(block)
-            blocks.append(block)
-            if size > most:
+            if size > self._settings.max_page_bytes:
+                most = self._settings.max_page_bytes
                 raise ApiError(
                     f"{self._base_url}: a page is larger than extract.max_page_bytes ({most})"
                 )
-        if unpack and not unpack.eof:
-            raise _Again("the answer is cut short")
-        return blocks[0] if len(blocks) == 1 else b"".join(blocks)
+        return kept[0] if len(kept) == 1 else b"".join(kept)
 
     def _how_it_was_lost(self, error: Exception) -> str:
         slow = (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError)
@@ -253,6 +249,29 @@ class Client:
 
     def _without_key(self, text: str) -> str:
         return text.replace(self._secret, "***")
+
+
+def _blocks(response: requests.Response) -> Iterator[bytes]:
+    """The body as it is on the wire."""
+    while block := response.raw.read(BLOCK_BYTES, decode_content=False):
+        yield block
+
+
+def _unpacked(blocks: Iterable[bytes], most: int) -> Iterator[bytes]:
+    """The body out of its gzip members, no block of it larger than ``most``."""
+    member = zlib.decompressobj(GZIP)
+    for block in blocks:
+        left = block
+        while left:
+            if member.eof:
+                member = zlib.decompressobj(GZIP)
+            try:
+                yield member.decompress(left, most)
+            except zlib.error as error:
+                raise _Again("the answer's compression is damaged") from error
+            left = member.unused_data if member.eof else member.unconsumed_tail
+    if not member.eof:
+        raise _Again("the answer is cut short")
 
 
 def _checked(base_url: str) -> str:

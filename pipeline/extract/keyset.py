@@ -72,7 +72,8 @@ class Keyset:
             before = frozenset(record.id for record in page.records)
             counted = self._traits.counts_follow and page.total_count is not None
             remaining = max(0, (page.total_count or 0) - page.size) if counted else None
-            if remaining == 0 or (not counted and added.fresh == 0):
+            # A full page is never the end, whatever the count says: what if it is too low?
+            if (remaining == 0 and not self._is_full(page)) or (not counted and not added.fresh):
                 return
             if not times:
                 raise NoKeysetError("a page without a single creation time")
@@ -146,6 +147,10 @@ class Keyset:
             if total > part.remaining + repeated + len(page.quarantined):
                 return "more than there were"
         return NAMELESS if page.quarantined else None
+
+    def _is_full(self, page: Page) -> bool:
+        wanted = self._walk.settings.page_size
+        return page.size > 0 and page.size >= min(wanted, page.per_page or wanted)
 
     def _is_short(self, page: Page) -> bool:
         wanted = self._walk.settings.page_size

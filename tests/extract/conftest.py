@@ -31,6 +31,7 @@ FAULTS = (
     "counts_absent",
     "counts_jitter",
     "counts_too_high",
+    "counts_too_low",
     "counts_unfiltered",
     "empty_pages",
     "garbage_dates",
@@ -139,6 +140,7 @@ class FakeApi:
             rows = []
         total = len(self.alive) if "counts_unfiltered" in self.faults else len(found)
         total += 3 if "counts_too_high" in self.faults else 0
+        total = max(0, total - 3) if "counts_too_low" in self.faults else total
         total += self.dice.randrange(3) if self.has("counts_jitter", 0.2) else 0
         pagination = {"total_count": total, "per_page": limit, "has_next": self.dice.random() < 0.5}
         if "counts_absent" in self.faults:

@@ -385,6 +385,15 @@ def test_a_compression_bomb_is_stopped_at_the_cap() -> None:
         assert "max_page_bytes" in str(refused(server, max_page_bytes=1_000_000))
 
 
+def test_gzip_in_several_members_is_one_answer_and_may_be_a_bomb_as_well() -> None:
+    parts = gzip.compress(GOOD[:30]) + gzip.compress(GOOD[30:])
+    with serving(reply(200, parts, Content_Encoding="gzip")) as server:
+        assert ask(server).page.size == 1
+    with serving(reply(200, gzip.compress(b" " * 100_000) * 50, Content_Encoding="gzip")) as server:
+        assert "max_page_bytes" in str(refused(server, max_page_bytes=1_000_000))
+    assert len(server.seen) == 1
+
+
 def test_requests_and_time_of_a_walk_are_capped() -> None:
     with serving(reply()) as server:
         assert "max_pages" in str(refused(server, BudgetError, times=4, max_pages=3))

@@ -31,6 +31,7 @@ FAULTS = (
     "counts_absent",
     "counts_jitter",
     "counts_too_high",
+    "counts_too_low",
     "counts_unfiltered",
     "empty_pages",
     "garbage_dates",
@@ -115,6 +116,15 @@ def test_a_count_that_promises_more_than_is_listed_is_never_complete(
 ) -> None:
     verdict, _ = run(new_walk(fake_api(6, 220, ("counts_too_high",))))
     assert verdict.state is State.UNPROVEN
+
+
+@pytest.mark.parametrize("clusters", [100, 101, 102, 103, 104, 203])
+def test_a_count_that_is_too_low_does_not_end_the_walk_early(
+    fake_api: Callable[..., Any], new_walk: Callable[..., Any], clusters: int
+) -> None:
+    api = fake_api(6, clusters, ("counts_too_low",), clumps=False)
+    _, ids = run(new_walk(api))
+    assert ids == api.throughout
 
 
 def test_a_record_that_loses_its_id_for_once_is_asked_for_again(
