@@ -58,6 +58,18 @@ class Policy:
     exclusions: Sequence[Exclusion] = ()
     owners: Sequence[Owner] = ()
 
+    @classmethod
+    def of(
+        cls,
+        given: settings.Settings,
+        exclusions: Sequence[Exclusion] = (),
+        owners: Sequence[Owner] = (),
+    ) -> Policy:
+        """What the settings file says: thresholds, and its own rules after the built-in ones."""
+        taken = tuple(rule.id for rule in catalogue.RULES)
+        own = catalogue.own_rules(given.own_rules, taken)
+        return cls(given.rules, (*catalogue.RULES, *own), exclusions, owners)
+
 
 def judge(
     ledger: pd.DataFrame,

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 RUN_HOURS = 12
-_HOUR = np.arange(24, dtype=np.int64)
 
 
 def off_hours(fold: Fold) -> tuple[Ints, Ints]:
@@ -32,7 +31,7 @@ def off_hours(fold: Fold) -> tuple[Ints, Ints]:
     seen, busy = fold.week("hours_observed"), fold.week("hours_busy")
     quiet = _cells(seen & ~busy)
     off = _in_runs(quiet)
-    masks = (off.reshape(fold.size, 7, 24).astype(np.int64) << _HOUR).sum(axis=2)
+    masks = _masks(off)
     weekday = (fold.day + 3) % 7
     there = fold.ledger["hours_observed"].to_numpy(np.int64) & masks[fold.code, weekday]
     samples = fold.add(np.bitwise_count(there).astype(np.int64))
@@ -41,7 +40,15 @@ def off_hours(fold: Fold) -> tuple[Ints, Ints]:
 
 def _cells(masks: Ints) -> Bools:
     """Seven 24-bit masks per row as 168 booleans, Monday 0 o'clock first."""
-    return ((masks[:, :, None] >> _HOUR) & 1).astype(bool).reshape(len(masks), 168)
+    octets = masks.astype("<u4").view(np.uint8).reshape(len(masks), 7, 4)[:, :, :3]
+    return np.unpackbits(octets, axis=2, bitorder="little").reshape(len(masks), 168).astype(bool)
+
+
+def _masks(cells: Bools) -> Ints:
+    """The inverse of ``_cells``."""
+    octets = np.packbits(cells.reshape(len(cells), 7, 24), axis=2, bitorder="little")
+    masks: Ints = octets.astype(np.int64) @ np.array([1, 1 << 8, 1 << 16])
+    return masks
 
 
 def _in_runs(quiet: Bools) -> Bools:

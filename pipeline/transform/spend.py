@@ -38,8 +38,10 @@ DIMENSIONS = (
     "region",
     "gpu_type",
     "template_id",
+    "owner",
     "cluster_id",
 )
+"""``owner`` is a column that the caller adds (``owners.owner_of``)."""
 
 
 @dataclass(frozen=True)

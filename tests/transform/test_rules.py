@@ -13,7 +13,7 @@ from pipeline import schema
 from pipeline.errors import SettingsError
 from pipeline.rules import FINDING, MEASURES, RULES, own_rules, parse_condition, to_markdown
 from pipeline.settings import OwnRule, Rules
-from pipeline.transform import findings, judgement
+from pipeline.transform import findings, judgement, spend
 from pipeline.transform.exclusions import Exclusion, costs, parse_exclusions
 from pipeline.transform.owners import Owner, mail_of, owner_of, parse_owners
 
@@ -258,15 +258,17 @@ def test_every_finding_satisfies_its_own_rule_from_its_own_evidence(
 
 
 def test_a_rule_of_ones_own_is_parsed_and_judged(days: Make, ledger: Make) -> None:
-    given = {
-        "dear_dev": OwnRule(when="name like 'dev-*' and hourly_rate_micros > 5", action="stop")
-    }
-    rulebook = (*RULES, *own_rules(given, tuple(r.id for r in RULES)))
+    text = b"""
+        [own_rules.dear_dev]
+        when = "name like 'dev-*' and hourly_rate_micros > 5"
+        action = "stop"
+    """
+    policy = findings.Policy.of(parse_settings(text, "settings.toml"))
     rows = ledger(
         *days(FIRST, 14, gpu=80.0, name="dev-1"),
         *days(FIRST, 14, cluster_id="c2", gpu=80.0, name="prod"),
     )
-    frame = judged(rows, rulebook=rulebook)
+    frame = findings.judge_day(rows, policy, LAST)
     assert finding(frame, "dear_dev")["reason"] == "Name dev-1 and hourly rate 10.00"
     assert outcome(frame, "dear_dev", "c2")[0] == "CLEAR"
 
@@ -326,6 +328,8 @@ def test_the_first_owner_that_fits_answers(row: Make, ledger: Make) -> None:
         row("2026-03-01", cluster_id="c3", name="x", project_id="q"),
     )
     assert owner_of(owners, rows).tolist() == ["vision", "research", None]
+    by_owner = spend.by(spend.spend_rows(rows).assign(owner=owner_of(owners, rows)), "owner")
+    assert by_owner["spend_micros"].tolist() == [240 * UNIT] * 3
     assert mail_of((*owners, Owner(match="z", owner="vision", mail="z@example.com"))) == {
         "vision": "v@example.com"
     }
