@@ -25,7 +25,13 @@ from pipeline.simulator import failures, lies
 from pipeline.simulator.app import make_app
 from pipeline.simulator.churn import Churn
 from pipeline.simulator.clock import Clock
-from pipeline.simulator.damage import BAD_FIELD, NO_IDENTITY, ODD_BUT_FINE, STRANGE_IDENTITY
+from pipeline.simulator.damage import (
+    BAD_FIELD,
+    DUPLICATE_ID,
+    NO_IDENTITY,
+    ODD_BUT_FINE,
+    STRANGE_IDENTITY,
+)
 from pipeline.simulator.faults import Faults
 from pipeline.simulator.fleet import Fleet
 from pipeline.simulator.listing import Quirks
@@ -201,7 +207,7 @@ def _run(row: Row, seed: int, tally: Tally) -> None:
     flags = snapshot.table.column("bad_fields").to_pylist()
     renamed = sum("cluster_id" in (flag or "") for flag in flags)
     renamed += sum(identity.startswith("../") for identity in ids)
-    renamed += "cluster_duplicate" in ids
+    renamed += DUPLICATE_ID in ids
     lacking = len(churn.alive_throughout - ids) - certificate.quarantined - renamed
     strangers = len(ids - churn.ever_alive) - renamed
     if certificate.state == "complete" and (lacking > 0 or strangers > 0):

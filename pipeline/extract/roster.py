@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pipeline.extract import decode
+from pipeline.extract.salvage import dump
 from pipeline.extract.shapes import Note
 from pipeline.model import Quarantined
 
@@ -118,10 +119,10 @@ class Roster:
         if same_page:
             is_other = earlier is None or _content(earlier) != _content(record)
         else:
-            is_other = created != record.created_at
+            is_other = None not in {created, record.created_at} and created != record.created_at
         if is_other:
-            loser = earlier if is_newer and earlier is not None else record
-            text = _content(loser).decode()
+            loser = earlier if is_newer else record
+            text = _content(loser).decode() if loser is not None else dump({"id": record.id})
             reason = f"another record has the id {record.id[:100]}"
             self.quarantine.setdefault(text, Quarantined(reason=reason, raw=text))
             note = _flagged(note)

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from pipeline.extract import roster as module
+from pipeline.extract.roster import Roster
+from pipeline.extract.shapes import Cluster, Page
+
+T = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def cluster(name: str, created: int = 1, updated: int | None = 1, identity: str = "a") -> Cluster:
+    when = None if updated is None else T.replace(hour=updated)
+    return Cluster(identity, name=name, created_at=T.replace(day=created), updated_at=when)
+
+
+def rows(*pages: tuple[Cluster, ...]) -> tuple[Roster, list[tuple[str, str | None]]]:
+    roster = Roster(keep_connection=False)
+    for records in pages:
+        roster.add(Page(records=records, notes={}, size=len(records)), T)
+    table = roster.table().to_pylist()
+    return roster, [(row["name"], row["bad_fields"]) for row in table]
+
+
+@pytest.fixture(params=[2_000, 1], ids=["in memory", "already in columns"])
+def _both_kinds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ROWS_PER_BATCH", request.param)
+
+
+pytestmark = pytest.mark.usefixtures("_both_kinds")
+
+
+def test_the_same_record_twice_is_one() -> None:
+    roster, found = rows((cluster("x"), cluster("x")), (cluster("x"),))
+    assert found == [("x", None)]
+    assert (len(roster), roster.quarantine) == (1, {})
+
+
+def test_of_two_sightings_the_newer_update_counts() -> None:
+    assert rows((cluster("old"),), (cluster("new", updated=2),))[1] == [("new", None)]
+    assert rows((cluster("new", updated=2),), (cluster("old"),))[1] == [("new", None)]
+    assert rows((cluster("first"),), (cluster("second"),))[1] == [("first", None)]
+    assert rows((cluster("dated"),), (cluster("undated", updated=None),))[1] == [("dated", None)]
+
+
+def test_two_records_under_one_id_in_one_answer_are_flagged_and_one_is_set_aside() -> None:
+    roster, found = rows((cluster("x"), cluster("y", updated=2)))
+    assert found == [("y", "cluster_id")]
+    (aside,) = roster.quarantine.values()
+    assert aside.reason == "another record has the id a"
+    assert '"name":"x"' in aside.raw
+
+
+def test_two_creation_times_under_one_id_are_two_clusters() -> None:
+    roster, found = rows((cluster("x"),), (cluster("y", created=2, updated=2),))
+    assert found == [("y", "cluster_id")]
+    assert len(roster.quarantine) == 1
+    roster, found = rows((cluster("x", updated=2),), (cluster("y", created=2),))
+    assert [name for name, _ in found] == ["x"]
+    assert len(roster.quarantine) == 1
+
+
+def test_the_rows_are_sorted_by_id_whatever_the_pages() -> None:
+    records = [cluster(name, identity=name) for name in "cabd"]
+    one = rows(tuple(records))[1]
+    assert one == rows(*[(record,) for record in reversed(records)])[1]
+    assert [name for name, _ in one] == ["a", "b", "c", "d"]
