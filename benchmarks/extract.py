@@ -111,7 +111,7 @@ def make_pages(clusters: int) -> tuple[list[bytes], dict[str, int]]:
     pages: list[bytes] = []
     after: dict[str, int] = {}
     count = -(-clusters // PAGE)
-    for number in range(count):
+    for number in range(count + 1):  # an empty page after the last
         first = number * PAGE
         indexes = range(first, min(first + PAGE, clusters))
         records = [make_record(dice, index, newest) for index in indexes]
@@ -129,7 +129,8 @@ def make_pages(clusters: int) -> tuple[list[bytes], dict[str, int]]:
             "meta": {"request_id": f"req_{number}", "response_time_ms": 12},
         }
         pages.append(json.dumps(body).encode())
-        after[records[-1]["created_at"]] = number + 1
+        if records:
+            after[records[-1]["created_at"]] = number + 1
     return pages, after
 
 
@@ -186,7 +187,7 @@ def serve(clusters: int, port: multiprocessing.Queue[int]) -> None:
         body = pages[number]
         if "created_before" in query:
             number = after[query["created_before"][0]]
-            left = b'"total_count": %d' % (clusters - number * PAGE)
+            left = b'"total_count": %d' % max(0, clusters - number * PAGE)
             body = pages[number].replace(counts, left)
         body = body.replace(b'"req_', b'"req_%d_' % next(served))
         head = (
