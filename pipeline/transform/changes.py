@@ -116,13 +116,12 @@ class _Side:
     """One period of every cluster."""
 
     def __init__(self, fold: Fold, rows: NDArray[np.bool_]) -> None:
-        ledger = fold.ledger
         self.listed = fold.any_of(rows)
-        self.spend = fold.add(_only(ledger["spend_micros"], rows))
-        self.storage = fold.add(_only(ledger["stopped_spend_micros"], rows))
-        self.hours = fold.add(_only(ledger["running_seconds"], rows)) / 3600.0
-        seconds = ledger["running_seconds"].to_numpy(np.float64)
-        gpus = ledger["gpu_count"].to_numpy(np.float64, na_value=np.nan)
+        self.spend = fold.add(_only(fold["spend_micros"], rows))
+        self.storage = fold.add(_only(fold["stopped_spend_micros"], rows))
+        self.hours = fold.add(_only(fold["running_seconds"], rows)) / 3600.0
+        seconds = fold["running_seconds"].to_numpy(np.float64)
+        gpus = fold["gpu_count"].to_numpy(np.float64, na_value=np.nan)
         gpu_hours = np.zeros(fold.size)
         np.add.at(gpu_hours, fold.code, np.where(rows, seconds * gpus, 0.0) / 3600.0)
         self.gpus = _ratio(gpu_hours, self.hours)

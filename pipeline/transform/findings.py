@@ -145,7 +145,7 @@ def gather(ledger: pd.DataFrame, rules: settings.Rules, as_of: date) -> pd.DataF
     in_window = whole.any_of(is_recent)
     # A cluster that left before the window is described by its last days.
     chosen = is_recent | ~in_window[whole.code]
-    window = Fold(trailing[chosen], whole.code[chosen], whole.size)
+    window = whole.only(chosen)
     frame = measures.derive(facts(window, last_day=as_of), as_of)
     frame = frame.join(measures.of_days(window)).assign(**prices(frame))
     frame["trailing_spend_micros"] = whole.total(["spend_micros"])["spend_micros"]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from numpy.typing import NDArray
+    from pandas.api.typing import DataFrameGroupBy
 
     Ints = NDArray[np.int64]
 
@@ -44,7 +45,8 @@ def day_number(day: date) -> int:
 def between(frame: pd.DataFrame, first: date, last: date) -> pd.DataFrame:
     """The rows of the days ``first`` to ``last``, both included."""
     dates = frame["date"]
-    return frame[(dates >= pd.Timestamp(first)) & (dates <= pd.Timestamp(last))]
+    inside = (dates >= pd.Timestamp(first)) & (dates <= pd.Timestamp(last))
+    return frame if inside.all() else frame[inside]
 
 
 def number(frame: pd.DataFrame, keys: Sequence[str]) -> tuple[Ints, int]:
@@ -64,6 +66,8 @@ class Fold:
     ledger: pd.DataFrame
     code: Ints
     size: int
+    rows: Ints | None = None
+    """The positions in ``ledger`` it is about; None: all. ``code`` has one value for each."""
 
     @classmethod
     def of(cls, ledger: pd.DataFrame) -> Fold:
@@ -71,10 +75,19 @@ class Fold:
         code, size = number(ledger, ["account", "cluster_id"])
         return cls(ledger, code, size)
 
+    def only(self, chosen: NDArray[np.bool_]) -> Fold:
+        """The same clusters over the chosen rows alone; nothing is copied but their positions."""
+        rows = np.flatnonzero(chosen) if self.rows is None else self.rows[chosen]
+        return Fold(self.ledger, self.code[chosen], self.size, rows)
+
+    def __getitem__(self, column: str) -> pd.Series[Any]:
+        values = self.ledger[column]
+        return values if self.rows is None else values.take(self.rows)
+
     @cached_property
     def day(self) -> Ints:
         """Day number of each row."""
-        return day_numbers(self.ledger["date"])
+        return day_numbers(self["date"])
 
     @cached_property
     def last(self) -> Ints:
@@ -91,26 +104,37 @@ class Fold:
 
     def latest(self, columns: Sequence[str]) -> pd.DataFrame:
         """``columns`` as of each cluster's latest row."""
-        return self.ledger[list(columns)].take(self.last).reset_index(drop=True)
+        positions = self.last if self.rows is None else self.rows[self.last]
+        return self.ledger[list(columns)].take(positions).reset_index(drop=True)
 
     def latest_known(self, column: str) -> pd.Series[Any]:
         """Each cluster's latest value of ``column`` that is known."""
-        values = self.ledger[column]
+        values = self[column]
         position = self._last_where(values.notna().to_numpy())
         taken = values.take(np.maximum(position, 0)) if len(values) else values
         return taken.reset_index(drop=True).where(pd.Series(position >= 0))
 
     def total(self, columns: Sequence[str]) -> pd.DataFrame:
         """Sums per cluster; null where no row knows the value."""
-        return self.ledger[list(columns)].groupby(self.code, sort=True).sum(min_count=1)
+        sums = {}
+        for name in columns:
+            values = self[name]
+            total = pd.Series(self.add(values.to_numpy(np.int64, na_value=0)), dtype="Int64")
+            known = values.notna().to_numpy(bool)
+            sums[name] = total if known.all() else total.where(self.any_of(known))
+        return pd.DataFrame(sums)
 
     def highest(self, columns: Sequence[str]) -> pd.DataFrame:
         """Maxima per cluster."""
-        return self.ledger[list(columns)].groupby(self.code, sort=True).max()
+        return self._grouped(columns).max()
 
     def lowest(self, columns: Sequence[str]) -> pd.DataFrame:
         """Minima per cluster."""
-        return self.ledger[list(columns)].groupby(self.code, sort=True).min()
+        return self._grouped(columns).min()
+
+    def _grouped(self, columns: Sequence[str]) -> DataFrameGroupBy[Any, Any]:
+        chosen = self.ledger[list(columns)]
+        return (chosen if self.rows is None else chosen.take(self.rows)).groupby(self.code)
 
     def any_of(self, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Whether each cluster has at least one of ``rows``."""
@@ -128,19 +152,19 @@ class Fold:
         """``column`` as one row per cluster, one value per day; NaN where it is not known."""
         grid = np.full((self.size, last - first + 1), np.nan)
         inside = (self.day >= first) & (self.day <= last)
-        values = self.ledger[column].to_numpy(np.float64, na_value=np.nan)
+        values = self[column].to_numpy(np.float64, na_value=np.nan)
         grid[self.code[inside], self.day[inside] - first] = values[inside]
         return grid
 
     def hours(self, column: str) -> Ints:
         """How many hours of ``column``'s 24-bit masks are set, per cluster."""
-        return self.add(np.bitwise_count(self.ledger[column].to_numpy(np.int64)).astype(np.int64))
+        return self.add(np.bitwise_count(self[column].to_numpy(np.int64)).astype(np.int64))
 
     def week(self, column: str) -> Ints:
         """Hour masks united by weekday: one row per cluster, seven 24-bit masks, Monday first."""
         weekday = (self.day + 3) % 7  # 1970-01-01 was a Thursday
         united = np.zeros(self.size * 7, dtype=np.int64)
         np.bitwise_or.at(
-            united, self.code * 7 + weekday, self.ledger[column].to_numpy(np.int64) & _ALL_HOURS
+            united, self.code * 7 + weekday, self[column].to_numpy(np.int64) & _ALL_HOURS
         )
         return united.reshape(self.size, 7)

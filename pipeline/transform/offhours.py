@@ -33,7 +33,7 @@ def off_hours(fold: Fold) -> tuple[Ints, Ints]:
     off = _in_runs(quiet)
     masks = _masks(off)
     weekday = (fold.day + 3) % 7
-    there = fold.ledger["hours_observed"].to_numpy(np.int64) & masks[fold.code, weekday]
+    there = fold["hours_observed"].to_numpy(np.int64) & masks[fold.code, weekday]
     samples = fold.add(np.bitwise_count(there).astype(np.int64))
     return off.sum(axis=1).astype(np.int64), samples
 

@@ -25,13 +25,12 @@ if TYPE_CHECKING:
 
 def stuck(fold: Fold) -> tuple[Ints, Ints]:
     """Per cluster: seconds stuck up to the window's end, and the least they cost in micros."""
-    ledger = fold.ledger
-    moved = ((ledger["running_seconds"] > 0) | (ledger["stopped_seconds"] > 0)).to_numpy(bool)
+    moved = ((fold["running_seconds"] > 0) | (fold["stopped_seconds"] > 0)).to_numpy(bool)
     last_moved = np.full(fold.size, np.iinfo(np.int64).min)
     np.maximum.at(last_moved, fold.code[moved], fold.day[moved])
     since = fold.day > last_moved[fold.code]
-    seconds = (ledger["transition_seconds"] + ledger["error_seconds"]).to_numpy(np.int64)
-    money = (ledger["spend_low_micros"].fillna(0) - ledger["cut_start_micros"]).to_numpy(np.int64)
+    seconds = (fold["transition_seconds"] + fold["error_seconds"]).to_numpy(np.int64)
+    money = (fold["spend_low_micros"].fillna(0) - fold["cut_start_micros"]).to_numpy(np.int64)
     return (
         fold.add(np.where(since, seconds, 0)),
         np.maximum(fold.add(np.where(since, money, 0)), 0),

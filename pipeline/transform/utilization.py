@@ -150,19 +150,18 @@ def _count_samples(frame: pd.DataFrame, fold: Fold) -> None:
 
 def _widen(frame: pd.DataFrame, fold: Fold) -> None:
     """Bounds of the window: summed, then widened by its outer two cuts; unknown if any row is."""
-    ledger = fold.ledger
-    start = ledger["cut_start_micros"].where(fold.day == fold.day.min(), 0)
-    end = ledger["cut_end_micros"].where(fold.day == fold.day.max(), 0)
+    start = fold["cut_start_micros"].where(fold.day == fold.day.min(), 0)
+    end = fold["cut_end_micros"].where(fold.day == fold.day.max(), 0)
     cut = fold.add((start + end).to_numpy(np.int64))
     frame["spend_low_micros"] = (frame["spend_low_micros"] - cut).clip(lower=0)
-    high = ledger["spend_high_micros"]
+    high = fold["spend_high_micros"]
     unbounded = fold.any_of(high.isna().to_numpy())
     total = fold.add(high.fillna(0).to_numpy(np.int64)) + cut
     frame["spend_high_micros"] = pd.Series(total, dtype="Int64").mask(unbounded)
 
 
 def _gpu_seconds(fold: Fold) -> pd.Series[Any]:
-    running, gpus = fold.ledger["running_seconds"], fold.ledger["gpu_count"]
+    running, gpus = fold["running_seconds"], fold["gpu_count"]
     unknown = fold.any_of((gpus.isna() & (running > 0)).to_numpy(bool))
     total = fold.add((running * gpus).fillna(0).to_numpy(np.int64))
     return pd.Series(total, dtype="Int64").mask(unknown)
