@@ -12,7 +12,7 @@ import pytest
 from pipeline import schema
 from pipeline.errors import SettingsError
 from pipeline.rules import FINDING, MEASURES, RULES, own_rules, parse_condition, to_markdown
-from pipeline.settings import OwnRule, Rules
+from pipeline.settings import OwnRule, Rules, parse_settings
 from pipeline.transform import findings, judgement, spend
 from pipeline.transform.exclusions import Exclusion, costs, parse_exclusions
 from pipeline.transform.owners import Owner, mail_of, owner_of, parse_owners
