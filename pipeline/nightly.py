@@ -30,6 +30,7 @@ def nightly(job: Job) -> Reported | None:
             except FleetLedgerError as error:
                 job.excuse(error)
     with job.store.lock("derive"):
+        job.store.sweep()
         update_ledger(job)
         if not job.store.snapshots():
             return None

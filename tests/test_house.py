@@ -14,8 +14,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 STAGES = {"extract", "store", "ledger", "transform", "report", "deliver", "simulator"}
 SHARED = {"errors", "keys", "model", "rules", "schema", "settings", ""}
 MAY_IMPORT = {
-    **{stage: SHARED for stage in STAGES},
-    **{name: SHARED for name in SHARED},
+    **dict.fromkeys(STAGES, SHARED),
+    **dict.fromkeys(SHARED, SHARED),
     "jobs": SHARED | STAGES - {"simulator"},
     "nightly": SHARED | {"jobs"},
     "console": set(),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +11,7 @@ import pandas as pd
 
 from pipeline import console
 from pipeline.cli.options import Command, is_json, run, say
-from pipeline.errors import Exit, SettingsError
+from pipeline.cli.words import Age
 from pipeline.jobs.looking import fleet_now
 from pipeline.report.tables import readable, to_csv
 from pipeline.schema import MICROS_PER_UNIT
@@ -26,29 +25,6 @@ SHOWN = (
     "hourly_rate_micros", "gpu_utilization_pct", "total_cost_micros", "created_at",
 )  # fmt: skip
 """The columns a terminal has room for; CSV and JSON have all."""
-
-UNITS = {"m": 1, "h": 60, "d": 1440}
-
-
-class Age(click.ParamType[timedelta]):
-    """A length of time, such as 90m, 26h or 2d."""
-
-    name = "AGE"
-
-    def convert(
-        self,
-        value: object,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> timedelta:
-        """The length; click's usage error if it is none."""
-        if isinstance(value, timedelta):
-            return value
-        match = re.fullmatch(r"(\d{1,5})([mhd])", str(value))
-        if match is None:
-            self.fail(f"{value!r} is not a length of time, such as 90m, 26h or 2d", param, ctx)
-        return timedelta(minutes=int(match[1]) * UNITS[match[2]])
-
 
 age_option = click.option(
     "--max-age",
@@ -169,90 +145,6 @@ def candidates(
     run("candidates", action, is_recorded=False)
 
 
-@click.command(cls=Command)
-@click.option("--max-age", type=Age(), help="Exit 3 if the newest complete snapshot is older.")
-def status(max_age: timedelta | None) -> None:
-    """The last runs, and how old the newest look is; for people and monitors."""
-
-    def action(job: Job) -> dict[str, object]:
-        accounts = [_account_status(job, name, max_age) for name in _known_accounts(job)]
-        last = job.store.runs(10)
-        for entry in accounts:
-            say(
-                f"{entry['account']}: {entry['snapshots']} snapshots, "
-                f"newest complete {entry['newest_complete'] or 'none'}"
-            )
-        for one in last:
-            say(f"{one.started_at:%Y-%m-%d %H:%M:%SZ}  {one.command:<8} exit {one.exit_code}")
-        return {"accounts": accounts, "runs": msgspec.to_builtins(last)}
-
-    run("status", action, is_recorded=False)
-
-
-def _known_accounts(job: Job) -> list[str]:
-    return sorted({*job.settings.all_accounts, *job.store.accounts()})
-
-
-def _account_status(job: Job, name: str, max_age: timedelta | None) -> dict[str, object]:
-    refs = job.store.snapshots(name)
-    complete = [ref.started_at for ref in refs if ref.is_complete]
-    newest = complete[-1] if complete else None
-    if max_age is not None and (newest is None or job.now() - newest > max_age):
-        seen = "none" if newest is None else f"of {newest:%Y-%m-%d %H:%M:%SZ}"
-        job.note(Exit.WARNINGS, f"{name}: newest complete snapshot {seen}, older than --max-age")
-    return {
-        "account": name,
-        "snapshots": len(refs),
-        "newest": None if not refs else refs[-1].started_at.isoformat(),
-        "newest_complete": None if newest is None else newest.isoformat(),
-    }
-
-
-@click.command(cls=Command)
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
-@click.option("--clusters", type=click.IntRange(min=0), default=120, show_default=True)
-@click.option("--seed", type=int, default=1, show_default=True, help="Another seed, another fleet.")
-@click.option(
-    "--speed",
-    type=click.FloatRange(min=0),
-    default=1.0,
-    show_default=True,
-    help="Simulated seconds per second.",
-)
-@click.option("--latency-ms", type=click.FloatRange(min=0), default=0.0, show_default=True)
-@click.option("--rate-limit", type=click.IntRange(min=1), help="Requests an hour, then 429.")
-@click.option("--key", default="demo-key", show_default=True, help="The key it accepts.")
-def simulate(
-    host: str, port: int, clusters: int, seed: int, speed: float, latency_ms: float,
-    rate_limit: int | None, key: str,
-) -> None:  # fmt: skip
-    """Serve the List Clusters API over a simulated fleet, until Ctrl-C."""
-    try:
-        from pipeline.simulator.app import make_app  # noqa: PLC0415 - an extra
-        from pipeline.simulator.clock import Clock  # noqa: PLC0415
-        from pipeline.simulator.fleet import Fleet  # noqa: PLC0415
-        from pipeline.simulator.server import run_forever  # noqa: PLC0415
-    except ImportError as error:
-        raise SettingsError(
-            f"the simulated API needs the extra 'simulator' ({error.name})"
-        ) from error
-    start = datetime.now(UTC).replace(microsecond=0)
-    # The fleet lives for a quarter before and a quarter after now.
-    app = make_app(
-        Fleet(seed, clusters, start - timedelta(days=90), 180),
-        Clock(start, speed=speed),
-        keys=(key,),
-        latency_ms=latency_ms,
-        rate_limit=rate_limit,
-    )
-    click.echo(f"List Clusters API at http://{host}:{port} (key: {key})", err=True)
-    try:
-        run_forever(app, host, port)
-    except OSError as error:
-        raise SettingsError(f"--port {port}: {error.strerror}; give another") from error
-
-
 def records(frame: pd.DataFrame) -> list[dict[str, object]]:
     """Rows as JSON has them: money in micros, instants in ISO 8601, unknown as null."""
     text = frame.to_json(orient="records", date_format="iso", date_unit="s")
@@ -282,4 +174,4 @@ def _print(frame: pd.DataFrame, shape: str, title: str) -> None:
         console.table(shown.rename(columns=lambda name: name.removesuffix("_micros")), title)
 
 
-COMMANDS = (clusters, overview, dev_clusters, candidates, status, simulate)
+COMMANDS = (clusters, overview, dev_clusters, candidates)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
-from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from pipeline import console
-from pipeline.cli.options import PROGRAM, Command, Options, run, say, write_file
+from pipeline.cli.options import PROGRAM, Command, run, say, write_file
+from pipeline.cli.words import Day
 from pipeline.errors import SettingsError
 from pipeline.jobs.bookkeeping import update_ledger
 from pipeline.jobs.delivery import send as send_report
@@ -22,25 +21,10 @@ from pipeline.jobs.reporting import make_report
 from pipeline.nightly import nightly as run_nightly
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from datetime import date
 
     from pipeline.jobs import Job
     from pipeline.jobs.reporting import Reported
-
-DEMO_FOLDER = "data/demo"
-
-
-class Day(click.ParamType[date]):
-    """A UTC day, as YYYY-MM-DD."""
-
-    name = "YYYY-MM-DD"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:  # noqa: ANN401
-        """The day; click's usage error if it is none."""
-        try:
-            return value if isinstance(value, date) else date.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a day, such as 2026-06-15", param, ctx)
 
 
 @click.command(cls=Command)
@@ -90,7 +74,7 @@ def report(day: date | None, window: str | None) -> None:
         with job.store.lock("derive"):
             reported = make_report(job, day, window)
         say(reported.folder)
-        return _told(reported)
+        return told(reported)
 
     run("report", action)
 
@@ -130,52 +114,20 @@ def nightly() -> None:
     def action(job: Job) -> dict[str, object]:
         reported = run_nightly(job)
         if reported and sys.stdout.isatty():
-            _headline(reported)
-        return _told(reported) if reported else {}
+            headline(reported)
+        return told(reported) if reported else {}
 
     run("nightly", action)
 
 
-@click.command(cls=Command)
-def demo() -> None:
-    """A month of a simulated fleet over real HTTP, then the nightly job: a report to look at."""
-    options = click.get_current_context().ensure_object(Options)
-    options.given.setdefault("data_dir", DEMO_FOLDER)
-
-    def action(job: Job) -> dict[str, object]:
-        from pipeline.demo import demo as run_demo  # noqa: PLC0415 - the simulator is an extra
-
-        reported = run_demo(job, job.settings.data_dir, _counted(job))
-        if reported:
-            _headline(reported)
-        return _told(reported) if reported else {}
-
-    run("demo", action)
-
-
-def _counted(job: Job) -> Callable[[Sequence[datetime]], Iterator[datetime]]:
-    """Shows how far the demo's looks are: a bar on a terminal, else a line for each ten days."""
-
-    def each(looks: Sequence[datetime]) -> Iterator[datetime]:
-        if isinstance(job.steps, console.Shown):
-            yield from job.steps.bar.track(looks, description="looks at the fleet")
-            return
-        for number, when in enumerate(looks):
-            if number % 240 == 0:
-                click.echo(
-                    f"{PROGRAM}: look {number + 1} of {len(looks)}, {when:%d %b %Y}", err=True
-                )
-            yield when
-
-    return each
-
-
-def _headline(reported: Reported) -> None:
+def headline(reported: Reported) -> None:
+    """Say what the report found and where it is."""
     say(reported.view.title)
     say(f"{reported.folder}/report.html")
 
 
-def _told(reported: Reported) -> dict[str, object]:
+def told(reported: Reported) -> dict[str, object]:
+    """A report as ``--json`` tells it."""
     return {
         "date": reported.day.isoformat(),
         "folder": reported.folder,
@@ -183,4 +135,4 @@ def _told(reported: Reported) -> dict[str, object]:
     }
 
 
-COMMANDS = (extract, ledger, report, send, nightly, demo)
+COMMANDS = (extract, ledger, report, send, nightly)

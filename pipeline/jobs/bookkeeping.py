@@ -14,7 +14,7 @@ from pipeline.model import Look
 from pipeline.schema import MICROS_PER_UNIT, SNAPSHOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from datetime import date
 
     from pipeline.jobs import Job
@@ -43,8 +43,8 @@ def update_ledger(job: Job, *, rebuild: bool = False) -> list[date]:
     card = rate_card(job.settings)
     built: list[date] = []
     for account in job.store.accounts():
-        refs = job.store.snapshots(account)
         final = {day for _, day in job.store.final_days(account)}
+        refs = _usable(job, account, final)
         present = {ref.day: ref.digest for ref in job.store.ledger_days(account)}
         stale = [
             day
@@ -100,13 +100,33 @@ def _builder(job: Job, account: str, refs: Sequence[SnapshotRef]) -> Callable[[d
     return build
 
 
+def _usable(job: Job, account: str, final: Collection[date]) -> list[SnapshotRef]:
+    """The snapshots days may read: one that came too late for a final day is kept and told, once,
+    but changes nothing.
+    """
+    refs = job.store.snapshots(account)
+    if not final:
+        return refs
+    late = job.store.late_ignored(account)
+    told = [f"{ref.key}: came after its day was final; stored, but no day reads it" for ref in late]
+    _note_once(job, f"late-{account}", told)
+    return [ref for ref in refs if ref not in late]
+
+
 def _note_new_gaps(job: Job, account: str, refs: Sequence[SnapshotRef]) -> None:
-    """A stretch nobody looked at is a warning once, not every night for ever."""
-    name = f"gaps-{account}"
-    found = [[begin.isoformat(), end.isoformat()] for begin, end in gaps(refs)]
+    told = [
+        f"{account}: no look between {begin:%Y-%m-%d %H:%M:%SZ} and {end:%Y-%m-%d %H:%M:%SZ}"
+        for begin, end in gaps(refs)
+    ]
+    _note_once(job, f"gaps-{account}", told)
+
+
+def _note_once(job: Job, name: str, messages: Sequence[str]) -> None:
+    """Warn of what was not said before: once, not every night for ever."""
     said = msgspec.json.decode(job.store.get_state(name) or b"[]")
-    if found == said:
+    if said == list(messages):
         return
-    for begin, end in (gap for gap in found if gap not in said):
-        job.note(Exit.WARNINGS, f"{account}: no look between {begin} and {end}")
-    job.store.put_state(name, msgspec.json.encode(found))
+    for message in messages:
+        if message not in said:
+            job.note(Exit.WARNINGS, message)
+    job.store.put_state(name, msgspec.json.encode(messages))

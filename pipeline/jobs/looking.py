@@ -48,12 +48,14 @@ def extract(job: Job, account: str) -> SnapshotRef:
 
 def look(job: Job, account: str, resume: ResumePoint | None = None) -> Snapshot:
     """The fleet as it is now, in memory only."""
-    complete = [ref for ref in job.store.snapshots(account) if ref.is_complete]
+    # A suspect look counts: the next one that agrees with it confirms the shrink.
+    known = (State.COMPLETE, State.SUSPECT)
+    refs = [ref for ref in job.store.snapshots(account) if ref.state in known]
     return take_snapshot(
         account,
         _target(job, account),
         job.settings.extract,
-        previous=job.store.certificate(complete[-1]) if complete else None,
+        previous=job.store.certificate(refs[-1]) if refs else None,
         progress=job.steps.walk(account),
         local_now=job.now,
         resume=resume,

@@ -64,7 +64,8 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
     day = _checked(day, refs) or _last_closed(job.store)
     sources = _read(job.store, settings, refs, day)
     for name in sources.damaged:
-        job.note(Exit.WARNINGS, f"{name}: damaged, left out; `fleetledger check` says more")
+        where = job.store.url(name)
+        job.note(Exit.WARNINGS, f"{where}: damaged, left out; `fleetledger check` says more")
     found, page, files = derive(settings, day, sources)
     if day is not None:
         job.store.publish_findings(day, _digest(sources, settings), found)
@@ -149,14 +150,14 @@ def _read(
     back = max(settings.report.window_days, findings.TRAILING_DAYS)
     first = min(day - timedelta(days=back - 1), day.replace(day=1))
     damaged: list[str] = []
-    days = store.ledger_days(None, first, day)
+    ledger = store.read_ledger(first, day, damaged=damaged)
+    days = [ref for ref in store.ledger_days(None, first, day) if ref.key not in damaged]
+    behind = [ref for ref in refs if first <= ref.day <= day + timedelta(days=1)]
     return _Sources(
-        ledger=store.read_ledger(first, day, damaged=damaged),
+        ledger=ledger,
         days=tuple(sorted({ref.day for ref in days})),
         digests=tuple(sorted(ref.digest for ref in days)),
-        certificates=_certificates(
-            store, [ref for ref in refs if first <= ref.day <= day + timedelta(days=1)], damaged
-        ),
+        certificates=_certificates(store, behind, damaged),
         damaged=damaged,
     )
 
@@ -169,7 +170,7 @@ def _certificates(
         try:
             good.append(store.certificate(ref))
         except DamageError:
-            damaged.append(store.url(ref.key))
+            damaged.append(ref.key)
     return good
 
 

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.errors import DamageError
+from pipeline.model import LedgerRef, SnapshotRef
 from pipeline.schema import AT, CODE, INT, TEXT
 from pipeline.store import seal
 from pipeline.store.evolution import conform
@@ -31,10 +32,11 @@ if TYPE_CHECKING:
     from pipeline.schema import Table
     from pipeline.store.files import Files
 
-Ref = TypeVar("Ref")
+Ref = TypeVar("Ref", SnapshotRef, LedgerRef)
 
-_FOOTER = "fleetledger"
-"""The name of our entry in a file's footer."""
+_NOTE = "fleetledger."
+"""What our entries in a file's footer begin with: any Parquet reader can show them."""
+_SEAL = "fleetledger.seal"
 _TOTALS = "totals"
 _ADDABLE = ("_micros", "_seconds")
 _COUNTERS = ("total_cost_micros", "current_session_cost_micros")
@@ -59,7 +61,9 @@ def encode(table: pa.Table, kind: Table, notes: Mapping[str, str]) -> bytes:
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(sink, table.schema, **encodings(kind.stored)) as writer:
         writer.write_table(table)
-        writer.add_key_value_metadata({_FOOTER: _sealable(told)})
+        entries = {_NOTE + name: told[name] for name in sorted(told)}
+        # Last, where no text of the API's can come after it; a second call would put it first.
+        writer.add_key_value_metadata({**entries, _SEAL: f"{_checksum(told)} {seal.BLANK}"})
     return seal.seal(sink.getvalue().to_pybytes())
 
 
@@ -123,7 +127,8 @@ def gather(
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         parts = list(pool.map(attempt, refs))
     if damaged is not None:
-        damaged += [str(part) for part in parts if isinstance(part, DamageError)]
+        bad = (isinstance(part, DamageError) for part in parts)
+        damaged += [ref.key for ref, is_bad in zip(refs, bad, strict=True) if is_bad]
     return [part for part in parts if not isinstance(part, DamageError)]
 
 
@@ -176,27 +181,29 @@ def _canonical(table: pa.Table, kind: Table) -> pa.Table:
     """``table`` in the order of its key, every dictionary in the order its values appear."""
     keys = {name: table.column(name).cast(TEXT) for name in kind.key if name in table.column_names}
     order = pc.sort_indices(pa.table(keys), sort_keys=[(name, "ascending") for name in keys])
+    # A walk hands its rows over in order: taking them again would hold them twice.
+    is_sorted = order.equals(pa.array(np.arange(len(order), dtype=np.uint64)))
     columns = [
         column.cast(TEXT).combine_chunks().dictionary_encode() if column.type == CODE else column
-        for column in table.take(order).columns
+        for column in (table if is_sorted else table.take(order)).columns
     ]
     return pa.table(columns, schema=table.schema)
 
 
-def _sealable(notes: Mapping[str, str]) -> str:
-    """The footer's one entry: a checksum of the notes, the notes, and last, where no note can
-    come after it, the place of the seal.
-    """
-    text = msgspec.json.encode(notes, order="sorted").decode()
-    return f"{zlib.crc32(text.encode()):08x} {text} {seal.BLANK}"
+def _checksum(notes: Mapping[str, str]) -> str:
+    """Proves the notes to whoever reads the footer alone."""
+    return f"{zlib.crc32(msgspec.json.encode(notes, order='sorted')):08x}"
 
 
 def _notes(metadata: pq.FileMetaData) -> dict[str, str]:
-    entry = (metadata.metadata or {}).get(_FOOTER.encode(), b"")
-    text = entry[9 : -len(seal.BLANK) - 1]
-    if entry[:9] != b"%08x " % zlib.crc32(text):
+    entries = {name.decode(): text.decode() for name, text in (metadata.metadata or {}).items()}
+    proof = entries.pop(_SEAL, "")
+    notes = {
+        name.removeprefix(_NOTE): text for name, text in entries.items() if name.startswith(_NOTE)
+    }
+    if proof[:8] != _checksum(notes):
         raise pa.ArrowInvalid("the notes in its footer do not fit their checksum")
-    return msgspec.json.decode(text, type=dict[str, str])
+    return notes
 
 
 @contextmanager

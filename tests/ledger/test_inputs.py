@@ -29,9 +29,9 @@ def read(*refs: SnapshotRef, day: date = DAY) -> list[str]:
 
 def test_a_day_reads_its_own_looks_and_one_complete_neighbour_on_each_side() -> None:
     refs = [
-        ref(when) for when in ("1 02:00", "1 14:00", "2 02:00", "2 14:00", "3 02:00", "3 14:00")
+        ref(when) for when in ("1 02:00", "1 11:00", "2 02:00", "2 14:00", "3 02:00", "3 14:00")
     ]
-    assert read(*refs) == ["1 14:00", "2 02:00", "2 14:00", "3 02:00"]
+    assert read(*refs) == ["1 11:00", "2 02:00", "2 14:00", "3 02:00"]
 
 
 def test_incomplete_neighbours_are_read_on_the_way_out() -> None:

@@ -1,0 +1,45 @@
+"""What an argument may be besides a text or a number: a day, an age."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+
+import click
+
+MINUTES = {"m": 1, "h": 60, "d": 1440}
+
+
+class Day(click.ParamType[date]):
+    """A UTC day, as YYYY-MM-DD."""
+
+    name = "YYYY-MM-DD"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> date:
+        """The day; click's usage error if it is none."""
+        try:
+            return value if isinstance(value, date) else date.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is not a day, such as 2026-06-15", param, ctx)
+
+
+class Age(click.ParamType[timedelta]):
+    """A length of time, such as 90m, 26h or 2d."""
+
+    name = "AGE"
+
+    def convert(
+        self,
+        value: object,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> timedelta:
+        """The length; click's usage error if it is none."""
+        if isinstance(value, timedelta):
+            return value
+        match = re.fullmatch(r"(\d{1,5})([mhd])", str(value))
+        if match is None:
+            self.fail(f"{value!r} is not a length of time, such as 90m, 26h or 2d", param, ctx)
+        return timedelta(minutes=int(match[1]) * MINUTES[match[2]])

@@ -1,0 +1,143 @@
+"""`make run`: the whole product on its embedded default. Made twice, looked at from all sides."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import jupytext
+import nbclient
+import pandas as pd
+import pytest
+
+import pipeline
+from pipeline import demo
+from pipeline.simulator.fleet import Fleet
+
+ROOT = Path(__file__).parent.parent
+SEALS = "SHA256SUMS"
+
+
+def run_demo(folder: Path) -> tuple[str, dict[str, bytes]]:
+    """What it printed, and the files of its report."""
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-m", "pipeline", "--data-dir", str(folder), "demo"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    report = Path(done.stdout.splitlines()[-1]).parent
+    return done.stdout, {path.name: path.read_bytes() for path in sorted(report.iterdir())}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo") / "data"
+
+
+@pytest.fixture(scope="module")
+def made(folder: Path) -> tuple[str, dict[str, bytes]]:
+    return run_demo(folder)
+
+
+@pytest.fixture(scope="module")
+def files(made: tuple[str, dict[str, bytes]]) -> dict[str, bytes]:
+    return made[1]
+
+
+def test_it_prints_the_headline_and_where_the_report_is(
+    made: tuple[str, dict[str, bytes]], files: dict[str, bytes]
+) -> None:
+    headline, path = made[0].splitlines()
+    assert headline == json.loads(files["summary.json"])["title"]
+    assert Path(path).name == "report.html"
+    assert Path(path).is_file()
+
+
+def test_every_look_came_over_http_and_is_complete(folder: Path, files: dict[str, bytes]) -> None:
+    del files
+    refs = pipeline.open_store(str(folder)).store.snapshots()
+    assert len(refs) == 30 * 24 + 1
+    assert all(ref.is_complete for ref in refs)
+
+
+def test_spend_is_the_truth_within_its_bounds(files: dict[str, bytes]) -> None:
+    fleet = Fleet(demo.SEED, demo.CLUSTERS, demo.START, demo.DAYS)
+    truth = fleet.truth(demo.START, demo.START + timedelta(days=demo.DAYS))
+    said = json.loads(files["summary.json"])
+    total = int(truth["spend_micros"].sum())
+    assert abs(said["spend_micros"] - total) <= total // 2000  # 0.05 %
+
+
+def test_the_headlines_number_is_the_sum_of_the_rows(files: dict[str, bytes]) -> None:
+    rows = list(csv.DictReader(io.StringIO(files["findings.csv"].decode())))
+    proven = [row for row in rows if row["rule_id"] == "idle" and row["provable_waste"]]
+    waste = sum(round(float(row["provable_waste"]) * 1e6) for row in proven)
+    assert waste == json.loads(files["summary.json"])["waste_micros"]
+    spend = csv.DictReader(io.StringIO(files["spend.csv"].decode()))
+    total = sum(round(float(row["spend"]) * 1e6) for row in spend if row["spend"])
+    assert total == json.loads(files["summary.json"])["spend_micros"]
+
+
+def test_proven_idle_clusters_are_idle_in_truth(files: dict[str, bytes]) -> None:
+    fleet = Fleet(demo.SEED, demo.CLUSTERS, demo.START, demo.DAYS)
+    truth = fleet.truth(demo.START, demo.START + timedelta(days=demo.DAYS))
+    profile = dict(zip(truth["cluster_id"], truth["profile"], strict=True))
+    rows = csv.DictReader(io.StringIO(files["findings.csv"].decode()))
+    proven = [
+        profile[row["cluster_id"]]
+        for row in rows
+        if row["rule_id"] == "idle" and row["grade"] == "proven"
+    ]
+    assert len(proven) >= 5
+    assert set(proven) <= {"idle", "zombie"}
+
+
+def test_the_page_asks_the_network_for_nothing(files: dict[str, bytes]) -> None:
+    page = files["report.html"].decode()
+    assert not re.findall(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//""", page)
+    assert "url(http" not in page
+
+
+def test_the_notebook_runs_from_top_to_bottom(folder: Path, files: dict[str, bytes]) -> None:
+    del files
+    notebook = jupytext.read(ROOT / "notebooks" / "explore.py")
+    environment = {**os.environ, "FLEETLEDGER_DATA_DIR": str(folder), "PYTHONPATH": str(ROOT)}
+    client = nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3")
+    client.execute(env=environment)
+    shown = [
+        output
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output["output_type"] == "execute_result"
+    ]
+    assert len(shown) == 6
+    assert "llm-" in shown[0]["data"]["text/html"]
+
+
+def test_the_notebooks_frames_are_the_reports(folder: Path, files: dict[str, bytes]) -> None:
+    store = pipeline.open_store(str(folder))
+    said = json.loads(files["summary.json"])
+    spend = store.spend(first=said["first"], last=said["day"])
+    assert int(spend["spend_micros"].sum()) == said["spend_micros"]
+    assert isinstance(store.idle(), pd.DataFrame)
+
+
+def test_a_second_run_starts_clean_and_makes_the_same_report(
+    folder: Path, files: dict[str, bytes]
+) -> None:
+    (folder / "reports" / "old.txt").write_text("left over")
+    _, again = run_demo(folder)
+    assert not (folder / "reports" / "old.txt").exists()
+    assert again == files

@@ -1,0 +1,72 @@
+"""What the documents claim is so."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from docs.generate import PAGES
+from pipeline.cli import cli
+from pipeline.errors import Exit
+from pipeline.settings import parse_settings
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_generated_page_says_what_the_code_says(name: str) -> None:
+    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == PAGES[name](), "run `make docs`"
+
+
+def test_the_help_in_the_readme_is_the_programs_help() -> None:
+    shown = re.search(r"\$ fleetledger --help\n(.*?)\n```", README, re.DOTALL)
+    assert shown is not None
+    said = subprocess.run(
+        [sys.executable, "-m", "pipeline", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert shown[1].strip() == said.strip()
+
+
+def test_every_exit_code_is_in_the_readme() -> None:
+    rows = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
+    assert rows == {int(code) for code in Exit}
+
+
+def test_the_settings_in_the_readme_are_valid() -> None:
+    text = re.search(r"```toml\n(.*?)```", README, re.DOTALL)
+    assert text is not None
+    assert parse_settings(text[1].encode(), "README.md").mail.host == "smtp.example.org"
+
+
+@pytest.mark.parametrize("name", cli.commands)
+def test_every_command_and_option_explains_itself(name: str) -> None:
+    command = cli.commands[name]
+    assert command.help
+    for option in command.params:
+        if isinstance(option, click.Option):
+            is_plain = isinstance(option.type, click.Choice) or option.show_default
+            assert option.help or is_plain or name == "clusters", f"{name} {option.opts}"
+
+
+def test_the_crontab_in_the_readme_is_the_one_that_is_shipped() -> None:
+    shipped = (ROOT / "deploy" / "crontab").read_text(encoding="utf-8")
+    lines = [line for line in shipped.splitlines() if line and not line.startswith("#")]
+    assert len(lines) == 2
+    for line in lines:
+        assert line in README
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").glob("*.md")))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
