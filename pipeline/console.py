@@ -9,6 +9,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import msgspec
+import pandas as pd
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -21,15 +23,11 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.schema import MICROS_PER_UNIT
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
-
-    import pandas as pd
-
-
-NUMBERS = frozenset({"hourly_rate", "total_cost"})
-"""Columns of amounts already written out."""
 
 
 class _Walk:
@@ -87,22 +85,46 @@ def progress() -> Iterator[Shown | None]:
 
 
 def table(frame: pd.DataFrame, title: str) -> None:
-    """A frame as a table, cells as they are; columns that do not fit are cut, never wrapped."""
+    """A frame as a table; amounts in the currency, unknown as a dash, nothing wrapped."""
     shown = Table(box=None, pad_edge=False, header_style="bold")
+    cells = []
     for name in frame.columns:
-        is_number = name in NUMBERS or frame[name].dtype.kind in "iuf"
-        shown.add_column(str(name), justify="right" if is_number else "left", no_wrap=True)
-    for row in frame.astype(object).to_numpy():
-        shown.add_row(*(Text(_cell(value)) for value in row))
+        is_amount = str(name).endswith("_micros")
+        is_number = is_amount or frame[name].dtype.kind in "iuf"
+        header = str(name).removesuffix("_micros")
+        shown.add_column(header, justify="right" if is_number else "left", no_wrap=True)
+        cells.append([_cell(value, is_amount=is_amount) for value in frame[name].astype(object)])
+    for row in zip(*cells, strict=True):
+        shown.add_row(*(Text(cell) for cell in row))
     # A pipe has no width: whatever reads it gets whole lines.
-    width = None if sys.stdout.isatty() else 1000
-    console = Console(width=width)
+    console = Console(width=None if sys.stdout.isatty() else 1000)
     console.print(Text(title))
     console.print(shown)
 
 
-def _cell(value: object) -> str:
+def records(frame: pd.DataFrame) -> list[dict[str, object]]:
+    """Rows as JSON has them: money in micros, instants in ISO 8601, unknown as null."""
+    text = frame.to_json(orient="records", date_format="iso", date_unit="s")
+    rows: list[dict[str, object]] = msgspec.json.decode(text)
+    return rows
+
+
+def money(micros: int) -> str:
+    """An amount in units of the currency, with at least two and at most six decimals."""
+    whole, part = divmod(abs(micros), MICROS_PER_UNIT)
+    digits = f"{part:06d}".rstrip("0").ljust(2, "0")
+    return f"{'-' if micros < 0 else ''}{whole:,}.{digits}"
+
+
+def _cell(value: object, *, is_amount: bool) -> str:
     """A value without anything a terminal would obey; unknown is a dash."""
-    if value is None or value != value:  # noqa: PLR0124 - NaN and NaT differ from themselves
+    if value is None or value is pd.NA or value != value:  # noqa: PLR0124 - NaN is not itself
         return "—"
+    if is_amount:
+        return money(int(str(value)))
+    if isinstance(value, pd.Timestamp):
+        is_day = value.tzinfo is None
+        return f"{value:%Y-%m-%d}" if is_day else f"{value:%Y-%m-%d %H:%M:%SZ}"
+    if isinstance(value, float):
+        return f"{value:.4g}"
     return "".join(c if c.isprintable() else "�" for c in str(value))

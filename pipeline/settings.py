@@ -189,6 +189,10 @@ class Settings(Section, frozen=True):
     report: Report = Report()
     mail: Mail = Mail()
     rules: Rules = Rules()
+    exclusions_file: str | None = None
+    """TOML with ``[[exclude]]`` entries: match, rule, owner, reason, expires."""
+    owners_file: str | None = None
+    """TOML with ``[[owner]]`` entries: match, owner, mail."""
     own_rules: dict[str, OwnRule] = {}
     """Rules of your own by name; docs/findings.md has the columns and the grammar."""
     budgets: dict[str, Budget] = {}

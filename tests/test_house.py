@@ -18,7 +18,7 @@ MAY_IMPORT = {
     **dict.fromkeys(SHARED, SHARED),
     "jobs": SHARED | STAGES - {"simulator"},
     "nightly": SHARED | {"jobs"},
-    "console": set(),
+    "console": {"schema"},
     "demo": SHARED | {"jobs", "nightly", "store", "simulator"},
     "door": SHARED | {"store", "transform"},
     "cli": SHARED | STAGES | {"jobs", "nightly", "console", "demo"},

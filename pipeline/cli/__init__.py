@@ -15,7 +15,7 @@ from contextlib import suppress
 import click
 
 from pipeline import __version__
-from pipeline.cli import inquiries, simulation, upkeep, verbs
+from pipeline.cli import inquiries, judgements, simulation, upkeep, verbs
 from pipeline.cli.options import PROGRAM, Program
 from pipeline.errors import Exit, FleetLedgerError
 
@@ -29,7 +29,7 @@ def cli() -> None:
 INTERRUPTED = 130
 """What shells say of a program that Ctrl-C ended."""
 
-for room in (verbs, inquiries, upkeep, simulation):
+for room in (verbs, inquiries, judgements, upkeep, simulation):
     for command in room.COMMANDS:
         cli.add_command(command)
 

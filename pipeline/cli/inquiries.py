@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
-import pandas as pd
 
 from pipeline import console
 from pipeline.cli.options import Command, is_json, run, say
 from pipeline.cli.words import Age
 from pipeline.jobs.looking import fleet_now
 from pipeline.report.tables import readable, to_csv
-from pipeline.schema import MICROS_PER_UNIT
 from pipeline.transform import fleet
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pipeline.jobs import Job
 
 SHOWN = (
@@ -76,7 +76,7 @@ def clusters(max_age: timedelta, shape: str, **parameters: Any) -> None:  # noqa
         whole = fleet_now(job, max_age)
         found = fleet.select(whole, **parameters)
         _print(found, shape, f"{len(found)} of {len(whole)} clusters")
-        return {"clusters": records(found), "fleet": len(whole)}
+        return {"clusters": console.records(found), "fleet": len(whole)}
 
     run("clusters", action, is_recorded=False)
 
@@ -90,7 +90,7 @@ def overview(status: str, max_age: timedelta) -> None:
     def action(job: Job) -> dict[str, object]:
         seen = fleet.overview(fleet_now(job, max_age), status=status)
         mean = seen.average_gpu_utilization_pct
-        cost = f"{money(seen.total_hourly_cost_micros)} {job.settings.currency}"
+        cost = f"{console.money(seen.total_hourly_cost_micros)} {job.settings.currency}"
         say(f"{status} clusters        {seen.total_clusters}")
         say(f"cost per hour           {cost}{' or more' if seen.without_rate else ''}")
         say(f"average GPU utilization {'—' if mean is None else f'{mean:.1f} %'}")
@@ -116,7 +116,7 @@ def dev_clusters(max_age: timedelta, shape: str, **parameters: Any) -> None:  # 
     def action(job: Job) -> dict[str, object]:
         found = fleet.dev_clusters(fleet_now(job, max_age), **parameters)
         _print(found, shape, f"{len(found)} development clusters")
-        return {"clusters": records(found)}
+        return {"clusters": console.records(found)}
 
     run("dev-clusters", action, is_recorded=False)
 
@@ -140,23 +140,12 @@ def candidates(
         _print(seen.found, shape, f"{len(seen.found)} candidates")
         if shape == "table" and len(seen.unjudged):
             _print(seen.unjudged, shape, f"{len(seen.unjudged)} could not be judged")
-        return {"candidates": records(seen.found), "unjudged": records(seen.unjudged)}
+        return {
+            "candidates": console.records(seen.found),
+            "unjudged": console.records(seen.unjudged),
+        }
 
     run("candidates", action, is_recorded=False)
-
-
-def records(frame: pd.DataFrame) -> list[dict[str, object]]:
-    """Rows as JSON has them: money in micros, instants in ISO 8601, unknown as null."""
-    text = frame.to_json(orient="records", date_format="iso", date_unit="s")
-    rows: list[dict[str, object]] = msgspec.json.decode(text)
-    return rows
-
-
-def money(micros: int) -> str:
-    """An amount with all its digits, at least two of them decimals."""
-    whole, part = divmod(micros, MICROS_PER_UNIT)
-    digits = f"{part:06d}".rstrip("0").ljust(2, "0")
-    return f"{whole:,}.{digits}"
 
 
 def _print(frame: pd.DataFrame, shape: str, title: str) -> None:
@@ -166,12 +155,9 @@ def _print(frame: pd.DataFrame, shape: str, title: str) -> None:
     if shape == "csv":
         say(to_csv(readable(frame)).decode().rstrip("\r\n"))
     elif shape == "json":
-        say(msgspec.json.format(msgspec.json.encode(records(frame)), indent=2).decode())
+        say(msgspec.json.format(msgspec.json.encode(console.records(frame)), indent=2).decode())
     else:
-        shown = frame[list(SHOWN)].copy()
-        for name in ("hourly_rate_micros", "total_cost_micros"):
-            shown[name] = [None if pd.isna(value) else money(value) for value in shown[name]]
-        console.table(shown.rename(columns=lambda name: name.removesuffix("_micros")), title)
+        console.table(frame[list(SHOWN)], title)
 
 
 COMMANDS = (clusters, overview, dev_clusters, candidates)

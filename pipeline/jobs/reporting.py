@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -13,8 +12,10 @@ import pandas as pd
 from pipeline import __version__
 from pipeline.deliver.message import compose
 from pipeline.errors import DamageError, Exit, SettingsError, StorageError
+from pipeline.jobs.judging import judge
 from pipeline.ledger.inputs import last_closed_day
 from pipeline.report import render, tables, view
+from pipeline.schema import FINDINGS
 from pipeline.settings import override
 from pipeline.transform import findings, idle, spend, utilization
 
@@ -38,12 +39,11 @@ class Reported:
 
 
 @dataclass(frozen=True)
-class _Sources:
-    """What a report is made from, read once."""
+class Sources:
+    """What a report is made from besides the findings, read once."""
 
     ledger: pd.DataFrame
     days: tuple[date, ...]
-    digests: tuple[str, ...]
     certificates: list[Certificate]
     damaged: list[str]
 
@@ -61,31 +61,27 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
         raise StorageError(
             f"{job.store.url('')}: nothing to report from yet; run `fleetledger extract` first"
         )
-    day = _checked(day, refs) or _last_closed(job.store)
+    day = _checked(day, last_closed(job.store), refs)
+    found = FINDINGS.empty() if day is None else judge(job, day)
     sources = _read(job.store, settings, refs, day)
     for name in sources.damaged:
         where = job.store.url(name)
         job.note(Exit.WARNINGS, f"{where}: damaged, left out; `fleetledger check` says more")
-    found, page, files = derive(settings, day, sources)
-    if day is not None:
-        job.store.publish_findings(day, _digest(sources, settings), found)
+    page, files = derive(settings, day, sources, found)
     shown = day or max(ref.day for ref in refs)
     files["mail.eml"] = _mail(job, settings, shown, page, files)
     return Reported(day=shown, folder=job.store.publish_report(shown, files), view=page)
 
 
 def derive(
-    settings: Settings, day: date | None, sources: _Sources
-) -> tuple[pd.DataFrame, ReportView, dict[str, bytes]]:
-    """Ledger rows in; findings, the view and every file of the report out."""
+    settings: Settings, day: date | None, sources: Sources, found: pd.DataFrame
+) -> tuple[ReportView, dict[str, bytes]]:
+    """Ledger rows and findings in; the view and every file of the report out."""
     ledger = sources.ledger
-    last = day or date.max
     window = _since(ledger, day, settings.report.window_days)
     recent = _since(ledger, day, settings.rules.idle_window_days)
-    rows = spend.spend_rows(window)
     ranked = utilization.rank(window)
     candidates = idle.candidates(utilization.rank(recent), settings.rules)
-    found = findings.judge(ledger, settings.rules, last)
     page = view.build(
         settings=settings,
         day=day,
@@ -97,14 +93,18 @@ def derive(
         damaged=sources.damaged,
         days=sources.days,
         version=__version__,
+        rulebook=findings.Policy.of(settings).rulebook,
     )
-    changed = None if day is None else view.changed_on(ledger, day)
     files = tables.csv_files(
-        spend=rows, utilization=ranked, idle=candidates, findings=found, changed=changed
+        spend=spend.spend_rows(window),
+        utilization=ranked,
+        idle=candidates,
+        findings=found,
+        changed=None if day is None else view.changed_on(ledger, day),
     )
     files["summary.json"] = tables.summary(page)
     files["report.html"] = render.html(page).encode()
-    return found, page, files
+    return page, files
 
 
 def _mail(
@@ -126,14 +126,20 @@ def _mail(
     ).as_bytes()
 
 
-def _checked(day: date | None, refs: Sequence[SnapshotRef]) -> date | None:
-    first, last = min(ref.day for ref in refs), max(ref.day for ref in refs)
-    if day is not None and not first <= day <= last:
-        raise SettingsError(f"--date {day}: there are snapshots of {first} to {last} only")
-    return day
+def _checked(asked: date | None, closed: date | None, refs: Sequence[SnapshotRef]) -> date | None:
+    """The day to report on: only a closed one will not change any more."""
+    if asked is None:
+        return closed
+    first = min(ref.day for ref in refs)
+    if closed is None or asked > closed:
+        until = f"the last closed day is {closed}" if closed else "no day is closed yet"
+        raise SettingsError(f"--date {asked}: not closed: {until}")
+    if asked < first:
+        raise SettingsError(f"--date {asked}: the history begins on {first}")
+    return asked
 
 
-def _last_closed(store: Store) -> date | None:
+def last_closed(store: Store) -> date | None:
     """The last day that is closed in any account; accounts behind it show in the coverage."""
     closed = [last_closed_day(store.snapshots(account)) for account in store.accounts()]
     return max((day for day in closed if day is not None), default=None)
@@ -141,11 +147,11 @@ def _last_closed(store: Store) -> date | None:
 
 def _read(
     store: Store, settings: Settings, refs: Sequence[SnapshotRef], day: date | None
-) -> _Sources:
+) -> Sources:
     """Ledger rows of the window, of the date's month and of the findings' look-back."""
     if day is None:
-        return _Sources(
-            store.read_ledger(date.max, date.max), (), (), _certificates(store, refs, []), []
+        return Sources(
+            store.read_ledger(date.max, date.max), (), _certificates(store, refs, []), []
         )
     back = max(settings.report.window_days, findings.TRAILING_DAYS)
     first = min(day - timedelta(days=back - 1), day.replace(day=1))
@@ -153,10 +159,9 @@ def _read(
     ledger = store.read_ledger(first, day, damaged=damaged)
     days = [ref for ref in store.ledger_days(None, first, day) if ref.key not in damaged]
     behind = [ref for ref in refs if first <= ref.day <= day + timedelta(days=1)]
-    return _Sources(
+    return Sources(
         ledger=ledger,
         days=tuple(sorted({ref.day for ref in days})),
-        digests=tuple(sorted(ref.digest for ref in days)),
         certificates=_certificates(store, behind, damaged),
         damaged=damaged,
     )
@@ -180,9 +185,3 @@ def _since(ledger: pd.DataFrame, day: date | None, days: int) -> pd.DataFrame:
         return ledger
     first = pd.Timestamp(day - timedelta(days=days - 1))
     return ledger[(ledger["date"] >= first) & (ledger["date"] <= pd.Timestamp(day))]
-
-
-def _digest(sources: _Sources, settings: Settings) -> str:
-    """Over all that the findings depend on."""
-    text = msgspec.json.encode([sources.digests, settings.rules, __version__])
-    return hashlib.sha256(text).hexdigest()[:16]

@@ -170,7 +170,7 @@ def _nulls(values: Reals) -> Texts:
     return texts
 
 
-def _record_v1(  # noqa: PLR0917 (one argument per column of the zip above)
+def _record_v1(
     cluster_id: str,
     name: str,
     description: str | None,

@@ -106,9 +106,9 @@ class Store:
         """Store the findings of a day in place of earlier ones; their key."""
         return findings.publish(self.files, day, digest, frame)
 
-    def findings_days(self) -> list[date]:
-        """The days that have findings."""
-        return [day for day, _ in findings.listing(self.files, None, None)]
+    def findings_digests(self) -> dict[date, str]:
+        """The days that have findings, and the digest in each one's name."""
+        return findings.digests(self.files)
 
     def read_findings(self, day: date) -> pd.DataFrame:
         """The findings of a day."""

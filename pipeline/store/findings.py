@@ -34,6 +34,12 @@ def listing(files: Files, first: date | None, last: date | None) -> list[tuple[d
     return sorted((found[0], key) for found, key in parsed if found is not None)
 
 
+def digests(files: Files) -> dict[date, str]:
+    """The digest of each day's findings; of several files of a day, the one that is read."""
+    parsed = (layout.parse_findings(key) for _, key in listing(files, None, None))
+    return dict(found for found in parsed if found is not None)
+
+
 def read(files: Files, day: date) -> pd.DataFrame:
     """The findings of ``day``.
 

@@ -201,7 +201,7 @@ def test_findings_of_a_day_are_replaced_as_a_whole(store: Store) -> None:
     store.publish_findings(DAY, "aaaa", frame.head(1))
     store.publish_findings(DAY, "bbbb", frame)
     assert store.read_findings(DAY)["cluster_id"].tolist() == ["c0", "c1"]
-    assert store.findings_days() == [DAY]
+    assert list(store.findings_digests()) == [DAY]
     with pytest.raises(StorageError, match="no findings of 2026-10-21"):
         store.read_findings(DAY + timedelta(days=1))
 

@@ -1,0 +1,120 @@
+"""Findings live, remember the settings they were made by, and can be tried on the past."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Run
+
+
+def stored(data: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (data / "findings").rglob("*.parquet")}
+
+
+def test_findings_rebuilt_from_nothing_are_equal_to_the_byte(history: Run, data: Path) -> None:
+    history("report")
+    before = stored(data)
+    assert len(before) == 2  # one for each closed day
+    for path in (data / "findings").rglob("*.parquet"):
+        path.unlink()
+    history("report")
+    assert stored(data) == before
+    history("findings", "--rebuild")
+    assert stored(data) == before
+
+
+def test_a_changed_setting_is_in_force_from_today_on_and_not_before(
+    history: Run, data: Path, tmp_path: Path
+) -> None:
+    history("report", "--date", "2026-03-02")
+    first = stored(data)
+    config = tmp_path / "strict.toml"
+    config.write_text("[rules]\nseed_hourly_rate = 1.0\n")
+    history("report", "--date", "2026-03-03", "--config", str(config))
+    assert first.items() <= stored(data).items()
+    for path in (data / "findings").rglob("*.parquet"):
+        path.unlink()
+    history("findings", "--config", str(config))
+    assert first.items() <= stored(data).items()
+
+
+def test_an_exclusion_silences_a_finding_and_says_so(
+    history: Run, tmp_path: Path, data: Path
+) -> None:
+    def found(*args: str) -> set[str]:
+        rows = json.loads(history("findings", "--json", *args).out)["findings"]
+        return {row["cluster_id"] for row in rows if row["rule_id"] == "no_expiry"}
+
+    everyone = found()
+    assert everyone
+    victim = min(everyone)
+    (tmp_path / "exclusions.toml").write_text(
+        f'[[exclude]]\nmatch = "{victim}"\nrule = "no_expiry"\nowner = "ana"\n'
+        'reason = "a shared service"\nexpires = 2026-12-31\n'
+    )
+    config = tmp_path / "settings.toml"
+    config.write_text(f'exclusions_file = "{tmp_path / "exclusions.toml"}"\n')
+    assert found("--config", str(config)) == everyone - {victim}
+    history("report", "--config", str(config))
+    assert "xcluded" in (data / "reports/2026-03-03/report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[[exclude]]\nmatch = 'x'\n", "owner"),
+        ("[[exclude", "not valid TOML"),
+        (None, "No such file"),
+    ],
+)
+def test_an_exclusions_file_that_cannot_be_meant_is_named(
+    history: Run, tmp_path: Path, text: str | None, said: str
+) -> None:
+    if text is not None:
+        (tmp_path / "exclusions.toml").write_text(text)
+    config = tmp_path / "settings.toml"
+    config.write_text(f'exclusions_file = "{tmp_path / "exclusions.toml"}"\n')
+    ran = history("report", "--config", str(config))
+    assert ran.code == 2
+    assert said in ran.err
+    assert "exclusions.toml" in ran.err
+
+
+def test_changes_are_what_is_new_or_gone(history: Run) -> None:
+    changes = json.loads(history("findings", "--changes", "--json").out)["changes"]
+    assert {row["state"] for row in changes} <= {"new", "reopened", "gone"}
+
+
+def test_owners_cut_the_findings(history: Run, tmp_path: Path) -> None:
+    (tmp_path / "owners.toml").write_text('[[owner]]\nmatch = "llm-*"\nowner = "ana"\n')
+    config = tmp_path / "settings.toml"
+    config.write_text(f'owners_file = "{tmp_path / "owners.toml"}"\n')
+    ran = history("findings", "--owner", "ana", "--json", "--config", str(config))
+    rows = json.loads(ran.out)["findings"]
+    assert rows
+    assert all(row["name"].startswith("llm-") or row["project_id"][:4] == "llm-" for row in rows)
+
+
+def test_replay_is_the_same_each_time_and_knows_what_happened(history: Run) -> None:
+    args = ("replay", "--from", "2026-03-02", "--to", "2026-03-03")
+    first, second = history(*args, "--format", "csv"), history(*args, "--format", "csv")
+    assert first.code == 0
+    assert first.out == second.out
+    assert first.out.startswith("account,cluster_id,")
+    outside = history("replay", "--from", "2025-01-01", "--to", "2026-03-03")
+    assert outside.code == 2
+    assert "the ledger covers 2026-03-02" in outside.err
+
+
+def test_what_if_prices_a_change(history: Run) -> None:
+    told = json.loads(history("what-if", "--stop", "*", "--json").out)
+    assert told["after_micros"] < told["before_micros"]
+    assert told["difference_micros"] == told["after_micros"] - told["before_micros"]
+    assert history("what-if").code == 2
+    assert history("what-if", "--stop", "a", "--gpus", "1").code == 2
