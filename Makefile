@@ -24,7 +24,7 @@ check: develop ## lint, format, types, generated docs
 	$(BIN)/python -m docs.generate --check
 
 test: develop ## the whole suite; T=path or T="-k words" for a part
-	$(BIN)/python -m pytest $(if $(T),$(T),-n 2)
+	$(BIN)/python -m pytest $(if $(T),$(T),-n 2 --dist loadfile)
 
 test-crash: develop ## 10,000 kills and 10,000 flipped bits against the store (minutes)
 	THOROUGH=1 $(BIN)/python -m pytest -q tests/store

@@ -68,7 +68,7 @@ def test_an_exclusion_silences_a_finding_and_says_so(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[[exclude]]\nmatch = 'x'\n", "owner"),
+        ("[[exclude]]\nmatch = 'x'\n", "missing required field"),
         ("[[exclude", "not valid TOML"),
         (None, "No such file"),
     ],
