@@ -416,7 +416,7 @@ _LIFE_OF_A_FINDING = (
     Column(
         "realised_micros",
         INT,
-        "Baseline less spend since it is gone, for at most 30 days.",
+        "Baseline less spend on up to 30 days after it is gone; on one finding of a cluster.",
         nullable=True,
     ),
     Column(
@@ -437,6 +437,12 @@ FINDINGS = Table(
         Column("project_id", CODE, "Its project.", nullable=True),
         Column("rule_id", CODE, "The rule, by its stable id."),
         Column("rule_version", INT, "The version of the rule that spoke."),
+        Column(
+            "rule_digest",
+            CODE,
+            "Fingerprint of the rule and of the thresholds that decide.",
+            nullable=True,
+        ),
         Column("outcome", CODE, "FINDING, CLEAR, INSUFFICIENT_DATA or NOT_APPLICABLE."),
         Column("reason", TEXT, "Why, in one sentence with its numbers.", nullable=True),
         Column(
@@ -449,10 +455,18 @@ FINDINGS = Table(
         Column(
             "busy_share_bound", REAL, "Highest busy share not excluded (95 %), 0-1.", nullable=True
         ),
-        Column("spend_micros", INT, "Spend in the window.", nullable=True),
-        Column("provable_waste_micros", INT, "Waste the evidence proves.", nullable=True),
+        Column("spend_micros", INT, "Spend of the trailing 30 days.", nullable=True),
         Column(
-            "action", CODE, "What to do: terminate, stop, schedule, resize, review.", nullable=True
+            "provable_waste_micros",
+            INT,
+            "Waste in the rules' window that the evidence proves.",
+            nullable=True,
+        ),
+        Column(
+            "action",
+            CODE,
+            "What to do: terminate, stop, schedule, resize, move, review.",
+            nullable=True,
         ),
         Column(
             "counted_saving_micros",

@@ -12,6 +12,7 @@ Limits are names of settings (``[rules]``), so a report can print the one that s
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -105,6 +106,16 @@ class Rule:
     def clauses(self) -> tuple[Clause, ...]:
         """All of them."""
         return (*self.applies, *self.needs, *self.when, *(c for _, cs in self.grades for c in cs))
+
+    def fingerprint(self, thresholds: settings.Rules) -> str:
+        """Short digest of all that decides whether it finds: version, window, clauses in force.
+
+        Grades are not in it: they say how sure a finding is, not whether it is one.
+        """
+        deciding = (*self.applies, *self.needs, *self.when)
+        clauses = [(c.measure, c.op, c.value(thresholds)) for c in deciding]
+        whole = repr((self.version, thresholds.idle_window_days, clauses))
+        return hashlib.sha256(whole.encode()).hexdigest()[:8]
 
     @property
     def measures(self) -> tuple[str, ...]:

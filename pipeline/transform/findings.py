@@ -13,17 +13,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 import pandas as pd
+from pandas.api.types import union_categoricals
 
 from pipeline import rules as catalogue
 from pipeline import schema
+from pipeline.transform import claims, judgement, life, savings
 from pipeline.transform import evidence as measures
 from pipeline.transform import exclusions as silenced
-from pipeline.transform import judgement, life, savings
 from pipeline.transform.anomalies import HISTORY_DAYS
 from pipeline.transform.fold import Fold, between, day_number
 from pipeline.transform.owners import owner_of
@@ -43,6 +43,10 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 _KEY = ["account", "cluster_id"]
+_OF_CLUSTER = (*_KEY, "name", "project_id", "samples", "busy_share_bound", "hourly_rate_micros")
+_OF_LIFE = ("is_present", "status", "hourly_rate_micros", "day_spend_micros")
+_IDLE = ("found_idle", "found_idle_loaded")
+_STOPPED = ("stopped", "stopping")
 
 TRAILING_DAYS = savings.DAYS_AHEAD
 LOOK_BACK_DAYS = HISTORY_DAYS + 1
@@ -117,21 +121,23 @@ def judge_day(
     evidence = gather(ledger, policy.rules, as_of)
     if evidence.empty:
         return schema.FINDINGS.empty()
-    owner = owner_of(policy.owners, evidence)
-    outcomes = []
-    for rule in policy.rulebook:
+    outcomes, reasons, found = [], [], []
+    for number, rule in enumerate(policy.rulebook):
         judged = judgement.judge(rule, evidence, policy.rules)
         evidence[f"found_{rule.id}"] = judged.found
-        rows = _rows(rule, judged, evidence)
-        rows["exclusion"] = silenced.apply(policy.exclusions, evidence, rule.id, as_of)
-        rows["exclusion"] = rows["exclusion"].where(judged.found, None)
-        rows["owner"] = owner
-        outcomes.append(rows)
-    rows = pd.concat(outcomes, ignore_index=True)
-    cluster = np.tile(np.arange(len(evidence)), len(outcomes))
-    rows["counted_saving_micros"] = _counted(rows, cluster)
-    rows = _with_lives(rows, evidence, policy, as_of, previous)
-    return schema.FINDINGS.enforce(_most_money_first(rows))
+        claimed = claims.of_rule(rule, judged, evidence)
+        silent = silenced.apply(policy.exclusions, evidence, rule.id, as_of)
+        claimed["exclusion"] = pd.Series(silent[claimed.index], claimed.index, dtype="object")
+        outcomes.append(judged.outcome)
+        reasons.append(judged.reason)
+        found.append(claimed.set_axis(claimed.index + number * len(evidence)))
+    claimed = pd.concat(found)
+    claimed["counted_saving_micros"] = claims.counted(
+        claimed, claimed.index.to_numpy() % len(evidence)
+    )
+    everyone = _Everyone(evidence, policy, pd.Categorical(union_categoricals(outcomes)))
+    claimed = _with_lives(everyone, claimed, as_of, previous)
+    return schema.FINDINGS.enforce(everyone.table(claimed, np.concatenate(reasons)))
 
 
 def gather(ledger: pd.DataFrame, rules: settings.Rules, as_of: date) -> pd.DataFrame:
@@ -165,126 +171,95 @@ def _keys(frame: pd.DataFrame) -> pd.MultiIndex:
     return pd.MultiIndex.from_frame(frame[_KEY].astype("str"))
 
 
-def _rows(rule: catalogue.Rule, judged: judgement.Judged, evidence: pd.DataFrame) -> pd.DataFrame:
-    """The rows of one rule, with what its action would save."""
-    found = judged.found
-    action, gross, remaining = _savings(rule, judged, evidence)
-    nothing = pd.Series(pd.NA, index=evidence.index, dtype="Int64")
-    waste = nothing if rule.waste is None else evidence[rule.waste].astype("Int64").where(found)
-    since = evidence["last_busy_at"].fillna(evidence["first_observed_at"])
-    return pd.DataFrame(
-        {
-            "account": evidence["account"],
-            "cluster_id": evidence["cluster_id"],
-            "name": evidence["name"],
-            "project_id": evidence["project_id"],
-            "rule_id": rule.id,
-            "rule_version": rule.version,
-            "outcome": judged.outcome,
-            "reason": judged.reason,
-            "grade": judged.grade,
-            "samples": evidence["samples"],
-            "busy_share_bound": evidence["busy_share_bound"],
-            "spend_micros": evidence["trailing_spend_micros"],
-            "provable_waste_micros": waste,
-            "action": action,
-            "since_at": since.where(found),
-            "hourly_rate_micros": evidence["hourly_rate_micros"],
-            "evidence": _as_json(rule, evidence, found),
-            "gross_saving_micros": gross,
-            "remaining_micros": remaining,
-            "net_saving_micros": gross - remaining,
-            "baseline_micros": pd.Series(
-                savings.expected_spend(evidence), index=evidence.index, dtype="Int64"
-            ).where(found),
-        }
-    )
+@dataclass(frozen=True)
+class _Everyone:
+    """Every cluster under every rule: row = number of the rule x clusters + the cluster."""
 
+    evidence: pd.DataFrame
+    policy: Policy
+    outcome: pd.Categorical
 
-def _savings(
-    rule: catalogue.Rule, judged: judgement.Judged, evidence: pd.DataFrame
-) -> tuple[NDArray[np.object_], pd.Series[Any], pd.Series[Any]]:
-    """The action of each finding, and what it ends and leaves to pay; null without a finding."""
-    found = judged.found
-    action = np.full(len(evidence), None, dtype=object)
-    gross = pd.Series(pd.NA, index=evidence.index, dtype="Int64")
-    remaining = gross.copy()
-    for grade in (None, *catalogue.GRADES):
-        graded = found & (pd.isna(judged.grade) if grade is None else judged.grade == grade)
-        if graded.any():
-            action[graded] = rule.action(grade)
-            saving = savings.of_action(rule.action(grade), evidence, rule.basis)
-            gross[graded], remaining[graded] = saving.gross[graded], saving.remaining[graded]
-    return action, gross, remaining
+    def of_cluster(self, columns: Sequence[str], rows: Ints) -> pd.DataFrame:
+        """The clusters' ``columns`` on ``rows``."""
+        return self.evidence[list(columns)].take(rows % len(self.evidence)).set_axis(rows)
 
+    def of_rule(self, rows: Ints) -> pd.DataFrame:
+        """The rules' own columns on ``rows``."""
+        rulebook, number = self.policy.rulebook, rows // len(self.evidence)
+        ids = [rule.id for rule in rulebook]
+        digests = [rule.fingerprint(self.policy.rules) for rule in rulebook]
+        return pd.DataFrame(
+            {
+                "rule_id": pd.Categorical.from_codes(number, pd.Index(ids)),
+                "rule_version": np.array([rule.version for rule in rulebook])[number],
+                "rule_digest": pd.Series(np.array(digests, dtype=object)[number], rows, "category"),
+            },
+            index=rows,
+        )
 
-def _as_json(
-    rule: catalogue.Rule, evidence: pd.DataFrame, found: NDArray[np.bool_]
-) -> NDArray[np.object_]:
-    """What the rule looked at, for the findings: enough to judge them again."""
-    texts = np.full(len(evidence), None, dtype=object)
-    names = rule.measures
-    seen = evidence.loc[found, list(names)].astype("object")
-    columns = [values.where(values.notna(), None).tolist() for _, values in seen.items()]
-    texts[found] = [
-        msgspec.json.encode(dict(zip(names, row, strict=True))).decode()
-        for row in zip(*columns, strict=True)
-    ]
-    return texts
+    def table(self, claimed: pd.DataFrame, reasons: NDArray[np.object_]) -> pd.DataFrame:
+        """All rows, most money first; what is not ``claimed`` of a row is null."""
+        rows = self._order(claimed)
+        owner = owner_of(self.policy.owners, self.evidence).astype("category")
+        told = self.of_cluster(_OF_CLUSTER, rows).assign(
+            spend_micros=self.evidence["trailing_spend_micros"].take(rows % len(owner)).array,
+            owner=owner.take(rows % len(owner)).array,
+            outcome=self.outcome.take(rows),
+            reason=reasons[rows],
+        )
+        claimed = claimed.drop(columns=[c for c in claimed if c in told])
+        whole = pd.concat([told, self.of_rule(rows), claimed.reindex(rows)], axis=1)
+        return whole.reset_index(drop=True)
 
-
-def _counted(rows: pd.DataFrame, cluster: Ints) -> pd.Series[Any]:
-    """What each finding counts towards the fleet's saving; null for the other outcomes."""
-    found = (rows["outcome"] == catalogue.FINDING).to_numpy(bool)
-    counts = found & rows["exclusion"].isna().to_numpy(bool)
-    counts &= (rows["grade"] != catalogue.SUSPECTED).to_numpy(bool)
-    counted = pd.Series(pd.NA, index=rows.index, dtype="Int64")
-    counted[found] = 0
-    counted[counts] = savings.count(
-        rows["net_saving_micros"][counts].to_numpy(np.int64),
-        rows["action"].to_numpy(object)[counts],
-        cluster[counts],
-    )
-    return counted
+    def _order(self, claimed: pd.DataFrame) -> Ints:
+        """Findings by the saving they count and the waste they prove, then all other rows."""
+        found = claimed[claimed["counted_saving_micros"].notna().to_numpy()]
+        rows = found.index.to_numpy()
+        rule = np.argsort(np.argsort([rule.id for rule in self.policy.rulebook], kind="stable"))
+        waste = found["provable_waste_micros"].to_numpy(np.int64, na_value=-1)
+        counts = found["counted_saving_micros"].to_numpy(np.int64)
+        ranked = np.lexsort((rule[rows // len(self.evidence)], rows % len(self.evidence),
+                             -waste, -counts))  # fmt: skip
+        others = np.ones(len(self.outcome), dtype=bool)
+        others[rows] = False
+        return np.concatenate([rows[ranked], np.flatnonzero(others)])
 
 
 def _with_lives(
-    rows: pd.DataFrame,
-    evidence: pd.DataFrame,
-    policy: Policy,
-    as_of: date,
-    previous: pd.DataFrame | None,
+    everyone: _Everyone, claimed: pd.DataFrame, as_of: date, previous: pd.DataFrame | None
 ) -> pd.DataFrame:
-    """``rows`` (rule by rule, in the order of the evidence) with their lives so far."""
-    number_of_rules = len(policy.rulebook)
-    position = None
-    if previous is not None:
-        lived = previous[previous["state"].notna()]
-        previous = lived
-        cluster = _keys(evidence).get_indexer(_keys(lived))
-        rules = pd.Index([rule.id for rule in policy.rulebook])
-        rule = rules.get_indexer(pd.Index(lived["rule_id"].astype("str")))
-        position = np.where((cluster < 0) | (rule < 0), -1, rule * len(evidence) + cluster)
+    """``claimed``, and the rows that were found before, with their lives so far."""
+    lived = _lived(everyone, previous)
+    rows = np.union1d(claimed.index.to_numpy(), lived.index.to_numpy())
+    claimed = claimed.reindex(rows)
+    idle = [name for name in _IDLE if name in everyone.evidence]
+    state = everyone.of_cluster([*_OF_LIFE, *idle], rows)
+    is_present = state["is_present"].to_numpy(bool)
+    spend = state["day_spend_micros"].to_numpy(np.float64, na_value=np.nan)
     today = life.Today(
-        rows=rows,
-        is_present=np.tile(evidence["is_present"].to_numpy(bool), number_of_rules),
-        is_running=np.tile((evidence["status"] == "running").to_numpy(bool), number_of_rules),
-        day_spend=np.tile(
-            np.nan_to_num(evidence["day_spend_micros"].to_numpy(np.float64)).astype(np.int64),
-            number_of_rules,
+        rows=pd.concat([everyone.of_rule(rows), claimed], axis=1).assign(
+            outcome=everyone.outcome.take(rows), hourly_rate_micros=state["hourly_rate_micros"]
         ),
+        cluster=rows % len(everyone.evidence),
+        is_present=is_present,
+        is_stopped=state["status"].isin(_STOPPED).to_numpy(bool),
+        is_idle=state[idle].any(axis=1).to_numpy(bool),
+        # Who is not listed any more costs nothing; what nobody could price is not known.
+        day_spend=np.where(np.isnan(spend) & ~is_present, 0.0, spend),
         day=as_of,
     )
-    return life.carry(today, previous, position)
+    lives = life.carry(today, lived.reindex(rows))
+    return claimed.drop(columns=["baseline_micros"]).join(lives)
 
 
-def _most_money_first(rows: pd.DataFrame) -> pd.DataFrame:
-    """Findings first, by the saving they count and the waste they prove; then all the others."""
-    found = rows["outcome"] == catalogue.FINDING
-    ranked = rows[found].sort_values(
-        ["counted_saving_micros", "provable_waste_micros", "account", "cluster_id", "rule_id"],
-        ascending=[False, False, True, True, True],
-        na_position="last",
-        kind="stable",
-    )
-    return pd.concat([ranked, rows[~found]], ignore_index=True)
+def _lived(everyone: _Everyone, previous: pd.DataFrame | None) -> pd.DataFrame:
+    """What is remembered of the day before, on the rows it lives on in."""
+    if previous is None:
+        return life.nothing_before(pd.RangeIndex(0))
+    lived = previous[previous["state"].notna()]
+    cluster = _keys(everyone.evidence).get_indexer(_keys(lived))
+    ids = pd.Index([rule.id for rule in everyone.policy.rulebook])
+    rule = ids.get_indexer(pd.Index(lived["rule_id"].astype("str")))
+    known = (cluster >= 0) & (rule >= 0)
+    rows = (rule * len(everyone.evidence) + cluster)[known]
+    return lived.loc[known, list(life.REMEMBERED)].set_axis(rows)

@@ -116,13 +116,110 @@ def test_an_exclusion_silences_until_it_expires(days: Make, ledger: Make) -> Non
     assert got["03-05"]["counted_saving_micros"] > 0
 
 
-def test_a_new_version_of_a_rule_is_the_reason_when_it_clears(days: Make, ledger: Make) -> None:
-    rows = ledger(*days("2026-03-01", 6))
-    before = findings.judge(rows, Rules(), date(2026, 3, 5)).assign(rule_version=0)
+def test_a_changed_threshold_is_the_reason_when_it_clears(days: Make, ledger: Make) -> None:
+    rows = ledger(*days("2026-03-01", 7))
+    before = findings.judge(rows, Rules(), date(2026, 3, 5))
     strict = Rules(idle_max_cpu_mean_pct=0.5)
     after = findings.judge(rows, strict, date(2026, 3, 6), previous=before)
     gone = after[after["state"] == "gone"]
-    assert set(gone["gone_reason"]) == {"rule changed"}
+    assert gone["rule_id"].tolist() == ["idle"]
+    assert gone["gone_reason"].tolist() == ["rule changed"]
+    later = findings.judge(rows, strict, date(2026, 3, 7), previous=after)
+    assert later[later["state"] == "gone"]["realised_micros"].tolist() == [0]
+
+
+def test_a_threshold_of_another_rule_or_of_a_grade_is_no_change(days: Make, ledger: Make) -> None:
+    rows = ledger(*days("2026-03-01", 5), *days("2026-03-06", 1, gpu=95.0))
+    before = findings.judge(rows, Rules(), date(2026, 3, 5))
+    other = Rules(stuck_min_hours=9.0, idle_proven_bound=0.01)
+    after = findings.judge(rows, other, date(2026, 3, 6), previous=before)
+    gone = after[(after["state"] == "gone") & (after["rule_id"] == "idle")]
+    assert gone["gone_reason"].tolist() == ["resumed work"]
+
+
+def test_what_one_cluster_saves_is_realised_once_however_many_findings_it_had(
+    days: Make, ledger: Make
+) -> None:
+    born = pd.Timestamp("2026-01-01T00:00Z")
+    rows = ledger(
+        *days("2026-03-01", 5, created_at=born),
+        *days("2026-03-06", 3, cluster_id="other", gpu=80.0),
+    )
+    chain = dict(findings.history(rows, Policy(Rules()), date(2026, 3, 5), date(2026, 3, 8)))
+    gone = chain[date(2026, 3, 8)].query("state == 'gone'").set_index("rule_id")
+    assert set(gone.index) == {"idle", "no_expiry"}
+    assert set(gone["gone_reason"]) == {"terminated"}
+    assert gone["realised_micros"].to_dict() == {"idle": 2 * (5 * DAY // 30), "no_expiry": 0}
+
+
+def test_a_day_that_nobody_could_price_is_no_saving(days: Make, ledger: Make) -> None:
+    off = {"status": "stopped", "hours": 0}
+    rows = ledger(
+        *days("2026-03-01", 5),
+        *days("2026-03-06", 2, **off, spend_micros=0),
+        *days("2026-03-08", 1, **off, spend_micros=None),
+    )
+    got = told(rows, "2026-03-05", "2026-03-08")
+    assert got["03-08"]["realised_micros"] == got["03-07"]["realised_micros"] == 5 * DAY // 30
+
+
+def test_an_excluded_finding_that_cannot_be_judged_is_not_gone(days: Make, ledger: Make) -> None:
+    rows = ledger(*days("2026-03-01", 4), *days("2026-03-05", 3, cpu=None, memory=None, gpu=None))
+    standby = Exclusion(match="*", owner="ops", reason="standby", expires=date(2026, 12, 31))
+    got = told(
+        rows, "2026-03-06", "2026-03-07", rules=Rules(idle_window_days=3), exclusions=(standby,)
+    )
+    assert states(got) == ["excluded", "unjudged"]
+
+
+def test_a_little_use_that_ends_altogether_is_not_work_resumed(days: Make, ledger: Make) -> None:
+    rows = ledger(*days("2026-03-01", 5, gpu=18.0), *days("2026-03-06", 3, gpu=0.0))
+    got = told(rows, "2026-03-05", "2026-03-08", "underutilized", rules=Rules(idle_window_days=3))
+    assert states(got)[0] == "new"
+    assert (got["03-08"]["state"], got["03-08"]["gone_reason"]) == ("gone", "no longer holds")
+
+
+def test_a_stuck_cluster_that_is_stopped_was_acted_on(days: Make, ledger: Make) -> None:
+    stuck = {"hours": 0, "stopped_seconds": 0, "transition_seconds": 86400, "spend_micros": DAY}
+    rows = ledger(
+        *days("2026-03-01", 3, status="pending", **stuck),
+        *days("2026-03-04", 2, status="stopped", hours=0, spend_micros=0),
+    )
+    got = told(rows, "2026-03-03", "2026-03-05", "stuck_paid")
+    assert states(got) == ["new", "gone", "gone"]
+    assert got["03-05"]["gone_reason"] == "stopped"
+    assert got["03-05"]["realised_micros"] == 3 * DAY // 30
+
+
+def test_a_rate_that_fell_is_the_reason_for_rules_about_prices_only(
+    days: Make, ledger: Make
+) -> None:
+    dear = {"hourly_rate_micros": 20 * UNIT}
+    rows = ledger(*days("2026-03-01", 5, **dear), *days("2026-03-06", 1, gpu=99.0))
+    rules = Rules(idle_window_days=1, idle_min_running_hours=20.0)
+    idle = told(rows, "2026-03-05", "2026-03-06", rules=rules)
+    assert idle["03-06"]["gone_reason"] == "resumed work"
+    rows = ledger(*days("2026-03-01", 5, **dear, gpu=20.0), *days("2026-03-06", 1, gpu=20.0))
+    price = told(rows, "2026-03-05", "2026-03-06", "seed_candidate")
+    assert price["03-06"]["gone_reason"] == "cheaper"
+
+
+def test_a_reopened_finding_keeps_what_was_realised_and_earns_more_when_it_goes_again(
+    days: Make, ledger: Make
+) -> None:
+    off = {"status": "stopped", "hours": 0, "spend_micros": 0}
+    rows = ledger(
+        *days("2026-03-01", 5),
+        *days("2026-03-06", 3, **off),
+        *days("2026-03-09", 2),
+        *days("2026-03-11", 2, **off),
+    )
+    got = told(rows, "2026-03-05", "2026-03-12")
+    assert states(got) == ["new", "gone", "gone", "gone", "reopened", "open", "gone", "gone"]
+    first = 2 * (5 * DAY // 30)
+    realised = [row["realised_micros"] for row in got.values()]
+    assert realised == [0, 0, first // 2, first, first, first, first, realised[-1]]
+    assert realised[-1] == first + got["03-10"]["baseline_micros"] // 30
 
 
 def test_a_chain_of_days_rebuilt_is_equal_to_one_made_day_by_day(days: Make, ledger: Make) -> None:
