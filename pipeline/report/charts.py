@@ -47,6 +47,8 @@ GRADES = {"proven": "--bad", "likely": "--c2", "suspected": "--c7"}
 _FONT = "Arial"
 _SIZE = 12
 _TICKS = 5
+_NAMES_WIDE = 205
+"""Room for 28 letters of a wide font."""
 
 
 def spend_by_day(
@@ -81,7 +83,7 @@ def spend_by_day(
 def waste(rows: pd.DataFrame) -> Picture:
     """Horizontal bars. ``rows``: position, name, units, text, grade, tip; largest first."""
     names = list(rows["position"])
-    base = alt.Chart(rows, width=220, height=30 * len(names)).encode(
+    base = alt.Chart(rows, width=205, height=30 * len(names)).encode(
         y=alt.Y(
             "position:N",
             sort=None,
@@ -90,9 +92,10 @@ def waste(rows: pd.DataFrame) -> Picture:
                 title=None,
                 domain=False,
                 ticks=False,
-                minExtent=180,
-                maxExtent=180,
-                labelLimit=176,
+                minExtent=_NAMES_WIDE,
+                maxExtent=_NAMES_WIDE,
+                # Names come shortened in the middle; a cut at the end would make two look alike.
+                labelLimit=0,
                 # Two clusters may share a name: the axis counts positions, and shows names.
                 labelExpr=_lookup(names, list(rows["name"])),
             ),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NO_PROJECT = "no project"
 _OWN_COLOUR = len(charts.SERIES) - 1
 _LABELS = 7
-"""About this many days have a label under their bar."""
+"""At most this many days have a label under their bar, the first and the last among them."""
 
 
 def by_day_and_project(
@@ -103,7 +103,6 @@ def _draw(grid: pd.DataFrame, facts: Facts, summary: str) -> str:
     days = [day_short(stamp.date()) for stamp in grid.index]
     # A window of more than a year meets the same day twice.
     axis_days = days if len(set(days)) == len(days) else [f"{d:%Y-%m-%d}" for d in grid.index]
-    step = max(1, -(-len(days) // _LABELS))
     long = (
         grid.set_axis(axis_days, axis=0)
         .rename_axis(index="day")
@@ -120,11 +119,18 @@ def _draw(grid: pd.DataFrame, facts: Facts, summary: str) -> str:
     chart = charts.spend_by_day(
         long[["day", "project", "units", "order", "tip"]],
         axis_days,
-        axis_days[::-1][::step][::-1],
+        _labelled(axis_days),
         list(grid.columns),
         symbol=money.symbol,
     )
     return charts.svg(chart, f"Stacked bars of spend per day. {summary}")
+
+
+def _labelled(days: list[str]) -> list[str]:
+    """The first, the last, and evenly between."""
+    gaps = min(_LABELS, len(days)) - 1
+    places = range(gaps + 1) if gaps else range(1)
+    return [days[round(place * (len(days) - 1) / max(1, gaps))] for place in places]
 
 
 def _table(grid: pd.DataFrame, money: Money) -> Table:

@@ -223,15 +223,15 @@ def _repeated_ids(ranked: pd.DataFrame) -> frozenset[str]:
 
 
 def _columns(evidence_days: int, *, has_savings: bool) -> tuple[Column, ...]:
-    saving = (Column(label="Saving, 30 d", is_number=True),) if has_savings else ()
+    saving = (Column(label=f"Saving, 30{NBSP}d", is_number=True),) if has_savings else ()
     return (
         Column(label="Cluster"),
         Column(label="Project"),
         Column(label="GPUs, price"),
         Column(label="GPU use", is_number=True),
         Column(label="Finding"),
-        Column(label="Spend, 30 d", is_number=True),
-        Column(label=f"Provable waste, {evidence_days} d", is_number=True),
+        Column(label=f"Spend, 30{NBSP}d", is_number=True),
+        Column(label=f"Provable waste, {evidence_days}{NBSP}d", is_number=True),
         *saving,
         Column(label="Evidence"),
     )

@@ -94,12 +94,26 @@ def test_a_page_never_scrolls_sideways(
         assert visit.page.evaluate("document.documentElement.scrollWidth") == viewport["width"]
 
 
-def test_on_a_desk_the_findings_fit_without_scrolling(
+@pytest.mark.parametrize("name", ["normal", "hostile"])
+@pytest.mark.parametrize("width", [1200, 1060, 900, 390])
+def test_nothing_of_the_findings_is_cut_or_needs_scrolling(
+    browser: Browser, pages: dict[str, Path], name: str, width: int
+) -> None:
+    with Visit(browser, pages[name].as_uri(), viewport={"width": width, "height": 900}) as visit:
+        spare = "t => t.closest('.scroll').clientWidth - t.scrollWidth"
+        assert visit.page.locator("table.findings").evaluate(spare) >= 0
+        cut = "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.outerHTML)"
+        assert visit.page.locator(".findings td, .findings tbody th").evaluate_all(cut) == []
+
+
+def test_the_names_of_the_bars_are_whole_and_the_first_day_is_labelled(
     browser: Browser, pages: dict[str, Path]
 ) -> None:
     with Visit(browser, pages["normal"].as_uri()) as visit:
-        spare = "t => t.closest('.scroll').clientWidth - t.offsetWidth"
-        assert visit.page.locator("table.findings").evaluate(spare) >= 0
+        names = visit.page.locator(".half").first.locator("text").all_text_contents()
+        assert {"forgotten", "notebook"} <= set(names)
+        days = visit.page.locator(".wide text").all_text_contents()
+        assert {"9\N{NO-BREAK SPACE}Nov", "22\N{NO-BREAK SPACE}Nov"} <= set(days)
 
 
 def test_a_link_to_a_cluster_opens_its_why(browser: Browser, pages: dict[str, Path]) -> None:
