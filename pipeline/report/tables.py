@@ -9,17 +9,14 @@ are ISO 8601 in UTC with ``Z``; an unknown value is an empty cell.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import pandas as pd
 
+from pipeline.report import cells
 from pipeline.report.facts import CLUSTER
-from pipeline.report.numbers import decimal
 from pipeline.rules import FINDING, INSUFFICIENT_DATA
 
 if TYPE_CHECKING:
@@ -59,6 +56,7 @@ SUMMARY_FORMAT = 1
 
 _INVISIBLE = "\\s\u00a0\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\x00-\x1f\x7f"
 _RISKY = re.compile(rf"^(?:'|[\t\r\n\x00]|[{_INVISIBLE}]*[=+\-@＝＋－＠|%])")  # noqa: RUF001
+_SEPARATES = re.compile(r'[,"\r\n]')
 _ACTIVE = ("running", "starting", "pending")
 
 
@@ -141,12 +139,11 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
     for name in frame.columns:
         values = frame[name]
         if name.endswith("_micros"):
-            money = pd.Series([decimal(v) for v in values.tolist()], frame.index, dtype="object")
-            out[name.removesuffix("_micros")] = money
+            out[name.removesuffix("_micros")] = cells.decimals(values)
         elif name.endswith("_at"):
-            out[name if name != "since_at" else "since"] = values.map(_instant)
-        elif name == "date":
-            out[name] = values.dt.strftime("%Y-%m-%d")
+            out[name if name != "since_at" else "since"] = cells.instants(values)
+        elif name == "date" or name.endswith("_on"):
+            out[name] = cells.days(values)
         else:
             out[name] = values
     return pd.DataFrame(out, index=frame.index)
@@ -154,32 +151,15 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
 
 def to_csv(frame: pd.DataFrame) -> bytes:
     """``frame`` as one CSV file, its texts guarded."""
-    columns = [_cells(frame[name]) for name in frame.columns]
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow(frame.columns)
-    writer.writerows(zip(*columns, strict=True))
-    # A lone surrogate is the one thing UTF-8 cannot hold; it must not cost the file.
-    return buffer.getvalue().encode("utf-8", "replace")
+    return cells.joined(
+        [quoted(name) for name in frame.columns],
+        [cells.texts(frame[name], lambda text: quoted(guarded(text))) for name in frame.columns],
+    )
 
 
-def _cells(values: pd.Series[Any]) -> list[Any]:
-    if not isinstance(values.dtype, pd.CategoricalDtype | pd.StringDtype):
-        return [_cell(value) for value in values.tolist()]
-    # Names and ids repeat from day to day: each distinct text is looked at once.
-    written: dict[Any, Any] = {}
-    return [
-        written[value] if value in written else written.setdefault(value, _cell(value))
-        for value in values.tolist()
-    ]
-
-
-def _cell(value: Any) -> Any:  # noqa: ANN401
-    if value is None or value is pd.NA or value != value:  # noqa: PLR0124  # NaN
-        return ""
-    if isinstance(value, float):
-        return format(value, ".10g")
-    return value if isinstance(value, int | Decimal) else guarded(str(value))
+def quoted(text: str) -> str:
+    """``text`` as a cell: in quotes where it holds what separates cells."""
+    return '"' + text.replace('"', '""') + '"' if _SEPARATES.search(text) else text
 
 
 def guarded(text: str) -> str:
@@ -190,10 +170,6 @@ def guarded(text: str) -> str:
 def unguarded(text: str) -> str:
     """The text :func:`guarded` was given."""
     return text.removeprefix("'")
-
-
-def _instant(value: Any) -> str:  # noqa: ANN401
-    return "" if pd.isna(value) else f"{value.tz_convert('UTC'):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def summary(view: ReportView) -> bytes:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from decimal import Decimal
 
 import pandas as pd
 import pytest
@@ -150,3 +151,27 @@ def test_summary_json_has_the_headline_in_micros_and_the_outcomes_counted(
         "INSUFFICIENT_DATA": 1,
         "NOT_APPLICABLE": 0,
     }
+
+
+@given(st.lists(st.none() | st.integers(-(2**62), 2**62)))
+def test_money_is_written_exactly_whatever_its_size(micros: list[int | None]) -> None:
+    rows = pd.DataFrame({"id": "a", "spend_micros": pd.array(micros, dtype="Int64")})
+    written = [row[1] for row in read(tables.to_csv(tables.readable(rows)))[1:]]
+    exact = ["" if m is None else f"{Decimal(m).scaleb(-6):.6f}" for m in micros]
+    assert written == exact
+
+
+def test_what_separates_cells_and_what_utf8_cannot_hold_cost_no_file() -> None:
+    rows = pd.DataFrame(
+        {
+            "name": pd.Series(['a,"b"', "c\r\nd", "\ud800e", None], dtype="object"),
+            "flag": pd.array([True, False, None, True], dtype="boolean"),
+            "found_on": pd.to_datetime(["2026-11-22", None, "2026-11-21", None]),
+        }
+    )
+    assert read(tables.to_csv(tables.readable(rows)))[1:] == [
+        ['a,"b"', "True", "2026-11-22"],
+        ["c\r\nd", "False", ""],
+        ["?e", "", "2026-11-21"],
+        ["", "True", ""],
+    ]
