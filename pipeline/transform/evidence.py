@@ -15,6 +15,7 @@ it is.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,15 +23,41 @@ import pandas as pd
 
 from pipeline.schema import BAND_COLUMNS
 from pipeline.transform import anomalies
+from pipeline.transform.anomalies import HISTORY_DAYS
 from pipeline.transform.fold import HOURS_OF_WEEK, Fold, day_number
 from pipeline.transform.offhours import off_hours
-from pipeline.transform.standing import stuck
+from pipeline.transform.savings import DAYS_AHEAD
+from pipeline.transform.standing import prices, stuck
+from pipeline.transform.utilization import facts
 
 if TYPE_CHECKING:
     from datetime import date
 
+    from pipeline import settings
+
 HOUR_SECONDS = 3600
 DAY_SECONDS = 86_400
+
+
+def gather(ledger: pd.DataFrame, rules: settings.Rules, as_of: date) -> pd.DataFrame:
+    """The evidence of ``as_of``: every measure, one row per cluster of the trailing 30 days.
+
+    The rules' window is at most those 30 days long.
+    """
+    history = Fold.within(ledger, as_of - timedelta(days=HISTORY_DAYS), as_of)
+    oldest = day_number(as_of) - DAYS_AHEAD
+    history = history.of_clusters(history.any_of(history.day > oldest))
+    if not history.size:
+        return pd.DataFrame()
+    trailing = history.only(history.day > oldest)
+    is_recent = trailing.day > day_number(as_of) - rules.idle_window_days
+    # A cluster that left before the window is described by its last days.
+    window = trailing.only(is_recent | ~trailing.any_of(is_recent)[trailing.code])
+    frame = derive(facts(window, last_day=as_of), as_of)
+    frame = frame.join(of_days(window)).assign(**prices(frame))
+    frame["trailing_spend_micros"] = trailing.total(["spend_micros"])["spend_micros"]
+    frame["provable_waste_micros"] = provable_waste(frame)
+    return frame.join(unusual(history, as_of))
 
 
 def derive(utilization: pd.DataFrame, as_of: date | None = None) -> pd.DataFrame:

@@ -59,6 +59,15 @@ def number(frame: pd.DataFrame, keys: Sequence[str]) -> tuple[Ints, int]:
     return code.astype(np.int64), len(found)
 
 
+def _at(values: Any, rows: Ints | None) -> Any:  # noqa: ANN401 (a frame or a series, as given)
+    """``values`` at the ascending positions ``rows``; not copied where they are one stretch."""
+    if rows is None:
+        return values
+    if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
+        return values.iloc[rows[0] : rows[-1] + 1]
+    return values.take(rows)
+
+
 @dataclass(frozen=True)
 class Fold:
     """Ledger rows with the number of each row's cluster (0 to ``size`` - 1)."""
@@ -70,19 +79,35 @@ class Fold:
     """The positions in ``ledger`` it is about; None: all. ``code`` has one value for each."""
 
     @classmethod
-    def of(cls, ledger: pd.DataFrame) -> Fold:
-        """Number the clusters of ``ledger`` by account and id."""
-        code, size = number(ledger, ["account", "cluster_id"])
-        return cls(ledger, code, size)
+    def of(cls, ledger: pd.DataFrame, rows: Ints | None = None) -> Fold:
+        """Number the clusters of ``ledger`` (of its ``rows``) by account and id."""
+        key = ["account", "cluster_id"]
+        code, size = number(_at(ledger[key], rows), key)
+        return cls(ledger, code, size, rows)
+
+    @classmethod
+    def within(cls, ledger: pd.DataFrame, first: date, last: date) -> Fold:
+        """The rows of the days ``first`` to ``last``, both included; nothing is copied."""
+        day = day_numbers(ledger["date"])
+        inside = (day >= day_number(first)) & (day <= day_number(last))
+        return cls.of(ledger, None if inside.all() else np.flatnonzero(inside))
 
     def only(self, chosen: NDArray[np.bool_]) -> Fold:
         """The same clusters over the chosen rows alone; nothing is copied but their positions."""
         rows = np.flatnonzero(chosen) if self.rows is None else self.rows[chosen]
         return Fold(self.ledger, self.code[chosen], self.size, rows)
 
+    def of_clusters(self, wanted: NDArray[np.bool_]) -> Fold:
+        """The wanted clusters alone, numbered anew in the same order."""
+        if wanted.all():
+            return self
+        kept = self.only(wanted[self.code])
+        anew = np.cumsum(wanted) - 1
+        return Fold(self.ledger, anew[kept.code], int(wanted.sum()), kept.rows)
+
     def __getitem__(self, column: str) -> pd.Series[Any]:
-        values = self.ledger[column]
-        return values if self.rows is None else values.take(self.rows)
+        values: pd.Series[Any] = _at(self.ledger[column], self.rows)
+        return values
 
     @cached_property
     def day(self) -> Ints:
@@ -133,8 +158,10 @@ class Fold:
         return self._grouped(columns).min()
 
     def _grouped(self, columns: Sequence[str]) -> DataFrameGroupBy[Any, Any]:
-        chosen = self.ledger[list(columns)]
-        return (chosen if self.rows is None else chosen.take(self.rows)).groupby(self.code)
+        groups: DataFrameGroupBy[Any, Any] = _at(self.ledger[list(columns)], self.rows).groupby(
+            self.code
+        )
+        return groups
 
     def any_of(self, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Whether each cluster has at least one of ``rows``."""

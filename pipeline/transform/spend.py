@@ -44,6 +44,9 @@ DIMENSIONS = (
 """``owner`` is a column that the caller adds (``owners.owner_of``)."""
 
 
+_CLUSTER = ["account", "cluster_id"]
+
+
 @dataclass(frozen=True)
 class Total:
     """Money of a window; ``None`` means that nothing could be priced."""
@@ -109,7 +112,7 @@ def by(rows: pd.DataFrame, *dims: str) -> pd.DataFrame:
     first = np.zeros(size, dtype=np.int64)
     first[code[::-1]] = np.arange(len(code))[::-1]
     out = rows[keys].take(first).reset_index(drop=True)
-    out["clusters"] = _distinct(code, money.cluster, size)
+    out["clusters"] = _clusters(rows, dims, code, size)
     unpriced = add(money.is_unpriced.astype(np.int64))
     has_spend = add(1 - money.is_unpriced.astype(np.int64)) > 0
     spend = add(money.spend)
@@ -155,7 +158,7 @@ def window_total(rows: pd.DataFrame) -> Total:
     return Total(
         first=rows["date"].min().date(),
         last=rows["date"].max().date(),
-        clusters=int(money.cluster.max()) + 1,
+        clusters=number(rows, _CLUSTER)[1],
         spend_micros=total,
         low_micros=max(0, int(money.low.sum())),
         high_micros=None if money.is_unbounded.any() else int(money.high.sum()),
@@ -175,7 +178,6 @@ class _Money:
     low: Ints
     high: Ints
     gpu_seconds: Ints
-    cluster: Ints
     is_unpriced: Bools
     is_unbounded: Bools
     is_uncounted: Bools
@@ -193,7 +195,6 @@ class _Money:
             low=_known(rows["spend_low_micros"]) - cut,
             high=_known(rows["spend_high_micros"]) + cut,
             gpu_seconds=running.to_numpy(np.int64) * _known(gpus),
-            cluster=number(rows, ["account", "cluster_id"])[0],
             is_unpriced=rows["spend_micros"].isna().to_numpy(bool),
             is_unbounded=rows["spend_high_micros"].isna().to_numpy(bool),
             is_uncounted=(gpus.isna() & (running > 0)).to_numpy(bool),
@@ -204,8 +205,12 @@ def _known(values: pd.Series[Any]) -> Ints:
     return values.to_numpy(np.int64, na_value=0)
 
 
-def _distinct(code: Ints, cluster: Ints, size: int) -> Ints:
+def _clusters(rows: pd.DataFrame, dims: tuple[str, ...], code: Ints, size: int) -> Ints:
     """How many clusters each group has."""
-    width = int(cluster.max(initial=0)) + 1
+    if "cluster_id" in dims:
+        return np.ones(size, dtype=np.int64)
+    if "date" in dims:  # a cluster has one row a day
+        return np.bincount(code, minlength=size).astype(np.int64)
+    cluster, width = number(rows, _CLUSTER)
     pairs = pd.unique(code * width + cluster)
-    return np.bincount(pairs // width, minlength=size).astype(np.int64)
+    return np.bincount(pairs // max(width, 1), minlength=size).astype(np.int64)

@@ -22,7 +22,7 @@ import numpy as np
 
 from pipeline.errors import SettingsError
 from pipeline.schema import MICROS_PER_UNIT
-from pipeline.transform.fold import Fold, between
+from pipeline.transform.fold import Fold
 from pipeline.transform.patterns import matches
 from pipeline.transform.savings import DAYS_AHEAD
 from pipeline.transform.utilization import facts
@@ -72,7 +72,7 @@ def what_if(ledger: pd.DataFrame, as_of: date, change: Change) -> pd.DataFrame:
     """
     change.check()
     first = as_of - timedelta(days=DAYS_AHEAD - 1)
-    frame = facts(Fold.of(between(ledger, first, as_of)), last_day=as_of)
+    frame = facts(Fold.within(ledger, first, as_of), last_day=as_of)
     frame = frame[frame["is_present"].astype(bool).to_numpy() & matches(change.match, frame)]
     frame = frame.reset_index(drop=True)
     listed = (frame["observed_seconds"] + frame["gap_seconds"]).to_numpy(np.float64) / 86_400.0
