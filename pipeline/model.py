@@ -101,12 +101,17 @@ class LedgerRef(msgspec.Struct, frozen=True, order=True):
     key: str
 
 
-class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """A snapshot as the ledger reads it."""
+class Sight(msgspec.Struct, frozen=True, kw_only=True):
+    """When a look was taken and what it may be trusted for."""
 
     state: State
     started_at: datetime
     finished_at: datetime
+
+
+class Look(Sight, frozen=True, kw_only=True):
+    """A snapshot as the ledger reads it."""
+
     frame: pd.DataFrame
     """Columns of ``schema.SNAPSHOT``, one row per cluster, dtypes of ``Table.to_pandas``."""
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.errors import DamageError, Exit
-from pipeline.ledger.days import build_day
+from pipeline.errors import Exit
+from pipeline.ledger.days import day_of
 from pipeline.ledger.inputs import digest_of, digests, gaps, inputs_of
-from pipeline.model import Look
+from pipeline.ledger.observations import History
+from pipeline.model import Look, Sight
 from pipeline.schema import MICROS_PER_UNIT, SNAPSHOT
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ COLUMNS = (
     "total_cost_micros", "created_at", "updated_at", "expires_at", "bad_fields",
 )  # fmt: skip
 """The snapshot columns a ledger day is made of."""
-
-LOOKS_KEPT = 96
-"""Looks held in memory while neighbouring days are built: each day re-reads its neighbours'."""
 
 
 def update_ledger(job: Job, *, rebuild: bool = False) -> list[date]:
@@ -79,25 +76,37 @@ def read_look(store: Store, ref: SnapshotRef) -> Look:
 def _builder(job: Job, account: str, refs: Sequence[SnapshotRef]) -> Callable[[date], None]:
     """Builds and stores one day of an account."""
     card = rate_card(job.settings)
-
-    @lru_cache(maxsize=LOOKS_KEPT)
-    def read(ref: SnapshotRef) -> Look | None:
-        try:
-            return read_look(job.store, ref)
-        except DamageError as error:
-            job.note(Exit.WARNINGS, f"{error}; left out of the ledger")
-            return None
+    sound = list(refs)
 
     def build(day: date) -> None:
-        sound = list(refs)
-        while damaged := [ref for ref in inputs_of(sound, day) if read(ref) is None]:
-            sound = [ref for ref in sound if ref not in damaged]
-        inputs = inputs_of(sound, day)
-        looks = [look for ref in inputs if (look := read(ref)) is not None]
-        frame = build_day(looks, day, card)
+        history, inputs = _read(job, sound, day)
+        frame = day_of(history, day, card)
         job.store.publish_ledger_day(account, day, digest_of(inputs, card), frame)
 
     return build
+
+
+def _read(job: Job, sound: list[SnapshotRef], day: date) -> tuple[History, list[SnapshotRef]]:
+    """What a day is made from, and its names; damaged ones are told and leave ``sound``, and
+    others take their place.
+    """
+    while True:
+        inputs = inputs_of(sound, day)
+        damaged: list[str] = []
+        certificates, rows, frame = job.store.read_looks(inputs, COLUMNS, damaged)
+        if not damaged:
+            sights = [
+                Sight(state=c.state, started_at=c.started_at, finished_at=c.finished_at)
+                for c in certificates
+            ]
+            return History(sights, rows, frame), inputs
+        for key in damaged:
+            where = job.store.url(key)
+            job.note(
+                Exit.WARNINGS,
+                f"{where}: damaged, left out of the ledger; `fleetledger check` says more",
+            )
+        sound[:] = [ref for ref in sound if ref.key not in damaged]
 
 
 def _usable(job: Job, account: str, final: Collection[date]) -> list[SnapshotRef]:

@@ -19,19 +19,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pipeline.ledger.clip import clip
+from pipeline.ledger.groups import Groups
 from pipeline.ledger.inputs import midnight
-from pipeline.ledger.intervals import (
+from pipeline.ledger.intervals import intervals
+from pipeline.ledger.observations import (
     ERROR,
     FLAG_NAMES,
     RUNNING,
     STOPPED,
     TRANSITION,
+    History,
     Observations,
-    intervals,
+    joined,
     observe,
-    price,
 )
-from pipeline.ledger.split import accrued, shared
 from pipeline.schema import BAND_COLUMNS, BAND_EDGES_PCT, BUSY_ABOVE_PCT, LEDGER
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     Columns = Mapping[str, NDArray[Any]]
 
 DAY_SECONDS = 86_400
+NEVER = np.iinfo(np.int64).min
 DIMENSIONS = (
     "name", "project_id", "region", "gpu_type", "gpu_count", "template_id", "status",
     "expires_at", "created_at",
@@ -67,168 +70,125 @@ def build_day(looks: Sequence[Look], day: date, rate_card: Mapping[str, int]) ->
 
     The ``account`` column is left empty: it belongs to the path.
     """
-    if not looks or not sum(len(look.frame) for look in looks):
-        return LEDGER.empty()
-    obs = observe(looks, rate_card)
+    return day_of(joined(looks), day, rate_card) if looks else LEDGER.empty()
+
+
+def day_of(history: History, day: date, rate_card: Mapping[str, int]) -> pd.DataFrame:
+    """The same, of looks whose rows were read as one frame."""
+    obs = observe(history, rate_card)
     begin = int(midnight(day).timestamp())
-    parts = _clip(intervals(obs, looks), begin, begin + DAY_SECONDS)
-    in_day = np.flatnonzero((obs.time >= begin) & (obs.time < begin + DAY_SECONDS))
-    clusters = np.union1d(parts["code"].to_numpy(), obs.code[in_day])
+    end = begin + DAY_SECONDS
+    part = clip(intervals(obs, history.looks), begin, end)
+    in_day = np.flatnonzero((obs.time >= begin) & (obs.time < end))
+    clusters = np.union1d(part["code"], obs.code[in_day])
     if not len(clusters):
         return LEDGER.empty()
+    parts, looks = Groups(part["code"], clusters), Groups(obs.code[in_day], clusters)
     columns: dict[str, object] = {
         "account": "",
         "date": pd.Timestamp(day),
         "cluster_id": obs.cluster_ids[clusters],
     }
-    columns |= _dimensions(obs, clusters, begin + DAY_SECONDS)
-    columns |= _money(parts, clusters)
-    columns |= _time_and_use(obs, parts, clusters)
-    columns |= _looks(obs, in_day, clusters)
-    columns["has_moved"] = _any_of(obs.code[in_day], _moved(obs)[in_day], clusters)
-    columns["flags"] = _flags(obs, in_day, parts, clusters)
+    columns |= _dimensions(obs, clusters, end)
+    columns |= _money(part, parts)
+    columns |= _time(part, parts)
+    columns |= _use(obs, part, parts)
+    columns |= _looks(obs, in_day, looks)
+    columns["has_moved"] = looks.any_of(_moved(obs)[in_day])
+    flags = parts.fold(np.bitwise_or, part["flags"], 0) | looks.fold(
+        np.bitwise_or, obs.flags[in_day], 0
+    )
+    columns["flags"] = _words(flags)
     return LEDGER.enforce(pd.DataFrame(columns))
 
 
-def _clip(whole: pd.DataFrame, begin: int, end: int) -> pd.DataFrame:
-    """The intervals that touch [begin, end), with ``x0``/``x1``: the day's part of each, in
-    seconds from the interval's start. One of no length belongs to the day it lies in.
-    """
-    start, stop = whole["start"].to_numpy(), whole["end"].to_numpy()
-    touches = np.where(
-        stop > start, (start < end) & (stop > begin), (start >= begin) & (start < end)
-    )
-    found = whole[touches].reset_index(drop=True)
-    start, stop = start[touches], stop[touches]
-    return found.assign(
-        elapsed=stop - start,
-        x0=np.clip(begin - start, 0, stop - start),
-        x1=np.clip(end - start, 0, stop - start),
-    )
-
-
-def _money(parts: pd.DataFrame, clusters: Ints) -> dict[str, object]:
+def _money(part: Columns, parts: Groups) -> dict[str, object]:
     """The day's share of each interval's money, its bounds, and the doubt at both midnights."""
-    part = _arrays(parts)
-    spend = _share(part["spend"], part)
-    above = _share(part["high"] - part["spend"], part)
-    below = _share(part["spend"] - part["low"], part)
-    priced = part["is_priced"]
-
-    def total(values: Ints) -> Ints:
-        return _sum_of(part["code"], values, clusters)
-
-    speaks = priced & ((part["x1"] > part["x0"]) | (spend > 0))
-    has_price = _any_of(part["code"], speaks, clusters)
-    has_unpriced = _any_of(part["code"], ~priced, clusters)
+    spend, priced = part["spend"], part["is_priced"]
+    has_price = parts.any_of(priced & ((part["x1"] > part["x0"]) | (spend > 0)))
+    has_unpriced = parts.any_of(~priced)
     # A cluster with a look but no interval yet (its next look is still to come) spent nothing so
     # far: that is known, and it is zero.
     known = has_price | ~has_unpriced
     return {
-        "spend_micros": _masked(total(np.where(priced, spend, 0)), known),
-        "spend_low_micros": _masked(total(np.where(priced, spend - below, 0)), known),
-        "spend_high_micros": _masked(total(np.where(priced, spend + above, 0)), ~has_unpriced),
-        "metered_micros": total(np.where(part["is_metered"], spend, 0)),
-        "stopped_spend_micros": total(_share(part["storage"], part)),
-        "unpriced_seconds": total(np.where(priced, 0, part["x1"] - part["x0"])),
-        "carried_in_micros": total(part["carried_in"]),
-        "cut_start_micros": total(_cut(part, part["x0"])),
-        "cut_end_micros": total(_cut(part, part["x1"])),
+        "spend_micros": _masked(parts.sum_of(np.where(priced, spend, 0)), known),
+        "spend_low_micros": _masked(parts.sum_of(np.where(priced, part["low"], 0)), known),
+        "spend_high_micros": _masked(
+            parts.sum_of(np.where(priced, part["high"], 0)), ~has_unpriced
+        ),
+        "metered_micros": parts.sum_of(np.where(part["is_metered"], spend, 0)),
+        "stopped_spend_micros": parts.sum_of(part["storage"]),
+        "unpriced_seconds": parts.sum_of(np.where(priced, 0, part["x1"] - part["x0"])),
+        "carried_in_micros": parts.sum_of(part["carried_in"]),
+        "cut_start_micros": parts.sum_of(part["cut_start"]),
+        "cut_end_micros": parts.sum_of(part["cut_end"]),
     }
 
 
-def _cut(part: Columns, x: Ints) -> Ints:
-    """How far the money metered before ``x`` may be from its linear share.
-
-    At most the highest rate allows before x, at least the total less what it allows after. A
-    counter that rose faster than the rate allows may have risen anywhere. Estimated money has
-    bounds of its own on each side, so no cut adds to them.
-    """
-    spend, elapsed, rate = part["spend"], part["elapsed"], part["highest_rate"]
-    before = accrued(spend, x, elapsed)
-    most, after = price(rate, x), price(rate, elapsed - x)
-    is_possible = (rate > 0) & (spend <= price(rate, elapsed) + 1)
-    high = np.where(is_possible, np.minimum(spend, most + 1), spend)
-    low = np.where(is_possible, np.maximum(spend - after - 1, 0), 0)
-    doubt = np.maximum(np.maximum(before - low, high - before), 0)
-    crosses = part["is_metered"] & (x > 0) & (x < elapsed)
-    return np.where(crosses, doubt, 0)
-
-
-def _time_and_use(obs: Observations, parts: pd.DataFrame, clusters: Ints) -> dict[str, object]:
-    """The day's seconds by what is known of them, and use weighted by the seconds it stands for."""
-    part = _arrays(parts)
-    running, run_a, run_b, unseen = _cut_out(part, part["running"], ("run_a", "run_b"))
-    rest = part["elapsed"] - part["running"]
-    _, rest_a, rest_b, gap = _cut_out(part, rest, ("rest_a", "rest_b"), is_rest=True)
-    code = part["code"]
-    columns: dict[str, object] = {}
-
-    def total(values: Ints) -> Ints:
-        return _sum_of(code, values, clusters)
-
-    columns["running_seconds"] = total(running)
+def _time(part: Columns, parts: Groups) -> dict[str, object]:
+    """The day's seconds by what is known of them."""
+    rest_a, rest_b = part["rest_a"], part["rest_b"]
+    columns: dict[str, object] = {"running_seconds": parts.sum_of(part["running"])}
     for name, status in (("stopped", STOPPED), ("transition", TRANSITION), ("error", ERROR)):
-        columns[f"{name}_seconds"] = total(
-            np.where(part["status_a"] == status, rest_a, 0)
-            + np.where(part["status_b"] == status, rest_b, 0)
-        )
-    columns["gap_seconds"] = total(gap)
-    columns["observed_seconds"] = total(running + rest_a + rest_b)
-
-    ends = np.concatenate([part["a"], part["b"]])
-    seconds = np.concatenate([run_a, run_b])
-    codes = np.concatenate([code, code])
-    spoken = seconds > 0
-    ends, seconds, codes = ends[spoken], seconds[spoken], codes[spoken]
-    columns |= _bands(codes, obs.gpu[ends], seconds, clusters)
-    columns["band_unseen_seconds"] = total(unseen)
-    for name, reading in (("gpu", obs.gpu), ("memory", obs.memory), ("cpu", obs.cpu)):
-        columns |= _use(name, codes, reading[ends], seconds, clusters)
+        at_a, at_b = part["status_a"] == status, part["status_b"] == status
+        columns[f"{name}_seconds"] = parts.sum_of(rest_a * at_a + rest_b * at_b)
+    columns["gap_seconds"] = parts.sum_of(part["rest"] - rest_a - rest_b)
+    columns["observed_seconds"] = parts.sum_of(part["running"] + rest_a + rest_b)
+    columns["band_unseen_seconds"] = parts.sum_of(part["running"] - part["run_a"] - part["run_b"])
     return columns
 
 
-def _bands(codes: Ints, gpu: Reals, seconds: Ints, clusters: Ints) -> dict[str, object]:
-    """Claimed running seconds per utilization band; without a reading they have their own."""
+def _use(obs: Observations, part: Columns, parts: Groups) -> dict[str, object]:
+    """Claimed running seconds per utilization band, and the weight, sum and maximum of each kind
+    of use; sums of integers do not depend on order.
+    """
+    # Both ends of an interval speak for it: one observation's claims on either side are one.
+    count = len(obs.code)
+    seconds = np.zeros(count, dtype=np.int64)
+    for end, run in (("a", "run_a"), ("b", "run_b")):
+        speaks = part[run] > 0
+        # Each observation begins at most one interval and ends at most one.
+        seconds[part[end][speaks]] += part[run][speaks]
+    spoken = np.flatnonzero(seconds)
+    seconds = seconds[spoken]
+    groups = Groups(obs.code[spoken], parts.clusters)
+    columns = _bands(obs.gpu[spoken], seconds, groups)
+    for name, readings in (("gpu", obs.gpu), ("memory", obs.memory), ("cpu", obs.cpu)):
+        reading = readings[spoken]
+        known = ~np.isnan(reading)
+        milli = np.rint(np.where(known, reading, 0.0) * 1000).astype(np.int64)
+        columns[f"{name}_weight_seconds"] = groups.sum_of(seconds * known)
+        columns[f"{name}_sum_mpct_seconds"] = groups.sum_of(milli * seconds)
+        columns[f"{name}_max_pct"] = groups.fold(np.fmax, reading, np.nan)
+    return columns
+
+
+def _bands(gpu: Reals, seconds: Ints, groups: Groups) -> dict[str, object]:
+    """Seconds per band; those without a reading have their own."""
     names = (*BAND_COLUMNS, "band_no_metrics_seconds")
     band = np.searchsorted(BAND_EDGES_PCT, gpu, side="left")
     band = np.where(np.isnan(gpu), len(BAND_COLUMNS), np.minimum(band, len(BAND_COLUMNS) - 1))
-    cell = np.searchsorted(clusters, codes) * len(names) + band
-    size = len(clusters) * len(names)
-    table = np.bincount(cell, weights=seconds, minlength=size).astype(np.int64)
-    return dict(zip(names, table.reshape(len(clusters), len(names)).T, strict=True))
+    size = len(groups.clusters)
+    # A float holds every sum of seconds exactly.
+    table = np.bincount(
+        groups.positions() * len(names) + band, weights=seconds, minlength=size * len(names)
+    )
+    return dict(zip(names, table.astype(np.int64).reshape(size, len(names)).T, strict=True))
 
 
-def _use(
-    name: str, codes: Ints, reading: Reals, seconds: Ints, clusters: Ints
-) -> dict[str, object]:
-    """Weight, sum and maximum of one kind of use; integer sums do not depend on order."""
-    known = ~np.isnan(reading)
-    codes, reading, seconds = codes[known], reading[known], seconds[known]
-    milli = np.rint(reading * 1000).astype(np.int64)
-    return {
-        f"{name}_weight_seconds": _sum_of(codes, seconds, clusters),
-        f"{name}_sum_mpct_seconds": _sum_of(codes, milli * seconds, clusters),
-        f"{name}_max_pct": _fold(np.fmax, codes, reading, clusters, np.nan),
-    }
-
-
-def _looks(obs: Observations, in_day: Ints, clusters: Ints) -> dict[str, object]:
+def _looks(obs: Observations, in_day: Ints, looks: Groups) -> dict[str, object]:
     """What the day's own looks showed: how many, when, and in which hours work was seen."""
-    code, at, gpu = obs.code[in_day], obs.time[in_day], obs.gpu[in_day]
+    at, gpu = obs.time[in_day], obs.gpu[in_day]
     is_reading = (obs.status[in_day] == RUNNING) & ~np.isnan(gpu)
     is_busy = is_reading & (gpu > BUSY_ABOVE_PCT)
     hour = np.left_shift(1, (at % DAY_SECONDS) // 3600)
-    never = np.iinfo(np.int64).min
     return {
-        "looks": _sum_of(code, np.ones_like(code), clusters),
-        "hours_observed": _fold(
-            np.bitwise_or, code[is_reading], hour[is_reading], clusters, np.int64(0)
-        ),
-        "hours_busy": _fold(np.bitwise_or, code[is_busy], hour[is_busy], clusters, np.int64(0)),
-        "last_busy_at": _instants(_fold(np.maximum, code[is_busy], at[is_busy], clusters, never)),
-        "first_observed_at": _instants(_fold(np.minimum, code, at, clusters, never)),
-        "last_observed_at": _instants(_fold(np.maximum, code, at, clusters, never)),
+        "looks": looks.sum_of(np.ones_like(at)),
+        "hours_observed": looks.fold(np.bitwise_or, hour * is_reading, 0),
+        "hours_busy": looks.fold(np.bitwise_or, hour * is_busy, 0),
+        "last_busy_at": _instants(looks.fold(np.maximum, np.where(is_busy, at, NEVER), NEVER)),
+        "first_observed_at": _instants(looks.fold(np.minimum, at, NEVER)),
+        "last_observed_at": _instants(looks.fold(np.maximum, at, NEVER)),
     }
 
 
@@ -237,101 +197,44 @@ def _dimensions(obs: Observations, clusters: Ints, end: int) -> dict[str, object
     nearest later one. Never the latest: history stays as it was.
     """
     first = np.searchsorted(obs.code, clusters, side="left")
-    earlier = _sum_of(obs.code, (obs.time < end).astype(np.int64), clusters)
+    earlier = Groups(obs.code, clusters).sum_of((obs.time < end).astype(np.int64))
     chosen = first + np.maximum(earlier - 1, 0)
-    rows = obs.frame.take(chosen).reset_index(drop=True)
+    rows = obs.frame[list(DIMENSIONS)].take(obs.row[chosen]).reset_index(drop=True)
     rate = obs.rate[chosen]
-    # Only the categories a day uses: what other days hold must not change this one's bytes.
+    # Only the categories a day uses, in order: what other days hold must not change its bytes.
     dimensions: dict[str, object] = {
-        name: rows[name].cat.remove_unused_categories() if name in CODES else rows[name]
-        for name in DIMENSIONS
+        name: _own_categories(rows[name]) if name in CODES else rows[name] for name in DIMENSIONS
     }
     return dimensions | {"hourly_rate_micros": _masked(rate, rate >= 0)}
 
 
+def _own_categories(column: pd.Series[Any]) -> pd.Series[Any]:
+    used = column.cat.remove_unused_categories()
+    return used.cat.reorder_categories(used.cat.categories.sort_values())
+
+
 def _moved(obs: Observations) -> Bools:
     """Observations whose cluster had other dimensions at the look before."""
-    same = np.append(False, obs.code[1:] == obs.code[:-1])
     changed = np.zeros(len(obs.code), dtype=bool)
     for name in MOVES:
-        codes = pd.factorize(obs.frame[name])[0]
-        changed |= np.append(False, codes[1:] != codes[:-1])
-    return same & changed
+        column = obs.frame[name]
+        values = (
+            column.cat.codes.to_numpy()
+            if isinstance(column.dtype, pd.CategoricalDtype)
+            else column.to_numpy(dtype=np.int64, na_value=-1)
+        )[obs.row]
+        changed[1:] |= values[1:] != values[:-1]
+    changed[1:] &= obs.code[1:] == obs.code[:-1]
+    return changed
 
 
-def _flags(
-    obs: Observations, in_day: Ints, parts: pd.DataFrame, clusters: Ints
-) -> NDArray[np.object_]:
-    """What happened on the day, as words; one text per combination."""
-    codes = np.concatenate([parts["code"].to_numpy(), obs.code[in_day]])
-    bits = np.concatenate([parts["flags"].to_numpy(), obs.flags[in_day]])
-    folded = _fold(np.bitwise_or, codes, bits, clusters, np.int64(0))
-    seen, position = np.unique(folded, return_inverse=True)
+def _words(flags: Ints) -> NDArray[np.object_]:
+    """What happened on the day; one text per combination."""
+    seen, position = np.unique(flags, return_inverse=True)
     words = [
         ",".join(name for bit, name in enumerate(FLAG_NAMES) if value >> bit & 1) for value in seen
     ]
     return np.array(words, dtype=object)[position]
-
-
-def _cut_out(
-    part: Columns,
-    amount: Ints,
-    claims: tuple[str, str],
-    *,
-    is_rest: bool = False,
-) -> tuple[Ints, Ints, Ints, Ints]:
-    """The day's share of the running (or the other) time, of each end's claim, and of what is
-    left; the three last add up to the first.
-    """
-
-    def until(x: Ints) -> tuple[Ints, ...]:
-        running = accrued(part["running"], x, part["elapsed"])
-        size = np.where(part["elapsed"] > 0, x - running if is_rest else running, 0)
-        return (size, *shared(size, (part[claims[0]], part[claims[1]]), amount))
-
-    after, before = until(part["x1"]), until(part["x0"])
-    whole, first, second, left = (b - a for a, b in zip(before, after, strict=True))
-    return whole, first, second, left
-
-
-def _share(amount: Ints, part: Columns) -> Ints:
-    """The day's share of an amount spread over its interval; of no length: all of it."""
-    before = np.where(part["elapsed"] > 0, accrued(amount, part["x0"], part["elapsed"]), 0)
-    return accrued(amount, part["x1"], part["elapsed"]) - before
-
-
-def _arrays(parts: pd.DataFrame) -> Columns:
-    return {name: parts[name].to_numpy() for name in parts.columns}
-
-
-def _sum_of(codes: Ints, values: Ints, clusters: Ints) -> Ints:
-    return _fold(np.add, codes, values, clusters, np.int64(0))
-
-
-def _any_of(codes: Ints, values: Bools, clusters: Ints) -> Bools:
-    return _fold(np.logical_or, codes, values, clusters, np.False_)
-
-
-def _fold(
-    ufunc: np.ufunc,
-    codes: Ints,
-    values: NDArray[Any],
-    clusters: Ints,
-    empty: np.generic | float,
-) -> NDArray[Any]:
-    """``ufunc`` over each cluster's values, in the order of ``clusters``; ``empty`` for none."""
-    result = np.full(len(clusters), empty, dtype=np.asarray(values).dtype)
-    if len(codes):
-        if (codes[1:] < codes[:-1]).any():
-            order = np.argsort(codes, kind="stable")
-            codes, values = codes[order], values[order]
-        starts = np.flatnonzero(np.append(True, codes[1:] != codes[:-1]))
-        folded = ufunc.reduceat(values, starts)
-        at = np.searchsorted(clusters, codes[starts])
-        at = np.minimum(at, len(clusters) - 1)
-        wanted = clusters[at] == codes[starts]
-        result[at[wanted]] = folded[wanted]
-    return result
 
 
 def _masked(values: Ints, known: Bools) -> pd.arrays.IntegerArray:
@@ -339,8 +242,6 @@ def _masked(values: Ints, known: Bools) -> pd.arrays.IntegerArray:
 
 
 def _instants(seconds: Ints) -> pd.DatetimeIndex:
-    """UTC timestamps of Unix seconds; the smallest integer is null."""
-    micros = np.where(
-        seconds == np.iinfo(np.int64).min, np.iinfo(np.int64).min, seconds * 1_000_000
-    )
+    """UTC timestamps of Unix seconds; ``NEVER`` is null, as it is to numpy."""
+    micros = np.where(seconds == NEVER, NEVER, seconds * 1_000_000)
     return pd.DatetimeIndex(micros.astype("datetime64[us]")).tz_localize("UTC")

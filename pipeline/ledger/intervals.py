@@ -27,21 +27,32 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
+from pipeline.ledger.observations import (
+    CARRIED,
+    CREATED,
+    OTHER,
+    REPLACED,
+    RESET,
+    RUNNING,
+    STOPPED,
+    UNKNOWN,
+    VANISHED,
+    Observations,
+)
 from pipeline.ledger.split import accrued
 from pipeline.model import State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from pipeline.model import Look
+    from pipeline.model import Sight
 
     Ints = NDArray[np.int64]
-    Reals = NDArray[np.float64]
     Bools = NDArray[np.bool_]
+    Columns = dict[str, NDArray[Any]]
 
 REACH_SECONDS = 1800
 """How far a look speaks on each side: hourly looks leave no gap, and half an hour is short against
@@ -51,103 +62,19 @@ STOPPED_REACH_SECONDS = 7200
 """Storage is claimed as charged while stopped only between looks at most this far apart."""
 
 SECONDS_PER_HOUR = 3600
-UNKNOWN = np.int64(-1)
-"""Stands for null in integer arrays of counters, rates and times, which are never negative."""
-
-# What a status says about time. Statuses outside the vocabulary say nothing: their time is a gap.
-OTHER, RUNNING, STOPPED, TRANSITION, ERROR = range(5)
-CLASS_OF_STATUS = {
-    "running": RUNNING,
-    "stopped": STOPPED,
-    "starting": TRANSITION,
-    "stopping": TRANSITION,
-    "pending": TRANSITION,
-    "error": ERROR,
-}
-BILLED_STATUSES = ("running", "stopping")
-"""GPUs are released only at the end of stopping, so it is taken as charged."""
-
-FLAG_NAMES = ("reset", "vanished", "carried", "created", "replaced", "rate_card", "bad_fields")
-RESET, VANISHED, CARRIED, CREATED, REPLACED, RATE_CARD, BAD_FIELDS = (
-    1 << bit for bit in range(len(FLAG_NAMES))
-)
 
 
-@dataclass(frozen=True)
-class Observations:
-    """All observations of some looks, sorted by cluster, then time. Times in whole Unix seconds,
-    money in micros, -1 for null.
-    """
-
-    frame: pd.DataFrame
-    """The rows themselves, in the same order."""
-    code: Ints
-    """The cluster, as its position in ``cluster_ids``."""
-    cluster_ids: NDArray[np.object_]
-    look: Ints
-    time: Ints
-    status: Ints
-    is_billed: Bools
-    rate: Ints
-    session: Ints
-    total: Ints
-    created: Ints
-    updated: Ints
-    expires: Ints
-    gpu: Reals
-    memory: Reals
-    cpu: Reals
-    flags: Ints
-
-
-def observe(looks: Sequence[Look], rate_card: Mapping[str, int]) -> Observations:
-    """The observations of ``looks`` (in time order). A cluster seen twice in one second keeps the
-    later look. ``rate_card``: micros per GPU-hour by GPU type, where the API says no rate.
-    """
-    frame = _concatenated(looks)
-    look = np.repeat(np.arange(len(looks)), [len(each.frame) for each in looks])
-    codes, cluster_ids = pd.factorize(frame["cluster_id"].to_numpy(dtype=object), sort=True)
-    at = _seconds(frame["observed_at"])
-    order = np.lexsort((look, at, codes))
-    same = (np.diff(codes[order]) == 0) & (np.diff(at[order]) == 0)
-    order = order[np.append(~same, True)] if len(order) else order
-    frame = frame.take(order).reset_index(drop=True)
-    rate, is_carded = _rates(frame, rate_card)
-    status = frame["status"].astype("category")
-    names = status.cat.categories
-    class_of = np.array([CLASS_OF_STATUS.get(name, OTHER) for name in names] + [OTHER])
-    billed = np.array([name in BILLED_STATUSES for name in names] + [False])
-    status_code = status.cat.codes.to_numpy()
-    return Observations(
-        frame=frame,
-        code=codes[order].astype(np.int64),
-        cluster_ids=np.asarray(cluster_ids, dtype=object),
-        look=look[order],
-        time=at[order],
-        status=class_of[status_code].astype(np.int64),
-        is_billed=billed[status_code],
-        rate=rate,
-        session=_ints(frame["current_session_cost_micros"]),
-        total=_ints(frame["total_cost_micros"]),
-        created=_seconds(frame["created_at"]),
-        updated=_seconds(frame["updated_at"]),
-        expires=_seconds(frame["expires_at"]),
-        gpu=_reals(frame["gpu_utilization_pct"]),
-        memory=_reals(frame["memory_utilization_pct"]),
-        cpu=_reals(frame["cpu_utilization_pct"]),
-        flags=RATE_CARD * is_carded.astype(np.int64)
-        + BAD_FIELDS * frame["bad_fields"].notna().to_numpy(dtype=np.int64),
-    )
-
-
-def intervals(obs: Observations, looks: Sequence[Look]) -> pd.DataFrame:
-    """One row per interval, sorted by cluster: ``code``, its ends ``a`` and ``b`` as positions in
-    ``obs`` (-1: none), ``start``/``end`` in Unix seconds, money and time as described above.
+def intervals(obs: Observations, looks: Sequence[Sight]) -> Columns:
+    """One element per interval, sorted by cluster: ``code``, its ends ``a`` and ``b`` as positions
+    in ``obs`` (-1: none), ``start``/``end`` in Unix seconds, money and time as described above.
     """
     links = _link(obs, looks)
-    parts = [_pairs(obs, links), _vanished(obs, links), _first_seen(obs, links)]
-    found = pd.concat([_with_claims(obs, part) for part in parts], ignore_index=True)
-    return found.iloc[np.argsort(found["code"].to_numpy(), kind="stable")].reset_index(drop=True)
+    parts = [
+        _with_claims(obs, part)
+        for part in (_pairs(obs, links), _vanished(obs, links), _first_seen(obs, links))
+    ]
+    order = np.argsort(np.concatenate([part["code"] for part in parts]), kind="stable")
+    return {name: np.concatenate([part[name] for part in parts])[order] for name in parts[0]}
 
 
 @dataclass(frozen=True)
@@ -167,7 +94,7 @@ class _Links:
     is_born: Bools
 
 
-def _link(obs: Observations, looks: Sequence[Look]) -> _Links:
+def _link(obs: Observations, looks: Sequence[Sight]) -> _Links:
     count = len(obs.code)
     is_complete = np.array([look.state is State.COMPLETE for look in looks], dtype=bool)
     before = np.concatenate([[0], np.cumsum(is_complete)])
@@ -220,7 +147,7 @@ def _link(obs: Observations, looks: Sequence[Look]) -> _Links:
     )
 
 
-def _pairs(obs: Observations, links: _Links) -> pd.DataFrame:
+def _pairs(obs: Observations, links: _Links) -> Columns:
     a, b = links.a, links.b
     elapsed = obs.time[b] - obs.time[a]
     rate_a, rate_b = obs.rate[a], obs.rate[b]
@@ -237,38 +164,39 @@ def _pairs(obs: Observations, links: _Links) -> pd.DataFrame:
         & (obs.session[a] == obs.session[b])
         & (obs.updated[a] == obs.updated[b])
     )
-    by_status = _running_by_status(obs, a, b, elapsed)
-    running = np.select(
-        [is_storage, metered & (highest > 0)],
-        [np.zeros_like(elapsed), _bought_seconds(difference, highest, elapsed)],
-        by_status,
-    )
+    # Few intervals have no counter to go by: only those are worth the longer sums.
+    plain = np.flatnonzero(~(metered & (highest > 0)))
+    running = _bought_seconds(difference, highest, elapsed)
+    running[plain] = _running_by_status(obs, a[plain], b[plain], elapsed[plain])
+    running[is_storage] = 0
+    guessed = np.flatnonzero(~metered)
     # Between two known rates the middle one is as likely to be too high as too low.
     both = (rate_a != UNKNOWN) & (rate_b != UNKNOWN)
-    rate = np.where(both, (rate_a + rate_b) // 2, highest)
-    estimate = price(rate, running)
-    return pd.DataFrame(
-        {
-            "code": obs.code[a],
-            "a": a,
-            "b": b,
-            "start": obs.time[a],
-            "end": obs.time[b],
-            "is_metered": metered,
-            "is_priced": metered | (highest != UNKNOWN),
-            "spend": np.where(metered, difference, estimate),
-            "low": np.where(metered, difference, 0),
-            "high": np.where(metered, difference, price_up(highest, elapsed)),
-            "storage": np.where(is_storage, difference, 0),
-            "highest_rate": highest,
-            "running": running,
-            "carried_in": np.zeros_like(elapsed),
-            "flags": np.where(has_counter & ~metered, RESET, 0),
-        }
-    )
+    rate = np.where(both, (rate_a + rate_b) // 2, highest)[guessed]
+    spend, low, high = difference, difference.copy(), difference.copy()
+    spend[guessed] = price(rate, running[guessed])
+    low[guessed] = 0
+    high[guessed] = price_up(highest[guessed], elapsed[guessed])
+    return {
+        "code": obs.code[a],
+        "a": a,
+        "b": b,
+        "start": obs.time[a],
+        "end": obs.time[b],
+        "is_metered": metered,
+        "is_priced": metered | (highest != UNKNOWN),
+        "spend": spend,
+        "low": low,
+        "high": high,
+        "storage": np.where(is_storage, spend, 0),
+        "highest_rate": highest,
+        "running": running,
+        "carried_in": np.zeros_like(elapsed),
+        "flags": np.where(has_counter & ~metered, RESET, 0),
+    }
 
 
-def _vanished(obs: Observations, links: _Links) -> pd.DataFrame:
+def _vanished(obs: Observations, links: _Links) -> Columns:
     """From a cluster's last sight to the complete look that misses it.
 
     It ended somewhere in between: half the time is as likely too much as too little, unless its
@@ -283,28 +211,26 @@ def _vanished(obs: Observations, links: _Links) -> pd.DataFrame:
     running = np.where(obs.is_billed[a], np.where(is_expiry, elapsed, elapsed // 2), 0)
     rate = obs.rate[a]
     none = np.zeros(len(a), dtype=bool)
-    return pd.DataFrame(
-        {
-            "code": obs.code[a],
-            "a": a,
-            "b": np.full(len(a), -1),
-            "start": obs.time[a],
-            "end": end,
-            "is_metered": none,
-            "is_priced": rate != UNKNOWN,
-            "spend": price(rate, running),
-            "low": np.zeros(len(a), dtype=np.int64),
-            "high": price_up(rate, until - obs.time[a]),
-            "storage": np.zeros(len(a), dtype=np.int64),
-            "highest_rate": rate,
-            "running": running,
-            "carried_in": np.zeros(len(a), dtype=np.int64),
-            "flags": links.last_flags,
-        }
-    )
+    return {
+        "code": obs.code[a],
+        "a": a,
+        "b": np.full(len(a), -1),
+        "start": obs.time[a],
+        "end": end,
+        "is_metered": none,
+        "is_priced": rate != UNKNOWN,
+        "spend": price(rate, running),
+        "low": np.zeros(len(a), dtype=np.int64),
+        "high": price_up(rate, until - obs.time[a]),
+        "storage": np.zeros(len(a), dtype=np.int64),
+        "highest_rate": rate,
+        "running": running,
+        "carried_in": np.zeros(len(a), dtype=np.int64),
+        "flags": links.last_flags,
+    }
 
 
-def _first_seen(obs: Observations, links: _Links) -> pd.DataFrame:
+def _first_seen(obs: Observations, links: _Links) -> Columns:
     """From a cluster's creation to its first sight, where creation lies inside our history.
 
     The others are carried in: an interval of no length that only marks the day.
@@ -322,25 +248,23 @@ def _first_seen(obs: Observations, links: _Links) -> pd.DataFrame:
     )
     running = np.where(metered & (rate > 0), _bought_seconds(total, rate, elapsed), by_status)
     running = np.where(is_born, running, 0)
-    return pd.DataFrame(
-        {
-            "code": obs.code[b],
-            "a": np.full(len(b), -1),
-            "b": b,
-            "start": start,
-            "end": end,
-            "is_metered": metered,
-            "is_priced": metered | (rate != UNKNOWN),
-            "spend": np.where(metered, total, price(rate, running)),
-            "low": np.where(metered, total, 0),
-            "high": np.where(metered, total, price_up(rate, elapsed)),
-            "storage": np.zeros(len(b), dtype=np.int64),
-            "highest_rate": rate,
-            "running": running,
-            "carried_in": np.where(is_born, 0, np.maximum(obs.total[b], 0)),
-            "flags": np.where(is_born, CREATED, CARRIED),
-        }
-    )
+    return {
+        "code": obs.code[b],
+        "a": np.full(len(b), -1),
+        "b": b,
+        "start": start,
+        "end": end,
+        "is_metered": metered,
+        "is_priced": metered | (rate != UNKNOWN),
+        "spend": np.where(metered, total, price(rate, running)),
+        "low": np.where(metered, total, 0),
+        "high": np.where(metered, total, price_up(rate, elapsed)),
+        "storage": np.zeros(len(b), dtype=np.int64),
+        "highest_rate": rate,
+        "running": running,
+        "carried_in": np.where(is_born, 0, np.maximum(obs.total[b], 0)),
+        "flags": np.where(is_born, CREATED, CARRIED),
+    }
 
 
 def _running_by_status(obs: Observations, a: Ints, b: Ints, elapsed: Ints) -> Ints:
@@ -377,24 +301,30 @@ def _running_by_status(obs: Observations, a: Ints, b: Ints, elapsed: Ints) -> In
     )
 
 
-def _with_claims(obs: Observations, part: pd.DataFrame) -> pd.DataFrame:
+def _with_claims(obs: Observations, part: Columns) -> Columns:
     """Adds who speaks for the time: seconds of running time claimed by the looks at either end
     (``run_a``, ``run_b``), and of the other time (``rest_a``, ``rest_b``).
     """
-    a, b = part["a"].to_numpy(), part["b"].to_numpy()
+    a, b, running = part["a"], part["b"], part["running"]
     status_a = np.where(a >= 0, obs.status[a], OTHER)
     status_b = np.where(b >= 0, obs.status[b], OTHER)
-    running = part["running"].to_numpy()
-    rest = part["end"].to_numpy() - part["start"].to_numpy() - running
+    rest = part["end"] - part["start"] - running
     run_a, run_b = _claims(running, status_a == RUNNING, status_b == RUNNING)
     rest_a, rest_b = _claims(
         rest,
         (status_a != RUNNING) & (status_a != OTHER),
         (status_b != RUNNING) & (status_b != OTHER),
     )
-    return part.assign(
-        status_a=status_a, status_b=status_b, run_a=run_a, run_b=run_b, rest_a=rest_a, rest_b=rest_b
-    )
+    return {
+        **part,
+        "rest": rest,
+        "status_a": status_a,
+        "status_b": status_b,
+        "run_a": run_a,
+        "run_b": run_b,
+        "rest_a": rest_a,
+        "rest_b": rest_b,
+    }
 
 
 def _claims(seconds: Ints, by_a: Bools, by_b: Bools) -> tuple[Ints, Ints]:
@@ -439,43 +369,3 @@ def _session_seconds(obs: Observations, at: Ints) -> Ints:
     safe = np.maximum(rate, 1)
     length = accrued(np.full(len(at), SECONDS_PER_HOUR), np.maximum(session, 0) % safe, safe)
     return np.where(known, (np.maximum(session, 0) // safe) * SECONDS_PER_HOUR + length, UNKNOWN)
-
-
-def _rates(frame: pd.DataFrame, rate_card: Mapping[str, int]) -> tuple[Ints, Bools]:
-    """Rate of each observation, from the API or else the rate card; and where the card spoke."""
-    rate = _ints(frame["hourly_rate_micros"])
-    if not rate_card:
-        return rate, np.zeros(len(rate), dtype=bool)
-    price = frame["gpu_type"].astype(object).map(dict(rate_card)).astype("Int64")
-    carded = _ints(price * frame["gpu_count"])
-    is_carded = (rate == UNKNOWN) & (carded != UNKNOWN)
-    return np.where(is_carded, carded, rate), is_carded
-
-
-def _concatenated(looks: Sequence[Look]) -> pd.DataFrame:
-    """The looks' frames one below the other, categories united rather than lost."""
-    frames = [look.frame for look in looks]
-    columns: dict[str, object] = {}
-    for name in frames[0].columns:
-        parts = [frame[name] for frame in frames]
-        if isinstance(parts[0].dtype, pd.CategoricalDtype):
-            columns[name] = pd.api.types.union_categoricals(parts, sort_categories=True)
-        else:
-            columns[name] = pd.concat(parts, ignore_index=True)
-    return pd.DataFrame(columns)
-
-
-def _ints(column: pd.Series[Any]) -> Ints:
-    values: Ints = column.to_numpy(dtype=np.int64, na_value=UNKNOWN)
-    return values
-
-
-def _reals(column: pd.Series[Any]) -> Reals:
-    return column.to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def _seconds(column: pd.Series[Any]) -> Ints:
-    """Whole Unix seconds, rounded down; -1 for null."""
-    micros = column.dt.tz_convert(None).to_numpy(dtype="datetime64[us]")
-    seconds: Ints = np.where(np.isnat(micros), UNKNOWN, micros.view(np.int64) // 1_000_000)
-    return seconds

@@ -1,0 +1,56 @@
+"""Values of many observations or intervals folded into one per cluster.
+
+Codes come sorted, so a cluster's values lie side by side: where each begins is found once, and
+every column is then one ``reduceat``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+    Bools = NDArray[np.bool_]
+
+
+class Groups:
+    """Values by cluster.
+
+    Args:
+        codes: the cluster of each value, ascending.
+        clusters: the clusters wanted, ascending; those without values get an empty result.
+    """
+
+    def __init__(self, codes: Ints, clusters: Ints) -> None:
+        starts = np.flatnonzero(np.append(True, codes[1:] != codes[:-1])) if len(codes) else codes
+        at = np.searchsorted(clusters, codes[starts])
+        self.clusters = clusters
+        self._codes, self._starts = codes, starts
+        self._wanted = np.flatnonzero(np.append(clusters, -1)[at] == codes[starts])
+        self._at = at[self._wanted]
+
+    def fold(
+        self, ufunc: np.ufunc, values: NDArray[Any], empty: float | np.generic
+    ) -> NDArray[Any]:
+        """``ufunc`` over each cluster's values; ``empty`` for none."""
+        result = np.full(len(self.clusters), empty, dtype=values.dtype)
+        if len(self._starts):
+            result[self._at] = ufunc.reduceat(values, self._starts)[self._wanted]
+        return result
+
+    def sum_of(self, values: Ints) -> Ints:
+        """The sum of each cluster's values."""
+        return self.fold(np.add, values, 0)
+
+    def any_of(self, values: Bools) -> Bools:
+        """Whether any of a cluster's values is true."""
+        return self.fold(np.logical_or, values, np.False_)
+
+    def positions(self) -> Ints:
+        """The place in ``clusters`` of each value's cluster; every one must be wanted."""
+        lengths = np.diff(np.append(self._starts, len(self._codes)))
+        return np.repeat(self._at, lengths)

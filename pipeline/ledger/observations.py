@@ -1,0 +1,181 @@
+"""What some looks saw, as plain arrays sorted by cluster and time.
+
+Everything the arithmetic needs is an integer here: whole Unix seconds, micros, -1 for null. Texts
+stay behind in the frame, found again by ``row``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from pipeline.model import Look, Sight
+
+    Ints = NDArray[np.int64]
+    Reals = NDArray[np.float64]
+    Bools = NDArray[np.bool_]
+
+UNKNOWN = np.int64(-1)
+"""Stands for null in integer arrays of counters, rates and times, which are never negative."""
+
+TIME_BITS = 34
+"""Enough for Unix seconds until the year 2514."""
+
+# What a status says about time. Statuses outside the vocabulary say nothing: their time is a gap.
+OTHER, RUNNING, STOPPED, TRANSITION, ERROR = range(5)
+CLASS_OF_STATUS = {
+    "running": RUNNING,
+    "stopped": STOPPED,
+    "starting": TRANSITION,
+    "stopping": TRANSITION,
+    "pending": TRANSITION,
+    "error": ERROR,
+}
+BILLED_STATUSES = ("running", "stopping")
+"""GPUs are released only at the end of stopping, so it is taken as charged."""
+
+FLAG_NAMES = ("reset", "vanished", "carried", "created", "replaced", "rate_card", "bad_fields")
+RESET, VANISHED, CARRIED, CREATED, REPLACED, RATE_CARD, BAD_FIELDS = (
+    1 << bit for bit in range(len(FLAG_NAMES))
+)
+
+
+@dataclass(frozen=True)
+class History:
+    """Some looks in time order, and their rows one below the other in one frame."""
+
+    looks: Sequence[Sight]
+    rows: Sequence[int]
+    """How many of the frame's rows each look has."""
+    frame: pd.DataFrame
+    """Columns of ``schema.SNAPSHOT``; of one look in any order."""
+
+
+@dataclass(frozen=True)
+class Observations:
+    """All observations of some looks, sorted by cluster, then time. Times in whole Unix seconds,
+    money in micros, -1 for null.
+    """
+
+    frame: pd.DataFrame
+    """The rows as they came."""
+    row: Ints
+    """Where in the frame each observation is."""
+    code: Ints
+    """The cluster, as its position in ``cluster_ids``."""
+    cluster_ids: NDArray[np.object_]
+    look: Ints
+    time: Ints
+    status: Ints
+    is_billed: Bools
+    rate: Ints
+    session: Ints
+    total: Ints
+    created: Ints
+    updated: Ints
+    expires: Ints
+    gpu: Reals
+    memory: Reals
+    cpu: Reals
+    flags: Ints
+
+
+def joined(looks: Sequence[Look]) -> History:
+    """Looks with a frame each, their categories united rather than lost."""
+    frames = [look.frame for look in looks]
+    columns: dict[str, object] = {}
+    for name in frames[0].columns:
+        parts = [frame[name] for frame in frames]
+        if isinstance(parts[0].dtype, pd.CategoricalDtype):
+            columns[name] = pd.api.types.union_categoricals(parts, sort_categories=True)
+        else:
+            columns[name] = pd.concat(parts, ignore_index=True)
+    return History(looks, [len(frame) for frame in frames], pd.DataFrame(columns))
+
+
+def observe(history: History, rate_card: Mapping[str, int]) -> Observations:
+    """The observations of a history. A cluster seen twice in one second keeps the later look.
+
+    ``rate_card``: micros per GPU-hour by GPU type, where the API says no rate.
+    """
+    frame = history.frame
+    look = np.repeat(np.arange(len(history.looks)), history.rows)
+    code, cluster_ids = _numbered(frame["cluster_id"])
+    at = _seconds(frame["observed_at"])
+    # One key instead of two makes one sort of them; stable, so that the later look stays later.
+    key = (code << TIME_BITS) | at
+    row = np.argsort(key, kind="stable")
+    key = key[row]
+    row = row[np.append(key[1:] != key[:-1], True)] if len(row) else row
+    rate, is_carded = _rates(frame, rate_card)
+    status = frame["status"].astype("category")
+    names = status.cat.categories
+    class_of = np.array([CLASS_OF_STATUS.get(name, OTHER) for name in names] + [OTHER])
+    billed = np.array([name in BILLED_STATUSES for name in names] + [False])
+    status_code = status.cat.codes.to_numpy()[row]
+    has_bad_fields = frame["bad_fields"].notna().to_numpy(dtype=np.int64)
+    return Observations(
+        frame=frame,
+        row=row,
+        code=code[row],
+        cluster_ids=cluster_ids,
+        look=look[row],
+        time=at[row],
+        status=class_of[status_code].astype(np.int64),
+        is_billed=billed[status_code],
+        rate=rate[row],
+        session=_ints(frame["current_session_cost_micros"])[row],
+        total=_ints(frame["total_cost_micros"])[row],
+        created=_seconds(frame["created_at"])[row],
+        updated=_seconds(frame["updated_at"])[row],
+        expires=_seconds(frame["expires_at"])[row],
+        gpu=_reals(frame["gpu_utilization_pct"])[row],
+        memory=_reals(frame["memory_utilization_pct"])[row],
+        cpu=_reals(frame["cpu_utilization_pct"])[row],
+        flags=(RATE_CARD * is_carded + BAD_FIELDS * has_bad_fields)[row],
+    )
+
+
+def _rates(frame: pd.DataFrame, rate_card: Mapping[str, int]) -> tuple[Ints, Bools]:
+    """Rate of each observation, from the API or else the rate card; and where the card spoke."""
+    rate = _ints(frame["hourly_rate_micros"])
+    if not rate_card:
+        return rate, np.zeros(len(rate), dtype=bool)
+    price = frame["gpu_type"].astype(object).map(dict(rate_card)).astype("Int64")
+    carded = _ints(price * frame["gpu_count"])
+    is_carded = (rate == UNKNOWN) & (carded != UNKNOWN)
+    return np.where(is_carded, carded, rate), is_carded
+
+
+def _numbered(ids: pd.Series[str]) -> tuple[Ints, NDArray[np.object_]]:
+    """Each id's place among the distinct ones in order, and those."""
+    codes, distinct = pd.factorize(ids)
+    names = np.asarray(distinct, dtype=object)
+    order = np.argsort(names)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return place[codes], names[order]
+
+
+def _ints(column: pd.Series[Any]) -> Ints:
+    values: Ints = column.to_numpy(dtype=np.int64, na_value=UNKNOWN)
+    return values
+
+
+def _reals(column: pd.Series[Any]) -> Reals:
+    return column.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _seconds(column: pd.Series[Any]) -> Ints:
+    """Whole Unix seconds, rounded down; -1 for null."""
+    micros = column.dt.tz_convert(None).to_numpy(dtype="datetime64[us]")
+    seconds: Ints = np.where(np.isnat(micros), UNKNOWN, micros.view(np.int64) // 1_000_000)
+    return seconds
