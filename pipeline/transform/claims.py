@@ -28,7 +28,9 @@ def of_rule(rule: catalogue.Rule, judged: Judged, evidence: pd.DataFrame) -> pd.
     found = np.flatnonzero(judged.found)
     mine = evidence.take(found)
     grade = judged.grade[found]
-    action = np.array([rule.action(one) for one in grade], dtype=object)
+    action = np.full(len(found), rule.action(None), dtype=object)
+    for name, _ in rule.grades:
+        action[grade == name] = rule.action(name)
     gross, remaining = np.zeros((2, len(found)), dtype=np.int64)
     for name in dict(rule.actions).values():
         saving = savings.of_action(name, evidence, rule.basis)
@@ -37,18 +39,18 @@ def of_rule(rule: catalogue.Rule, judged: Judged, evidence: pd.DataFrame) -> pd.
     unknown = pd.Series(pd.NA, index=found, dtype="Int64")
     return pd.DataFrame(
         {
-            "grade": grade,
-            "action": action,
+            "grade": pd.Series(grade, found, dtype="object"),
+            "action": pd.Series(action, found, dtype="object"),
             "since_at": mine["last_busy_at"].fillna(mine["first_observed_at"]),
             "provable_waste_micros": unknown if rule.waste is None else mine[rule.waste],
             "gross_saving_micros": gross,
             "remaining_micros": remaining,
             "net_saving_micros": gross - remaining,
             "baseline_micros": savings.expected_spend(mine),
-            "evidence": _as_json(rule.measures, mine),
+            "evidence": pd.Series(_as_json(rule.measures, mine), found, dtype="str"),
         },
         index=found,
-    ).astype({"grade": "object", "action": "object", "provable_waste_micros": "Int64"})
+    ).astype({"provable_waste_micros": "Int64"})
 
 
 def counted(claims: pd.DataFrame, cluster: Ints) -> Ints:
@@ -64,12 +66,10 @@ def counted(claims: pd.DataFrame, cluster: Ints) -> Ints:
     return micros
 
 
-def _as_json(names: tuple[str, ...], mine: pd.DataFrame) -> NDArray[np.object_]:
+def _as_json(names: tuple[str, ...], mine: pd.DataFrame) -> list[str]:
     """What the rule looked at, for each of its findings."""
     seen = mine[list(names)].astype("object")
     columns = [values.where(values.notna(), None).tolist() for _, values in seen.items()]
     encode = msgspec.json.Encoder().encode
-    texts = [
-        encode(dict(zip(names, row, strict=True))).decode() for row in zip(*columns, strict=True)
-    ]
-    return np.array([*texts, None], dtype=object)[:-1]
+    rows = zip(*columns, strict=True)
+    return [encode(dict(zip(names, row, strict=True))).decode() for row in rows]

@@ -122,14 +122,14 @@ def carry(today: Today, before: pd.DataFrame) -> pd.DataFrame:
     }
     return pd.DataFrame(
         {
-            "state": state,
+            "state": pd.Series(state, rows.index, dtype="object"),
             "found_on": before["found_on"].where(had, day).where(lives),
             "gone_on": before["gone_on"].where(stays_gone).mask(leaves, day),
-            "gone_reason": pd.Series(reason, rows.index).where(state == GONE, None),
+            "gone_reason": pd.Series(reason, rows.index, dtype="object").where(state == GONE, None),
             **{name: micros.where(lives) for name, micros in money.items()},
         },
         index=rows.index,
-    ).astype({"state": "object", "gone_reason": "object"})
+    )
 
 
 def nothing_before(index: pd.Index[Any]) -> pd.DataFrame:

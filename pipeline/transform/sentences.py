@@ -76,8 +76,7 @@ def fill(template: str, evidence: pd.DataFrame) -> list[str]:
     pattern = template
     for name in names:
         pattern = pattern.replace(f"{{{name}}}", "{}", 1)
-    filled = (pattern.format(*row) for row in zip(*columns, strict=True))
-    return [capital(text) for text in filled]
+    return [capital(pattern.format(*row)) for row in zip(*columns, strict=True)]
 
 
 def capital(text: str) -> str:
