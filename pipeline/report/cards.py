@@ -1,4 +1,4 @@
-"""The figures at the top: five cards, each with the note that keeps it honest."""
+"""The figures at the top: five or six cards, each with the note that keeps it honest."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.report.parts import Facts
 
 
-def cards(facts: Facts, evidence_days: int) -> tuple[Card, ...]:
+def cards(facts: Facts, evidence_days: int, forecast: Card | None = None) -> tuple[Card, ...]:
     """The cards, in their order; none before a day is closed."""
     if facts.day is None or facts.first is None:
         return ()
@@ -28,6 +28,7 @@ def cards(facts: Facts, evidence_days: int) -> tuple[Card, ...]:
     return (
         _day(facts, money),
         _month(facts, money),
+        *([forecast] if forecast else []),
         _window(facts, money),
         _waste(facts, money, evidence_days),
         _use(facts),

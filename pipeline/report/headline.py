@@ -22,6 +22,8 @@ from pipeline.report.numbers import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from pipeline.report.parts import Facts
@@ -105,8 +107,8 @@ def kicker(facts: Facts) -> str:
     return f"GPU cost report · {day_long(facts.day)} (UTC)"
 
 
-def lede(facts: Facts, looks: int) -> tuple[str, ...]:
-    """The sentences below the headline."""
+def lede(facts: Facts, looks: int, ahead: Sequence[str] = ()) -> tuple[str, ...]:
+    """The sentences below the headline; ``ahead`` are those about what is coming."""
     money = Money(facts.currency)
     if facts.day is None or facts.first is None:
         taken = f"{count_of(looks, 'look')} at the fleet so far. " if looks else ""
@@ -129,6 +131,7 @@ def lede(facts: Facts, looks: int) -> tuple[str, ...]:
             _yesterday(facts, money),
             _window(facts, money),
             _saving(facts, money),
+            *ahead,
             _judged(facts),
         )
         if sentence

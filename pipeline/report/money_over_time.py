@@ -11,12 +11,13 @@ import pandas as pd
 
 from pipeline.report import charts, names
 from pipeline.report.facts import within
-from pipeline.report.numbers import Money, count_of, day_short, days_span, share
+from pipeline.report.numbers import UNKNOWN, Money, count_of, day_short, days_span, share
 from pipeline.report.parts import Chart, Column, Facts, Swatch, Table
 from pipeline.schema import MICROS_PER_UNIT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
+    from datetime import date
 
 NO_PROJECT = "no project"
 _OWN_COLOUR = len(charts.SERIES) - 1
@@ -25,9 +26,9 @@ _LABELS = 7
 
 
 def by_day_and_project(
-    ledger: pd.DataFrame, facts: Facts
+    ledger: pd.DataFrame, facts: Facts, known_days: Collection[date]
 ) -> tuple[Chart, tuple[Swatch, ...], Table]:
-    """The section's chart, legend and table."""
+    """The section's chart, legend and table; a day that is not among ``known_days`` is unknown."""
     grid = _grid(ledger, facts)
     money = Money(facts.currency)
     title = "Spend by day and project"
@@ -58,7 +59,7 @@ def by_day_and_project(
     return (
         Chart(title=title, summary=summary, svg=_draw(grid, facts, summary)),
         swatches,
-        _table(grid, money),
+        _table(grid, money, known_days),
     )
 
 
@@ -133,7 +134,7 @@ def _labelled(days: list[str]) -> list[str]:
     return [days[round(place * (len(days) - 1) / max(1, gaps))] for place in places]
 
 
-def _table(grid: pd.DataFrame, money: Money) -> Table:
+def _table(grid: pd.DataFrame, money: Money, known_days: Collection[date]) -> Table:
     return Table(
         caption="Spend by day and project",
         columns=(
@@ -142,7 +143,14 @@ def _table(grid: pd.DataFrame, money: Money) -> Table:
             Column(label="All", is_number=True),
         ),
         rows=tuple(
-            (day_short(stamp.date()), *_row(values, money))
+            (
+                day_short(stamp.date()),
+                *(
+                    _row(values, money)
+                    if stamp.date() in known_days
+                    else [UNKNOWN] * (len(values) + 1)
+                ),
+            )
             for stamp, values in zip(grid.index[::-1], grid.to_numpy().tolist()[::-1], strict=True)
         ),
         totals=(("All days", *_row(grid.sum().tolist(), money)),),

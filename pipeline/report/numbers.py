@@ -61,6 +61,11 @@ class Money:
         small = micros is not None and abs(micros) < _CENTS_BELOW_UNITS * MICROS_PER_UNIT
         return self._written(micros, self.digits if small else 0)
 
+    def signed(self, micros: int | None) -> str:
+        """A difference, to the cent, with its sign."""
+        plus = "+" if known(micros) is not None and int(micros) > 0 else ""  # type: ignore[arg-type]
+        return plus + self.exact(micros)
+
     def rate(self, micros: int | None) -> str:
         """Price per hour."""
         return UNKNOWN if known(micros) is None else f"{self.exact(micros)}/h"
@@ -153,6 +158,11 @@ def duration(seconds: int | None) -> str:
 def day_long(day: date) -> str:
     """``22 November 2026``."""
     return f"{day.day}{NBSP}{_MONTHS[day.month - 1]}{NBSP}{day.year}"
+
+
+def month_long(day: date) -> str:
+    """``November 2026``."""
+    return f"{_MONTHS[day.month - 1]}{NBSP}{day.year}"
 
 
 def day_short(day: date) -> str:

@@ -7,7 +7,7 @@ are for machines (``summary.json``) and for sorting in the browser.
 from __future__ import annotations
 
 from datetime import date  # noqa: TC003  # msgspec reads the annotations
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -90,6 +90,16 @@ class Table(Part, frozen=True):
     totals: tuple[tuple[str, ...], ...] = ()
 
 
+class Section(Part, frozen=True):
+    """A part of the report that some reports have: sentences that hold its numbers, and tables."""
+
+    key: str
+    """Its place in the page."""
+    title: str
+    sentences: tuple[str, ...]
+    tables: tuple[Table, ...] = ()
+
+
 class Chart(Part, frozen=True):
     """A picture and the sentence that says the same."""
 
@@ -151,6 +161,8 @@ class FindingRow(Part, frozen=True):
     spark_label: str
     tag: Tag
     """The finding with most money."""
+    news: str
+    """``new`` or ``back`` since the last report; else empty."""
     more: str
     """How many others there are."""
     rules: str
@@ -205,3 +217,19 @@ class ReportView(Part, frozen=True):
     footer: str
     outcome_counts: dict[str, dict[str, int]] = {}
     """Per rule, how many clusters got each outcome."""
+    ahead: Section | None = None
+    """Forecast and budgets."""
+    causes: Section | None = None
+    """Why spend changed."""
+    unusual: Section | None = None
+    since: Section | None = None
+    """The life of findings since the last report."""
+    exclusions: Section | None = None
+    more_numbers: dict[str, Any] = {}
+    """What the sections above say, for ``summary.json``."""
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """The sections this report has, in their order."""
+        every = (self.ahead, self.causes, self.unusual, self.since, self.exclusions)
+        return tuple(section for section in every if section)

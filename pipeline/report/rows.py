@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     Record = Mapping[Any, Any]
 
 _SPARK_DAYS = 14
+_WHY = 240
+_NEWS = {"new": "new", "reopened": "back"}
 _TIMES = "\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}"
 
 
@@ -125,6 +127,7 @@ class _RowMaker:
             spark=charts.line(line),
             spark_label=f"GPU use of the last {len(line)} days, by day",
             tag=self.wording.tag(str(lead["rule_id"])),
+            news=_NEWS.get(str(known(lead["state"])), ""),
             more=f"and {count(len(found) - 1)} more" if len(found) > 1 else "",
             rules=", ".join(self.wording.name(str(one["rule_id"])) for one in found),
             spend=self.money.exact(spend),
@@ -132,7 +135,7 @@ class _RowMaker:
             saving=self.money.exact(saving),
             grade=grade or UNKNOWN,
             evidence=_evidence(lead),
-            why=names.shown(why.sentence(lead), 240),
+            why=names.shown(why.sentence(lead, self.wording), _WHY),
             reasons=tuple(why.reason(one, self.wording, self.money) for one in found),
             seen=why.seen(lead, self.idle.get(key, window), window),
             sort=(

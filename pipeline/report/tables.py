@@ -179,5 +179,6 @@ def summary(view: ReportView) -> bytes:
         "title": view.title,
         **msgspec.to_builtins(view.facts),
         "outcomes": view.outcome_counts,
+        **view.more_numbers,
     }
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"

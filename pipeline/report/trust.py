@@ -38,6 +38,7 @@ def trust(
     findings: pd.DataFrame,
     certificates: Sequence[Certificate],
     damaged: Sequence[str],
+    unobservable_micros: int | None = None,
 ) -> tuple[Fact, ...]:
     """What is known about the report's own evidence."""
     said = [_looks(certificates), *_limits_of_v2(certificates), *_troubles(certificates)]
@@ -45,7 +46,8 @@ def trust(
         said.append(_damaged(damaged))
     if facts.day is not None and facts.first is not None:
         window = within(ledger, facts.first, facts.day)
-        said[1:1] = [_days(facts), *_spend(facts, window), *_time(window)]
+        unseen = _unobservable(unobservable_micros, Money(facts.currency))
+        said[1:1] = [_days(facts), *_spend(facts, window), *unseen, *_time(window)]
         said += _silenced(findings, Money(facts.currency))
     return tuple(said)
 
@@ -116,6 +118,20 @@ def _spend(facts: Facts, window: pd.DataFrame) -> list[Fact]:
             )
         )
     return said
+
+
+def _unobservable(micros: int | None, money: Money) -> list[Fact]:
+    if micros is None:
+        return []
+    return [
+        Fact(
+            term="Between two looks",
+            value=money.rounded(micros),
+            meaning="An estimate of what no list can show at this spacing of looks, such as "
+            "clusters that came and went between two of them. It is in no total; more looks make "
+            "it smaller.",
+        )
+    ]
 
 
 def _time(window: pd.DataFrame) -> list[Fact]:

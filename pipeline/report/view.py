@@ -6,12 +6,22 @@ that the page, the text, the mail and the files cannot disagree.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from pipeline.report import headline, judged, names, pictures, trust
+from pipeline.report import (
+    ahead,
+    causes,
+    headline,
+    judged,
+    lives,
+    names,
+    pictures,
+    silenced,
+    trust,
+)
 from pipeline.report.cards import cards
-from pipeline.report.facts import gather, within
+from pipeline.report.facts import dates, gather, within
 from pipeline.report.money_over_time import by_day_and_project
 from pipeline.report.numbers import Money, day_short, known
 from pipeline.report.parts import Column, Facts, ReportView, Table
@@ -22,17 +32,21 @@ from pipeline.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from datetime import date
 
     import pandas as pd
 
     from pipeline.model import Certificate
+    from pipeline.report.given import Budgets, Forecast
     from pipeline.rules import Rule
     from pipeline.settings import Settings
 
 __all__ = ["ReportView", "build", "changed_on"]
 
 _CHANGES_SHOWN = 50
+_TWO_WEEKS = 14
+
+Days = tuple[date, date]
+"""The first and the last day of a period."""
 
 
 def build(
@@ -48,6 +62,14 @@ def build(
     days: Collection[date] | None = None,
     version: str = "",
     rulebook: Sequence[Rule] = RULES,
+    since: date | None = None,
+    exclusion_costs: pd.DataFrame | None = None,
+    forecast: Forecast | None = None,
+    bridge: pd.DataFrame | None = None,
+    bridge_days: tuple[Days, Days] | None = None,
+    budgets: Budgets | None = None,
+    anomalies: pd.DataFrame | None = None,
+    unobservable_micros: int | None = None,
 ) -> ReportView:
     """The view of the report of ``day``, the last closed day (None: no day is closed yet).
 
@@ -63,6 +85,17 @@ def build(
         days: the days that have a ledger, empty ones included; by default those with rows.
         version: the program's, for the footer.
         rulebook: the rules that were judged, for their names and thresholds.
+        since: the date of the report before this one; by default the day before.
+        exclusion_costs: ``transform.exclusions.costs``: match, rule, owner, reason, expires,
+            is_expired, findings, cost_micros.
+        forecast: ``transform.forecast.forecast`` of the month.
+        bridge: ``transform.changes.bridge_rows`` (names the clusters that moved most) or
+            ``bridge``.
+        bridge_days: the first and last day of its periods, before and after; by default the last
+            seven days against the seven before.
+        budgets: ``transform.budgets.evaluate``.
+        anomalies: ``transform.anomalies.scan``, cut by any dimensions.
+        unobservable_micros: an estimate of the window's money that no list can show.
     """
     facts = gather(
         currency=settings.currency,
@@ -75,16 +108,32 @@ def build(
         damaged=len(damaged),
     )
     evidence_days = settings.rules.idle_window_days
-    spend_chart, projects, by_day = by_day_and_project(ledger, facts)
+    known_days = frozenset(dates(ledger) if days is None else days)
+    spend_chart, projects, by_day = by_day_and_project(ledger, facts, known_days)
     counts = judged.outcome_counts(findings)
     wording = Wording(settings, rulebook)
+    is_told = day is not None  # before a day is closed there is nothing to tell of any section
+    if not is_told:
+        exclusion_costs = forecast = bridge = budgets = anomalies = None
+    life = lives.lives(findings, day, since)
+    periods = bridge_days or _weeks(day)
+    money = Money(settings.currency)
     return ReportView(
         facts=facts,
         title=headline.title(facts, findings, evidence_days),
         subject=headline.subject(facts),
         kicker=headline.kicker(facts),
-        lede=headline.lede(facts, len(certificates)),
-        cards=cards(facts, evidence_days),
+        lede=headline.lede(
+            facts,
+            len(certificates),
+            (
+                ahead.short(forecast, money) if forecast else "",
+                ahead.warning(budgets) if budgets else "",
+            ),
+        ),
+        cards=cards(
+            facts, evidence_days, ahead.card(forecast, settings.currency) if forecast else None
+        ),
         spend_chart=spend_chart,
         projects=projects,
         by_day=by_day,
@@ -103,10 +152,26 @@ def build(
         unjudged=judged.unjudged(findings, settings.currency, wording),
         outcomes=judged.outcomes(counts, wording),
         rules=wording.table(),
-        trust=trust.trust(facts, ledger, findings, certificates, damaged),
+        trust=trust.trust(facts, ledger, findings, certificates, damaged, unobservable_micros),
         method=trust.method(settings),
         footer=_footer(version),
         outcome_counts=counts,
+        ahead=ahead.section(forecast, budgets, settings.currency),
+        causes=None
+        if bridge is None
+        else causes.bridge_section(bridge, *periods, ledger, settings.currency),
+        unusual=None if anomalies is None else causes.unusual_section(anomalies, facts),
+        since=lives.section(life, wording, settings.currency) if life else None,
+        exclusions=None
+        if exclusion_costs is None
+        else silenced.section(exclusion_costs, wording, settings.currency),
+        more_numbers={
+            **ahead.numbers(forecast, budgets),
+            **causes.numbers(bridge, *periods, anomalies),
+            **({"life": life.numbers()} if life else {}),
+            **silenced.numbers(exclusion_costs),
+            **({} if unobservable_micros is None else {"unobservable_micros": unobservable_micros}),
+        },
     )
 
 
@@ -119,6 +184,14 @@ def changed_on(ledger: pd.DataFrame, day: date) -> pd.DataFrame | None:
     is_listed = ~today["flags"].astype("str").str.contains("vanished", regex=False)
     was_listed = ~before["flags"].astype("str").str.contains("vanished", regex=False)
     return changes(today[is_listed], before[was_listed])
+
+
+def _weeks(day: date | None) -> tuple[Days, Days]:
+    """The seven days up to ``day``, after the seven before them."""
+    if day is None or day.toordinal() <= _TWO_WEEKS:
+        return ((date.min, date.min),) * 2
+    before, start, end = (day - timedelta(days=ago) for ago in (13, 7, 6))
+    return (before, start), (end, day)
 
 
 def _changes(facts: Facts, ledger: pd.DataFrame) -> Table:

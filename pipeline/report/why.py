@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.report import names
 from pipeline.report.numbers import (
     NBSP,
     Money,
     count_of,
+    day_long,
     duration,
     known,
     moment,
@@ -29,24 +31,29 @@ if TYPE_CHECKING:
 
     Record = Mapping[Any, Any]
 
+_LONGEST = 600
+
 
 def reason(finding: Record, wording: Wording, money: Money) -> Reason:
     """One finding, opened."""
     rule = str(finding["rule_id"])
     return Reason(
         rule=wording.name(rule),
-        statement=sentence(finding),
+        statement=sentence(finding, wording),
         facts=_said(
             ("What to do", action(finding["action"])),
             ("Money", _money(finding, money)),
+            ("Found", _found(finding, money)),
             ("The rule", wording.statement(rule)),
         ),
     )
 
 
-def sentence(finding: Record) -> str:
-    """The rule's own reason, its numbers kept together with their units."""
-    return str(known(finding["reason"]) or "").replace(" %", f"{NBSP}%")
+def sentence(finding: Record, wording: Wording) -> str:
+    """The rule's own sentence about this cluster; the one stored where it cannot be said again."""
+    said = wording.told(str(finding["rule_id"]), known(finding["evidence"]))
+    stored = str(known(finding["reason"]) or "")
+    return said or names.shown(stored, _LONGEST).replace(" %", f"{NBSP}%")
 
 
 def seen(lead: Record, evidence: Record, window: Record) -> tuple[Fact, ...]:
@@ -123,6 +130,15 @@ def _since(finding: Record, evidence: Record) -> str:
     if busy is not None:
         said.append(f"last seen busy {moment(busy)}")
     return "; ".join(said)
+
+
+def _found(finding: Record, money: Money) -> str:
+    """Since when it is known, and what doing nothing has cost."""
+    found, waited = known(finding["found_on"]), known(finding["waiting_cost_micros"])
+    if found is None:
+        return ""
+    text = f"First on {day_long(found.date())}"
+    return f"{text}; doing nothing has cost {money.exact(waited)} since." if waited else f"{text}."
 
 
 def _ends(window: Record) -> str:

@@ -6,7 +6,10 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pipeline.report.numbers import Money, count, known, percent
+import msgspec
+
+from pipeline.report import names
+from pipeline.report.numbers import NBSP, Money, count, known, percent
 from pipeline.report.parts import Column, Table, Tag
 from pipeline.rules import ACTIONS, MEASURES, RULES, Clause, Rule
 from pipeline.schema import MICROS_PER_UNIT
@@ -35,6 +38,7 @@ _ACTIONS = {
     "move": "Move it to the cheaper offer.",
     "review": "Ask its owner what it is for.",
 }
+_BRACES = re.compile(r"\{(\w+)\}")
 _VALUE = re.compile(r" is .*?, not ", re.DOTALL)
 
 
@@ -75,6 +79,34 @@ class Wording:
         needed = "; ".join(self._clause(clause) for clause in rule.needs)
         text = f"{wanted[:1].upper()}{wanted[1:]}."
         return f"{text} Judged only with {needed}." if needed else text
+
+    def told(self, rule_id: str, evidence: str | None) -> str:
+        """The sentence of a finding, with money in its currency; empty without its evidence."""
+        rule = self._rules.get(rule_id)
+        if rule is None or evidence is None or not rule.says:
+            return ""
+        seen = msgspec.json.decode(evidence)
+        try:
+            said = _BRACES.sub(lambda hole: self._value(hole[1], seen[hole[1]]), rule.says)
+        except KeyError:  # found by another version of the rule, that looked at other things
+            return ""
+        return said[:1].upper() + said[1:]
+
+    def _value(self, name: str, value: object) -> str:
+        """A measure's value as it is read in a sentence."""
+        unit = MEASURES[name].unit
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if not isinstance(value, int | float):
+            return "unknown" if value is None else names.shown(str(value))
+        if unit == "money":
+            return Money(self.settings.currency).exact(round(value))
+        if unit in ("pct", "share"):
+            return percent(value if unit == "pct" else 100 * value)
+        if unit == "times":
+            return f"{value:,.2f}{NBSP}times"
+        figures = f"{value:,.1f}".removesuffix(".0")
+        return {"hours": f"{figures}{NBSP}h", "days": f"{figures}{NBSP}days"}.get(unit, figures)
 
     def table(self) -> Table:
         """Every rule: what it looks for, why, and where its thresholds come from."""
