@@ -58,7 +58,7 @@ def findings(
                     f"--date {day or ''}: the last closed day is {closed or 'none'}"
                 )
             which = day or closed
-            found = judging.judge(job, which, rebuild=rebuild)
+            found = judging.judge(job, which, rebuild=rebuild).findings
         rows = life.changes(found, which) if changes else _open(found)
         if owner is not None:
             rows = rows[rows["owner"].astype(object) == owner]

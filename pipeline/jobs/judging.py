@@ -59,6 +59,14 @@ class _Day:
     policy: Policy
 
 
+@dataclass(frozen=True)
+class Judged:
+    """The findings of a day, and what they were judged by."""
+
+    findings: pd.DataFrame
+    policy: Policy
+
+
 def read_policy(settings: Settings, since: date) -> Policy:
     """What the settings and the files they name say now.
 
@@ -77,7 +85,7 @@ def read_policy(settings: Settings, since: date) -> Policy:
     )
 
 
-def judge(job: Job, day: date, *, rebuild: bool = False) -> pd.DataFrame:
+def judge(job: Job, day: date, *, rebuild: bool = False) -> Judged:
     """The findings of ``day``; they and what they follow from are built where they are stale."""
     policies = _policies(job, day)
     chain = _chain(job.store, policies, day)
@@ -99,7 +107,8 @@ def judge(job: Job, day: date, *, rebuild: bool = False) -> pd.DataFrame:
     job.add("findings_days", len(missing))
     if previous is None:
         raise SettingsError(f"--date {day}: no ledger day to judge")
-    return previous
+    # As stored: a report must not depend on whether its findings were just made or read.
+    return Judged(job.store.read_findings(day), chain[-1].policy)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pandas as pd
@@ -17,16 +17,27 @@ from pipeline.ledger.inputs import last_closed_day
 from pipeline.report import render, tables, view
 from pipeline.schema import FINDINGS
 from pipeline.settings import override
-from pipeline.transform import findings, idle, spend, utilization
+from pipeline.transform import (
+    changes,
+    exclusions,
+    findings,
+    forecast,
+    idle,
+    spend,
+    utilization,
+)
+from pipeline.transform.budgets import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pipeline.jobs import Job
+    from pipeline.jobs.judging import Judged
     from pipeline.model import Certificate, SnapshotRef
     from pipeline.report.parts import ReportView
     from pipeline.settings import Settings
     from pipeline.store import Store
+    from pipeline.transform.budgets import Budgets
 
 
 @dataclass(frozen=True)
@@ -62,21 +73,29 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
             f"{job.store.url('')}: nothing to report from yet; run `fleetledger extract` first"
         )
     day = _checked(day, last_closed(job.store), refs)
-    found = FINDINGS.empty() if day is None else judge(job, day)
+    judged = None if day is None else judge(job, day)
     sources = _read(job.store, settings, refs, day)
     for name in sources.damaged:
         where = job.store.url(name)
         job.note(Exit.WARNINGS, f"{where}: damaged, left out; `fleetledger check` says more")
-    page, files = derive(settings, day, sources, found)
+    more = {} if day is None or judged is None else _more(job, settings, day, sources, judged)
+    found = FINDINGS.empty() if judged is None else judged.findings
+    page, files = derive(settings, day, sources, found, more)
     shown = day or max(ref.day for ref in refs)
     files["mail.eml"] = _mail(job, settings, shown, page, files)
     return Reported(day=shown, folder=job.store.publish_report(shown, files), view=page)
 
 
 def derive(
-    settings: Settings, day: date | None, sources: Sources, found: pd.DataFrame
+    settings: Settings,
+    day: date | None,
+    sources: Sources,
+    found: pd.DataFrame,
+    more: Mapping[str, Any],
 ) -> tuple[ReportView, dict[str, bytes]]:
-    """Ledger rows and findings in; the view and every file of the report out."""
+    """Ledger rows and findings in; the view and every file of the report out. ``more``: what else
+    there is to tell, as ``view.build`` takes it.
+    """
     ledger = sources.ledger
     window = _since(ledger, day, settings.report.window_days)
     recent = _since(ledger, day, settings.rules.idle_window_days)
@@ -94,6 +113,7 @@ def derive(
         days=sources.days,
         version=__version__,
         rulebook=findings.Policy.of(settings).rulebook,
+        **more,
     )
     files = tables.csv_files(
         spend=spend.spend_rows(window),
@@ -105,6 +125,51 @@ def derive(
     files["summary.json"] = tables.summary(page)
     files["report.html"] = render.html(page).encode()
     return page, files
+
+
+def _more(
+    job: Job, settings: Settings, day: date, sources: Sources, judged: Judged
+) -> dict[str, Any]:
+    """What the ledger says besides findings: what is ahead, why spend changed, what is silenced."""
+    ledger, silenced = sources.ledger, judged.policy.exclusions
+    after = (day - timedelta(days=6), day)
+    before = (day - timedelta(days=13), day - timedelta(days=7))
+    has_weeks = bool(sources.days) and sources.days[0] <= before[0]
+    return {
+        "since": max((one for one in job.store.report_days() if one < day), default=None),
+        "exclusion_costs": exclusions.costs(silenced, judged.findings, day) if silenced else None,
+        "forecast": forecast.forecast(ledger, day),
+        "bridge": changes.bridge_rows(ledger, before, after) if has_weeks else None,
+        "bridge_days": (before, after),
+        "budgets": _budgets(job, settings, ledger, day),
+    }
+
+
+def _budgets(job: Job, settings: Settings, ledger: pd.DataFrame, day: date) -> Budgets | None:
+    """Where the budgets stand; each line crossed is an alert once, on the day it is crossed.
+
+    What had fired before a day is kept with it, so that the day's report made again is the same.
+    """
+    if not settings.budgets:
+        return None
+    kept = job.store.get_state("budgets")
+    memory = msgspec.json.decode(kept, type=_Fired) if kept else _Fired(date.min, (), ())
+    standing = evaluate(
+        settings.budgets, ledger, day, memory.before if day <= memory.day else memory.after
+    )
+    if day >= memory.day:
+        before = memory.before if day == memory.day else memory.after
+        told = _Fired(day, before, tuple(standing.fired))
+        job.store.put_state("budgets", msgspec.json.encode(told))
+    return standing
+
+
+class _Fired(msgspec.Struct, frozen=True):
+    """Which alerts had fired before and after the newest day a budget was looked at."""
+
+    day: date
+    before: tuple[str, ...]
+    after: tuple[str, ...]
 
 
 def _mail(

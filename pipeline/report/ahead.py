@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pipeline.report.given import Budgets, Estimate, Forecast
 
 _SHOWN = 20
+_ENOUGH = 7
+"""Days a forecast should have been tested from."""
 _METHODS = {
     "floor": "What runs now, until it expires",
     "run rate": "Mean of the last 7 days",
@@ -69,7 +71,7 @@ def card(forecast: Forecast, currency: str) -> Card:
         return Card(label=label, value=UNKNOWN, note=_refused(forecast), tone="warn")
     note = "not tested yet"
     if best.error_share is not None:
-        note = f"past ones were off by {percent(100 * best.error_share)}"
+        note = f"past ones were off by {_error(best)}"
     return Card(label=label, value=Money(currency).rounded(best.total_micros), note=note)
 
 
@@ -102,7 +104,7 @@ def short(forecast: Forecast, money: Money) -> str:
         return ""
     text = f"{period(forecast)} is forecast to cost {money.rounded(best.total_micros)}"
     if best.error_share is not None:
-        text += f" (past forecasts were off by {percent(100 * best.error_share)})"
+        text += f" (past forecasts were off by {_error(best)})"
     return f"{text}."
 
 
@@ -155,6 +157,12 @@ def _named(forecast: Forecast, method: str) -> Estimate | None:
     return next((one for one in forecast.estimates if one.method == method), None)
 
 
+def _error(one: Estimate) -> str:
+    """The back-tested error; how few days it rests on, where they are few."""
+    text = percent(100 * (one.error_share or 0.0))
+    return text if one.origins >= _ENOUGH else f"{text}, on {count_of(one.origins, 'day')} only"
+
+
 def _refused(forecast: Forecast) -> str:
     return forecast.refused or "no method has enough history"
 
@@ -167,7 +175,7 @@ def _estimates(forecast: Forecast, money: Money) -> Table:
             Column(label="Way"),
             Column(label="Forecast", is_number=True),
             Column(label="8 of 10 within", is_number=True),
-            Column(label="Error on past days", is_number=True),
+            Column(label="Past error", is_number=True),
         ),
         rows=tuple(
             (
@@ -190,9 +198,10 @@ def _range(one: Estimate, money: Money) -> str:
 def _alerts(budgets: Budgets, money: Money) -> list[str]:
     """A sentence for each line crossed; of one budget's spent parts only the highest."""
     rows = budgets.alerts
-    actual = rows["alert"].astype("str").str.fullmatch(r"\d+ %")
-    parts = rows[actual].assign(part=rows["alert"].astype("str").str.extract(r"(\d+)")[0])
-    parts = parts.astype({"part": "int64"}).sort_values("part", kind="stable")
+    actual = rows["alert"].astype("str").str.fullmatch(r"\d+ %").astype(bool)
+    parts = rows[actual]
+    parts = parts.assign(part=parts["alert"].astype("str").str.removesuffix(" %").astype("int64"))
+    parts = parts.sort_values("part", kind="stable")
     highest = parts.drop_duplicates(["budget", "group"], keep="last").sort_index()
     told = [
         f"{_who(one)}: {one['part']}\N{NO-BREAK SPACE}% of {money.rounded(one['amount_micros'])} "
@@ -221,15 +230,15 @@ def _budgets(table: pd.DataFrame, money: Money) -> Table:
         ["spent_share", "budget", "group"], ascending=[False, True, True], kind="stable"
     )
     more = len(ranked) - _SHOWN
+    elapsed = percent(100 * float(ranked["elapsed_share"].iloc[0]))
     return Table(
-        caption="Budgets of the month",
+        caption=f"Budgets, with {elapsed} of the month gone",
         columns=(
             Column(label="Budget"),
             Column(label="Of"),
             Column(label="Amount", is_number=True),
             Column(label="Spent", is_number=True),
             Column(label="Share", is_number=True),
-            Column(label="Of the month", is_number=True),
             Column(label="Run rate leads to", is_number=True),
         ),
         rows=tuple(
@@ -239,10 +248,9 @@ def _budgets(table: pd.DataFrame, money: Money) -> Table:
                 money.rounded(one["amount_micros"]),
                 money.exact(one["spent_micros"]),
                 share(one["spent_micros"], one["amount_micros"]),
-                percent(100 * one["elapsed_share"]),
                 money.rounded(known(one["forecast_micros"])),
             )
             for one in ranked.head(_SHOWN).to_dict("records")
         ),
-        totals=((f"{count(more)} more, less spent", *[""] * 6),) if more > 0 else (),
+        totals=((f"{count(more)} more, less spent", *[""] * 5),) if more > 0 else (),
     )

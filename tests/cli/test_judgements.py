@@ -118,3 +118,20 @@ def test_what_if_prices_a_change(history: Run) -> None:
     assert told["difference_micros"] == told["after_micros"] - told["before_micros"]
     assert history("what-if").code == 2
     assert history("what-if", "--stop", "a", "--gpus", "1").code == 2
+
+
+def test_a_budget_alert_fires_once_and_a_report_made_again_is_the_same(
+    history: Run, data: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "settings.toml"
+    config.write_text("[budgets.tiny]\namount = 1\n")
+    args = ("report", "--config", str(config), "--date")
+
+    def alerts(day: str) -> bytes:
+        assert history(*args, day).code == 0
+        return (data / f"reports/{day}/summary.json").read_bytes()
+
+    first, second = alerts("2026-03-02"), alerts("2026-03-03")
+    assert b"100 %" in first
+    assert b"100 %" not in second
+    assert alerts("2026-03-03") == second
