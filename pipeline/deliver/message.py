@@ -37,6 +37,7 @@ def compose(
     identity: str,
     day: date | None,
     sent_at: datetime,
+    pictures: Mapping[str, bytes] | None = None,
 ) -> EmailMessage:
     """The message: text and HTML of the same facts, and the attachments.
 
@@ -49,6 +50,7 @@ def compose(
         identity: what the report belongs to (store and accounts): part of the Message-ID.
         day: the report's date, part of the Message-ID.
         sent_at: the ``Date`` header.
+        pictures: PNG files that the HTML part shows as ``cid:NAME``, by name.
 
     Raises:
         SettingsError: an address that is none.
@@ -64,10 +66,17 @@ def compose(
     message["Subject"] = one_line(f"{mail.subject_prefix} {subject}", _LONGEST_SUBJECT)
     message["Date"] = format_datetime(sent_at)
     message["Message-ID"] = f"<fleetledger.{key}@{sender.domain or 'localhost'}>"
+    # Readers sort and mute by it; it stays the same from report to report.
+    message["List-ID"] = f"GPU cost reports <reports.fleetledger.{sender.domain or 'localhost'}>"
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
     message.set_content(text)
     message.add_alternative(html, subtype="html")
+    shown = message.get_payload()[-1]  # type: ignore[index]  # multipart since it has two texts
+    for name, png in (pictures or {}).items():
+        shown.add_related(  # type: ignore[union-attr]
+            png, "image", "png", cid=f"<{name}>", filename=name, disposition="inline"
+        )
     for name, content in attachments.items():
         maintype, subtype = _TYPES.get(name.rpartition(".")[2], ("application", "octet-stream"))
         params = {"charset": "utf-8"} if maintype == "text" else {}

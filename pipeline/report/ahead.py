@@ -52,7 +52,10 @@ def section(forecast: Forecast | None, budgets: Budgets | None, currency: str) -
         if forecast.estimates:
             tables.append(_estimates(forecast, money))
     if budgets is not None:
-        sentences += _alerts(budgets, money)
+        alerts = _told(budgets, money)
+        sentences += alerts[:_SHOWN]
+        if len(alerts) > _SHOWN:
+            sentences.append(f"And {count(len(alerts) - _SHOWN)} more.")
         if len(budgets.table):
             tables.append(_budgets(budgets.table, money))
     return Section(
@@ -108,9 +111,9 @@ def short(forecast: Forecast, money: Money) -> str:
     return f"{text}."
 
 
-def warning(budgets: Budgets) -> str:
+def warning(budgets: Budgets, money: Money) -> str:
     """That lines were crossed, among the first sentences; empty where none was."""
-    many = len(budgets.alerts)
+    many = len(_told(budgets, money))
     verb = "was" if many == 1 else "were"
     return f"{count_of(many, 'budget line')} {verb} newly crossed: see below." if many else ""
 
@@ -195,7 +198,7 @@ def _range(one: Estimate, money: Money) -> str:
     return f"{money.rounded(one.low_micros)} to {money.rounded(one.high_micros)}"
 
 
-def _alerts(budgets: Budgets, money: Money) -> list[str]:
+def _told(budgets: Budgets, money: Money) -> list[str]:
     """A sentence for each line crossed; of one budget's spent parts only the highest."""
     rows = budgets.alerts
     actual = rows["alert"].astype("str").str.fullmatch(r"\d+ %").astype(bool)
@@ -209,14 +212,11 @@ def _alerts(budgets: Budgets, money: Money) -> list[str]:
         f"({money.rounded(one['spent_micros'])})."
         for one in highest.to_dict("records")
     ]
-    told += [
+    return told + [
         f"{_who(one)}: {money.rounded(one['amount_micros'])} "
         f"{_ALERTS.get(str(one['alert']), str(one['alert']))}."
         for one in rows[~actual].to_dict("records")
     ]
-    if len(told) > _SHOWN:
-        told = [*told[:_SHOWN], f"And {count(len(told) - _SHOWN)} more."]
-    return told
 
 
 def _who(row: dict[Any, Any]) -> str:

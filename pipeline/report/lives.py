@@ -47,14 +47,18 @@ class Lives:
         self.unjudged = int((state == "unjudged").sum())
         self.waiting = int(findings["waiting_cost_micros"].where(active).fillna(0).sum())
         self.acted = self._acted(findings[state.notna()])
+        every = int(findings["realised_micros"].fillna(0).sum())
+        self.unpromised = every - self.realised
+        """What less is spent on clusters whose findings promised nothing."""
 
     def _acted(self, lived: pd.DataFrame) -> pd.DataFrame:
-        """A row per finding that a saving is counted for, with what was due by now."""
+        """A row per finding that promised a saving and was acted on, with what is due by now."""
         is_gone = lived["state"].astype("object") == "gone"
         acted = is_gone & lived["gone_reason"].astype("object").isin(_ACTED_ON)
-        due = acted & (lived["promised_micros"].fillna(0) > 0) & (lived["gone_on"] < self.day)
+        promises = lived["promised_micros"].fillna(0) > 0
         realised = lived["realised_micros"].fillna(0)
-        rows = lived[due | (realised != 0)]
+        due = acted & (lived["gone_on"] < self.day)
+        rows = lived[promises & (due | (realised != 0))]
         age = (self.day - rows["gone_on"]).dt.days.clip(upper=_DAYS).astype("Int64")
         promised = rows["promised_micros"].astype("Int64") * age // _DAYS
         saved = rows["realised_micros"].fillna(0)
@@ -89,6 +93,7 @@ class Lives:
             "waiting_cost_micros": self.waiting,
             "promised_micros": self.due,
             "realised_micros": self.realised,
+            "realised_unpromised_micros": self.unpromised,
         }
 
 
@@ -139,6 +144,11 @@ def _sentences(told: Lives, money: Money) -> list[str]:
             f"Acting on {count_of(len(told.acted), 'cluster')} was to save "
             f"{money.rounded(told.due)} by now, and saved {money.rounded(told.realised)}."
         )
+    if told.unpromised > 0:
+        out.append(
+            "Clusters whose findings promised no saving were stopped or ended too: they cost "
+            f"{money.rounded(told.unpromised)} less since."
+        )
     if told.waiting:
         out.append(
             f"Doing nothing about what is open has cost {money.rounded(told.waiting)} since it was "
@@ -156,10 +166,9 @@ def _newly(told: Lives, wording: Wording, money: Money) -> Table:
     return _table(
         "New findings",
         rows,
-        ("Cluster", "Finding", "", "Grade"),
+        ("Cluster", "Finding", "Grade"),
         lambda one: (
             *_named(one, wording),
-            "back" if one["state"] == _BACK else "new",
             str(known(one["grade"]) or UNKNOWN),
         ),
         {"Saving, 30\N{NO-BREAK SPACE}d": "counted_saving_micros"},
@@ -227,7 +236,8 @@ def _table(
 
 def _named(one: dict[Any, Any], wording: Wording) -> tuple[str, str]:
     label = names.label(known(one["name"]), one["cluster_id"])
-    return label, wording.name(str(one["rule_id"]))
+    is_back = " (back)" if one["state"] == _BACK else ""
+    return label, wording.name(str(one["rule_id"])) + is_back
 
 
 def _ranked(rows: pd.DataFrame) -> pd.DataFrame:

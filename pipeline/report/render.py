@@ -15,13 +15,19 @@ import css_inline
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from pipeline.report import charts
+
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pipeline.report.parts import ReportView
 
 
 TEXT_ROWS = 20
 MAIL_ROWS = 10
 """Findings a mail shows; the attached report has the rest."""
+MAIL_CHART = "spend.png"
+MAIL_CHART_WIDE = 590
 
 
 def html(view: ReportView) -> str:
@@ -47,13 +53,29 @@ def text(view: ReportView, rows: int = TEXT_ROWS) -> str:
     return _texts().get_template("report.txt").render(view=view, rows=shown, more=more)
 
 
-def mail_html(view: ReportView, base_url: str | None = None) -> str:
-    """The HTML part of a mail: the same facts in what mail programs can show."""
+def mail_pictures(view: ReportView) -> dict[str, bytes]:
+    """The pictures of a mail by the names under which its HTML part shows them."""
+    drawn = view.spend_chart.svg
+    return {MAIL_CHART: charts.png(drawn, MAIL_CHART_WIDE)} if drawn else {}
+
+
+def mail_html(view: ReportView, base_url: str | None = None, pictures: Collection[str] = ()) -> str:
+    """The HTML part of a mail: the same facts in what mail programs can show.
+
+    ``pictures`` are the names of those that the message carries.
+    """
     link = f"{base_url.rstrip('/')}/{view.facts.day}/report.html" if base_url else ""
     page = (
         _pages()
         .get_template("mail.html")
-        .render(view=view, link=link, rows=view.findings.rows[:MAIL_ROWS])
+        .render(
+            view=view,
+            link=link,
+            rows=view.findings.rows[:MAIL_ROWS],
+            chart=MAIL_CHART if MAIL_CHART in pictures else "",
+            wide=MAIL_CHART_WIDE,
+            colors=charts.PALETTE,
+        )
     )
     inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=False)
     return inliner.inline(page)

@@ -128,7 +128,7 @@ def build(
             len(certificates),
             (
                 ahead.short(forecast, money) if forecast else "",
-                ahead.warning(budgets) if budgets else "",
+                ahead.warning(budgets, money) if budgets else "",
             ),
         ),
         cards=cards(

@@ -55,6 +55,32 @@ def test_a_message_says_the_same_as_text_and_as_html_and_carries_the_files() -> 
     assert files["findings.csv"].get_payload(decode=True) == b"a,b\r\n1,2\r\n"
 
 
+def test_pictures_lie_beside_the_html_that_shows_them() -> None:
+    png = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20
+    html = '<p>hello</p><img src="cid:spend.png" alt="spend">'
+    read = parsed(message(html=html, pictures={"spend.png": png}).as_bytes())
+    kinds = [part.get_content_type() for part in read.walk()]
+    assert kinds == [
+        *("multipart/mixed", "multipart/alternative", "text/plain", "multipart/related"),
+        *("text/html", "image/png", "text/html", "text/csv"),
+    ]
+    (picture,) = (part for part in read.walk() if part.get_content_type() == "image/png")
+    assert picture["Content-ID"] == "<spend.png>"
+    assert picture.get_content_disposition() == "inline"
+    assert picture.get_payload(decode=True) == png
+    assert sorted(p.get_filename() for p in read.iter_attachments()) == [
+        *("findings.csv", "report.html"),
+    ]
+
+
+def test_all_reports_of_a_sender_are_one_list() -> None:
+    other = message(day=date(2026, 11, 23))
+    assert message()["List-ID"] == other["List-ID"]
+    assert parsed(message().as_bytes())["List-ID"] == (
+        "GPU cost reports <reports.fleetledger.example.com>"
+    )
+
+
 def test_no_line_of_a_message_is_longer_than_mail_allows() -> None:
     assert max(len(line) for line in message().as_bytes().split(b"\r\n")) <= 998
 

@@ -298,8 +298,10 @@ NORMAL = [
 def make(name: str) -> dict[str, Any]:
     """One of the shared result sets, by name."""
     looks = tuple(certificate(hour) for hour in range(3))
-    if name == "normal":
-        return results(NORMAL, certificates=looks)
+    if name in ("normal", "full"):
+        made = results(NORMAL, certificates=looks)
+        lives = {"findings": with_lives(made["findings"]), **analyses("team-a")}
+        return made if name == "normal" else {**made, **lives}
     if name == "empty_fleet":
         days = [DAY - timedelta(days=n) for n in range(14)]
         return results([], certificates=looks, days=days)
@@ -332,11 +334,162 @@ def make(name: str) -> dict[str, Any]:
             )
             for n, text in enumerate(EVIL)
         ]
-        return results(clusters, certificates=looks, damaged=list(EVIL))
+        return results(clusters, certificates=looks, damaged=list(EVIL), **analyses(EVIL[0]))
     raise KeyError(name)
 
 
-SETS = ("normal", "empty_fleet", "no_closed_day", "one_cluster", "all_unjudged", "hostile")
+def analyses(name: str) -> dict[str, Any]:
+    """The optional arguments of ``build``; ``name`` is written wherever a name is."""
+    best = Estimate("run rate", 9_000 * UNIT, 16_000 * UNIT, 0.031, 15_000 * UNIT, None, 20)
+    floor = Estimate("floor", 7_000 * UNIT, 14_000 * UNIT, 0.2, None, None, 20)
+    rows = [(name, "new", 700), ("b", "gone", -250), ("c", "hours", 50)]
+    budget = {"budget": "fleet", "group": "fleet", "amount_micros": 10_000 * UNIT}
+    budget |= {"spent_micros": 8_500 * UNIT, "spent_share": 0.85, "elapsed_share": 22 / 30}
+    budget |= {"forecast_micros": 11_000 * UNIT}
+    team = {**budget, "budget": name, "group": name, "spent_micros": 0, "spent_share": 0.0}
+    lines = [{**budget, "alert": alert} for alert in ("50 %", "80 %", "forecast")]
+    return {
+        "forecast": Forecast((floor, best), best),
+        "bridge": pd.DataFrame(
+            [
+                {
+                    "account": "default",
+                    "cluster_id": one,
+                    "name": one,
+                    "project_id": one,
+                    "cause": cause,
+                    "micros": amount * UNIT,
+                }
+                for one, cause, amount in rows
+            ]
+        ),
+        "budgets": Budgets(pd.DataFrame([budget, team]), pd.DataFrame(lines)),
+        "anomalies": pd.DataFrame(
+            [
+                {
+                    "date": pd.Timestamp(DAY),
+                    "project_id": name,
+                    "spend_micros": 900 * UNIT,
+                    "usual_micros": 400 * UNIT,
+                    "deviation_micros": 500 * UNIT,
+                    "score": 9.0,
+                }
+            ]
+        ),
+        "exclusion_costs": pd.DataFrame(
+            [
+                {
+                    "match": name,
+                    "rule": "idle",
+                    "owner": name,
+                    "reason": name,
+                    "expires": "2026-12-31",
+                    "is_expired": False,
+                    "findings": 2,
+                    "cost_micros": 75 * UNIT,
+                },
+                {
+                    "match": "old-*",
+                    "rule": "*",
+                    "owner": "ops",
+                    "reason": "migration",
+                    "expires": "2026-11-01",
+                    "is_expired": True,
+                    "findings": 0,
+                    "cost_micros": 0,
+                },
+            ]
+        ),
+        "unobservable_micros": 12 * UNIT,
+    }
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """As ``transform.forecast`` gives it."""
+
+    method: str
+    remaining_micros: int
+    total_micros: int
+    error_share: float | None
+    low_micros: int | None
+    high_micros: int | None
+    origins: int
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """As ``transform.forecast`` gives it."""
+
+    estimates: tuple[Estimate, ...]
+    best: Estimate | None
+    refused: str | None = None
+    first: date = date(2026, 11, 1)
+    until: date = date(2026, 11, 30)
+    spent_micros: int = 7_000 * UNIT
+    days_left: int = 8
+    history_days: int = 22
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """As ``transform.budgets`` gives it."""
+
+    table: pd.DataFrame
+    alerts: pd.DataFrame
+
+
+def lived(findings: pd.DataFrame, **lives: dict[str, object]) -> pd.DataFrame:
+    """``findings`` with life columns, by ``CLUSTER__RULE``."""
+    rows = findings.astype({"gone_reason": "object", "state": "object"})
+    for key, values in lives.items():
+        cluster_id, rule = key.split("__")
+        here = (rows["cluster_id"] == cluster_id) & (rows["rule_id"].astype("str") == rule)
+        for column, value in values.items():
+            rows.loc[here, column] = value
+    return schema.FINDINGS.enforce(rows)
+
+
+def with_lives(findings: pd.DataFrame) -> pd.DataFrame:
+    """One finding new, one open, one back, one gone by chance, one gone by acting."""
+    before, early = pd.Timestamp(DAY - timedelta(days=10)), pd.Timestamp(DAY - timedelta(days=25))
+    return lived(
+        findings,
+        cluster_a2__idle={
+            "state": "open",
+            "found_on": before,
+            "promised_micros": 600 * UNIT,
+            "waiting_cost_micros": 200 * UNIT,
+        },
+        cluster_a3__idle={"state": "new", "found_on": pd.Timestamp(DAY)},
+        cluster_a7__idle_loaded={"state": "reopened", "found_on": early},
+        cluster_a5__idle={
+            "state": "gone",
+            "found_on": early,
+            "gone_on": pd.Timestamp(DAY),
+            "gone_reason": "resumed work",
+            "promised_micros": 90 * UNIT,
+        },
+        cluster_a1__idle={
+            "state": "gone",
+            "found_on": early,
+            "gone_on": before,
+            "gone_reason": "stopped",
+            "promised_micros": 300 * UNIT,
+            "realised_micros": 80 * UNIT,
+        },
+        cluster_a1__underutilized={
+            "state": "gone",
+            "found_on": early,
+            "gone_on": before,
+            "gone_reason": "stopped",
+            "promised_micros": 0,
+            "realised_micros": 0,
+        },
+    )
+
+
+SETS = ("normal", "empty_fleet", "no_closed_day", "one_cluster", "all_unjudged", "hostile", "full")
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
-import pandas as pd
 import pytest
 
 from pipeline.report import charts, render
@@ -42,12 +41,18 @@ def test_names_cannot_break_out_of_a_picture(views: dict[str, ReportView]) -> No
         assert not any(key.startswith("on") for element in evil.iter() for key in element.attrib)
 
 
-def test_a_png_has_real_colours() -> None:
-    bar = {"position": "0", "name": "a", "units": 1.0, "text": "$1", "grade": "proven", "tip": "a"}
-    rows = pd.DataFrame([bar])
-    png = charts.png(charts.waste(rows))
+def test_a_picture_of_a_mail_is_small_and_the_same_each_time(
+    views: dict[str, ReportView],
+) -> None:
+    (png,) = render.mail_pictures(views["normal"]).values()
     assert png.startswith(b"\x89PNG")
-    assert png == charts.png(charts.waste(rows))
+    assert 5_000 < len(png) < 60_000
+    assert int.from_bytes(png[16:20]) == 2 * render.MAIL_CHART_WIDE
+    assert render.mail_pictures(views["normal"])[render.MAIL_CHART] == png
+
+
+def test_a_report_without_spend_has_no_picture(views: dict[str, ReportView]) -> None:
+    assert render.mail_pictures(views["empty_fleet"]) == {}
 
 
 def test_the_page_declares_the_colours_that_pictures_use() -> None:

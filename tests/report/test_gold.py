@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -127,7 +128,7 @@ def test_the_page_is_well_formed_and_its_ids_are_unique(
 
 def test_hostile_names_add_no_element_attribute_or_address(views: dict[str, ReportView]) -> None:
     for draw in (render.html, render.mail_html):
-        kind = outline(draw(views["normal"]))
+        kind = outline(draw(views["full"]))
         evil = outline(draw(views["hostile"]))
         assert evil.tags <= kind.tags
         assert evil.attributes <= kind.attributes
@@ -154,13 +155,27 @@ def test_a_mail_stays_small_and_within_what_mail_programs_show(
     assert not re.search(r"var\(|display:\s*(flex|grid)|position:|data:", page)
 
 
+def test_a_mail_shows_the_pictures_it_carries_and_says_what_they_say(
+    views: dict[str, ReportView],
+) -> None:
+    view = views["full"]
+    page = render.mail_html(view, pictures=render.mail_pictures(view))
+    (image,) = re.findall(r"<img [^>]*>", page)
+    assert 'src="cid:spend.png"' in image
+    said = f"{view.spend_chart.title}. {view.spend_chart.summary}"
+    assert f'alt="{said}"' in unescape(image)
+    assert "$23,292" in image
+    assert all(project.name in page for project in view.projects)
+    assert len(page.encode()) <= 80_000
+
+
 def test_a_mail_links_to_the_row_of_the_published_report(views: dict[str, ReportView]) -> None:
     page = render.mail_html(views["normal"], "https://reports.example.com/gpu/")
     assert 'href="https://reports.example.com/gpu/2026-11-22/report.html#cluster_a2"' in page
 
 
 def test_page_text_and_mail_say_the_same_facts(views: dict[str, ReportView]) -> None:
-    view = views["normal"]
+    view = views["full"]
     drawn = (
         "".join(outline(render.html(view)).text),
         render.text(view),
@@ -168,6 +183,11 @@ def test_page_text_and_mail_say_the_same_facts(views: dict[str, ReportView]) -> 
     )
     for said in (view.title, *view.lede, *(card.value for card in view.cards)):
         assert all(said in text for text in drawn)
+    assert [part.key for part in view.sections] == [
+        *("ahead", "causes", "unusual", "since", "exclusions")
+    ]
+    for part in view.sections:
+        assert all(said in text for said in part.sentences for text in drawn)
 
 
 def test_a_name_the_view_does_not_have_is_an_error_not_a_blank() -> None:
