@@ -13,7 +13,7 @@ from pipeline import __version__
 from pipeline.deliver.message import compose
 from pipeline.errors import DamageError, Exit, SettingsError, StorageError
 from pipeline.jobs.judging import judge
-from pipeline.ledger.inputs import last_closed_day
+from pipeline.ledger.inputs import last_closed_day, usual_spacing
 from pipeline.report import render, tables, view
 from pipeline.schema import FINDINGS
 from pipeline.settings import override
@@ -24,6 +24,7 @@ from pipeline.transform import (
     forecast,
     idle,
     spend,
+    unobservable,
     utilization,
 )
 from pipeline.transform.budgets import evaluate
@@ -57,6 +58,8 @@ class Sources:
     days: tuple[date, ...]
     certificates: list[Certificate]
     damaged: list[str]
+    spacing: float | None = None
+    """Usual seconds between two looks."""
 
 
 def make_report(job: Job, day: date | None = None, window: str | None = None) -> Reported:
@@ -142,6 +145,11 @@ def _more(
         "bridge": changes.bridge_rows(ledger, before, after) if has_weeks else None,
         "bridge_days": (before, after),
         "budgets": _budgets(job, settings, ledger, day),
+        "unobservable_micros": None
+        if sources.spacing is None
+        else unobservable.estimate(
+            _since(ledger, day, settings.report.window_days), sources.spacing
+        ),
     }
 
 
@@ -229,6 +237,7 @@ def _read(
         days=tuple(sorted({ref.day for ref in days})),
         certificates=_certificates(store, behind, damaged),
         damaged=damaged,
+        spacing=usual_spacing(behind),
     )
 
 

@@ -79,11 +79,20 @@ def last_closed_day(refs: Sequence[SnapshotRef]) -> date | None:
     return complete[-1] - ONE_DAY
 
 
+def usual_spacing(refs: Sequence[SnapshotRef]) -> float | None:
+    """Seconds between two looks of an account, as a median; None for fewer than two looks."""
+    pairs = pairwise(refs)
+    spacings = [
+        (b.started_at - a.started_at).total_seconds() for a, b in pairs if a.account == b.account
+    ]
+    return median(spacings) if spacings else None
+
+
 def gaps(refs: Sequence[SnapshotRef]) -> list[tuple[datetime, datetime]]:
-    """Stretches without a look: longer than an hour and 2.5 times the usual spacing (median)."""
-    if len(refs) < 2:  # noqa: PLR2004 - a spacing needs two
+    """Stretches without a look: longer than an hour and 2.5 times the usual spacing."""
+    spacing = usual_spacing(refs)
+    if spacing is None:
         return []
-    spacing = median((b.started_at - a.started_at).total_seconds() for a, b in pairwise(refs))
     longest = timedelta(seconds=max(3600.0, 2.5 * spacing))
     return [
         (earlier.started_at, later.started_at)
