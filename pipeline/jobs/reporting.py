@@ -187,11 +187,13 @@ def _mail(
     mail = settings.mail
     if not mail.to:
         mail = msgspec.structs.replace(mail, to=(mail.sender,))
+    pictures = render.mail_pictures(page)
     return compose(
         mail=mail,
         subject=page.subject,
         text=render.text(page),
-        html=render.mail_html(page, settings.report.base_url),
+        html=render.mail_html(page, settings.report.base_url, pictures),
+        pictures=pictures,
         attachments={name: files[name] for name in ("report.html", "findings.csv")},
         identity=" ".join(job.store.accounts()),
         day=day,
