@@ -9,7 +9,7 @@ is a process of its own, imports included; the operating system counts its CPU t
 - *ours*: the ledger day that the newest looks close, and the one they begin, are built; then the
   window's ledger is read, and spend, utilization, idle candidates and all findings are derived.
 - *ours: same numbers only*: the ledger days likewise, then just what the rescans compute.
-- *rescans* (``rescans.py``, run by PYTHON, which needs duckdb and polars): spend per cluster and day
+- *rescans* (``rescans.py``, run by PYTHON, which needs duckdb and polars): spend per cluster-day
   by counter differences, idle share, p95 and last busy, from the looks of the same window. They do
   not cut at midnight, estimate, bound or judge; looks at full hours make that no difference.
 - *DuckDB over our ledger*: the same numbers from our files, to see what our language costs.

@@ -29,7 +29,8 @@ WITH look AS (
   FROM look WINDOW w AS (PARTITION BY cluster_id ORDER BY t)
 )
 SELECT cluster_id, seen, status, gpu,
-       CASE WHEN t_before = t - $cadence THEN seen - to_seconds($cadence) ELSE created_at END AS since,
+       CASE WHEN t_before = t - $cadence THEN seen - to_seconds($cadence)
+            ELSE created_at END AS since,
        CASE WHEN t_before = t - $cadence AND total >= total_before THEN total - total_before
             WHEN t_before = t - $cadence OR t = $begin THEN 0
             WHEN epoch(created_at) >= t - $cadence THEN total ELSE 0 END AS spend
@@ -46,8 +47,11 @@ FROM pairs WHERE status = 'running' AND gpu IS NOT NULL AND seen < $end GROUP BY
 SUMMARY = """
 SELECT (SELECT sum(spend)::BIGINT FROM days) AS spend,
        (SELECT sum(spend * (n % 1009))::HUGEINT::VARCHAR FROM
-         (SELECT spend, extract('day' FROM day)::BIGINT * length(rtrim(cluster_id, '0123456789')) AS n FROM days)) AS mixed,
-       (SELECT sum(samples)::BIGINT FROM use) AS samples, (SELECT sum(busy)::BIGINT FROM use) AS busy,
+         (SELECT spend,
+                 extract('day' FROM day)::BIGINT * length(rtrim(cluster_id, '0123456789')) AS n
+          FROM days)) AS mixed,
+       (SELECT sum(samples)::BIGINT FROM use) AS samples,
+       (SELECT sum(busy)::BIGINT FROM use) AS busy,
        (SELECT sum(epoch(last_busy))::BIGINT FROM use) AS last_busy
 """
 
