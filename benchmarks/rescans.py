@@ -45,11 +45,12 @@ FROM pairs WHERE status = 'running' AND gpu IS NOT NULL AND seen < $end GROUP BY
 
 # The answer's key figures; sums of products show any row that differs.
 SUMMARY = """
-SELECT (SELECT sum(spend)::BIGINT FROM days) AS spend,
-       (SELECT sum(spend * (n % 1009))::HUGEINT::VARCHAR FROM
-         (SELECT spend,
-                 extract('day' FROM day)::BIGINT * length(rtrim(cluster_id, '0123456789')) AS n
-          FROM days)) AS mixed,
+WITH paid AS (
+  SELECT spend, extract('day' FROM day)::BIGINT
+         * length(rtrim(cluster_id, '0123456789')) AS n FROM days
+)
+SELECT (SELECT sum(spend)::BIGINT FROM paid) AS spend,
+       (SELECT sum(spend * (n % 1009))::HUGEINT::VARCHAR FROM paid) AS mixed,
        (SELECT sum(samples)::BIGINT FROM use) AS samples,
        (SELECT sum(busy)::BIGINT FROM use) AS busy,
        (SELECT sum(epoch(last_busy))::BIGINT FROM use) AS last_busy
