@@ -7,6 +7,7 @@ simulated fleet itself, to the micro. Run: ``python benchmarks/accuracy.py [CLUS
 
 from __future__ import annotations
 
+import math
 import sys
 from datetime import UTC, datetime, timedelta
 
@@ -15,9 +16,9 @@ import pandas as pd
 from pipeline.ledger.days import build_day
 from pipeline.ledger.inputs import days_between, inputs_of
 from pipeline.model import Look, SnapshotRef, State
-from pipeline.schema import SNAPSHOT
+from pipeline.schema import LEDGER, SNAPSHOT
 from pipeline.simulator.fleet import Fleet
-from pipeline.transform import spend
+from pipeline.transform import spend, unobservable
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAYS = 30
@@ -53,7 +54,8 @@ def measure(fleet: Fleet, hours: int) -> dict[str, float]:
     built = [
         build_day([looks[ref.started_at] for ref in inputs_of(refs, day)], day, {}) for day in days
     ]
-    rows = spend.spend_rows(pd.concat(built, ignore_index=True).assign(account="a"))
+    ledger = LEDGER.enforce(pd.concat(built, ignore_index=True).assign(account="a"))
+    rows = spend.spend_rows(ledger)
     ours = spend.by(rows, "cluster_id").set_index("cluster_id")
     truth = fleet.truth(START, times[-1]).set_index("cluster_id")
     listed = truth[truth.index.isin(ours.index)]
@@ -63,6 +65,7 @@ def measure(fleet: Fleet, hours: int) -> dict[str, float]:
     )
     unseen = truth[~truth.index.isin(ours.index)]
     total = int(listed["spend_micros"].sum())
+    guess = unobservable.estimate(ledger, hours * 3600)
     return {
         "clusters": len(listed),
         "fleet_error_pct": 100 * (int(ours["spend_micros"].sum()) - total) / total,
@@ -70,6 +73,7 @@ def measure(fleet: Fleet, hours: int) -> dict[str, float]:
         "outside": int((~inside).sum()),
         "never_listed": len(unseen),
         "never_listed_spend_pct": 100 * int(unseen["spend_micros"].sum()) / total,
+        "estimate_of_it_pct": math.nan if guess is None else 100 * guess / total,
     }
 
 
