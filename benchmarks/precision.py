@@ -1,8 +1,14 @@
 """Precision and recall of the rules against the profiles the simulator keeps to itself.
 
 Two fleets: one the thresholds were looked at with, one (``unseen``) whose parameters were fixed
-before. Idle counts when it is likely or proven; clusters count that are listed and running at the
-end and truly ran 30 hours of the window, whether their metrics can be read or not.
+before. A claim counts when it is likely or proven; ``any grade`` counts suspicions too. Clusters
+count that are listed and running at the end and truly ran 30 hours of the window, whether their
+metrics can be read or not; of the office clusters those that truly run at least 40 hours a week
+more than the office is open (the others have a schedule already).
+
+What a rule declines to judge (INSUFFICIENT_DATA) is a miss in ``recall``; how many those are, and
+the recall of the others, is said beside it. They are clusters that report no metrics, or in half
+of the hours only, and for off_hours those younger than its two weeks: limits of the data.
 
     python benchmarks/precision.py [CLUSTERS]
 """
@@ -11,17 +17,22 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from pipeline.ledger.days import build_day
 from pipeline.ledger.inputs import days_between, inputs_of
 from pipeline.model import Look, SnapshotRef, State
-from pipeline.rules import FINDING, LIKELY, PROVEN
+from pipeline.rules import FINDING, INSUFFICIENT_DATA, LIKELY, PROVEN
 from pipeline.schema import SNAPSHOT
 from pipeline.settings import Rules
 from pipeline.simulator.fleet import Fleet
 from pipeline.transform import findings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAYS = 21
@@ -39,6 +50,9 @@ FLEETS: dict[str, dict[str, object]] = {
         "half_metrics_share": 0.1,
     },
 }
+WINDOW_DAYS = 14
+OFFICE_HOURS = 55
+"""A week, as the simulator's offices are open."""
 TRUE_PROFILES = {
     "idle": ("idle", "zombie"),
     "idle_loaded": ("loaded",),
@@ -70,10 +84,20 @@ def ledger_of(fleet: Fleet, hours: int, at_hour: int = 0) -> pd.DataFrame:
 def eligible(fleet: Fleet) -> pd.DataFrame:
     """Profiles of the clusters that could be found: running at the end, 30 hours in the window."""
     end = START + timedelta(days=DAYS)
-    truth = fleet.truth(end - timedelta(days=14), end).set_index("cluster_id")
+    begin = end - timedelta(days=WINDOW_DAYS)
+    truth = fleet.truth(begin, end).set_index("cluster_id")
     now = fleet.at(end - timedelta(seconds=1)).set_index("cluster_id")["status"]
     ran = truth[truth["running_seconds"] >= 30 * 3600]
-    return ran[ran.index.map(now).isin(["running"])]
+    ran = ran[ran.index.map(now).isin(["running"])]
+    listed = (end - ran["created_at"].clip(lower=begin)).dt.total_seconds()
+    a_week = ran["running_seconds"] / listed * 168
+    scheduled = a_week < OFFICE_HOURS + Rules().off_hours_min_per_week
+    return ran[~((ran["profile"] == "office") & scheduled)]
+
+
+def share(right: pd.Series[bool] | NDArray[np.bool_]) -> str:
+    """Share of the true ones, and of how many."""
+    return f"{right.mean():.3f} of {len(right)}" if len(right) else "of none"
 
 
 def measure(fleet: Fleet, hours: int, at_hour: int = 0) -> dict[str, str]:
@@ -85,16 +109,20 @@ def measure(fleet: Fleet, hours: int, at_hour: int = 0) -> dict[str, str]:
     profile = fleet.truth(START, START + timedelta(days=DAYS)).set_index("cluster_id")["profile"]
     told = {}
     for rule, profiles in TRUE_PROFILES.items():
-        mine = frame[(frame["rule_id"] == rule) & (frame["outcome"] == FINDING)]
-        strong = mine[mine["grade"].isin([PROVEN, LIKELY])]
-        right = strong["cluster_id"].map(profile).isin(profiles)
+        judged = frame[frame["rule_id"] == rule].set_index("cluster_id")
+        found = judged[judged["outcome"] == FINDING]
+        strong = found[found["grade"].isin([PROVEN, LIKELY])]
         wanted = truth.index[truth["profile"].isin(profiles)]
-        hit = wanted.isin(strong["cluster_id"]).mean() if len(wanted) else float("nan")
-        proven = int((mine["grade"] == PROVEN).sum())
-        wrong = strong.loc[~right, "cluster_id"].map(profile).value_counts().to_dict()
+        declined = judged.index[judged["outcome"] == INSUFFICIENT_DATA]
+        judgeable = wanted[~wanted.isin(declined)]
+        right = profile.reindex(strong.index).isin(profiles)
+        wrong = profile.reindex(strong.index)[~right].value_counts().to_dict()
         told[rule] = (
-            f"precision {right.mean():.3f} of {len(strong)}, recall {hit:.3f} of {len(wanted)}, "
-            f"proven {proven}, suspected {len(mine) - len(strong)}, wrong {wrong}"
+            f"precision {share(right)}, recall {share(wanted.isin(strong.index))} "
+            f"({share(judgeable.isin(strong.index))} not declined), "
+            f"proven {(found['grade'] == PROVEN).sum()}, wrong {wrong}; any grade: "
+            f"precision {share(profile.reindex(found.index).isin(profiles))}, "
+            f"recall {share(wanted.isin(found.index))}"
         )
     return told
 

@@ -69,11 +69,13 @@ month AS (
   ON c.account = s.account AND c.cluster_id = s.cluster_id AND c.date = s.last_date
 ), stuck AS (
   SELECT account, cluster_id, sum(transition_seconds + error_seconds) / 3600.0 AS stuck_hours,
-         greatest(sum(coalesce(c.spend_low_micros, 0) - cut_start_micros), 0) AS stuck_spend
+         greatest(sum(coalesce(c.spend_low_micros, 0) - cut_end)
+                  - arg_min(cut_start_micros, date), 0) AS stuck_money
   FROM chosen c JOIN folded f USING (account, cluster_id)
   WHERE f.moved_on IS NULL OR c.date > f.moved_on GROUP BY ALL
 ), derived AS (
-  SELECT f.*, coalesce(stuck_hours, 0) AS stuck_hours, coalesce(stuck_spend, 0) AS stuck_spend,
+  SELECT f.*, coalesce(stuck_hours, 0) AS stuck_hours,
+         least(coalesce(stuck_money, 0), greatest(spend_low_micros - cut, 0)) AS stuck_spend,
          last_date = last AND NOT contains(flags, 'vanished') AS present,
          running_seconds / 3600.0 AS running_hours, stopped_seconds / 3600.0 AS stopped_hours,
          (observed_seconds + gap_seconds) / 86400.0 AS listed,

@@ -57,7 +57,9 @@ IDLE = Rule(
     ),
     comment=(
         "A grade needs both few possible busy hours (the bound) and looks at enough of the hours "
-        "of the week it ran in: nights alone say nothing about days."
+        "of the week it ran in: nights alone say nothing about days. Known limit: a cluster "
+        "younger than a week is judged by the days it has shown. An office box made on a Friday "
+        "can look likely idle until Monday; it is not proven before a week has passed."
     ),
     waste="provable_waste_micros",
 )
@@ -125,7 +127,8 @@ UNDERUTILIZED = Rule(
     ),
     comment=(
         "One number per cluster stands for all its GPUs: a mean of 25 % may be one busy GPU of "
-        "four, which fewer GPUs help, or four quarter-busy ones, which they may not."
+        "four, which fewer GPUs help, or four quarter-busy ones, which they may not. A cluster "
+        "that reports no GPU use is not judged: nothing is known of its use."
     ),
 )
 
@@ -172,7 +175,9 @@ OFF_HOURS = Rule(
     ),
     comment=(
         "An hour nobody looked at counts as busy. Only runs of 12 hours count, so that chance gaps "
-        "between bursts do not add up to a schedule. Never proven: two weeks are two Mondays."
+        "between bursts do not add up to a schedule. Never proven: two weeks are two Mondays. "
+        "Known limits: a younger cluster is not judged, nor one that reports its use in half of "
+        "the hours, nor any if `idle_window_days` is less than two weeks."
     ),
 )
 

@@ -57,6 +57,8 @@ def gather(ledger: pd.DataFrame, rules: settings.Rules, as_of: date) -> pd.DataF
     frame = frame.join(of_days(window)).assign(**prices(frame))
     frame["trailing_spend_micros"] = trailing.total(["spend_micros"])["spend_micros"]
     frame["provable_waste_micros"] = provable_waste(frame)
+    least = frame["spend_low_micros"].fillna(0)
+    frame["stuck_spend_micros"] = frame["stuck_spend_micros"].clip(upper=least)
     return frame.join(unusual(history, as_of))
 
 

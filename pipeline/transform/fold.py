@@ -44,8 +44,8 @@ def day_number(day: date) -> int:
 
 def between(frame: pd.DataFrame, first: date, last: date) -> pd.DataFrame:
     """The rows of the days ``first`` to ``last``, both included."""
-    dates = frame["date"]
-    inside = (dates >= pd.Timestamp(first)) & (dates <= pd.Timestamp(last))
+    day = day_numbers(frame["date"])
+    inside = (day >= day_number(first)) & (day <= day_number(last))
     return frame if inside.all() else frame[inside]
 
 

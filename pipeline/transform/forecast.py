@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pipeline.transform.fold import day_number, day_numbers
+from pipeline.transform.fold import between, day_number, day_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +43,7 @@ HORIZON = 7
 _LEAST_ORIGINS = 10
 FLOOR, RUN_RATE, RECENT, SEASONAL = "floor", "run rate", "recent", "seasonal"
 NAIVE = "naive"
+_NEEDED = ("date", "status", "hourly_rate_micros", "expires_at", "spend_micros")
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def forecast(ledger: pd.DataFrame, as_of: date, until: date | None = None) -> Fo
     """
     first, end = _period(as_of, until)
     days_left = (end - as_of).days
-    past = ledger[ledger["date"] <= pd.Timestamp(as_of)]
+    past = between(ledger[list(_NEEDED)], date.min, as_of)
     series, start = daily(past, as_of)
     spent = int(series[max(0, day_number(first) - start) :].sum()) if first <= as_of else 0
     if len(series) < LEAST_DAYS:

@@ -8,8 +8,8 @@ so a cluster that is three days old can save at most what it has cost so far.
 Per action: gross = the expected spend the action ends; remaining = what is charged nevertheless
 (storage while stopped, at the rate its own stopped hours were charged, else the fleet's median
 share of the running rate); net = gross - remaining. A schedule saves the share of its looked-at
-hours that lie in off-hours, a resize the share of GPUs its 95th percentile leaves without work, a
-move the difference to its peers' median price.
+hours that lie in off-hours, and leaves the storage of those hours to pay; a resize saves the share
+of GPUs its 95th percentile leaves without work, a move the difference to its peers' median price.
 
 A rule may give a basis of its own (money over hours, e.g. what its stopped hours were charged): the
 expected spend is then that hourly charge over 30 days, under the same cap.
@@ -77,7 +77,9 @@ def of_action(action: str, evidence: pd.DataFrame, basis: tuple[str, str] | None
     if action == "schedule":
         off = evidence["off_hours_samples"].to_numpy(np.float64)
         seen = evidence["samples"].to_numpy(np.float64)
-        return Saving(_part(expected, _ratio(off, seen)), nothing)
+        gross = _part(expected, _ratio(off, seen))
+        storage = _part(_storage_while_stopped(evidence), _ratio(off, seen))
+        return Saving(gross, np.minimum(storage, gross))
     if action == "move":
         dearer = 1.0 - 1.0 / evidence["price_ratio"].to_numpy(np.float64)
         return Saving(_part(expected, np.nan_to_num(dearer)), nothing)

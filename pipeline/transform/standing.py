@@ -30,10 +30,15 @@ def stuck(fold: Fold) -> tuple[Ints, Ints]:
     np.maximum.at(last_moved, fold.code[moved], fold.day[moved])
     since = fold.day > last_moved[fold.code]
     seconds = (fold["transition_seconds"] + fold["error_seconds"]).to_numpy(np.int64)
-    money = (fold["spend_low_micros"].fillna(0) - fold["cut_start_micros"]).to_numpy(np.int64)
+    money = fold["spend_low_micros"].to_numpy(np.int64, na_value=0)
+    # Money may lie beyond the streak's two ends only; midnights within it cut nothing off.
+    first = np.full(fold.size, np.iinfo(np.int64).max)
+    np.minimum.at(first, fold.code[since], fold.day[since])
+    starts = np.where(fold.day == first[fold.code], fold["cut_start_micros"], 0)
+    ends = np.where(fold.day == fold.day.max(), fold["cut_end_micros"], 0)
     return (
         fold.add(np.where(since, seconds, 0)),
-        np.maximum(fold.add(np.where(since, money, 0)), 0),
+        np.maximum(fold.add(np.where(since, money - starts - ends, 0)), 0),
     )
 
 

@@ -110,6 +110,28 @@ def test_a_cluster_stuck_for_days_and_paid_for_is_stopped(days: Make, ledger: Ma
     assert outcome(free, "stuck_paid")[0] == "CLEAR"
 
 
+def test_a_stuck_streak_claims_no_money_that_may_lie_beyond_its_two_ends(
+    days: Make, ledger: Make
+) -> None:
+    stuck = {
+        "status": "error", "hours": 0, "stopped_seconds": 0, "error_seconds": 86400,
+        "spend_micros": 100, "cut_start_micros": 5, "cut_end_micros": 7,
+    }  # fmt: skip
+    frame = judged(ledger(*days("2026-03-02", 11), *days("2026-03-13", 3, **stuck)))
+    assert finding(frame, "stuck_paid")["provable_waste_micros"] == 300 - 5 - 7
+
+
+def test_a_schedule_leaves_the_storage_of_its_off_hours_to_pay(row: Make, ledger: Make) -> None:
+    rows = office_days(row)
+    rows[-2] = row("2026-03-14", gpu=1.0, hours=12, spend_micros=132 * UNIT, seen=range(12),
+                   stopped_spend_micros=12 * UNIT)  # fmt: skip
+    got = finding(judged(ledger(*rows)), "off_hours")
+    # 12 stopped hours were charged 12.00: a month of them would be 720.00.
+    off = msgspec.json.decode(str(got["evidence"]))["off_hours_samples"]
+    assert got["remaining_micros"] == int(720 * UNIT * (off / got["samples"])) > 0
+    assert got["counted_saving_micros"] == got["gross_saving_micros"] - got["remaining_micros"]
+
+
 def test_metrics_missing_for_half_the_window_weaken_the_claim(days: Make, ledger: Make) -> None:
     dark = {"gpu": None, "memory": None, "cpu": None}
     half = judged(ledger(*days(FIRST, 7), *days("2026-03-09", 7, **dark)))

@@ -12,6 +12,7 @@ from pipeline import schema
 from pipeline.rules import ACTIONS, FINDING, OUTCOMES, RULES
 from pipeline.settings import Rules
 from pipeline.transform import findings
+from pipeline.transform.evidence import gather
 from pipeline.transform.exclusions import Exclusion
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ clusters = st.fixed_dictionaries(
         "hourly_rate_micros": st.one_of(st.none(), st.integers(0, 100 * UNIT)),
         "spend_micros": st.one_of(st.none(), st.integers(0, 2400 * UNIT)),
         "stopped_spend_micros": st.integers(0, 10 * UNIT),
+        "cut_start_micros": st.sampled_from([0, UNIT, 90 * UNIT]),
+        "cut_end_micros": st.sampled_from([0, 5 * UNIT]),
         "transition_seconds": st.sampled_from([0, 86400]),
         "status": st.sampled_from(["running", "stopped", "error", "pending", "new-in-2027", None]),
         "gpu_type": st.sampled_from(["A100", "H100", None]),
@@ -75,6 +78,10 @@ def test_counted_savings_never_exceed_trailing_spend(
             day = (FIRST + timedelta(days=offset)).isoformat()
             rows.append(row(day, cluster_id=f"c{number}", **shape))
     frame = findings.judge(ledger(*rows), rules, LAST, exclusions=exclusions)
+    evidence = gather(ledger(*rows), rules, LAST)
+    least = evidence["spend_low_micros"].fillna(0)
+    assert (evidence["provable_waste_micros"] <= least).all()
+    assert (evidence["stuck_spend_micros"] <= least).all()
 
     assert len(frame) == len(drawn) * len(RULES)
     assert set(frame["outcome"]) <= set(OUTCOMES)
