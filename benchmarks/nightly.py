@@ -36,6 +36,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -53,7 +55,7 @@ class Cost:
     answer: dict[str, object]
 
 
-def fill(folder: Path, clusters: int, every_hours: int, days: int) -> None:
+def fill(folder: str, clusters: int, every_hours: int, days: int) -> dict[str, object]:
     """Write the looks that are not there yet, from START to the end of the last day."""
     import pandas as pd
 
@@ -62,7 +64,7 @@ def fill(folder: Path, clusters: int, every_hours: int, days: int) -> None:
     from pipeline.simulator.fleet import Fleet
     from pipeline.store import Store
 
-    store = Store(str(folder))
+    store = Store(folder)
     there = {ref.started_at for ref in store.snapshots(ACCOUNT)}
     times = [START + timedelta(hours=n) for n in range(0, days * 24 + 1, every_hours)]
     fleet = Fleet(11, clusters, START, days)
@@ -76,6 +78,7 @@ def fill(folder: Path, clusters: int, every_hours: int, days: int) -> None:
             unique_ids=len(frame), total_count=len(frame), proof="drawn, not walked",
         )  # fmt: skip
         store.publish_snapshot(Snapshot(certificate=certificate, table=table))
+    return {"looks": len(times)}
 
 
 def our_night(folder: str, window: int) -> dict[str, object]:
@@ -155,6 +158,22 @@ def fold_one(folder: str) -> dict[str, object]:
     return {"days": len(update_ledger(job))}
 
 
+def columns_read(folder: str) -> dict[str, object]:
+    """The snapshot columns the ledger reads."""
+    from pipeline.jobs.bookkeeping import COLUMNS
+
+    return {"folder": folder, "columns": COLUMNS}
+
+
+CHILDREN: dict[str, Callable[..., dict[str, object]]] = {
+    "fill": fill,
+    "night": our_night,
+    "numbers": our_numbers,
+    "fold": fold_one,
+    "columns": columns_read,
+}
+
+
 def run(command: list[str]) -> Cost:
     """A process from birth to death; the system's own account of it."""
     began = time.monotonic()
@@ -180,10 +199,14 @@ def forget_newest(folder: Path) -> None:
         shutil.rmtree(day)
 
 
+def child(verb: str, folder: Path, *words: str) -> Cost:
+    return run([sys.executable, __file__, "--child", verb, str(folder), *words])
+
+
 def tonight(folder: Path, verb: str, *words: str) -> Cost:
     """One night of ours, as a process."""
     forget_newest(folder)
-    return run([sys.executable, __file__, "--child", verb, str(folder), *words])
+    return child(verb, folder, *words)
 
 
 def least(costs: list[Cost]) -> Cost:
@@ -196,7 +219,9 @@ def compare(given: argparse.Namespace) -> None:
     folder = Path(given.folder)
     end = START + timedelta(days=given.days)
     window = min(given.window or given.days, given.days)
-    fill(folder, given.clusters, given.every_hours, given.days)
+    # In a process of its own: a child's peak memory includes what its parent held at its birth.
+    shape = [str(given.clusters), str(given.every_hours), str(given.days)]
+    child("fill", folder, *shape)
     tonight(folder, "fold")  # the days of history that are not there yet
     count = len(list(folder.glob("snapshots/account=*/date=*/*.parquet")))
     print(f"{given.clusters:,} clusters, {count} looks, a window of {window} days")
@@ -212,10 +237,8 @@ def compare(given: argparse.Namespace) -> None:
     numbers = [tonight(folder, "numbers", str(window)) for _ in range(given.repeats)]
     show("ours: same numbers only", least(numbers), ours)
     if given.fold:
-        from pipeline.jobs.bookkeeping import COLUMNS
-
         show("ours: fold one look", least([tonight(folder, "fold") for _ in range(2)]), ours)
-        task["columns"] = list(COLUMNS)
+        task["columns"] = child("columns", folder).answer["columns"]
     if not given.peer_python:
         print("no --peer-python given: an interpreter with duckdb and polars runs the rescans")
         return
@@ -239,11 +262,7 @@ def main() -> None:
     """Compare; or, as a child of that, be one of ours."""
     if sys.argv[1:2] == ["--child"]:
         verb, folder, *words = sys.argv[2:]
-        if verb == "fold":
-            print(json.dumps(fold_one(folder)))
-        else:
-            night = our_night if verb == "night" else our_numbers
-            print(json.dumps(night(folder, int(words[0]))))
+        print(json.dumps(CHILDREN[verb](folder, *map(int, words))))
         return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clusters", type=int, default=10_000)
