@@ -11,12 +11,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from pipeline.errors import SettingsError, StorageError
 from pipeline.jobs.looking import extract
 from pipeline.keys import Secret
 from pipeline.nightly import nightly
+from pipeline.settings import Api, Settings
 from pipeline.store import Store
 
 if TYPE_CHECKING:
@@ -89,11 +88,12 @@ def demo(
     clock = Clock(START, step_seconds=1)
     fleet = Fleet(SEED, CLUSTERS, START, DAYS)
     with serve(make_app(fleet, clock, keys=(KEY,))) as url:
-        api = msgspec.structs.replace(job.settings.api, url=url, version="v1")
+        api = Api(url=url)
         mine = dataclasses.replace(
             job,
             store=Store(clean_folder(uri)),
-            settings=msgspec.structs.replace(job.settings, api=api, accounts={}),
+            # The demo's own world: nobody's accounts, and no mail to anyone.
+            settings=Settings(api=api, currency=job.settings.currency),
             find_key=lambda _name, _account: Secret(KEY),
             now=clock.now,
         )
