@@ -185,7 +185,7 @@ def test_ctrl_c_leaves_no_half_file_and_no_server(tmp_path: Path) -> None:
         assert process.poll() is None
         time.sleep(0.05)  # until it is in the middle of its work
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Traceback" not in said
     store = Store(str(tmp_path / "demo"))

@@ -75,7 +75,7 @@ def problems(root: Path, acknowledged: int) -> list[str]:
 def kill_everywhere(root: Path, call: str, writer: str = "real", start: int = 1) -> list[str]:
     """Kill at the N-th ``call``, for every N, and let the next run finish; the first problems."""
     found: list[str] = []
-    for number in range(start, 200):
+    for number in range(start, 500):
         run = strace(root, f"{call}:signal=KILL:when={number}", writer)
         acknowledged = run.stdout.count(b".")
         found += [f"{call} {number}: {problem}" for problem in problems(root, acknowledged)]
