@@ -231,6 +231,15 @@ def columns(
     return pa.RecordBatch.from_arrays([made[name] for name in stored.names], schema=stored)
 
 
+def count_older(batches: list[pa.RecordBatch], replaced: Sequence[int], when: datetime) -> int:
+    """Rows created before ``when`` or at an unknown time, those in ``replaced`` left out."""
+    created = pa.Table.from_batches(batches, schema=schema.SNAPSHOT.stored).column("created_at")
+    is_older = pc.fill_null(pc.less(created, pa.scalar(when, created.type)), fill_value=True)
+    mask = is_older.to_numpy().copy()
+    mask[list(replaced)] = False
+    return int(mask.sum())
+
+
 def table(batches: list[pa.RecordBatch], replaced: Sequence[int]) -> pa.Table:
     """One table of ``batches``, which are used up, without the rows numbered in ``replaced``.
 

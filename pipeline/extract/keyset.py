@@ -91,6 +91,7 @@ class Keyset:
         # comes next. Reading a few twice is cheaper than finding out afterwards that some lack.
         is_cut = 1 < ties <= len(times) // 2
         above, part.above = part.bound, part.bound
+        part.oldest = oldest
         if remaining is None or is_cut:
             bound = second + SECOND
         elif self._traits.bound_is_inclusive:
@@ -176,13 +177,13 @@ class Keyset:
         self, part: Slice, page: Page, repeated: int, before: frozenset[str] | None
     ) -> None:
         """Compare a page's count with what the page before left, and look for what is missing."""
-        if part.remaining is None or part.bound is None:
+        if part.remaining is None or part.oldest is None:
             return
         if not self._traits.counts_follow:
             # The step here was made in the belief that counts follow: it may have skipped ties.
-            self._take_second(part.bound)
+            self._take_second(part.oldest)
         elif part.remaining + repeated > (page.total_count or 0):
-            self._look_again(part.bound, part.above, before)
+            self._look_again(part.oldest, part.above, before)
 
     def _look_again(
         self, oldest: datetime, above: datetime | None, before: frozenset[str] | None

@@ -8,6 +8,7 @@ creation time hide at either end. Where any of this fails, page walks in both di
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pipeline.errors import ApiError
@@ -15,10 +16,13 @@ from pipeline.extract import numbered
 from pipeline.extract.budget import BudgetError
 from pipeline.extract.keyset import NEWEST_FIRST
 from pipeline.extract.verdict import Verdict
-from pipeline.extract.walk import iso, whole_second
+from pipeline.extract.walk import created_times, iso, whole_second
 from pipeline.model import State
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pipeline.extract.shapes import Cluster, Page
     from pipeline.extract.walk import Query, Walk
 
 CLOSING_LOOKS = 3
@@ -31,7 +35,7 @@ def prove(walk: Walk) -> Verdict:
     Raises:
         BudgetError: they do not fit into this run; the next one can take them.
     """
-    gone = max(0, (walk.total_count or 0) - _known(walk))
+    gone = (walk.total_count or 0) - _older(walk)
     try:
         problem = _problem(walk, gone)
     except BudgetError:
@@ -50,54 +54,92 @@ def prove(walk: Walk) -> Verdict:
         )
     return Verdict(
         State.COMPLETE,
-        f"{seen}, as many as the API counted, and the closing look showed nothing missed",
+        f"{seen}, as many older than the run as the API counted, and the closing look showed "
+        "nothing missed",
     )
 
 
+def _older(walk: Walk) -> int:
+    """Records seen that the first count must have held: those older than the run.
+
+    Newer ones are left out, or they would hide as many missing ones.
+    """
+    if walk.started_at is None:
+        return 0
+    return walk.roster.count_older(walk.started_at) + len(walk.roster.quarantine)
+
+
 def _problem(walk: Walk, gone: int) -> str | None:
-    """Why the walk is no proof, or None if it is one."""
-    is_counted = walk.total_count == _known(walk)
-    missed = _missed(walk, "desc")
+    """Why the walk is no proof, or None if it is one.
+
+    Args:
+        walk: A finished one.
+        gone: How many more clusters the API counted at first than the walk has seen of them.
+    """
+    missed = _missed(walk)
     if missed is None and (gone or walk.doubts):
-        missed = _missed(walk, "asc")
+        missed = _missed_at_old_end(walk)
     if missed is not None:
         return missed
     if walk.total_count is None:
         return "the API gives no count"
-    if walk.doubts and not is_counted:
+    if walk.traits.counts_too_low or gone < 0:
+        return "the API counts fewer clusters than it lists"
+    if walk.doubts and gone:
         return walk.doubts[0]
-    if not walk.traits.counts_follow and not is_counted:
+    if not walk.traits.counts_follow and gone:
         return "the API's counts do not follow its filters"
     return None
 
 
-def _missed(walk: Walk, order: str) -> str | None:
-    """What one end of the unfiltered list shows that the walk should have seen."""
+def _missed(walk: Walk) -> str | None:
+    """What the newest page of the unfiltered list shows that the walk should have seen."""
     # Another order of the parameters: a cache that knows the first page's address misses.
-    query: Query = {"limit": walk.settings.page_size, **NEWEST_FIRST, "sort_order": order}
-    for _ in range(CLOSING_LOOKS):
+    query: Query = {"limit": walk.settings.page_size, **NEWEST_FIRST}
+    for look in range(1, CLOSING_LOOKS + 1):
         page, at = walk.ask_whole(query)
-        fresh = [record for record in page.records if record.id not in walk.roster]
-        old = sum(walk.is_older_than_run(record.created_at) for record in fresh)
-        walk.take(page, at)
-        if old:
-            return f"a closing look showed {old} clusters that the walk had missed"
-        if order == "asc":
-            return None
+        fresh = _fresh(walk, page)
+        missed = _take_closing(walk, page, at)
+        if missed is not None:
+            return missed
         if fresh and len(fresh) == len(page.records) and walk.started_at is not None:
             # More new clusters than fit on the page: count the old ones alone.
             start = iso(whole_second(walk.started_at))
             page, at = walk.ask_whole({**query, "created_before": start})
+            if len(walk.roster) and len(_fresh(walk, page)) == len(page.records):
+                return "a closing look showed none of the clusters that the walk had seen"
             walk.take(page, at)
-        hidden = (page.total_count or 0) - _known(walk)
-        if hidden <= 0:
+        hidden = (page.total_count or 0) - len(walk.roster) - len(walk.roster.quarantine)
+        # Nothing on an empty list can contradict it: only looking again can.
+        if hidden <= 0 and (len(walk.roster) or look > 1):
             return None
     return f"the API counts {hidden} clusters more than it lists by creation time"
 
 
-def _known(walk: Walk) -> int:
-    """Records seen, each once, those without identity included."""
-    return len(walk.roster) + len(walk.roster.quarantine)
+def _missed_at_old_end(walk: Walk) -> str | None:
+    """What the oldest page shows that the walk should have seen: clusters without a time."""
+    query: Query = {"limit": walk.settings.page_size, **NEWEST_FIRST, "sort_order": "asc"}
+    for _ in range(CLOSING_LOOKS):
+        page, at = walk.ask_whole(query)
+        missed = _take_closing(walk, page, at)
+        if missed is not None:
+            return missed
+        times = created_times(page)
+        if times and all(earlier <= later for earlier, later in pairwise(times)):
+            return None
+        if not page.size and not page.total_count:
+            return None
+    return "the API does not show the old end of the list"
+
+
+def _take_closing(walk: Walk, page: Page, at: datetime) -> str | None:
+    old = sum(walk.is_older_than_run(record.created_at) for record in _fresh(walk, page))
+    walk.take(page, at)
+    return f"a closing look showed {old} clusters that the walk had missed" if old else None
+
+
+def _fresh(walk: Walk, page: Page) -> list[Cluster]:
+    return [record for record in page.records if record.id not in walk.roster]
 
 
 def by_numbers(walk: Walk, because: str) -> Verdict:

@@ -166,6 +166,12 @@ class Roster:
         )
         self._records, self._observed, self._notes = [], [], {}
 
+    def count_older(self, when: datetime) -> int:
+        """How many were created before ``when`` or at an unknown time."""
+        with self._lock:
+            self._flush()
+            return decode.count_older(self._batches, self._replaced, when)
+
     def restore(self, table: pa.Table) -> None:
         """Begin with the rows of an earlier, unfinished walk."""
         ids = table.column("cluster_id").to_pylist()

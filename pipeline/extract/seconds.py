@@ -33,7 +33,10 @@ DOCUMENTED = {
 def split_window(
     walk: Walk, after: datetime, before: datetime, client: Client | None = None
 ) -> bool:
-    """Take in everything created between two times; whether it provably is everything."""
+    """Take in everything created between two times; whether it provably is everything.
+
+    Nothing proves nothing: the window is one in which clusters were just seen.
+    """
     query: Query = {
         "sort_by": "created_at",
         "sort_order": "desc",
@@ -60,8 +63,9 @@ def _by_pages(walk: Walk, query: Query, client: Client | None) -> bool:
         total = page.total_count
         seen.update(record.id for record in page.records)
         size += page.size
-        if size >= total or page.size == 0:
-            return len(seen) == total
+        # A full page is never the end, whatever the count says: what if it is too low?
+        if page.size < min(walk.settings.page_size, page.per_page or walk.settings.page_size):
+            return 0 < len(seen) == size == total
         number += 1
 
 
@@ -73,7 +77,7 @@ def _by_filters(walk: Walk, query: Query, filters: list[str], client: Client | N
     if whole is None:
         return False
     if page.size >= whole:
-        return True
+        return page.size > 0
     for index, name in enumerate(filters):
         parts: list[Query] = []
         counted = 0

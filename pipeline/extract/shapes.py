@@ -136,3 +136,8 @@ class Page(msgspec.Struct, frozen=True, gc=False):
     per_page: int | None = None
     has_next: bool | None = None
     request_id: str | None = None
+
+    @property
+    def counts_too_low(self) -> bool:
+        """Whether the answer counts fewer clusters than it holds."""
+        return self.total_count is not None and self.total_count < self.size

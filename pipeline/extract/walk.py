@@ -74,6 +74,8 @@ class Slice(msgspec.Struct):
     """How many clusters the last answer left, if it can be known."""
     above: datetime | None = None
     """The bound before this one."""
+    oldest: datetime | None = None
+    """The oldest time seen: what was cut at a page's end shares its second."""
 
 
 class Traits(msgspec.Struct):
@@ -82,6 +84,8 @@ class Traits(msgspec.Struct):
     bound_is_inclusive: bool = False
     counts_follow: bool = True
     """Whether ``total_count`` counts what the filters match."""
+    counts_too_low: bool = False
+    """Whether an answer counted fewer clusters than it held: no count is evidence then."""
 
 
 @dataclass
@@ -122,6 +126,7 @@ class Walk:
         for _ in range(LOOKS_AT_A_STALE_ANSWER):
             fetched = asker.get(query, lambda body: decode_page(body, self.version))
             with self._lock:
+                self.traits.counts_too_low |= fetched.page.counts_too_low
                 if not self._is_stale(fetched, query):
                     break
         else:

@@ -76,6 +76,7 @@ class FakeApi:
         self.budget = None
         self.lock = threading.Lock()
         self.answers: list = []
+        self.shown: set[str] = set()
         spread = max(50, clusters * (1 if clumps else 40))
         while len(self.alive) < clusters:
             created = self.now - 1 - self.dice.randrange(spread)
@@ -135,7 +136,7 @@ class FakeApi:
         start = (int(query.get("page", 1)) - 1) * limit
         rows = [self.record(one) for one in found[start : start + limit]]
         if rows and self.has("short_pages", 0.15):
-            rows = rows[: self.dice.randrange(len(rows))]
+            rows = rows[: self.dice.randrange(len(rows)) or 1]
         if self.has("empty_pages", 0.15):
             rows = []
         total = len(self.alive) if "counts_unfiltered" in self.faults else len(found)
@@ -198,8 +199,11 @@ class FakeApi:
             record["created_at"] = "yesterday"
         if self.has("ids_lost", 0.01):
             record["id"] = None
-        if self.has("two_under_one_id", 0.01):
-            record["id"] = self.dice.choice(sorted(self.alive))
+        # Only an id shown before: a wrong id that nobody else bears is not two under one.
+        if self.shown and self.has("two_under_one_id", 0.01):
+            record["id"] = self.dice.choice(sorted(self.shown))
+        elif record["id"]:
+            self.shown.add(record["id"])
         return record
 
 

@@ -70,7 +70,7 @@ def test_the_proof_is_a_sentence_with_the_numbers(
 ) -> None:
     verdict, _ = run(new_walk(fake_api(1, 250)))
     assert verdict.proof == (
-        "walked by creation time: 250 ids, as many as the API counted, "
+        "walked by creation time: 250 ids, as many older than the run as the API counted, "
         "and the closing look showed nothing missed"
     )
 
