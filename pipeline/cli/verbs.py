@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.options import PROGRAM, Command, run, say, write_file
+from pipeline.cli.options import Command, run, say, say_aside, write_file
 from pipeline.cli.words import Day
 from pipeline.errors import SettingsError
 from pipeline.jobs.bookkeeping import update_ledger
@@ -41,7 +41,7 @@ def extract(account: str | None) -> None:
             say(paths[-1])
         if sys.stderr.isatty():
             spent = f"{job.counts['clusters']} clusters in {job.counts['requests']} requests"
-            click.echo(f"{PROGRAM}: {spent}", err=True)
+            say_aside(spent)
         return {"snapshots": paths}
 
     run("extract", action)
@@ -128,10 +128,12 @@ def headline(reported: Reported) -> None:
 
 def told(reported: Reported) -> dict[str, object]:
     """A report as ``--json`` tells it."""
+    numbers = reported.view.more_numbers
     return {
         "date": reported.day.isoformat(),
         "folder": reported.folder,
         "title": reported.view.title,
+        **{name: numbers[name] for name in ("anomalies", "status_changes") if name in numbers},
     }
 
 

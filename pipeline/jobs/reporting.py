@@ -18,6 +18,7 @@ from pipeline.report import render, tables, view
 from pipeline.schema import FINDINGS
 from pipeline.settings import override
 from pipeline.transform import (
+    anomalies,
     changes,
     exclusions,
     findings,
@@ -41,6 +42,14 @@ if TYPE_CHECKING:
     from pipeline.transform.budgets import Budgets
 
 
+_UNUSUAL_DAYS = 7
+"""A report tells unusual days since the one before it, and of no more than a week."""
+_OF_THE_PAST = (
+    *("date", "account", "cluster_id", "name", "project_id", "gpu_type", "template_id"),
+    *("status", "hourly_rate_micros", "expires_at", "spend_micros", "flags"),
+)
+
+
 @dataclass(frozen=True)
 class Reported:
     """A report that was made."""
@@ -55,6 +64,8 @@ class Sources:
     """What a report is made from besides the findings, read once."""
 
     ledger: pd.DataFrame
+    past: pd.DataFrame
+    """Older days too, with the few columns that forecasts and comparisons need."""
     days: tuple[date, ...]
     certificates: list[Certificate]
     damaged: list[str]
@@ -123,7 +134,8 @@ def derive(
         utilization=ranked,
         idle=candidates,
         findings=found,
-        changed=None if day is None else view.changed_on(ledger, day),
+        changed=more.get("changed"),
+        anomalies=more.get("anomalies"),
     )
     files["summary.json"] = tables.summary(page)
     files["report.html"] = render.html(page).encode()
@@ -135,13 +147,17 @@ def _more(
 ) -> dict[str, Any]:
     """What the ledger says besides findings: what is ahead, why spend changed, what is silenced."""
     ledger, silenced = sources.ledger, judged.policy.exclusions
+    reported = max((one for one in job.store.report_days() if one < day), default=None)
+    fresh = _UNUSUAL_DAYS if reported is None else min(_UNUSUAL_DAYS, (day - reported).days)
     after = (day - timedelta(days=6), day)
     before = (day - timedelta(days=13), day - timedelta(days=7))
     has_weeks = bool(sources.days) and sources.days[0] <= before[0]
     return {
-        "since": max((one for one in job.store.report_days() if one < day), default=None),
+        "since": reported,
+        "changed": changes.since(sources.past, reported or day - timedelta(days=1), day),
+        "anomalies": anomalies.unusual_days(sources.past, settings.rules, day, fresh),
         "exclusion_costs": exclusions.costs(silenced, judged.findings, day) if silenced else None,
-        "forecast": forecast.forecast(ledger, day),
+        "forecast": forecast.forecast(sources.past, day),
         "bridge": changes.bridge_rows(ledger, before, after) if has_weeks else None,
         "bridge_days": (before, after),
         "budgets": _budgets(job, settings, ledger, day),
@@ -225,17 +241,20 @@ def _read(
 ) -> Sources:
     """Ledger rows of the window, of the date's month and of the findings' look-back."""
     if day is None:
-        return Sources(
-            store.read_ledger(date.max, date.max), (), _certificates(store, refs, []), []
-        )
+        nothing = store.read_ledger(date.max, date.max)
+        return Sources(nothing, nothing, (), _certificates(store, refs, []), [])
     back = max(settings.report.window_days, findings.TRAILING_DAYS)
     first = min(day - timedelta(days=back - 1), day.replace(day=1))
     damaged: list[str] = []
     ledger = store.read_ledger(first, day, damaged=damaged)
+    oldest = min(first, day - timedelta(days=anomalies.HISTORY_DAYS + _UNUSUAL_DAYS - 1))
+    past = store.read_ledger(oldest, day, columns=_OF_THE_PAST, damaged=damaged)
+    damaged = list(dict.fromkeys(damaged))
     days = [ref for ref in store.ledger_days(None, first, day) if ref.key not in damaged]
     behind = [ref for ref in refs if first <= ref.day <= day + timedelta(days=1)]
     return Sources(
         ledger=ledger,
+        past=past,
         days=tuple(sorted({ref.day for ref in days})),
         certificates=_certificates(store, behind, damaged),
         damaged=damaged,

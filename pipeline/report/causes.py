@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.report import names
 from pipeline.report.facts import within
-from pipeline.report.numbers import UNKNOWN, Money, count, count_of, day_short, days_span, known
+from pipeline.report.numbers import Money, count, count_of, day_short, days_span, known
 from pipeline.report.parts import Column, Section, Table
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _MOVERS = 5
 _UNUSUAL = 20
+_CUTS = {"project": "Project", "gpu_type": "GPU type"}
 _CAUSES = {
     "new": "New clusters",
     "gone": "Clusters that are gone",
@@ -135,11 +136,6 @@ def unusual_section(anomalies: pd.DataFrame, facts: Facts) -> Section | None:
     if anomalies.empty:
         return None
     money = Money(facts.currency)
-    dims = [
-        name
-        for name in anomalies.columns
-        if name not in ("date", "spend_micros", "usual_micros", "deviation_micros", "score")
-    ]
     shown = anomalies.head(_UNUSUAL).to_dict("records")
     table = Table(
         caption="Unusual days",
@@ -153,7 +149,7 @@ def unusual_section(anomalies: pd.DataFrame, facts: Facts) -> Section | None:
         rows=tuple(
             (
                 day_short(one["date"].date()),
-                _of(one, dims),
+                _of(one),
                 money.exact(one["spend_micros"]),
                 money.exact(one["usual_micros"]),
                 money.signed(one["deviation_micros"]),
@@ -164,7 +160,7 @@ def unusual_section(anomalies: pd.DataFrame, facts: Facts) -> Section | None:
     first = shown[0]
     more = len(anomalies) - 1
     text = (
-        f"{_of(first, dims)} cost {money.rounded(first['spend_micros'])} on "
+        f"{_of(first)} cost {money.rounded(first['spend_micros'])} on "
         f"{day_short(first['date'].date())}, where {money.rounded(first['usual_micros'])} is usual"
     )
     if more:
@@ -172,11 +168,12 @@ def unusual_section(anomalies: pd.DataFrame, facts: Facts) -> Section | None:
     return Section(key="unusual", title="Unusual spend", sentences=(f"{text}.",), tables=(table,))
 
 
-def _of(row: dict[Any, Any], dims: list[str]) -> str:
-    if not dims:
+def _of(row: dict[Any, Any]) -> str:
+    if row["cut"] == "fleet":
         return "The fleet"
-    said = [names.shown(None if known(row[d]) is None else str(row[d])) for d in dims]
-    return " · ".join(said) or UNKNOWN
+    group = known(row["group"])
+    said = names.shown(None if group is None else str(group))
+    return f"{_CUTS[str(row['cut'])]} {said}"
 
 
 def numbers(
@@ -196,5 +193,7 @@ def numbers(
             "difference_micros": int(causes["micros"].sum()),
         }
     if anomalies is not None:
-        out["anomalies"] = len(anomalies)
+        day = anomalies["date"].dt.strftime("%Y-%m-%d")
+        told = anomalies.assign(date=day).astype("object")
+        out["anomalies"] = told.where(told.notna(), None).to_dict("records")
     return out

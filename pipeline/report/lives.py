@@ -7,7 +7,6 @@ its rows; rows that are not shown have a line of their own.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -36,9 +35,9 @@ _ACTED_ON = ("terminated", "stopped", "cheaper")
 class Lives:
     """The findings by what became of them since the report of ``since``."""
 
-    def __init__(self, findings: pd.DataFrame, day: date, since: date | None) -> None:
+    def __init__(self, findings: pd.DataFrame, day: date, since: date) -> None:
         self.day = pd.Timestamp(day)
-        after = pd.Timestamp(since or day - timedelta(days=1))
+        after = pd.Timestamp(since)
         state = findings["state"].astype("object")
         active = state.isin(_ACTIVE)
         self.new = _ranked(findings[active & (findings["found_on"] > after) & (state != _BACK)])
@@ -99,23 +98,29 @@ class Lives:
 
 def lives(findings: pd.DataFrame, day: date | None, since: date | None) -> Lives | None:
     """What became of the findings; None where nothing is known of their past."""
-    if day is None or not findings["state"].notna().any():
+    if day is None or since is None or not findings["state"].notna().any():
         return None
     return Lives(findings, day, since)
 
 
-def section(told: Lives, wording: Wording, currency: str) -> Section:
-    """The section; its sentences hold all its numbers."""
+def section(
+    told: Lives | None, wording: Wording, currency: str, statuses: str = ""
+) -> Section | None:
+    """The section; its sentences hold all its numbers. ``statuses`` is what became of clusters.
+
+    None where neither of them nor of findings is anything to tell.
+    """
     money = Money(currency)
-    tables = (
-        _newly(told, wording, money),
-        _gone(told, wording, money),
-        _realised(told, wording, money),
-    )
+    sentences, tables = [statuses] if statuses else [], []
+    if told is not None:
+        sentences += _sentences(told, money)
+        tables = [make(told, wording, money) for make in (_newly, _gone, _realised)]
+    if not sentences:
+        return None
     return Section(
         key="since",
         title="Since the last report",
-        sentences=tuple(_sentences(told, money)),
+        sentences=tuple(sentences),
         tables=tuple(table for table in tables if table.rows),
     )
 

@@ -52,12 +52,12 @@ CHANGES_COLUMNS = (
     "spend_before",
     "spend",
 )
+ANOMALIES_COLUMNS = ("date", "cut", "group", "spend", "usual", "deviation", "score")
 SUMMARY_FORMAT = 1
 
 _INVISIBLE = "\\s\u00a0\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\x00-\x1f\x7f"
 _RISKY = re.compile(rf"^(?:'|[\t\r\n\x00]|[{_INVISIBLE}]*[=+\-@＝＋－＠|%])")  # noqa: RUF001
 _SEPARATES = re.compile(r'[,"\r\n]')
-_ACTIVE = ("running", "starting", "pending")
 
 
 def csv_files(
@@ -67,8 +67,13 @@ def csv_files(
     idle: pd.DataFrame,
     findings: pd.DataFrame,
     changed: pd.DataFrame | None = None,
+    anomalies: pd.DataFrame | None = None,
 ) -> dict[str, bytes]:
-    """Every CSV file of a report, by name; ``changed`` as :func:`changes` gives it."""
+    """Every CSV file of a report, by name.
+
+    ``changed`` is ``transform.changes.since`` and ``anomalies`` is
+    ``transform.anomalies.unusual_days``; what is not known is a file with a header only.
+    """
     return {
         "findings.csv": to_csv(findings_rows(findings)),
         "spend.csv": to_csv(readable(spend)),
@@ -77,6 +82,11 @@ def csv_files(
         "unjudged.csv": to_csv(unjudged_rows(findings)),
         "changes.csv": to_csv(
             readable(changed) if changed is not None else pd.DataFrame(columns=CHANGES_COLUMNS)
+        ),
+        "anomalies.csv": to_csv(
+            readable(anomalies)
+            if anomalies is not None
+            else pd.DataFrame(columns=ANOMALIES_COLUMNS)
         ),
     }
 
@@ -97,40 +107,6 @@ def unjudged_rows(findings: pd.DataFrame) -> pd.DataFrame:
         ["spend_micros", *CLUSTER, "rule_id"], ascending=[False, True, True, True], kind="stable"
     )
     return readable(unjudged)[list(UNJUDGED_COLUMNS)]
-
-
-def changes(current: pd.DataFrame, previous: pd.DataFrame) -> pd.DataFrame:
-    """Clusters that are new, gone, started or stopped between two frames.
-
-    Either frame has one row per cluster with its ``status`` and ``spend_micros``: two windows'
-    utilization, or two ledger days. What merely goes on is left out.
-    """
-    keep = [*CLUSTER, "name", "project_id", "status", "spend_micros"]
-    both = (
-        previous[keep]
-        .astype({"account": "str", "project_id": "object", "status": "object"})
-        .merge(
-            current[keep].astype({"account": "str", "project_id": "object", "status": "object"}),
-            on=CLUSTER,
-            how="outer",
-            suffixes=("_before", ""),
-            indicator="seen",
-        )
-    )
-    was, now = both["status_before"].isin(_ACTIVE), both["status"].isin(_ACTIVE)
-    kind = pd.Series("", index=both.index)
-    kind = kind.mask(~was & now, "started").mask(was & ~now, "stopped")
-    kind = kind.mask(both["seen"] == "right_only", "new").mask(both["seen"] == "left_only", "gone")
-    both["change"] = kind
-    for column in ("name", "project_id"):
-        both[column] = both[column].where(both["seen"] != "left_only", both[f"{column}_before"])
-    both = both.rename(columns={"spend_micros_before": "spend_before_micros"})
-    order = [c if not c.startswith("spend") else f"{c}_micros" for c in CHANGES_COLUMNS]
-    return (
-        both.loc[kind != "", order]
-        .sort_values(["change", *CLUSTER], kind="stable")
-        .reset_index(drop=True)
-    )
 
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:

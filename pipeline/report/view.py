@@ -15,18 +15,17 @@ from pipeline.report import (
     headline,
     judged,
     lives,
-    names,
     pictures,
     silenced,
+    statuses,
     trust,
 )
 from pipeline.report.cards import cards
-from pipeline.report.facts import dates, gather, within
+from pipeline.report.facts import dates, gather
 from pipeline.report.money_over_time import by_day_and_project
-from pipeline.report.numbers import Money, day_short, known
-from pipeline.report.parts import Column, Facts, ReportView, Table
+from pipeline.report.numbers import Money
+from pipeline.report.parts import ReportView
 from pipeline.report.rows import findings_table
-from pipeline.report.tables import changes
 from pipeline.report.wording import Wording
 from pipeline.rules import RULES
 
@@ -40,9 +39,8 @@ if TYPE_CHECKING:
     from pipeline.rules import Rule
     from pipeline.settings import Settings
 
-__all__ = ["ReportView", "build", "changed_on"]
+__all__ = ["ReportView", "build"]
 
-_CHANGES_SHOWN = 50
 _TWO_WEEKS = 14
 
 Days = tuple[date, date]
@@ -69,6 +67,7 @@ def build(
     bridge_days: tuple[Days, Days] | None = None,
     budgets: Budgets | None = None,
     anomalies: pd.DataFrame | None = None,
+    changed: pd.DataFrame | None = None,
     unobservable_micros: int | None = None,
 ) -> ReportView:
     """The view of the report of ``day``, the last closed day (None: no day is closed yet).
@@ -94,7 +93,8 @@ def build(
         bridge_days: the first and last day of its periods, before and after; by default the last
             seven days against the seven before.
         budgets: ``transform.budgets.evaluate``.
-        anomalies: ``transform.anomalies.scan``, cut by any dimensions.
+        anomalies: ``transform.anomalies.unusual_days``.
+        changed: ``transform.changes.since`` the report before this one.
         unobservable_micros: an estimate of the window's money that no list can show.
     """
     facts = gather(
@@ -114,7 +114,9 @@ def build(
     wording = Wording(settings, rulebook)
     is_told = day is not None  # before a day is closed there is nothing to tell of any section
     if not is_told:
-        exclusion_costs = forecast = bridge = budgets = anomalies = None
+        exclusion_costs = forecast = bridge = budgets = anomalies = changed = None
+    if day is not None:
+        since = since or day - timedelta(days=1)
     life = lives.lives(findings, day, since)
     periods = bridge_days or _weeks(day)
     money = Money(settings.currency)
@@ -148,7 +150,7 @@ def build(
             idle=idle,
             findings=findings,
         ),
-        changes=_changes(facts, ledger),
+        changes=statuses.table(changed, facts, since),
         unjudged=judged.unjudged(findings, settings.currency, wording),
         outcomes=judged.outcomes(counts, wording),
         rules=wording.table(),
@@ -161,7 +163,7 @@ def build(
         if bridge is None
         else causes.bridge_section(bridge, *periods, ledger, settings.currency),
         unusual=None if anomalies is None else causes.unusual_section(anomalies, facts),
-        since=lives.section(life, wording, settings.currency) if life else None,
+        since=lives.section(life, wording, settings.currency, statuses.sentence(changed)),
         exclusions=None
         if exclusion_costs is None
         else silenced.section(exclusion_costs, wording, settings.currency),
@@ -169,21 +171,11 @@ def build(
             **ahead.numbers(forecast, budgets),
             **causes.numbers(bridge, *periods, anomalies),
             **({"life": life.numbers()} if life else {}),
+            **({} if changed is None else {"status_changes": statuses.numbers(changed)}),
             **silenced.numbers(exclusion_costs),
             **({} if unobservable_micros is None else {"unobservable_micros": unobservable_micros}),
         },
     )
-
-
-def changed_on(ledger: pd.DataFrame, day: date) -> pd.DataFrame | None:
-    """What changed between the day before and ``day``; None where the day before is unknown."""
-    today, before = within(ledger, day, day), within(ledger, *[day - timedelta(days=1)] * 2)
-    if today.empty or before.empty:
-        return None
-    # A cluster that vanished during the day still has a row: its last.
-    is_listed = ~today["flags"].astype("str").str.contains("vanished", regex=False)
-    was_listed = ~before["flags"].astype("str").str.contains("vanished", regex=False)
-    return changes(today[is_listed], before[was_listed])
 
 
 def _weeks(day: date | None) -> tuple[Days, Days]:
@@ -192,38 +184,6 @@ def _weeks(day: date | None) -> tuple[Days, Days]:
         return ((date.min, date.min),) * 2
     before, start, end = (day - timedelta(days=ago) for ago in (13, 7, 6))
     return (before, start), (end, day)
-
-
-def _changes(facts: Facts, ledger: pd.DataFrame) -> Table:
-    changed = changed_on(ledger, facts.day) if facts.day else None
-    caption = f"What changed on {day_short(facts.day)}" if facts.day else "What changed"
-    money = Money(facts.currency)
-    columns = (
-        Column(label="Cluster"),
-        Column(label="Project"),
-        Column(label="Change"),
-        Column(label="Status before"),
-        Column(label="Status"),
-        Column(label="Spend the day before", is_number=True),
-        Column(label="Spend", is_number=True),
-    )
-    if changed is None or changed.empty:
-        return Table(caption=caption, columns=columns, rows=())
-    rows = tuple(
-        (
-            names.label(known(row["name"]), row["cluster_id"]),
-            names.shown(known(row["project_id"])),
-            row["change"],
-            names.shown(known(row["status_before"])),
-            names.shown(known(row["status"])),
-            money.exact(known(row["spend_before_micros"])),
-            money.exact(known(row["spend_micros"])),
-        )
-        for row in changed.head(_CHANGES_SHOWN).to_dict("records")
-    )
-    more = len(changed) - len(rows)
-    totals = ((f"{more} more in changes.csv", *[""] * 6),) if more else ()
-    return Table(caption=caption, columns=columns, rows=rows, totals=totals)
 
 
 def _footer(version: str) -> str:

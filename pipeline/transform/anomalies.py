@@ -38,6 +38,8 @@ _NORMAL = 1.4826
 """The median absolute deviation of a normal distribution, times this, is its standard deviation."""
 _LEAST_SPREAD = 0.05
 _WEEKEND = 5
+_CUTS: dict[str, list[str]] = {"fleet": [], "project": ["project_id"], "gpu_type": ["gpu_type"]}
+UNUSUAL = ("date", "cut", "group", "spend_micros", "usual_micros", "deviation_micros", "score")
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,24 @@ def scan(
         )
         part["deviation_micros"] = part["spend_micros"] - part["usual_micros"]
         found.append(part[columns])
-    table = pd.concat(found, ignore_index=True)
+    return _ordered(pd.concat(found, ignore_index=True))
+
+
+def unusual_days(rows: pd.DataFrame, rules: settings.Rules, last: date, days: int) -> pd.DataFrame:
+    """:func:`scan` of the fleet, of each project and of each GPU type, latest day first.
+
+    Columns: date, ``cut`` (fleet, project, gpu_type), ``group``, then as there.
+    """
+    found = []
+    for cut, dims in _CUTS.items():
+        part = scan(rows, dims, rules, last, days)
+        group = part[dims[0]].astype("object") if dims else None
+        found.append(part.drop(columns=dims).assign(cut=cut, group=group))
+    known = [part for part in found if len(part)] or found[:1]
+    return _ordered(pd.concat(known, ignore_index=True))[[*UNUSUAL]]
+
+
+def _ordered(table: pd.DataFrame) -> pd.DataFrame:
     order = np.lexsort((-table["deviation_micros"].abs(), -day_numbers(table["date"])))
     return table.iloc[order].reset_index(drop=True)
 

@@ -16,7 +16,7 @@ differ in hours. Spend nobody could price is in neither period; its clusters are
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -43,7 +43,20 @@ _NEEDED = (
     "running_seconds",
     "gpu_count",
 )
-STATUS_CHANGES = ("new", "started", "stopped", "failed", "gone", "other")
+STATUS_CHANGES = ("failed", "new", "gone", "started", "stopped", "other")
+"""In the order they are told: what may need somebody first."""
+_KEY = ["account", "cluster_id"]
+STATUS_COLUMNS = [*_KEY, "name", "project_id", "status", "spend_micros"]
+CHANGED = (
+    *("cluster_id", "account", "name", "project_id", "change", "status_before", "status"),
+    *("spend_before_micros", "spend_micros"),
+)
+_TEXTS = dict.fromkeys((*_KEY, "name", "project_id", "status"), "object")
+_AMOUNTS_TO = {
+    **dict.fromkeys(("running", "starting", "pending"), "started"),
+    **dict.fromkeys(("stopped", "stopping"), "stopped"),
+    **dict.fromkeys(("error", "failed"), "failed"),
+}
 
 
 def bridge(
@@ -78,38 +91,54 @@ def bridge_rows(
     return whole
 
 
+def since(ledger: pd.DataFrame, before: date, day: date) -> pd.DataFrame | None:
+    """:func:`status_changes` from the end of ``before`` to that of ``day``.
+
+    None where nothing is known of one of them.
+    """
+    was, now = between(ledger, before, before), between(ledger, day, day)
+    if was.empty or now.empty:
+        return None
+    return status_changes(_still_listed(was), _still_listed(now))
+
+
 def status_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """Clusters whose status differs between two moments: new, started, stopped, failed or gone.
 
-    Both frames have account, cluster_id, name, project_id, status: two snapshots, or the ledger
-    rows of two days (a cluster that vanished on a day is not there at its end: drop it before).
+    Both frames have a row per cluster with ``STATUS_COLUMNS``: ledger rows of two days, say.
+    Starting counts as running and stopping as stopped, so one stop is told once; a status this
+    version does not know is told as other; from or to an unknown one nothing is concluded.
     """
-    key = ["account", "cluster_id"]
-    columns = [*key, "name", "project_id", "status"]
-    one, two = (f[columns].astype(dict.fromkeys(columns, "object")) for f in (before, after))
-    both = one.merge(two, on=key, how="outer", suffixes=("_before", ""), indicator="side")
-    was, now = both["status_before"], both["status"]
-    change = np.select(
+    one, two = (f[STATUS_COLUMNS].astype(_TEXTS) for f in (before, after))
+    both = one.merge(two, on=_KEY, how="outer", suffixes=("_before", ""), indicator="side")
+    was, now = _state(both["status_before"]), _state(both["status"])
+    both["change"] = np.select(
         [
             both["side"] == "right_only",
             both["side"] == "left_only",
-            was.eq(now) | (was.isna() & now.isna()),
-            now.isin(["error", "failed"]),
-            now.eq("running"),
-            now.isin(["stopped", "stopping"]),
+            was.eq(now) | was.isna() | now.isna(),
+            *(now.eq(change) for change in ("failed", "started", "stopped")),
         ],
         ["new", "gone", "", "failed", "started", "stopped"],
         default="other",
     )
     for name in ("name", "project_id"):
         both[name] = both[name].where(both[name].notna(), both[f"{name}_before"])
-    both["change"] = change
-    told = both[both["change"] != ""]
+    told = both.rename(columns={"spend_micros_before": "spend_before_micros"})
+    told = told[told["change"] != ""]
     rank = told["change"].map({name: rank for rank, name in enumerate(STATUS_CHANGES)})
-    told = told.assign(rank=rank).sort_values(["rank", *key], kind="stable")
-    return told[[*key, "name", "project_id", "change", "status_before", "status"]].reset_index(
-        drop=True
-    )
+    order = told.assign(rank=rank).sort_values(["rank", *_KEY], kind="stable")
+    return order[list(CHANGED)].reset_index(drop=True)
+
+
+def _still_listed(day: pd.DataFrame) -> pd.DataFrame:
+    """A cluster that vanished during a day still has a row of it: its last."""
+    return day[~day["flags"].astype("str").str.contains("vanished", regex=False)]
+
+
+def _state(status: pd.Series[Any]) -> pd.Series[Any]:
+    """What a status amounts to, called by how it is come to."""
+    return status.map(lambda said: _AMOUNTS_TO.get(said, said), na_action="ignore")
 
 
 class _Side:

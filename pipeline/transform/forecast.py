@@ -9,7 +9,8 @@
 Back-test: from every earlier day that has the history a method needs, the next days (at most 7) are
 forecast and compared; error = sum of |forecast - actual| per day over the sum of the actual. The
 interval is the 10th and 90th percentile of actual over forecast, seen from at least 10 days.
-The method with the smallest error is the one to quote; the naive one never is.
+The method with the smallest error is the one to quote, among those tested from every weekday (or
+from as many days as any was, while there are fewer); the naive one never is.
 
 Refused under 3 days of history. Assumption: days whose spend nobody could price are not in it, so
 the forecast is of priced spend. Known limit: a campaign that starts tomorrow is in no past.
@@ -41,6 +42,8 @@ WEEK = 7
 SEASON = 28
 HORIZON = 7
 _LEAST_ORIGINS = 10
+_FAIR_ORIGINS = WEEK
+"""From each weekday: a small error seen from fewer may be luck."""
 FLOOR, RUN_RATE, RECENT, SEASONAL = "floor", "run rate", "recent", "seasonal"
 NAIVE = "naive"
 _NEEDED = ("date", "status", "hourly_rate_micros", "expires_at", "spend_micros")
@@ -81,9 +84,9 @@ class Forecast:
         """The estimate with the smallest back-tested error; run rate while none was tested."""
         usable = [e for e in self.estimates if e.method in (RUN_RATE, RECENT, SEASONAL)]
         tested = [e for e in usable if e.error_share is not None]
-        return (
-            min(tested, key=lambda e: e.error_share or 0.0) if tested else next(iter(usable), None)
-        )
+        enough = min(_FAIR_ORIGINS, max((e.origins for e in tested), default=0))
+        fair = [e for e in tested if e.origins >= enough]
+        return min(fair, key=lambda e: e.error_share or 0.0) if fair else next(iter(usable), None)
 
 
 def forecast(ledger: pd.DataFrame, as_of: date, until: date | None = None) -> Forecast:

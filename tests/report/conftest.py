@@ -368,12 +368,29 @@ def analyses(name: str) -> dict[str, Any]:
             [
                 {
                     "date": pd.Timestamp(DAY),
-                    "project_id": name,
+                    "cut": "project",
+                    "group": name,
                     "spend_micros": 900 * UNIT,
                     "usual_micros": 400 * UNIT,
                     "deviation_micros": 500 * UNIT,
                     "score": 9.0,
                 }
+            ]
+        ),
+        "changed": pd.DataFrame(
+            [
+                {
+                    "cluster_id": name[:40],
+                    "account": "default",
+                    "name": name,
+                    "project_id": name,
+                    "change": change,
+                    "status_before": "running",
+                    "status": now,
+                    "spend_before_micros": 20 * UNIT,
+                    "spend_micros": 5 * UNIT,
+                }
+                for change, now in (("failed", name), ("stopped", "stopped"))
             ]
         ),
         "exclusion_costs": pd.DataFrame(

@@ -130,6 +130,7 @@ def test_since_the_last_report_tells_new_gone_and_what_acting_saved(
 ) -> None:
     since = views["full"].since
     assert told(since) == [
+        "Clusters: 1 failed, 1 stopped.",
         "1 finding on 1 cluster is new; 1 is back; 1 is gone (resumed work 1).",
         "Acting on 1 cluster was to save $100 by now, and saved $80.00.",
         "Doing nothing about what is open has cost $200 since it was first found.",
@@ -143,6 +144,36 @@ def test_since_the_last_report_tells_new_gone_and_what_acting_saved(
     assert acted.totals == (("All 1", "", "", "", "$100.00", "$80.00"),)
 
 
+def test_clusters_that_changed_are_told_even_where_findings_have_no_past() -> None:
+    view = full(findings=make("normal")["findings"])
+    assert told(view.since) == ["Clusters: 1 failed, 1 stopped."]
+    assert plain(view.changes.caption) == "Clusters that changed since 21 Nov"
+    assert [row[2:] for row in view.changes.rows] == [
+        ("failed", "running", "team-a", "$20.00", "$5.00"),
+        ("stopped", "running", "stopped", "$20.00", "$5.00"),
+    ]
+    assert view.more_numbers["status_changes"] == {"failed": 1, "stopped": 1}
+
+
+def test_unusual_spend_names_the_day_and_what_is_usual(views: dict[str, ReportView]) -> None:
+    view = views["full"]
+    assert told(view.unusual) == ["Project team-a cost $900 on 22 Nov, where $400 is usual."]
+    assert view.more_numbers["anomalies"] == [
+        {
+            "date": "2026-11-22",
+            "cut": "project",
+            "group": "team-a",
+            "spend_micros": 900 * UNIT,
+            "usual_micros": 400 * UNIT,
+            "deviation_micros": 500 * UNIT,
+            "score": 9.0,
+        }
+    ]
+    calm = full(anomalies=make("full")["anomalies"].iloc[:0])
+    assert calm.unusual is None
+    assert calm.more_numbers["anomalies"] == []
+
+
 def test_sums_are_those_of_all_rows_shown_or_not() -> None:
     made = make("full")
     gone = made["findings"][made["findings"]["state"] == "gone"].tail(1)
@@ -154,7 +185,7 @@ def test_sums_are_those_of_all_rows_shown_or_not() -> None:
 
 
 def test_an_older_last_report_makes_more_new() -> None:
-    assert told(full(since=date(2026, 11, 1)).since)[0].startswith(
+    assert told(full(since=date(2026, 11, 1)).since)[1].startswith(
         "2 findings on 2 clusters are new"
     )
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 
 from pipeline import schema
 from pipeline.report import tables
-from pipeline.report.view import ReportView, changed_on
-from tests.report.conftest import DAY, EVIL, frame, make
+from tests.report.conftest import EVIL, make
+
+if TYPE_CHECKING:
+    from pipeline.report.view import ReportView
 
 FORMULA_STARTS = "=+-@\t\r\n\x00＝＋－＠"  # noqa: RUF001
 
@@ -31,7 +34,8 @@ def files(name: str) -> dict[str, bytes]:
         utilization=made["utilization"],
         idle=made["idle"],
         findings=made["findings"],
-        changed=changed_on(made["ledger"], DAY),
+        changed=made.get("changed"),
+        anomalies=made.get("anomalies"),
     )
 
 
@@ -65,8 +69,8 @@ def test_the_headline_can_be_computed_again_from_findings_csv(views: dict[str, R
 def test_every_csv_is_rfc_4180_with_equally_long_rows(name: str) -> None:
     made = files(name)
     assert sorted(made) == [
-        *("changes.csv", "findings.csv", "idle.csv", "spend.csv", "unjudged.csv"),
-        "utilization.csv",
+        *("anomalies.csv", "changes.csv", "findings.csv", "idle.csv", "spend.csv"),
+        *("unjudged.csv", "utilization.csv"),
     ]
     for content in made.values():
         assert content.endswith(b"\r\n")
@@ -112,30 +116,24 @@ def test_unjudged_csv_says_who_could_not_be_judged_and_why() -> None:
     assert rows[0][header.index("reason")] == "Running time is 18 h, not at least 30 h"
 
 
-def fleet(**status: str) -> pd.DataFrame:
-    rows = [
-        {"account": "default", "cluster_id": key, "status": value, "spend_micros": 1_000_000}
-        for key, value in status.items()
-    ]
-    return frame(schema.UTILIZATION, rows)
+def test_what_is_not_known_is_a_file_with_a_header_only() -> None:
+    made = files("empty_fleet")
+    assert read(made["changes.csv"]) == [list(tables.CHANGES_COLUMNS)]
+    assert read(made["anomalies.csv"]) == [list(tables.ANOMALIES_COLUMNS)]
 
 
-def test_changes_name_new_gone_started_and_stopped_clusters_and_nothing_else() -> None:
-    before = fleet(a="running", b="running", c="stopped", d="running", e="error")
-    now = fleet(a="running", b="stopped", c="running", e="stopped", f="running")
-    changed = tables.changes(now, before)
-    assert dict(zip(changed["cluster_id"], changed["change"], strict=True)) == {
-        "d": "gone",
-        "f": "new",
-        "c": "started",
-        "b": "stopped",
-    }
-
-
-def test_without_a_day_before_changes_csv_is_its_header() -> None:
-    assert changed_on(make("empty_fleet")["ledger"], DAY) is None
-    (header,) = read(files("empty_fleet")["changes.csv"])
+def test_changes_and_unusual_days_are_files_with_the_same_columns_as_without_any() -> None:
+    made = files("full")
+    header, *rows = read(made["changes.csv"])
     assert header == list(tables.CHANGES_COLUMNS)
+    assert [row[4:] for row in rows] == [
+        ["failed", "running", "team-a", "20.000000", "5.000000"],
+        ["stopped", "running", "stopped", "20.000000", "5.000000"],
+    ]
+    assert read(made["anomalies.csv"]) == [
+        list(tables.ANOMALIES_COLUMNS),
+        ["2026-11-22", "project", "team-a", "900.000000", "400.000000", "500.000000", "9"],
+    ]
 
 
 def test_summary_json_has_the_headline_in_micros_and_the_outcomes_counted(

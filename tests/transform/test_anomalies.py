@@ -95,3 +95,22 @@ def test_a_scan_names_group_day_and_distance_most_recent_first(row: Make, ledger
     whole = anomalies.scan(ledger(*rows), [], Rules(), last, days=7)
     assert len(whole) == 2
     assert anomalies.scan(ledger(), ["project_id"], Rules(), last).empty
+
+
+def test_fleet_projects_and_gpu_types_are_each_compared_with_their_own_past(
+    row: Make, ledger: Make
+) -> None:
+    rows = []
+    for offset in range(DAYS):
+        day = (FIRST + timedelta(days=offset)).isoformat()
+        raised = 300 if offset == DAYS - 1 else 100
+        rows.append(row(day, cluster_id="a", project_id=None, gpu_type="T4",
+                        spend_micros=raised * UNIT))  # fmt: skip
+        rows.append(row(day, cluster_id="b", project_id="p", gpu_type="H100",
+                        spend_micros=5000 * UNIT))  # fmt: skip
+    last = FIRST + timedelta(days=DAYS - 1)
+    got = anomalies.unusual_days(ledger(*rows), Rules(), last, 2)
+    assert tuple(got.columns) == anomalies.UNUSUAL
+    told = got[["cut", "group"]].astype("object").where(got[["cut", "group"]].notna(), None)
+    assert sorted(told.to_numpy().tolist(), key=str) == [["gpu_type", "T4"], ["project", None]]
+    assert anomalies.unusual_days(ledger(), Rules(), last, 7).empty

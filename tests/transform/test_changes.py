@@ -98,18 +98,42 @@ def test_statuses_that_changed_are_named_and_others_left_out() -> None:
     def frame(**status: str | None) -> pd.DataFrame:
         return pd.DataFrame(
             [
-                {"account": "a", "cluster_id": c, "name": c, "project_id": None, "status": s}
+                {"account": "a", "cluster_id": c, "name": c, "project_id": None, "status": s,
+                 "spend_micros": 1}
                 for c, s in status.items()
             ],
-            columns=["account", "cluster_id", "name", "project_id", "status"],
-        )
+            columns=changes.STATUS_COLUMNS,
+        )  # fmt: skip
 
     got = changes.status_changes(
-        frame(a="running", b="stopped", c="running", d="running", e="running", f=None, g="pending"),
-        frame(a="running", b="running", c="stopped", d="error", x="running", f=None, g="odd"),
-    )
-    assert dict(zip(got["cluster_id"], got["change"], strict=True)) == {
-        "x": "new", "b": "started", "c": "stopped", "d": "failed", "e": "gone", "g": "other",
-    }  # fmt: skip
-    assert got.set_index("cluster_id").loc["e", "name"] == "e"
+        frame(a="running", b="stopped", c="running", d="running", e="running", f=None, g="pending",
+              h="stopping", i="starting", j=None),
+        frame(a="running", b="pending", c="stopping", d="error", x="running", f=None, g="odd",
+              h="stopped", i="running", j="running"),
+    )  # fmt: skip
+    assert list(zip(got["cluster_id"], got["change"], strict=True)) == [
+        ("d", "failed"), ("x", "new"), ("e", "gone"), ("b", "started"), ("c", "stopped"),
+        ("g", "other"),
+    ]  # fmt: skip
+    gone = got.set_index("cluster_id").loc["e"]
+    assert gone["name"] == "e"
+    assert gone["spend_before_micros"] == 1
+    assert pd.isna(gone["spend_micros"])
     assert changes.status_changes(frame(), frame()).empty
+
+
+def test_a_cluster_that_vanished_during_the_day_is_gone_at_its_end(row: Make, ledger: Make) -> None:
+    rows = ledger(
+        row("2026-03-01", cluster_id="a"),
+        row("2026-03-01", cluster_id="b"),
+        row("2026-03-02", cluster_id="a", flags="vanished"),
+        row("2026-03-03", cluster_id="b"),
+    )
+    days = [date(2026, 3, day) for day in (1, 2, 3)]
+    first = changes.since(rows, days[0], days[1])
+    assert first is not None
+    assert first["change"].tolist() == ["gone", "gone"]
+    over_two = changes.since(rows, days[0], days[2])
+    assert over_two is not None
+    assert over_two[["cluster_id", "change"]].to_numpy().tolist() == [["a", "gone"]]
+    assert changes.since(rows, date(2026, 2, 28), days[0]) is None

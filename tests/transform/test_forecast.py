@@ -87,3 +87,18 @@ def test_a_fleet_without_spend_has_no_error_to_speak_of(days: Make, ledger: Make
     got = forecast(ledger(*days("2026-03-01", 5, spend_micros=None)), date(2026, 3, 5))
     assert got.best is not None
     assert (got.best.total_micros, got.best.error_share) == (0, None)
+
+
+@pytest.mark.parametrize(("known", "is_quoted"), [(34, False), (35, True)])
+def test_a_method_tested_on_few_days_is_not_quoted_for_its_luck(
+    row: Make, ledger: Make, known: int, *, is_quoted: bool
+) -> None:
+    rows = [
+        row(str(day.date()), spend_micros=(100 if day.day_of_week < 5 else 40) * UNIT)
+        for day in pd.date_range("2026-01-05", periods=known)
+    ]
+    got = forecast(ledger(*rows), rows[-1]["date"].date())
+    tested = {one.method: one.error_share for one in got.estimates}
+    assert tested[SEASONAL] == pytest.approx(0)
+    assert got.best is not None
+    assert (got.best.method == SEASONAL) == is_quoted
