@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from pipeline import rules, schema
+from pipeline.report.tables import FINDINGS_COLUMNS
 
 HERE = Path(__file__).parent
 
@@ -26,6 +27,9 @@ def columns() -> str:
             place = " *(in the path)*" if column.in_path else ""
             kind = str(column.type).split("<", maxsplit=1)[0].split("[", maxsplit=1)[0]
             parts.append(f"| `{column.name}` | {kind} | {null} | {column.meaning}{place} |")
+    parts += ["", "## findings.csv", "", "One row is one finding, open or of the last 30 days."]
+    parts += ["Money is in the account's currency.", "", "| column | meaning |", "| --- | --- |"]
+    parts += [f"| `{name}` | {meaning} |" for name, meaning in FINDINGS_COLUMNS.items()]
     return "\n".join(parts) + "\n"
 
 

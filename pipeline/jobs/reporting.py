@@ -134,6 +134,7 @@ def derive(
         utilization=ranked,
         idle=candidates,
         findings=found,
+        day=day,
         changed=more.get("changed"),
         anomalies=more.get("anomalies"),
     )

@@ -15,6 +15,7 @@ from pipeline.report import names
 from pipeline.report.facts import CLUSTER, clusters
 from pipeline.report.numbers import UNKNOWN, Money, count, count_of, day_short, known
 from pipeline.report.parts import Column, Section, Table
+from pipeline.report.tables import ACTED_ON, promised_so_far
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,11 +26,8 @@ if TYPE_CHECKING:
     Cells = Callable[[dict[Any, Any]], tuple[str, ...]]
 
 _SHOWN = 20
-_DAYS = 30
-"""A saving is promised, and followed, for as many days."""
 _ACTIVE = ("new", "open", "reopened")
 _BACK = "reopened"
-_ACTED_ON = ("terminated", "stopped", "cheaper")
 
 
 class Lives:
@@ -53,13 +51,12 @@ class Lives:
     def _acted(self, lived: pd.DataFrame) -> pd.DataFrame:
         """A row per finding that promised a saving and was acted on, with what is due by now."""
         is_gone = lived["state"].astype("object") == "gone"
-        acted = is_gone & lived["gone_reason"].astype("object").isin(_ACTED_ON)
+        acted = is_gone & lived["gone_reason"].astype("object").isin(ACTED_ON)
         promises = lived["promised_micros"].fillna(0) > 0
         realised = lived["realised_micros"].fillna(0)
         due = acted & (lived["gone_on"] < self.day)
         rows = lived[promises & (due | (realised != 0))]
-        age = (self.day - rows["gone_on"]).dt.days.clip(upper=_DAYS).astype("Int64")
-        promised = rows["promised_micros"].astype("Int64") * age // _DAYS
+        promised = promised_so_far(rows, self.day.date())
         saved = rows["realised_micros"].fillna(0)
         # A cluster's saving is counted once, and lies on the finding that promised most.
         rows = rows.assign(size=saved.abs(), realised_micros=saved, due=promised).sort_values(

@@ -10,7 +10,7 @@ are ISO 8601 in UTC with ``Z``; an unknown value is an empty cell.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pandas as pd
@@ -20,26 +20,41 @@ from pipeline.report.facts import CLUSTER
 from pipeline.rules import FINDING, INSUFFICIENT_DATA
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from pipeline.report.parts import ReportView
 
-FINDINGS_COLUMNS = (
-    "cluster_id",
-    "account",
-    "name",
-    "project_id",
-    "rule_id",
-    "outcome",
-    "grade",
-    "samples",
-    "busy_share_bound",
-    "spend",
-    "provable_waste",
-    "action",
-    "counted_saving",
-    "since",
-    "reason",
-    "rule_version",
-)
+FINDINGS_COLUMNS = {
+    "cluster_id": "The cluster's id.",
+    "account": "The account's name in the settings.",
+    "name": "The cluster's name.",
+    "project_id": "Its project.",
+    "rule_id": "The rule, by its stable id.",
+    "outcome": "FINDING; of findings that are gone or could not be judged again, what it is now.",
+    "grade": "suspected, likely or proven; empty where a rule does not grade.",
+    "samples": "n: distinct clock hours with a running look that read the GPU.",
+    "busy_share_bound": "Highest busy share not excluded (95 %), 0-1.",
+    "spend": "The cluster's spend of the trailing 30 days.",
+    "provable_waste": "Waste in the rules' window (14 days unless set) that the evidence proves; "
+    "how sure that is, the grade says.",
+    "action": "What to do: terminate, stop, schedule, resize, move, review.",
+    "counted_saving": "Its share of the fleet's saving over the next 30 days.",
+    "since": "Since when the evidence holds.",
+    "reason": "Why, in one sentence with its numbers.",
+    "rule_version": "The version of the rule that spoke.",
+    "owner": "Who answers for it, by the owners file.",
+    "exclusion": "The exclusion that silences it, and its reason.",
+    "state": "new, open, reopened, unjudged, excluded or gone.",
+    "first_seen": "The first date it was found on.",
+    "days_open": "Days from then to the date it was gone, or to the report's.",
+    "waiting_cost": "What doing nothing has cost since it was first seen.",
+    "gone_on": "The date it was gone; such rows stay for 30 days.",
+    "gone_reason": "terminated, stopped, cheaper, resumed work, rule changed or no longer holds.",
+    "promised_saving": "Saving of 30 days it counted while it was open.",
+    "promised_so_far": "The part of that for the days since it was gone, if somebody acted on it.",
+    "realised_saving": "Expected spend less spend on those days; on one finding of a cluster.",
+}
+"""Of findings.csv, with their meaning."""
 UNJUDGED_COLUMNS = ("cluster_id", "account", "name", "project_id", "rule_id", "spend", "reason")
 CHANGES_COLUMNS = (
     "cluster_id",
@@ -54,6 +69,10 @@ CHANGES_COLUMNS = (
 )
 ANOMALIES_COLUMNS = ("date", "cut", "group", "spend", "usual", "deviation", "score")
 SUMMARY_FORMAT = 1
+ACTED_ON = ("terminated", "stopped", "cheaper")
+"""Reasons to be gone that somebody has brought about."""
+FOLLOWED_DAYS = 30
+"""A saving is promised, and followed, for as many days."""
 
 _INVISIBLE = "\\s\u00a0\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\x00-\x1f\x7f"
 _RISKY = re.compile(rf"^(?:'|[\t\r\n\x00]|[{_INVISIBLE}]*[=+\-@＝＋－＠|%])")  # noqa: RUF001
@@ -66,6 +85,7 @@ def csv_files(
     utilization: pd.DataFrame,
     idle: pd.DataFrame,
     findings: pd.DataFrame,
+    day: date | None = None,
     changed: pd.DataFrame | None = None,
     anomalies: pd.DataFrame | None = None,
 ) -> dict[str, bytes]:
@@ -74,8 +94,11 @@ def csv_files(
     ``changed`` is ``transform.changes.since`` and ``anomalies`` is
     ``transform.anomalies.unusual_days``; what is not known is a file with a header only.
     """
+    rows = (
+        pd.DataFrame(columns=[*FINDINGS_COLUMNS]) if day is None else findings_rows(findings, day)
+    )
     return {
-        "findings.csv": to_csv(findings_rows(findings)),
+        "findings.csv": to_csv(rows),
         "spend.csv": to_csv(readable(spend)),
         "utilization.csv": to_csv(readable(utilization)),
         "idle.csv": to_csv(readable(idle)),
@@ -91,14 +114,36 @@ def csv_files(
     }
 
 
-def findings_rows(findings: pd.DataFrame) -> pd.DataFrame:
-    """Every FINDING, most provable money first."""
-    found = findings[findings["outcome"] == FINDING].sort_values(
-        ["provable_waste_micros", "spend_micros", *CLUSTER, "rule_id"],
-        ascending=[False, False, True, True, True],
+def findings_rows(findings: pd.DataFrame, day: date) -> pd.DataFrame:
+    """Every FINDING, most provable money first; then what became of those that no longer are."""
+    lived = findings[(findings["outcome"] == FINDING) | findings["state"].notna()]
+    first = lived.assign(is_past=lived["outcome"] != FINDING).sort_values(
+        ["is_past", "provable_waste_micros", "gone_on", "spend_micros", *CLUSTER, "rule_id"],
+        ascending=[True, False, False, False, True, True, True],
         kind="stable",
     )
-    return readable(found)[list(FINDINGS_COLUMNS)]
+    return readable(_lived(first, day))[list(FINDINGS_COLUMNS)]
+
+
+def _lived(findings: pd.DataFrame, day: date) -> pd.DataFrame:
+    """With the life of each, as of ``day``."""
+    end = findings["gone_on"].fillna(pd.Timestamp(day))
+    return findings.assign(
+        first_seen_on=findings["found_on"],
+        days_open=(end - findings["found_on"]).dt.days.astype("Int64"),
+        promised_saving_micros=findings["promised_micros"],
+        promised_so_far_micros=promised_so_far(findings, day),
+        realised_saving_micros=findings["realised_micros"],
+    ).drop(columns=["promised_micros", "realised_micros", "found_on"])
+
+
+def promised_so_far(findings: pd.DataFrame, day: date) -> pd.Series[Any]:
+    """What those that were acted on were to save from then to ``day``: at most 30 days of it."""
+    acted = findings["gone_reason"].astype("object").isin(ACTED_ON)
+    age = (pd.Timestamp(day) - findings["gone_on"]).dt.days
+    days = age.clip(upper=FOLLOWED_DAYS).astype("Int64")
+    due: pd.Series[Any] = findings["promised_micros"].astype("Int64") * days // FOLLOWED_DAYS
+    return due.where(acted)
 
 
 def unjudged_rows(findings: pd.DataFrame) -> pd.DataFrame:
@@ -119,7 +164,7 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
         elif name.endswith("_at"):
             out[name if name != "since_at" else "since"] = cells.instants(values)
         elif name == "date" or name.endswith("_on"):
-            out[name] = cells.days(values)
+            out[name if name != "first_seen_on" else "first_seen"] = cells.days(values)
         else:
             out[name] = values
     return pd.DataFrame(out, index=frame.index)

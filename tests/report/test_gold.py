@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from pipeline.report import render, tables
-from tests.report.conftest import SETS, make
+from tests.report.conftest import DAY, SETS, make
 
 if TYPE_CHECKING:
     from pipeline.report.view import ReportView
@@ -68,7 +68,7 @@ def test_gold_summary(views: dict[str, ReportView], name: str) -> None:
 
 @pytest.mark.parametrize("name", SETS)
 def test_gold_findings(name: str) -> None:
-    findings = tables.findings_rows(make(name)["findings"])
+    findings = tables.findings_rows(make(name)["findings"], DAY)
     check(f"{name}.findings.csv", tables.to_csv(findings).decode())
 
 
