@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import pandas as pd
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -28,6 +31,8 @@ from pipeline.schema import MICROS_PER_UNIT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
+
+T = TypeVar("T")
 
 
 class _Walk:
@@ -55,15 +60,22 @@ class Shown:
     """Progress bars on a terminal."""
 
     def __init__(self, bar: Progress) -> None:
-        self.bar = bar
+        self._bar = bar
 
     def walk(self, account: str) -> _Walk:
         """The walk over an account's list begins."""
-        return _Walk(self.bar, account)
+        return _Walk(self._bar, account)
 
     def days(self, account: str, days: Sequence[date]) -> Iterable[date]:
         """The days to build, counted as they pass."""
-        return self.bar.track(days, description=f"ledger {account}") if days else days
+        return self.each(f"ledger {account}", days) if days else days
+
+    def each(self, what: str, things: Sequence[T]) -> Iterator[T]:
+        """The things, counted as they pass."""
+        task = self._bar.add_task(what, total=len(things), note="")
+        for thing in things:
+            yield thing
+            self._bar.advance(task)
 
 
 @contextmanager
@@ -84,22 +96,77 @@ def progress() -> Iterator[Shown | None]:
         yield Shown(bar)
 
 
-def table(frame: pd.DataFrame, title: str) -> None:
-    """A frame as a table; amounts in the currency, unknown as a dash, nothing wrapped."""
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    cells = []
-    for name in frame.columns:
-        is_amount = str(name).endswith("_micros")
-        is_number = is_amount or frame[name].dtype.kind in "iuf"
-        header = str(name).removesuffix("_micros")
-        shown.add_column(header, justify="right" if is_number else "left", no_wrap=True)
-        cells.append([_cell(value, is_amount=is_amount) for value in frame[name].astype(object)])
-    for row in zip(*cells, strict=True):
-        shown.add_row(*(Text(cell) for cell in row))
+def table(frame: pd.DataFrame, title: str) -> str:
+    """A frame as a table; amounts in the currency, unknown as a dash.
+
+    On a narrow terminal headers and texts wrap; columns that still have no room are left out from
+    the right, and named. A number is shown whole or not at all.
+    """
+    columns = [_Column.of(str(name), frame[name]) for name in frame.columns]
+    whole = sum(column.most + _GAP for column in columns)
     # A pipe has no width: whatever reads it gets whole lines.
-    console = Console(width=None if sys.stdout.isatty() else 1000)
-    console.print(Text(title))
-    console.print(shown)
+    console = Console(width=None if sys.stdout.isatty() else max(whole, cell_len(title)))
+    is_wide = whole <= console.width + _GAP
+    widths = [c.most for c in columns] if is_wide else _widths(columns, console.width)
+    drawn = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="bold")
+    shown = columns[: len(widths)]
+    for column, width in zip(shown, widths, strict=True):
+        drawn.add_column(
+            Text(column.header if is_wide else column.header.replace("_", "\n")),
+            justify="right" if column.is_number else "left",
+            width=width,
+            overflow="fold",
+        )
+    for row in zip(*(column.cells for column in shown), strict=True):
+        drawn.add_row(*(Text(cell) for cell in row))
+    with console.capture() as capture:
+        console.print(Text(title))
+        console.print(drawn)
+        if left := [column.header for column in columns[len(shown) :]]:
+            console.print(Text(f"no room for: {', '.join(left)} (--format csv has all)"))
+    return capture.get().rstrip("\n")
+
+
+_GAP = 2
+_TEXT_WRAPS_AT = 12
+"""A text may be wrapped to this width, not below."""
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column's texts, and the width it takes at most and at least."""
+
+    header: str
+    is_number: bool
+    cells: list[str]
+    most: int
+    least: int
+
+    @classmethod
+    def of(cls, name: str, values: pd.Series[Any]) -> _Column:
+        is_amount = name.endswith("_micros")
+        is_number = is_amount or values.dtype.kind in "iuf"
+        header = name.removesuffix("_micros")
+        cells = [_cell(value, is_amount=is_amount) for value in values.astype(object)]
+        longest = max(map(cell_len, cells), default=0)
+        # Half an instant is no instant, and an id that is wrapped cannot be copied.
+        is_whole = is_number or values.dtype.kind == "M" or name == "cluster_id"
+        words = max(map(len, header.split("_")))
+        least = max(words, longest if is_whole else min(longest, _TEXT_WRAPS_AT))
+        return cls(header, is_number, cells, max(longest, len(header)), least)
+
+
+def _widths(columns: Sequence[_Column], room: int) -> list[int]:
+    """The widths of as many columns, from the left, as have room (the first always has)."""
+    ends = accumulate(column.least + _GAP for column in columns)
+    shown = columns[: max(1, sum(end <= room + _GAP for end in ends))]
+    spare = room + _GAP - sum(column.least + _GAP for column in shown)
+    widths = []
+    for column in shown:
+        more = 0 if column.is_number else max(0, min(spare, column.most - column.least))
+        spare -= more
+        widths.append(column.least + more)
+    return widths
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, object]]:

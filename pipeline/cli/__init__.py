@@ -11,13 +11,17 @@ import logging
 import os
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline import __version__
 from pipeline.cli import inquiries, judgements, simulation, upkeep, verbs
-from pipeline.cli.options import PROGRAM, Program
+from pipeline.cli.options import PROGRAM, Program, one_object
 from pipeline.errors import Exit, FleetLedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
@@ -50,30 +54,38 @@ def main() -> None:
 
 def _guarded() -> int:
     """Run the program; its exit code, whatever happened."""
-    code: int | str | None = Exit.DONE
+    stdout = sys.stdout
     try:
         cli.main(prog_name=PROGRAM, standalone_mode=False)
     except SystemExit as end:
-        code = end.code
-    except click.exceptions.Exit as end:
-        code = end.exit_code
+        # click replaces stdout, and fails, when its reader has seen enough (`--help | head -1`).
+        return end.code if isinstance(end.code, int) and sys.stdout is stdout else Exit.DONE
     except click.ClickException as error:
-        error.show()
-        code = Exit.USAGE
+        return _failed(Exit.USAGE, error.format_message(), error.show)
     except (click.Abort, KeyboardInterrupt):
-        _complain("interrupted; what was stored is whole")
-        code = INTERRUPTED
+        return _failed(INTERRUPTED, "interrupted; what was stored is whole")
     except FleetLedgerError as error:
-        _complain(str(error))
-        code = error.exit_code
-    except BrokenPipeError:  # the reader has seen enough
-        code = Exit.DONE
+        return _failed(error.exit_code, str(error))
     except Exception as error:
         logging.getLogger(PROGRAM).debug("unexpected", exc_info=True)
-        _complain(f"unexpected: {type(error).__name__}: {error}; run again with -v for details")
-        code = Exit.UNEXPECTED
-    return int(code) if isinstance(code, int) else int(Exit.UNEXPECTED)
+        what = f"unexpected: {type(error).__name__}: {error}; run again with -v for details"
+        return _failed(Exit.UNEXPECTED, what)
+    return Exit.DONE
 
 
-def _complain(message: str) -> None:
-    click.echo(f"{PROGRAM}: {message}", err=True)
+def _failed(code: int, message: str, show: Callable[[], None] | None = None) -> int:
+    """Say why no command came to its end (``show`` does it for people); ``code``."""
+    with suppress(BrokenPipeError):
+        if show is None:
+            click.echo(f"{PROGRAM}: {message}", err=True)
+        else:
+            show()
+        if _wants_json():
+            click.echo(one_object({}, code, [message], {}))
+    return code
+
+
+def _wants_json() -> bool:
+    """Whether stdout is to be one JSON object, though the arguments could not be understood."""
+    variable = os.environ.get("FLEETLEDGER_JSON", "").strip().lower()
+    return "--json" in sys.argv[1:] or variable in {"1", "true", "t", "yes", "y", "on"}

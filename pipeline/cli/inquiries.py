@@ -9,22 +9,20 @@ import click
 import msgspec
 
 from pipeline import console
-from pipeline.cli.options import Command, is_json, run, say
+from pipeline.cli.answers import shape_option, show
+from pipeline.cli.options import Command, run, say
 from pipeline.cli.words import Age
 from pipeline.jobs.looking import fleet_now
-from pipeline.report.tables import readable, to_csv
 from pipeline.transform import fleet
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from pipeline.jobs import Job
 
 SHOWN = (
-    "cluster_id", "name", "status", "gpu_type", "gpu_count", "region", "project_id",
-    "hourly_rate_micros", "gpu_utilization_pct", "total_cost_micros", "created_at",
+    "cluster_id", "name", "status", "gpu_type", "gpu_count", "hourly_rate_micros",
+    "gpu_utilization_pct", "total_cost_micros", "region", "project_id", "created_at",
 )  # fmt: skip
-"""The columns a terminal has room for; CSV and JSON have all."""
+"""What a table shows, most important first; CSV and JSON have all."""
 
 age_option = click.option(
     "--max-age",
@@ -32,13 +30,6 @@ age_option = click.option(
     default="10m",
     show_default=True,
     help="Answer from a snapshot younger than this, else ask the API; 0m always asks.",
-)
-shape_option = click.option(
-    "--format",
-    "shape",
-    type=click.Choice(["table", "csv", "json"]),
-    default="table",
-    show_default=True,
 )
 
 
@@ -75,7 +66,7 @@ def clusters(max_age: timedelta, shape: str, **parameters: Any) -> None:  # noqa
     def action(job: Job) -> dict[str, object]:
         whole = fleet_now(job, max_age)
         found = fleet.select(whole, **parameters)
-        _print(found, shape, f"{len(found)} of {len(whole)} clusters")
+        show(found, shape, SHOWN, f"{len(found)} of {len(whole)} clusters")
         return {"clusters": console.records(found), "fleet": len(whole)}
 
     run("clusters", action, is_recorded=False)
@@ -115,7 +106,7 @@ def dev_clusters(max_age: timedelta, shape: str, **parameters: Any) -> None:  # 
 
     def action(job: Job) -> dict[str, object]:
         found = fleet.dev_clusters(fleet_now(job, max_age), **parameters)
-        _print(found, shape, f"{len(found)} development clusters")
+        show(found, shape, SHOWN, f"{len(found)} development clusters")
         return {"clusters": console.records(found)}
 
     run("dev-clusters", action, is_recorded=False)
@@ -137,27 +128,15 @@ def candidates(
             min_hourly_rate=min_hourly_rate,
             below_utilization_pct=below_utilization,
         )
-        _print(seen.found, shape, f"{len(seen.found)} candidates")
+        show(seen.found, shape, SHOWN, f"{len(seen.found)} candidates")
         if shape == "table" and len(seen.unjudged):
-            _print(seen.unjudged, shape, f"{len(seen.unjudged)} could not be judged")
+            show(seen.unjudged, shape, SHOWN, f"{len(seen.unjudged)} could not be judged")
         return {
             "candidates": console.records(seen.found),
             "unjudged": console.records(seen.unjudged),
         }
 
     run("candidates", action, is_recorded=False)
-
-
-def _print(frame: pd.DataFrame, shape: str, title: str) -> None:
-    """For a person; with ``--json`` the command's one object says it."""
-    if is_json():
-        return
-    if shape == "csv":
-        say(to_csv(readable(frame)).decode().rstrip("\r\n"))
-    elif shape == "json":
-        say(msgspec.json.format(msgspec.json.encode(console.records(frame)), indent=2).decode())
-    else:
-        console.table(frame[list(SHOWN)], title)
 
 
 COMMANDS = (clusters, overview, dev_clusters, candidates)

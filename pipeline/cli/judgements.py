@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline import console
-from pipeline.cli.options import Command, is_json, run, say
+from pipeline.cli.answers import shape_option, show
+from pipeline.cli.options import Command, run, say
 from pipeline.cli.words import Day
 from pipeline.errors import SettingsError
 from pipeline.jobs import judging
 from pipeline.jobs.reporting import last_closed
-from pipeline.report.tables import readable, to_csv
 from pipeline.settings import read_settings
 from pipeline.transform import life
 from pipeline.transform.whatif import Change
@@ -26,17 +26,14 @@ if TYPE_CHECKING:
     from pipeline.jobs import Job
 
 OPEN = (
-    "name", "project_id", "owner", "rule_id", "grade", "state", "found_on",
-    "provable_waste_micros", "counted_saving_micros", "waiting_cost_micros", "action",
+    "name", "rule_id", "grade", "provable_waste_micros", "counted_saving_micros", "action",
+    "found_on", "waiting_cost_micros", "owner", "project_id", "state",
 )  # fmt: skip
 CHANGED = (
-    "name", "project_id", "owner", "rule_id", "state", "gone_reason", "promised_micros",
-    "realised_micros",
+    "name", "rule_id", "state", "gone_reason", "promised_micros", "realised_micros", "owner",
+    "project_id",
 )  # fmt: skip
-
-shape_option = click.option(
-    "--format", "shape", type=click.Choice(["table", "csv"]), default="table", show_default=True
-)
+"""Most important first: a narrow terminal has no room for the last ones."""
 
 
 @click.command(cls=Command)
@@ -63,7 +60,7 @@ def findings(
         if owner is not None:
             rows = rows[rows["owner"].astype(object) == owner]
         what = "changes" if changes else "findings"
-        _print(rows, CHANGED if changes else OPEN, shape, f"{len(rows)} {what} of {which}")
+        show(rows, shape, CHANGED if changes else OPEN, f"{len(rows)} {what} of {which}")
         return {"date": which.isoformat(), what: console.records(rows)}
 
     run("findings", action, is_recorded=False)
@@ -89,10 +86,8 @@ def replay(first: date, last: date, other: Path | None, shape: str) -> None:
     def action(job: Job) -> dict[str, object]:
         settings = read_settings(other) if other else job.settings
         done = judging.replay(job, first, last, settings)
-        if shape == "csv":
-            _print(done.flags, (), shape, "")
-        else:
-            _print(done.precision, tuple(done.precision.columns), shape, f"{first} to {last}")
+        told = done.precision if shape == "table" else done.flags
+        show(told, shape, list(told.columns), f"{first} to {last}")
         return {"precision": console.records(done.precision), "flags": console.records(done.flags)}
 
     run("replay", action, is_recorded=False)
@@ -132,7 +127,7 @@ def what_if(
         totals = {
             name: int(priced[f"{name}_micros"].sum()) for name in ("before", "after", "difference")
         }
-        _print(rows, tuple(rows.columns), shape, f"{len(rows)} clusters, 30 days")
+        show(rows, shape, list(rows.columns), f"{len(rows)} clusters, 30 days")
         if shape == "table":
             for name, micros in totals.items():
                 say(f"{name:<10} {console.money(micros):>16} {job.settings.currency}")
@@ -155,15 +150,6 @@ def _open(found: pd.DataFrame) -> pd.DataFrame:
         na_position="last",
         kind="stable",
     )
-
-
-def _print(rows: pd.DataFrame, columns: tuple[str, ...], shape: str, title: str) -> None:
-    if is_json():
-        return
-    if shape == "csv":
-        say(to_csv(readable(rows)).decode().rstrip("\r\n"))
-    else:
-        console.table(rows[list(columns)], title)
 
 
 COMMANDS = (findings, replay, what_if)

@@ -28,7 +28,7 @@ from pipeline.settings import override, read_settings
 from pipeline.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from pipeline.settings import Settings
 
@@ -40,6 +40,8 @@ class Options:
     """The global options, as far as given; before or after the command is the same."""
 
     given: dict[str, Any] = field(default_factory=dict)
+    said: list[tuple[str, bool]] = field(default_factory=list)
+    """What there is to say, and whether on stderr, once no progress bar moves the cursor."""
 
     def settings(self) -> Settings:
         """Option, environment variable, file, default: in this order."""
@@ -81,9 +83,13 @@ GLOBAL_OPTIONS = (
         help="A file that holds the API key; else TENSORONE_API_KEY_FILE or TENSORONE_API_KEY.",
     ),
     click.Option(
-        ["--json", "as_json"], is_flag=True, default=None, help="One JSON object on stdout.",
+        ["--json", "as_json"], is_flag=True, default=None, envvar="FLEETLEDGER_JSON",
+        help="One JSON object on stdout.",
     ),
-    click.Option(["-v", "--verbose"], is_flag=True, default=None, help="Say more on stderr."),
+    click.Option(
+        ["-v", "--verbose"], is_flag=True, default=None, envvar="FLEETLEDGER_VERBOSE",
+        help="Say more on stderr.",
+    ),
 )  # fmt: skip
 _GLOBAL_NAMES = tuple(option.name for option in GLOBAL_OPTIONS)
 
@@ -128,8 +134,8 @@ def _keep_globals(ctx: click.Context) -> None:
 
 
 def run(name: str, action: Callable[[Job], dict[str, object]], *, is_recorded: bool = True) -> None:
-    """Run one verb as a job: progress, messages, the run's record, the exit code."""
-    options = click.get_current_context().ensure_object(Options)
+    """Run one verb as a job: progress, results, messages, the run's record, the exit code."""
+    options = _options()
     job = make_job(options)
     started_at = job.now()
     code, result = Exit.UNEXPECTED, dict[str, object]()
@@ -144,12 +150,23 @@ def run(name: str, action: Callable[[Job], dict[str, object]], *, is_recorded: b
     finally:
         if is_recorded:
             _record(job, name, started_at, code)
-    for message in job.messages:
-        click.echo(f"{PROGRAM}: {message}", err=True)
-    if options.as_json:
-        told = {"exit_code": int(code), "messages": job.messages, "counts": job.counts}
-        click.echo(msgspec.json.encode({**result, **told}).decode())
+        with suppress(BrokenPipeError):  # a reader that has seen enough changes nothing
+            for text, is_aside in options.said:
+                click.echo(text, err=is_aside)
+    with suppress(BrokenPipeError):
+        for message in job.messages:
+            click.echo(f"{PROGRAM}: {message}", err=True)
+        if options.as_json:
+            click.echo(one_object(result, code, job.messages, job.counts))
     raise SystemExit(int(code))
+
+
+def one_object(
+    result: Mapping[str, object], code: int, messages: Sequence[str], counts: Mapping[str, int]
+) -> str:
+    """What ``--json`` prints, however a run ended."""
+    told = {"exit_code": int(code), "messages": messages, "counts": counts}
+    return msgspec.json.encode({**result, **told}).decode()
 
 
 def _record(job: Job, name: str, started_at: datetime, code: Exit) -> None:
@@ -184,13 +201,22 @@ def make_job(options: Options, environment: Mapping[str, str] = os.environ) -> J
 
 def is_json() -> bool:
     """Whether stdout is to be one JSON object."""
-    return click.get_current_context().ensure_object(Options).as_json
+    return _options().as_json
 
 
 def say(text: str) -> None:
     """A result for a person: not where stdout is one JSON object."""
     if not is_json():
-        click.echo(text)
+        _options().said.append((text, False))
+
+
+def say_aside(text: str) -> None:
+    """Something about the result, on stderr."""
+    _options().said.append((f"{PROGRAM}: {text}", True))
+
+
+def _options() -> Options:
+    return click.get_current_context().ensure_object(Options)
 
 
 def write_file(path: Path, data: bytes) -> None:

@@ -42,7 +42,7 @@ def _counted(job: Job) -> Callable[[Sequence[datetime]], Iterator[datetime]]:
 
     def each(looks: Sequence[datetime]) -> Iterator[datetime]:
         if isinstance(job.steps, console.Shown):
-            yield from job.steps.bar.track(looks, description="looks at the fleet")
+            yield from job.steps.each("looks at the fleet", looks)
             return
         for number, when in enumerate(looks):
             if number % 240 == 0:

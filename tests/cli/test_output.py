@@ -1,0 +1,118 @@
+"""What reaches a terminal, a pipe and a program that reads JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from pipeline import console
+from tests.cli.conftest import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Run
+
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def on_a_terminal(data: Path, *args: str, columns: int = 100) -> str:
+    """What the program writes to a terminal, every byte of it."""
+    ours, its = pty.openpty()
+    with subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-m", "pipeline", "--data-dir", str(data), *args],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "TERM": "xterm", "COLUMNS": str(columns)},
+        stdout=its,
+        stderr=its,
+    ):
+        os.close(its)
+        seen = b""
+        while True:
+            try:
+                seen += (more := os.read(ours, 65536))
+            except OSError:  # Linux: the other side is closed
+                break
+            if not more:
+                break
+    os.close(ours)
+    return seen.decode()
+
+
+def test_results_appear_after_the_last_progress_bar(history: Run, two_days: Path) -> None:
+    del history
+    seen = on_a_terminal(two_days, "ledger", "--rebuild")
+    assert "ledger default" in seen  # there was a bar
+    assert "days built" in seen
+    after = seen[seen.index("days built") :]
+    # Nothing moves the cursor or erases a line once the results stand.
+    assert not CONTROL.search(after), repr(after)
+
+
+@pytest.mark.parametrize("columns", [24, 40, 60, 80, 100, 132, 300])
+def test_no_terminal_is_so_narrow_that_a_number_is_cut(
+    columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    frame = pd.DataFrame(
+        {
+            "name": ["a-very-long-name-of-a-cluster-" * 2, "b"],
+            "provable_waste_micros": pd.array([123_456_789_123_456, None], "Int64"),
+            "gpu_count": [8, 16],
+            "reason": ["words " * 12, "ΔΔΔ 漢字漢字漢字漢字漢字漢字漢字"],
+            "gpu_utilization_pct": [33.25, float("nan")],
+            "created_at": pd.to_datetime(["2026-03-02T01:02:03Z", None]),
+        }
+    )
+    shown = CONTROL.sub("", console.table(frame, "title"))
+    assert "…" not in shown
+    for header, number in {
+        "waste": "123,456,789.123456",
+        "count": "16",
+        "pct": "33.25",
+        "created_at": "2026-03-02 01:02:03Z",
+    }.items():
+        missing = shown.partition("no room for:")[2]
+        assert (number in shown) or (header in missing), shown
+    assert all(len(line) <= columns for line in shown.splitlines())
+
+
+@pytest.mark.parametrize("args", [("findings",), ("--help",), ("status", "--json", "--no-such")])
+def test_a_reader_that_has_seen_enough_is_no_failure(history: Run, data: Path, args: tuple) -> None:
+    del history
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-m", "pipeline", *args],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "FLEETLEDGER_DATA_DIR": str(data)},
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (2 if "--no-such" in args else 0), done.stderr
+
+
+@pytest.mark.parametrize(
+    "args",
+    [("clusters", "--limit", "500"), ("reprt",), ("report", "--window", "soon"), ("status", "-x")],
+)
+def test_json_is_one_object_for_arguments_nobody_understands_too(
+    run: Run, args: tuple[str, ...]
+) -> None:
+    for ran in (run("--json", *args), run(*args, FLEETLEDGER_JSON="1")):
+        told = json.loads(ran.out)
+        assert (ran.code, told["exit_code"]) == (2, 2)
+        assert told["messages"]
