@@ -22,6 +22,7 @@ from pipeline.simulator.listing import iso
 from pipeline.simulator.pages import Pages
 from pipeline.simulator.query import openapi_parameters
 from pipeline.simulator.reply import Reply, Sent, json_reply
+from pipeline.simulator.wire import openapi_schemas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -121,24 +122,38 @@ def make_app(
         latency_seconds=latency_ms / 1000,
     )
     app = FastAPI(title="List Clusters (simulated)", version="1", docs_url=None, redoc_url=None)
-    responses: dict[int | str, dict[str, object]] = {
-        401: {"description": "Invalid or missing API key"},
-        429: {"description": "Too many requests in the window"},
+    shapes, components = openapi_schemas()
+
+    def answers(meaning: str, shape: str) -> dict[str, object]:
+        return {"description": meaning, "content": {"application/json": {"schema": shapes[shape]}}}
+
+    refused: dict[int | str, dict[str, object]] = {
+        401: answers("Invalid or missing API key", "Refused"),
+        429: answers("Too many requests in the window", "Refused"),
     }
 
     @app.get(
         "/v1/clusters",
         summary="List clusters, filtered, sorted and by pages",
-        responses={**responses, 400: {"description": "Invalid query parameters"}},
+        responses={
+            200: answers("One page", "ClusterList"),
+            400: answers("Invalid query parameters", "Invalid"),
+            **refused,
+        },
         openapi_extra={"parameters": openapi_parameters()},
     )
     async def list_v1(request: Request) -> Response:
         return await gate.passed(request, pages.v1)
 
-    @app.get("/v2/clusters", summary="List clusters, all at once", responses=responses)
+    @app.get(
+        "/v2/clusters",
+        summary="List clusters, all at once",
+        responses={200: answers("Every cluster", "FlatClusterList"), **refused},
+    )
     async def list_v2(request: Request) -> Response:
         return await gate.passed(request, pages.v2)
 
+    app.openapi()["components"] = {"schemas": components}
     return gate.stamped(app)
 
 

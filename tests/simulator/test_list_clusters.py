@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
+import msgspec
 import pandas as pd
 import pytest
+
+from pipeline.simulator import wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -253,3 +257,26 @@ def test_openapi_describes_all_14_parameters(api: Api) -> None:
     assert len(schemas) == len(operation["parameters"]) == 14
     assert schemas["limit"] == {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}
     assert schemas["sort_order"]["default"] == "desc"
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "status", "shape"),
+    [
+        ("/v1/clusters", {"limit": 100}, 200, "ClusterList"),
+        ("/v1/clusters", {"limit": 100, "page": 2, "status": "stopped"}, 200, "ClusterList"),
+        ("/v1/clusters", {"limit": 1000}, 400, "Invalid"),
+        ("/v2/clusters", {}, 200, "FlatClusterList"),
+    ],
+)
+def test_answers_have_the_shape_that_openapi_describes(
+    api: Api, path: str, query: dict[str, object], status: int, shape: str
+) -> None:
+    answer = api.get(path, **query)
+    assert answer.status_code == status
+    body = answer.json()
+    told = msgspec.to_builtins(msgspec.convert(body, type=wire.SHAPES[shape]))
+    assert told == body  # nothing lacks, nothing is extra
+    document = api.get("/openapi.json").json()
+    said = document["paths"][path]["get"]["responses"][str(status)]
+    assert said["content"]["application/json"]["schema"] == wire.openapi_schemas()[0][shape]
+    assert "#/components/schemas/Cluster" in json.dumps(document["components"])
