@@ -12,6 +12,7 @@ changes; it goes straight to the transport adapter, without a session's cookies,
 from __future__ import annotations
 
 import ipaddress
+import re
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -284,6 +285,11 @@ def _checked(base_url: str) -> str:
     host = parts.hostname or ""
     if parts.scheme not in {"https", "http"} or not host or parts.query or parts.fragment:
         raise SettingsError(f"api.url {base_url!r}: not an address like https://api.example.com")
+    if re.search(r"/v\d+(/clusters)?/?$", parts.path):
+        raise SettingsError(
+            f"api.url {base_url!r}: give scheme and host only; the version is a setting of its own "
+            "(--api-version, api.version)"
+        )
     if parts.username or parts.password:
         raise SettingsError("api.url holds a user name or password; the key is given separately")
     if parts.scheme == "http" and not _is_loopback(host):

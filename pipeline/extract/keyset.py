@@ -15,7 +15,6 @@ honoured at all, whether counts follow the filters, whether the server caps the 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ from pipeline.extract.walk import SECOND, Query, Slice, Walk, created_times, iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from pipeline.extract.client import Client
     from pipeline.extract.shapes import Page
@@ -92,12 +92,9 @@ class Keyset:
         is_cut = 1 < ties <= len(times) // 2
         above, part.above = part.bound, part.bound
         part.oldest = oldest
-        if remaining is None or is_cut:
-            bound = second + SECOND
-        elif self._traits.bound_is_inclusive:
-            bound = oldest - (timedelta(microseconds=1) if oldest.microsecond else SECOND)
-        else:
-            bound = oldest
+        # If the bound is inclusive, this repeats a record or two. Going below it to save them would
+        # rest on a belief that a single stale answer can plant.
+        bound = second + SECOND if remaining is None or is_cut else oldest
         if above is not None and bound >= above:
             # A page that lies within one second: take the second apart, then leave it behind.
             known = len(self._walk.roster)
