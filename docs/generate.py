@@ -30,6 +30,8 @@ def columns() -> str:
     parts += ["", "## findings.csv", "", "One row is one finding, open or of the last 30 days."]
     parts += ["Money is in the account's currency.", "", "| column | meaning |", "| --- | --- |"]
     parts += [f"| `{name}` | {meaning} |" for name, meaning in FINDINGS_COLUMNS.items()]
+    tables = "spend.csv, utilization.csv and idle.csv"
+    parts += ["", f"{tables} have the columns of their tables above, and the `owner`."]
     return "\n".join(parts) + "\n"
 
 

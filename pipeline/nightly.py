@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.errors import FleetLedgerError, StorageError
+from pipeline.errors import FleetLedgerError, SettingsError, StorageError
 from pipeline.jobs.bookkeeping import update_ledger
-from pipeline.jobs.delivery import send
+from pipeline.jobs.delivery import check_addresses, send
+from pipeline.jobs.judging import read_policy
 from pipeline.jobs.looking import extract, is_fresh
 from pipeline.jobs.reporting import make_report
 
@@ -19,13 +20,16 @@ def nightly(job: Job) -> Reported | None:
     """All five, as cron runs them; None where there is nothing to report from yet.
 
     An API that is down or refuses the key is noted, and the report is made from what exists; a
-    store that fails ends the night.
+    store that fails, or a setting that cannot be meant, ends the night.
     """
+    # A typo is told at once, not after an hour's walk.
+    read_policy(job.settings, job.now().date())
+    check_addresses(job.settings)
     for account in job.settings.all_accounts:
         if not is_fresh(job, account):
             try:
                 extract(job, account)
-            except StorageError:
+            except (StorageError, SettingsError):
                 raise
             except FleetLedgerError as error:
                 job.excuse(error)
@@ -35,7 +39,7 @@ def nightly(job: Job) -> Reported | None:
         if not job.store.snapshots():
             return None
         reported = make_report(job)
-        if job.settings.mail.to:
+        if job.settings.mail.to or job.settings.mail.per_owner:
             try:
                 send(job, reported.day)
             except FleetLedgerError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Meta
@@ -111,6 +111,8 @@ class Mail(Section, frozen=True):
     timeout_seconds: Positive = 30.0
     subject_prefix: str = "[GPU costs]"
     when: Literal["always", "findings"] = "always"
+    per_owner: bool = False
+    """Also mail each owner of the owners file that has an address their part, and only that."""
 
 
 class Rules(Section, frozen=True):
@@ -258,11 +260,16 @@ def _refuse_unknown_keys(raw: object, kind: type[Section], source: str, prefix: 
             hint = f"did you mean {prefix}{near[0]}?" if near else "it has no settings"
             raise SettingsError(f"{source}: unknown setting {prefix}{key}; {hint}")
         section = fields[key]
-        if isinstance(section, type) and issubclass(section, Section):
+        if _is_section(section):
             _refuse_unknown_keys(value, section, source, f"{prefix}{key}.")
-        elif key == "accounts" and isinstance(value, dict):
-            for name, account in value.items():
-                _refuse_unknown_keys(account, Account, source, f"{prefix}{key}.{name}.")
+        elif get_origin(section) is dict and isinstance(value, dict):
+            inner = get_args(section)[1]
+            for name, named in value.items() if _is_section(inner) else ():
+                _refuse_unknown_keys(named, inner, source, f"{prefix}{key}.{name}.")
+
+
+def _is_section(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Section)
 
 
 def override(settings: Settings, section: str | None, **values: Any) -> Settings:  # noqa: ANN401

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.report import names
 from pipeline.report.facts import waste_by_cluster
 from pipeline.report.numbers import (
     UNKNOWN,
@@ -79,8 +80,13 @@ def _holders(facts: Facts, findings: pd.DataFrame) -> str:
     return f"{subject} of {count(facts.wasteful)} clusters {'holds' if few == 1 else 'hold'} {held}"
 
 
-def subject(facts: Facts) -> str:
+def subject(facts: Facts, owner: str = "") -> str:
     """The headline for a mail's subject: short, without a name from outside."""
+    said = _subject(facts)
+    return f"{owner}: {said}" if owner else said
+
+
+def _subject(facts: Facts) -> str:
     money = Money(facts.currency)
     if facts.day is None:
         return "no closed day yet"
@@ -100,11 +106,12 @@ def subject(facts: Facts) -> str:
     return f"{text} ({facts.day.isoformat()})"
 
 
-def kicker(facts: Facts) -> str:
-    """The line above the headline: what this is, and of when."""
-    if facts.day is None:
-        return "GPU cost report"
-    return f"GPU cost report · {day_long(facts.day)} (UTC)"
+def kicker(facts: Facts, owner: str = "") -> str:
+    """The line above the headline: what this is, of when, and of whom if it is a part."""
+    said = ["GPU cost report"]
+    if facts.day is not None:
+        said.append(f"{day_long(facts.day)} (UTC)")
+    return " · ".join([*said, *([f"only what {names.shown(owner)} owns"] if owner else [])])
 
 
 def lede(facts: Facts, looks: int, ahead: Sequence[str] = ()) -> tuple[str, ...]:

@@ -224,6 +224,8 @@ class ReportView(Part, frozen=True):
     unusual: Section | None = None
     since: Section | None = None
     """The life of findings since the last report."""
+    owners: Section | None = None
+    """Who answers for what."""
     exclusions: Section | None = None
     more_numbers: dict[str, Any] = {}
     """What the sections above say, for ``summary.json``."""
@@ -231,5 +233,5 @@ class ReportView(Part, frozen=True):
     @property
     def sections(self) -> tuple[Section, ...]:
         """The sections this report has, in their order."""
-        every = (self.ahead, self.causes, self.unusual, self.since, self.exclusions)
+        every = (self.ahead, self.causes, self.unusual, self.since, self.owners, self.exclusions)
         return tuple(section for section in every if section)

@@ -59,12 +59,18 @@ def mail_pictures(view: ReportView) -> dict[str, bytes]:
     return {MAIL_CHART: charts.png(drawn, MAIL_CHART_WIDE)} if drawn else {}
 
 
-def mail_html(view: ReportView, base_url: str | None = None, pictures: Collection[str] = ()) -> str:
+def mail_html(
+    view: ReportView,
+    base_url: str | None = None,
+    pictures: Collection[str] = (),
+    published: str = "report.html",
+) -> str:
     """The HTML part of a mail: the same facts in what mail programs can show.
 
-    ``pictures`` are the names of those that the message carries.
+    ``pictures`` are the names of those that the message carries, ``published`` is the page's where
+    reports are published.
     """
-    link = f"{base_url.rstrip('/')}/{view.facts.day}/report.html" if base_url else ""
+    link = f"{base_url.rstrip('/')}/{view.facts.day}/{published}" if base_url else ""
     page = (
         _pages()
         .get_template("mail.html")

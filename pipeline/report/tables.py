@@ -99,9 +99,9 @@ def csv_files(
     )
     return {
         "findings.csv": to_csv(rows),
-        "spend.csv": to_csv(readable(spend)),
-        "utilization.csv": to_csv(readable(utilization)),
-        "idle.csv": to_csv(readable(idle)),
+        "spend.csv": to_csv(readable(_owned(spend))),
+        "utilization.csv": to_csv(readable(_owned(utilization))),
+        "idle.csv": to_csv(readable(_owned(idle))),
         "unjudged.csv": to_csv(unjudged_rows(findings)),
         "changes.csv": to_csv(
             readable(changed) if changed is not None else pd.DataFrame(columns=CHANGES_COLUMNS)
@@ -112,6 +112,12 @@ def csv_files(
             else pd.DataFrame(columns=ANOMALIES_COLUMNS)
         ),
     }
+
+
+def _owned(rows: pd.DataFrame) -> pd.DataFrame:
+    """With the ``owner`` last, unknown where nobody was looked up."""
+    owner = rows["owner"] if "owner" in rows else pd.Series(None, rows.index, dtype="object")
+    return rows.drop(columns="owner", errors="ignore").assign(owner=owner)
 
 
 def findings_rows(findings: pd.DataFrame, day: date) -> pd.DataFrame:

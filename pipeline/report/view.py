@@ -20,6 +20,7 @@ from pipeline.report import (
     statuses,
     trust,
 )
+from pipeline.report import owned as owned_by
 from pipeline.report.cards import cards
 from pipeline.report.facts import dates, gather
 from pipeline.report.money_over_time import by_day_and_project
@@ -68,6 +69,8 @@ def build(
     budgets: Budgets | None = None,
     anomalies: pd.DataFrame | None = None,
     changed: pd.DataFrame | None = None,
+    owner: str = "",
+    owned: bool = False,
     unobservable_micros: int | None = None,
 ) -> ReportView:
     """The view of the report of ``day``, the last closed day (None: no day is closed yet).
@@ -95,6 +98,8 @@ def build(
         budgets: ``transform.budgets.evaluate``.
         anomalies: ``transform.anomalies.unusual_days``.
         changed: ``transform.changes.since`` the report before this one.
+        owner: whose part of the fleet this is all about; empty for the whole.
+        owned: tell who answers for what, by the ``owner`` of ledger and findings.
         unobservable_micros: an estimate of the window's money that no list can show.
     """
     facts = gather(
@@ -120,11 +125,12 @@ def build(
     life = lives.lives(findings, day, since)
     periods = bridge_days or _weeks(day)
     money = Money(settings.currency)
+    owners = owned_by.by_owner(ledger, findings, facts) if owned and is_told else None
     return ReportView(
         facts=facts,
         title=headline.title(facts, findings, evidence_days),
-        subject=headline.subject(facts),
-        kicker=headline.kicker(facts),
+        subject=headline.subject(facts, owner),
+        kicker=headline.kicker(facts, owner),
         lede=headline.lede(
             facts,
             len(certificates),
@@ -164,6 +170,7 @@ def build(
         else causes.bridge_section(bridge, *periods, ledger, settings.currency),
         unusual=None if anomalies is None else causes.unusual_section(anomalies, facts),
         since=lives.section(life, wording, settings.currency, statuses.sentence(changed)),
+        owners=None if owners is None else owned_by.section(owners, settings),
         exclusions=None
         if exclusion_costs is None
         else silenced.section(exclusion_costs, wording, settings.currency),
@@ -172,6 +179,7 @@ def build(
             **causes.numbers(bridge, *periods, anomalies),
             **({"life": life.numbers()} if life else {}),
             **({} if changed is None else {"status_changes": statuses.numbers(changed)}),
+            **({} if owners is None else {"owners": owned_by.numbers(owners)}),
             **silenced.numbers(exclusion_costs),
             **({} if unobservable_micros is None else {"unobservable_micros": unobservable_micros}),
         },

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import SettingsError
+from pipeline.transform.fold import day_numbers, number
 from pipeline.transform.patterns import matches
 
 if TYPE_CHECKING:
@@ -53,6 +54,19 @@ def owner_of(owners: Sequence[Owner], clusters: pd.DataFrame) -> pd.Series[Any]:
     for owner in reversed(owners):
         names[matches(owner.match, clusters)] = owner.owner
     return pd.Series(names, index=clusters.index, dtype="object")
+
+
+def owner_over_time(owners: Sequence[Owner], days: pd.DataFrame) -> pd.Series[Any]:
+    """The same of ledger rows: on all its days a cluster is its last day's owner's."""
+    key = ["account", "cluster_id"]
+    if not owners or days.empty:
+        return pd.Series(None, index=days.index, dtype="object")
+    code, size = number(days, key)
+    last = np.zeros(size, dtype=np.int64)
+    order = np.argsort(day_numbers(days["date"]), kind="stable")
+    last[code[order]] = order
+    names = owner_of(owners, days.iloc[last]).to_numpy(object)
+    return pd.Series(names[code], index=days.index, dtype="object")
 
 
 def mail_of(owners: Sequence[Owner]) -> dict[str, str]:

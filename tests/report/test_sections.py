@@ -242,3 +242,34 @@ def test_a_day_without_a_readable_ledger_is_unknown_not_free() -> None:
     assert view.by_day.rows[3] == (f"19{NBSP}Nov", *[UNKNOWN] * (len(view.projects) + 1))
     assert {fact.term: plain(fact.value) for fact in view.trust}["Days"] == "13 of 14 days"
     assert "Spend in 13 days" in [plain(card.label) for card in view.cards]
+
+
+def with_owners(**owners: str) -> dict[str, Any]:
+    """``normal`` with the owners of some projects, told by owner."""
+    made = make("normal")
+    for name in ("ledger", "findings"):
+        projects = made[name]["project_id"].astype("object")
+        made[name] = made[name].assign(owner=projects.map(owners).where(projects.notna(), None))
+    return {**made, "owned": True}
+
+
+def test_owners_and_nobody_add_up_to_the_report() -> None:
+    view = build(**with_owners(llm="Ana", vision="Ben"))
+    assert told(view.owners) == ["2 owners; nobody is named for 3 clusters that cost $1,620."]
+    rows = table(view.owners, "By owner")
+    assert [row[:3] for row in rows.rows] == [
+        ("Ana", "2", "$16,464.00"),
+        ("Ben", "2", "$5,208.00"),
+        ("nobody named", "3", "$1,620.00"),
+    ]
+    assert rows.totals[0][:3] == ("All", "7", "$23,292.00")
+    assert sum(one["findings"] for one in view.more_numbers["owners"]) == view.facts.found
+    everybody = build(**with_owners(llm="Ana", vision="Ana", search="Ana"))
+    assert told(everybody.owners)[0].startswith("1 owner; nobody is named for 1 cluster that cost")
+
+
+def test_an_owners_part_says_whose_it_is() -> None:
+    view = full(owner="Ana <script>")
+    assert view.kicker.endswith("only what Ana <script> owns")
+    assert view.subject.startswith("Ana <script>: $8,601 ")
+    assert "<script>owns" not in view.kicker

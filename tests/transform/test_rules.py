@@ -15,7 +15,7 @@ from pipeline.rules import FINDING, MEASURES, RULES, own_rules, parse_condition,
 from pipeline.settings import OwnRule, Rules, parse_settings
 from pipeline.transform import findings, judgement, spend
 from pipeline.transform.exclusions import Exclusion, costs, parse_exclusions
-from pipeline.transform.owners import Owner, mail_of, owner_of, parse_owners
+from pipeline.transform.owners import Owner, mail_of, owner_of, owner_over_time, parse_owners
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -367,3 +367,18 @@ def test_the_page_of_the_rules_names_every_rule_threshold_and_column() -> None:
                 assert f"`{clause.limit}`" in page
         for measure in rule.measures:
             assert f"| `{measure}` |" in page
+
+
+def test_a_cluster_is_its_last_days_owners_on_all_its_days(row: Make, ledger: Make) -> None:
+    owners = parse_owners(
+        {"owner": [{"match": "new-*", "owner": "b"}, {"match": "old-*", "owner": "a"}]}, "f"
+    )
+    rows = ledger(
+        row("2026-03-02", name="new-name"),
+        row("2026-03-01", name="old-name"),
+        row("2026-03-01", cluster_id="c2", name="old-two"),
+        row("2026-03-01", cluster_id="c3", name="third"),
+    )
+    assert owner_over_time(owners, rows).tolist() == ["b", "b", "a", None]
+    assert owner_over_time((), rows).isna().all()
+    assert owner_over_time(owners, rows.iloc[:0]).tolist() == []
