@@ -74,16 +74,11 @@ def demo(
         uri: the folder, emptied first.
         each: passes the looks on, showing how far they are.
     """
-    try:
-        from pipeline.simulator.app import make_app  # noqa: PLC0415 - an extra
-        from pipeline.simulator.clock import Clock  # noqa: PLC0415
-        from pipeline.simulator.fleet import Fleet  # noqa: PLC0415
-        from pipeline.simulator.server import serve  # noqa: PLC0415
-    except ImportError as error:
-        raise SettingsError(
-            f"the simulated API needs the extra 'simulator' ({error.name} is missing): "
-            "pip install 'fleetledger[simulator]'"
-        ) from error
+    from pipeline.simulator.app import make_app  # noqa: PLC0415 - an extra
+    from pipeline.simulator.clock import Clock  # noqa: PLC0415
+    from pipeline.simulator.fleet import Fleet  # noqa: PLC0415
+    from pipeline.simulator.server import serve  # noqa: PLC0415
+
     # Every answer takes a second of simulated time, so that a walk is not one instant.
     clock = Clock(START, step_seconds=1)
     fleet = Fleet(SEED, CLUSTERS, START, DAYS)

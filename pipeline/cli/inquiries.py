@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,13 +10,16 @@ import msgspec
 
 from pipeline import console
 from pipeline.cli.answers import shape_option, show
-from pipeline.cli.options import Command, run, say
-from pipeline.cli.words import Age
+from pipeline.cli.options import Command, run, say, say_aside
+from pipeline.cli.words import Age, Instant
 from pipeline.jobs.looking import fleet_now
 from pipeline.transform import fleet
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pipeline.jobs import Job
+    from pipeline.jobs.looking import Source
 
 SHOWN = (
     "cluster_id", "name", "status", "gpu_type", "gpu_count", "hourly_rate_micros",
@@ -53,21 +56,35 @@ age_option = click.option(
 @click.option("--search", metavar="TEXT", help="In name or description.")
 @click.option("--min-gpu-count", type=click.IntRange(min=0))
 @click.option("--max-gpu-count", type=click.IntRange(min=0))
-@click.option("--created-after", type=click.DateTime(), help="ISO 8601, UTC.")
-@click.option("--created-before", type=click.DateTime(), help="ISO 8601, UTC.")
+@click.option("--created-after", type=Instant(), help="ISO 8601; UTC unless it says otherwise.")
+@click.option("--created-before", type=Instant(), help="Likewise.")
 @age_option
 @shape_option
 def clusters(max_age: timedelta, shape: str, **parameters: Any) -> None:  # noqa: ANN401
     """List clusters, with all parameters of the List Clusters API."""
-    for name in ("created_after", "created_before"):
-        if parameters[name] is not None:
-            parameters[name] = parameters[name].replace(tzinfo=UTC)
+    page, limit = parameters.pop("page"), parameters.pop("limit")
 
     def action(job: Job) -> dict[str, object]:
-        whole = fleet_now(job, max_age)
-        found = fleet.select(whole, **parameters)
-        show(found, shape, SHOWN, f"{len(found)} of {len(whole)} clusters")
-        return {"clusters": console.records(found), "fleet": len(whole)}
+        whole, sources = _fleet(job, max_age)
+        matched = fleet.select(whole, limit=None, **parameters)
+        pages = max(1, -(-len(matched) // limit))
+        found = matched.iloc[(page - 1) * limit : page * limit]
+        title = f"page {page} of {pages}: {len(found)} of {len(matched)} clusters that match"
+        show(found, shape, SHOWN, f"{title}, {len(whole)} in the fleet")
+        return {
+            "clusters": console.records(found),
+            # As the API says it.
+            "pagination": {
+                "current_page": page,
+                "total_pages": pages,
+                "total_count": len(matched),
+                "per_page": limit,
+                "has_next": page < pages,
+                "has_previous": page > 1,
+            },
+            "fleet": len(whole),
+            "sources": sources,
+        }
 
     run("clusters", action, is_recorded=False)
 
@@ -79,7 +96,8 @@ def overview(status: str, max_age: timedelta) -> None:
     """How many clusters run, what they cost an hour, how busy their GPUs are."""
 
     def action(job: Job) -> dict[str, object]:
-        seen = fleet.overview(fleet_now(job, max_age), status=status)
+        whole, sources = _fleet(job, max_age)
+        seen = fleet.overview(whole, status=status)
         mean = seen.average_gpu_utilization_pct
         cost = f"{console.money(seen.total_hourly_cost_micros)} {job.settings.currency}"
         say(f"{status} clusters        {seen.total_clusters}")
@@ -89,7 +107,7 @@ def overview(status: str, max_age: timedelta) -> None:
             say(f"without a GPU reading   {seen.without_utilization}")
         if seen.without_rate:
             say(f"without a known rate    {seen.without_rate}")
-        return {**msgspec.to_builtins(seen), "currency": job.settings.currency}
+        return {**msgspec.to_builtins(seen), "currency": job.settings.currency, "sources": sources}
 
     run("overview", action, is_recorded=False)
 
@@ -105,9 +123,10 @@ def dev_clusters(max_age: timedelta, shape: str, **parameters: Any) -> None:  # 
     """Development clusters a team could use: stopped RTX4090s named dev or sandbox."""
 
     def action(job: Job) -> dict[str, object]:
-        found = fleet.dev_clusters(fleet_now(job, max_age), **parameters)
+        whole, sources = _fleet(job, max_age)
+        found = fleet.dev_clusters(whole, **parameters)
         show(found, shape, SHOWN, f"{len(found)} development clusters")
-        return {"clusters": console.records(found)}
+        return {"clusters": console.records(found), "sources": sources}
 
     run("dev-clusters", action, is_recorded=False)
 
@@ -123,8 +142,9 @@ def candidates(
     """Running clusters that cost much and do little at this moment, dearest first."""
 
     def action(job: Job) -> dict[str, object]:
+        whole, sources = _fleet(job, max_age)
         seen = fleet.candidates(
-            fleet_now(job, max_age),
+            whole,
             min_hourly_rate=min_hourly_rate,
             below_utilization_pct=below_utilization,
         )
@@ -134,9 +154,22 @@ def candidates(
         return {
             "candidates": console.records(seen.found),
             "unjudged": console.records(seen.unjudged),
+            "sources": sources,
         }
 
     run("candidates", action, is_recorded=False)
+
+
+def _fleet(job: Job, max_age: timedelta) -> tuple[pd.DataFrame, list[Source]]:
+    """The fleet, and where it is from; what is not of this moment is said to be."""
+    whole, sources = fleet_now(job, max_age)
+    for one in sources:
+        if one.source == "snapshot":
+            say_aside(
+                f"{one.account}: from the snapshot of {one.observed_at:%Y-%m-%d %H:%M:%SZ}, "
+                f"{timedelta(seconds=one.age_seconds)} old; --max-age 0m asks the API"
+            )
+    return whole, sources
 
 
 COMMANDS = (clusters, overview, dev_clusters, candidates)

@@ -11,7 +11,7 @@ from pipeline import console
 from pipeline.cli.answers import shape_option, show
 from pipeline.cli.options import Command, run, say
 from pipeline.cli.words import Day
-from pipeline.errors import SettingsError
+from pipeline.errors import SettingsError, StorageError
 from pipeline.jobs import judging
 from pipeline.jobs.reporting import last_closed
 from pipeline.settings import read_settings
@@ -50,10 +50,13 @@ def findings(
     def action(job: Job) -> dict[str, object]:
         with job.store.lock("derive"):
             closed = last_closed(job.store)
-            if closed is None or (day is not None and day > closed):
-                raise SettingsError(
-                    f"--date {day or ''}: the last closed day is {closed or 'none'}"
+            if closed is None:
+                raise StorageError(
+                    "no day is closed yet, so nothing is judged: a day closes with the first "
+                    "complete snapshot after its end (UTC)"
                 )
+            if day is not None and day > closed:
+                raise SettingsError(f"--date {day}: the last closed day is {closed}")
             which = day or closed
             found = judging.judge(job, which, rebuild=rebuild).findings
         rows = life.changes(found, which) if changes else _open(found)
@@ -63,7 +66,7 @@ def findings(
         show(rows, shape, CHANGED if changes else OPEN, f"{len(rows)} {what} of {which}")
         return {"date": which.isoformat(), what: console.records(rows)}
 
-    run("findings", action, is_recorded=False)
+    run("findings", action, is_recorded=False, needs_data=True)
 
 
 @click.command(cls=Command)
@@ -90,7 +93,7 @@ def replay(first: date, last: date, other: Path | None, shape: str) -> None:
         show(told, shape, list(told.columns), f"{first} to {last}")
         return {"precision": console.records(done.precision), "flags": console.records(done.flags)}
 
-    run("replay", action, is_recorded=False)
+    run("replay", action, is_recorded=False, needs_data=True)
 
 
 @click.command("what-if", cls=Command)
@@ -138,7 +141,7 @@ def what_if(
             "clusters": console.records(rows),
         }
 
-    run("what-if", action, is_recorded=False)
+    run("what-if", action, is_recorded=False, needs_data=True)
 
 
 def _open(found: pd.DataFrame) -> pd.DataFrame:

@@ -6,6 +6,7 @@ file, default: in this order.
 
 from __future__ import annotations
 
+import difflib
 import logging
 import os
 import sys
@@ -19,8 +20,8 @@ import click
 import msgspec
 
 from pipeline import console
-from pipeline.deliver.mail import find_password
-from pipeline.errors import Exit, FleetLedgerError, SettingsError
+from pipeline.deliver.mail import PASSWORD_VARIABLE, find_password
+from pipeline.errors import Exit, FleetLedgerError, SettingsError, StorageError
 from pipeline.jobs import Job, Quiet
 from pipeline.keys import find_key
 from pipeline.model import RunRecord
@@ -65,7 +66,8 @@ class Options:
 GLOBAL_OPTIONS = (
     click.Option(
         ["--data-dir"], metavar="URI", envvar="FLEETLEDGER_DATA_DIR",
-        help="Where everything is kept: a folder or s3://bucket/prefix. [default: data]",
+        help="Where everything is kept: a folder or s3://bucket/prefix. "
+        "[default: data; of the demo: data/demo]",
     ),
     click.Option(
         ["--config"], metavar="FILE", envvar="FLEETLEDGER_CONFIG", help="Settings (TOML).",
@@ -133,10 +135,25 @@ def _keep_globals(ctx: click.Context) -> None:
             options.given[str(name)] = value
 
 
-def run(name: str, action: Callable[[Job], dict[str, object]], *, is_recorded: bool = True) -> None:
-    """Run one verb as a job: progress, results, messages, the run's record, the exit code."""
+def run(
+    name: str,
+    action: Callable[[Job], dict[str, object]],
+    *,
+    is_recorded: bool = True,
+    needs_data: bool = False,
+) -> None:
+    """Run one verb as a job: progress, results, messages, the run's record, the exit code.
+
+    Raises:
+        StorageError: it ``needs_data``, and there is none: the place is new, or mistyped.
+    """
     options = _options()
     job = make_job(options)
+    if needs_data and job.store.is_empty():
+        raise StorageError(
+            f"{job.settings.data_dir}: nothing is stored there; give another --data-dir, or run "
+            f"`{PROGRAM} extract` first"
+        )
     started_at = job.now()
     code, result = Exit.UNEXPECTED, dict[str, object]()
     try:
@@ -147,6 +164,8 @@ def run(name: str, action: Callable[[Job], dict[str, object]], *, is_recorded: b
     except FleetLedgerError as error:
         code = error.exit_code
         job.messages.append(str(error))
+        # A typo did nothing that the history should tell.
+        is_recorded = is_recorded and code != Exit.USAGE
     finally:
         if is_recorded:
             _record(job, name, started_at, code)
@@ -196,7 +215,19 @@ def make_job(options: Options, environment: Mapping[str, str] = os.environ) -> J
         find_key=lambda name, account: find_key(name, account, settings, environment),
         now=lambda: datetime.now(UTC),
         password=lambda: find_password(settings.mail, environment),
+        messages=_unknown_variables(environment),
     )
+
+
+def _unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """A word on each variable that looks like ours and is not: most likely a typo."""
+    known = [str(option.envvar) for option in GLOBAL_OPTIONS] + [PASSWORD_VARIABLE]
+    return [
+        f"the variable {name} means nothing here; "
+        f"did you mean {difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]}?"
+        for name in sorted(environment)
+        if name.startswith("FLEETLEDGER_") and name not in known
+    ]
 
 
 def is_json() -> bool:

@@ -37,7 +37,7 @@ def status(max_age: timedelta | None) -> None:
             say(f"{one.started_at:%Y-%m-%d %H:%M:%SZ}  {one.command:<8} exit {one.exit_code}")
         return {"accounts": accounts, "runs": msgspec.to_builtins(last)}
 
-    run("status", action, is_recorded=False)
+    run("status", action, is_recorded=False, needs_data=True)
 
 
 def _known_accounts(job: Job) -> list[str]:
@@ -71,7 +71,7 @@ def check(*, read_data: bool) -> None:
         say(f"{checked.files} files checked, {len(checked.problems)} problems")
         return {"files": checked.files, "problems": msgspec.to_builtins(checked.problems)}
 
-    run("check", action, is_recorded=False)
+    run("check", action, is_recorded=False, needs_data=True)
 
 
 @click.command(cls=Command)
@@ -114,7 +114,7 @@ def prune(thin_after: int, drop_after: int, *, dry_run: bool) -> None:
                 say(job.store.url(ref.key))
         return {"final": [str(ref.day) for ref in final], "removed": [ref.key for ref in going]}
 
-    run("prune", action)
+    run("prune", action, needs_data=True)
 
 
 COMMANDS = (status, check, prune)

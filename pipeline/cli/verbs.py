@@ -59,7 +59,7 @@ def ledger(*, rebuild: bool) -> None:
             say(f"{len(built)} days built")
         return {"days": [day.isoformat() for day in built]}
 
-    run("ledger", action)
+    run("ledger", action, needs_data=True)
 
 
 @click.command(cls=Command)
@@ -76,7 +76,7 @@ def report(day: date | None, window: str | None) -> None:
         say(reported.folder)
         return told(reported)
 
-    run("report", action)
+    run("report", action, needs_data=True)
 
 
 @click.command(cls=Command)
@@ -104,7 +104,7 @@ def send(day: date | None, to_file: Path | None, *, again: bool) -> None:
             say(f"report of {which}: accepted for {accepted} of {len(results)} recipients")
         return {"date": which.isoformat(), "recipients": results}
 
-    run("send", action)
+    run("send", action, needs_data=True)
 
 
 @click.command(cls=Command)

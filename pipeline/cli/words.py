@@ -1,9 +1,9 @@
-"""What an argument may be besides a text or a number: a day, an age."""
+"""What an argument may be besides a text or a number: a day, an instant, an age."""
 
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import click
 
@@ -23,6 +23,22 @@ class Day(click.ParamType[date]):
             return value if isinstance(value, date) else date.fromisoformat(str(value))
         except ValueError:
             self.fail(f"{value!r} is not a day, such as 2026-06-15", param, ctx)
+
+
+class Instant(click.ParamType[datetime]):
+    """A moment in ISO 8601; UTC unless it says otherwise."""
+
+    name = "INSTANT"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """The moment in UTC; click's usage error if it is none."""
+        try:
+            moment = datetime.fromisoformat(str(value))
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is not a moment, such as 2026-06-15T00:00:00Z", param, ctx)
 
 
 class Age(click.ParamType[timedelta]):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["compose", "find_password", "send"]
 
 _LONGEST_REPLY = 200
-_PASSWORD_VARIABLE = "FLEETLEDGER_MAIL_PASSWORD"  # noqa: S105  # a name, not a password
+PASSWORD_VARIABLE = "FLEETLEDGER_MAIL_PASSWORD"  # noqa: S105  # a name, not a password
 
 
 def send(message: EmailMessage, mail: Mail, password: Secret | None) -> dict[str, str]:
@@ -79,10 +79,10 @@ def find_password(mail: Mail, environment: Mapping[str, str]) -> Secret | None:
                 f"mail.password_file {mail.password_file} is not readable"
             ) from error
         return Secret(text.strip("\r\n"))
-    if environment.get(_PASSWORD_VARIABLE):
-        return Secret(environment[_PASSWORD_VARIABLE])
+    if environment.get(PASSWORD_VARIABLE):
+        return Secret(environment[PASSWORD_VARIABLE])
     raise SettingsError(
-        f"mail.username needs a password: set mail.password_file or {_PASSWORD_VARIABLE}"
+        f"mail.username needs a password: set mail.password_file or {PASSWORD_VARIABLE}"
     )
 
 

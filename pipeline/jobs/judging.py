@@ -127,6 +127,8 @@ def replay(job: Job, first: date, last: date, settings: Settings) -> Replayed:
     Raises:
         SettingsError: the dates are not within the history.
     """
+    if first > last:
+        raise SettingsError(f"--from {first} is after --to {last}: swap them")
     days = sorted({ref.day for ref in job.store.ledger_days()})
     if not days or not days[0] <= first <= last <= days[-1]:
         span = f"{days[0]} to {days[-1]}" if days else "nothing yet"

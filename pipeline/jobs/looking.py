@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import pandas as pd
 
 from pipeline import __version__
-from pipeline.errors import Exit, SettingsError
+from pipeline.errors import AlreadyStoredError, Exit, SettingsError
 from pipeline.extract import ApiTarget, ResumePoint, WalkInterruptedError, take_snapshot
 from pipeline.model import State
 from pipeline.schema import SNAPSHOT
+from pipeline.store import layout
 
 if TYPE_CHECKING:
     from pipeline.jobs import Job
@@ -35,7 +36,7 @@ def extract(job: Job, account: str) -> SnapshotRef:
         except WalkInterruptedError as error:
             job.store.put_state(resume, msgspec.msgpack.encode(error.resume))
             raise
-        ref = job.store.publish_snapshot(snapshot)
+        ref = _stored(job, snapshot)
         if kept:
             job.store.put_state(resume, b"")
     certificate = snapshot.certificate
@@ -44,6 +45,15 @@ def extract(job: Job, account: str) -> SnapshotRef:
     if certificate.state is not State.COMPLETE:
         job.note(Exit.WARNINGS, f"{ref.key}: {certificate.state}: {certificate.proof}")
     return ref
+
+
+def _stored(job: Job, snapshot: Snapshot) -> SnapshotRef:
+    """Store a look; where there is one of the same second already, that one is as good."""
+    try:
+        return job.store.publish_snapshot(snapshot)
+    except AlreadyStoredError:
+        certificate = snapshot.certificate
+        return layout.snapshot(certificate.account, certificate.started_at, certificate.state)
 
 
 def look(job: Job, account: str, resume: ResumePoint | None = None) -> Snapshot:
@@ -63,12 +73,17 @@ def look(job: Job, account: str, resume: ResumePoint | None = None) -> Snapshot:
     )
 
 
-def is_fresh(job: Job, account: str, age: timedelta | None = None) -> bool:
-    """Whether the newest snapshot is younger than ``age`` (``extract.fresh_minutes``)."""
-    if age is None:
-        age = timedelta(minutes=job.settings.extract.fresh_minutes)
-    refs = job.store.snapshots(account)
-    return bool(refs) and job.now() - refs[-1].started_at < age
+def is_fresh(job: Job, account: str) -> bool:
+    """Whether the newest complete snapshot is younger than ``extract.fresh_minutes``."""
+    age = timedelta(minutes=job.settings.extract.fresh_minutes)
+    return _young(job, account, age) is not None
+
+
+def _young(job: Job, account: str, age: timedelta) -> SnapshotRef | None:
+    """The newest complete snapshot, if it is younger than ``age``."""
+    refs = [ref for ref in job.store.snapshots(account) if ref.is_complete]
+    # One from the future (a clock was wrong) must not pass for young until then.
+    return refs[-1] if refs and abs(job.now() - refs[-1].started_at) < age else None
 
 
 def check_account(job: Job, account: str) -> str:
@@ -103,17 +118,37 @@ def _resume_point(kept: bytes | None) -> ResumePoint | None:
         return None
 
 
-def fleet_now(job: Job, age: timedelta) -> pd.DataFrame:
-    """Every account's fleet: from its newest snapshot if that is younger than ``age``, else live.
+class Source(msgspec.Struct, frozen=True):
+    """What is known of one account's fleet, and since when."""
 
-    A live look is not stored: a question leaves no trace in the history.
+    account: str
+    source: Literal["snapshot", "api"]
+    state: State
+    observed_at: datetime
+    age_seconds: int
+
+
+def fleet_now(job: Job, age: timedelta) -> tuple[pd.DataFrame, list[Source]]:
+    """Every account's fleet, and where it is from: its newest complete snapshot if that is younger
+    than ``age``, else live.
+
+    A live look is not stored: a question leaves no trace in the history. It is noted where it is
+    not complete.
     """
-    frames = []
+    frames, sources = [], []
     for account in job.settings.all_accounts:
-        if is_fresh(job, account, age):
-            frames.append(job.store.read_snapshots(job.store.snapshots(account)[-1:]))
+        ref = _young(job, account, age)
+        if ref is not None:
+            frames.append(job.store.read_snapshots([ref]))
+            state, seen_at = ref.state, ref.started_at
         else:
-            rows = SNAPSHOT.to_pandas(look(job, account).table)
-            frames.append(rows.assign(account=account))
+            snapshot = look(job, account)
+            frames.append(SNAPSHOT.to_pandas(snapshot.table).assign(account=account))
+            certificate = snapshot.certificate
+            state, seen_at = certificate.state, certificate.started_at
+            if state is not State.COMPLETE:
+                job.note(Exit.WARNINGS, f"{account}: {state}: {certificate.proof}")
+        since = max(0, int((job.now() - seen_at).total_seconds()))
+        sources.append(Source(account, "snapshot" if ref else "api", state, seen_at, since))
     whole = pd.concat(frames, ignore_index=True)
-    return SNAPSHOT.enforce(whole[list(SNAPSHOT.names)])
+    return SNAPSHOT.enforce(whole[list(SNAPSHOT.names)]), sources

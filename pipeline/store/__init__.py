@@ -28,6 +28,10 @@ class Store:
         """Open ``uri``: a folder, or ``s3://bucket/prefix`` with ``options`` (``AWS_...``)."""
         self.files = open_files(uri, options or {})
 
+    def is_empty(self) -> bool:
+        """Whether nothing was ever kept here: a new place, or a mistyped one."""
+        return not {*self.files.folders("")} & {*layout.FOLDERS}
+
     def publish_snapshot(self, snapshot: Snapshot) -> SnapshotRef:
         """Store a look at the fleet, once; AlreadyStoredError if another writer was first."""
         return snapshots.publish(self.files, snapshot)

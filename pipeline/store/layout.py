@@ -19,6 +19,8 @@ REPORTS = "reports"
 RUNS = "runs"
 STATE = "state"
 LOCKS = "locks"
+FOLDERS = (SNAPSHOTS, LEDGER, FINDINGS, REPORTS, RUNS, STATE)
+"""What holds something worth keeping."""
 
 SUMS = "SHA256SUMS"
 """In each report's folder: what its files must be, in the format of ``sha256sum --check``."""

@@ -6,6 +6,7 @@ taken. That, not a lock, is what keeps two writers apart here.
 
 from __future__ import annotations
 
+import re
 import secrets
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
@@ -177,8 +178,19 @@ class ObjectFiles:
         try:
             yield
         except (BaseError, OSError, ValueError) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
+            reason = _reason(str(error)) or type(error).__name__
             raise StorageError(
                 f"{doing} {self.url(key)}: {reason}; check the bucket, the AWS_... variables and "
                 "the network, then run again"
             ) from error
+
+
+def _reason(text: str) -> str:
+    """What the service says in its XML (``<Code>``, ``<Message>``), else the library's first line.
+
+    The library's debugging pages and the service's request ids help nobody at a prompt.
+    """
+    said = [re.search(rf"<{name}>([^<]+)</{name}>", text) for name in ("Code", "Message")]
+    if found := [match[1] for match in said if match]:
+        return ": ".join(found)[:300]
+    return text.partition("\n")[0].partition("<?xml")[0].strip(" :")[:300]

@@ -166,3 +166,36 @@ def test_send_writes_the_message_to_a_file(history: Run, tmp_path: Path) -> None
     message = (tmp_path / "mail.eml").read_text()
     assert "report.html" in message
     assert "findings.csv" in message
+
+
+def test_a_list_says_its_page_of_how_many_that_match(history: Run, api: Api) -> None:
+    api.go_to(54)
+    old = ("clusters", "--max-age", "99999d", "--created-before", "2026-06-01T00:00:00Z")
+    whole = json.loads(history(*old, "--limit", "100", "--json").out)
+    total = len(whole["clusters"])
+    told = json.loads(history(*old, "--limit", "5", "--page", "2", "--json").out)
+    assert told["clusters"] == whole["clusters"][5:10]
+    assert told["pagination"] == {
+        "current_page": 2,
+        "total_pages": -(-total // 5),
+        "total_count": total,
+        "per_page": 5,
+        "has_next": True,
+        "has_previous": True,
+    }
+    shown = history(*old, "--limit", "5", "--page", "2").out.splitlines()[0]
+    assert shown.startswith(f"page 2 of {-(-total // 5)}: 5 of {total} clusters that match")
+
+
+def test_a_stored_answer_says_so_and_is_a_complete_one(history: Run, data: Path) -> None:
+    for name in ("20991231T000000Z-suspect", "20991231T000001Z-drifted"):
+        folder = data / "snapshots/account=default/date=2099-12-31"
+        folder.mkdir(exist_ok=True)
+        (folder / f"{name}.parquet").write_bytes(b"nobody reads this")
+    ran = history("overview", "--max-age", "99999d")
+    assert ran.code == 0
+    assert "from the snapshot of 2026-03-04 00:00:00Z" in ran.err
+    source = json.loads(history("overview", "--max-age", "99999d", "--json").out)["sources"][0]
+    assert (source["source"], source["state"]) == ("snapshot", "complete")
+    assert source["observed_at"] == "2026-03-04T00:00:00Z"
+    assert source["age_seconds"] > 0

@@ -61,6 +61,8 @@ def test_a_refused_key_is_not_tried_again(api: Api, run: Run, data: Path) -> Non
     [
         ("[api]\nurk = 1", "unknown setting api.urk; did you mean api.url?"),
         ('[accounts.a]\nkeyfile = "x"', "accounts.a.keyfile; did you mean accounts.a.key_file?"),
+        ("[budgets.gpu]\namuont = 1", "budgets.gpu.amuont; did you mean budgets.gpu.amount?"),
+        ("[own_rules.x]\nwhn = 'a'", "own_rules.x.whn; did you mean own_rules.x.when?"),
         ("[extract]\npage_size = 500", "extract.page_size"),
         ('currency = "dollars"', "currency"),
         ("[[[", "not valid TOML"),
@@ -88,6 +90,9 @@ def test_a_setting_that_cannot_be_meant_is_named(
         (("clusters", "--limit", "500"), "500"),
         (("extract", "--account", "x"), "not in the settings"),
         (("--config", "/nowhere.toml", "status"), "/nowhere.toml"),
+        (("clusters", "--created-after", "soon"), "is not a moment"),
+        (("extract", "--api-url", "https://api.example.com/v1"), "--api-version"),
+        (("clusters", "--api-url", "https://api.example.com/v2/clusters/"), "--api-version"),
     ],
 )
 def test_an_argument_that_cannot_be_meant_is_named(
@@ -220,3 +225,68 @@ def test_messages_of_a_failed_run_are_kept_for_status(run: Run) -> None:
     last = json.loads(run("status", "--json").out)["runs"][0]
     assert (last["command"], last["exit_code"]) == ("extract", 10)
     assert "no API key" in last["messages"][0]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("status",), ("check",), ("prune",), ("ledger",), ("report",), ("send",), ("findings",),
+        ("what-if", "--stop", "*"), ("replay", "--from", "2026-03-02", "--to", "2026-03-03"),
+    ],
+)  # fmt: skip
+def test_a_place_that_holds_nothing_is_no_empty_history(
+    run: Run, data: Path, args: tuple[str, ...]
+) -> None:
+    ran = run(*args)
+    assert ran.code == 12
+    assert str(data) in only_line(ran.err)
+    assert not data.exists()
+
+
+def test_a_typo_leaves_no_run_in_the_history(history: Run) -> None:
+    before = json.loads(history("status", "--json").out)["runs"]
+    assert history("extract", "--account", "x").code == 2
+    assert history("report", "--date", "2031-01-01").code == 2
+    assert json.loads(history("status", "--json").out)["runs"] == before
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('exclusions_file = "/nowhere/exclusions.toml"', "/nowhere/exclusions.toml"),
+        ('owners_file = "/nowhere/owners.toml"', "/nowhere/owners.toml"),
+        ('[mail]\nto = ["ana"]', "'ana' is not a mail address"),
+    ],
+)
+def test_the_night_looks_at_its_settings_before_it_walks(
+    run: Run, api: Api, tmp_path: Path, data: Path, text: str, said: str
+) -> None:
+    config = tmp_path / "settings.toml"
+    config.write_text(text + "\n")
+    ran = run("nightly", "--config", str(config), url=api.url)
+    assert ran.code == 2
+    assert said in only_line(ran.err)
+    assert not snapshots(data)
+
+
+def test_a_variable_that_looks_like_ours_is_told(history: Run) -> None:
+    ran = history("ledger", FLEETLEDGER_DATADIR="elsewhere")
+    assert ran.code == 0
+    assert "FLEETLEDGER_DATADIR" in only_line(ran.err)
+    assert "did you mean FLEETLEDGER_DATA_DIR?" in ran.err
+
+
+def test_two_looks_in_one_second_are_one(run: Run, api: Api, data: Path) -> None:
+    first = run("extract", url=api.url)
+    api.go_to(0)
+    second = run("extract", url=api.url)
+    assert (second.code, second.err) == (0, "")
+    assert second.out == first.out
+    assert len(snapshots(data)) == 1
+
+
+def test_a_port_in_use_is_said_and_nothing_else(run: Run, api: Api) -> None:
+    port = api.url.rpartition(":")[2]
+    ran = run("simulate", "--port", port)
+    assert ran.code == 2
+    assert f"--port {port}" in only_line(ran.err)

@@ -110,6 +110,9 @@ def test_replay_is_the_same_each_time_and_knows_what_happened(history: Run) -> N
     outside = history("replay", "--from", "2025-01-01", "--to", "2026-03-03")
     assert outside.code == 2
     assert "the ledger covers 2026-03-02" in outside.err
+    swapped = history("replay", "--from", "2026-03-03", "--to", "2026-03-02")
+    assert swapped.code == 2
+    assert "2026-03-03 is after --to 2026-03-02" in swapped.err
 
 
 def test_what_if_prices_a_change(history: Run) -> None:

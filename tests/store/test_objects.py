@@ -141,3 +141,10 @@ def test_what_the_bucket_refuses_is_one_line_with_the_remedy(options: dict[str, 
 def test_a_bucket_without_a_name_is_refused() -> None:
     with pytest.raises(SettingsError, match="s3://bucket/prefix"):
         Store("s3://")
+
+
+def test_a_refusal_is_said_in_the_services_own_words(options: dict[str, str]) -> None:
+    with pytest.raises(StorageError) as refused:
+        Store("s3://no-such-bucket/x", options).is_empty()
+    assert "NoSuchBucket: The specified bucket does not exist; check" in str(refused.value)
+    assert "<" not in str(refused.value)
