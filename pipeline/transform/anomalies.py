@@ -91,7 +91,7 @@ def scan(
     worked = worked[worked["_day"] <= day_number(last)]
     columns = ["date", *dims, "spend_micros", "usual_micros", "deviation_micros", "score"]
     if worked.empty:
-        return pd.DataFrame(columns=columns)
+        return pd.DataFrame(columns=columns).astype({"date": "datetime64[us]"})
     first = int(worked["_day"].min())
     width = day_number(last) - first + 1
     groups = worked.groupby(keys, observed=True, dropna=False, sort=True)
