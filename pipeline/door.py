@@ -6,9 +6,13 @@ is made from: columns, units and dtypes are those of docs/columns.md.
 
 from __future__ import annotations
 
-from datetime import date
+import difflib
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from pipeline.errors import SettingsError, StorageError
+from pipeline.ledger.inputs import last_closed_day
+from pipeline.schema import LEDGER, SNAPSHOT
 from pipeline.settings import Rules
 from pipeline.store import Store
 from pipeline.transform import idle, spend, utilization
@@ -20,17 +24,36 @@ if TYPE_CHECKING:
 
 
 class OpenStore:
-    """A data directory, opened for reading."""
+    """A data directory, opened for reading.
+
+    Wrong arguments are a :class:`~pipeline.errors.SettingsError`, in one line.
+    """
 
     def __init__(self, uri: str, options: Mapping[str, str] | None = None) -> None:
-        """Open ``uri``; ``options`` are the ``AWS_...`` variables of an object store."""
+        """Open ``uri``; ``options`` are the ``AWS_...`` variables of an object store.
+
+        Raises:
+            StorageError: nothing is stored there.
+        """
         self.store = Store(uri, options)
+        if self.store.is_empty():
+            where = self.store.files.path("") or uri
+            raise StorageError(f"{where}: nothing is stored there; `fleetledger extract` begins")
+
+    def __repr__(self) -> str:
+        days = sorted({ref.day for ref in self.store.ledger_days()})
+        span = f", {days[0]} to {days[-1]}" if days else ""
+        return (
+            f"<{self.store.files.place}: accounts {', '.join(self.store.accounts()) or 'none'}; "
+            f"{len(self.store.snapshots())} snapshots; {len(days)} ledger days{span}>"
+        )
 
     def snapshots(
         self, since: date | str | None = None, columns: Sequence[str] | None = None
     ) -> pd.DataFrame:
         """Every look at every cluster, from the UTC day ``since`` on."""
-        refs = self.store.snapshots(first=_day(since))
+        _check_columns(columns, (*SNAPSHOT.names, "snapshot_state"))
+        refs = self.store.snapshots(first=_day("since", since))
         return self.store.read_snapshots(refs, columns)
 
     def ledger(
@@ -40,9 +63,11 @@ class OpenStore:
         columns: Collection[str] | None = None,
     ) -> pd.DataFrame:
         """One row per cluster and UTC day, from ``first`` to ``last`` (both included)."""
-        return self.store.read_ledger(
-            _day(first) or date.min, _day(last) or date.max, columns=columns
-        )
+        _check_columns(columns, LEDGER.names)
+        begin, end = _day("first", first) or date.min, _day("last", last) or date.max
+        if begin > end:
+            raise SettingsError(f"first {begin} is after last {end}: swap them")
+        return self.store.read_ledger(begin, end, columns=columns)
 
     def spend(
         self, *by: str, first: date | str | None = None, last: date | str | None = None
@@ -63,9 +88,33 @@ class OpenStore:
         last: date | str | None = None,
         rules: Rules | None = None,
     ) -> pd.DataFrame:
-        """Idle candidates, most provable waste first."""
-        return idle.candidates(self.utilization(first, last), rules or Rules())
+        """Idle candidates, most provable waste first.
+
+        Of the last closed day and the days before it that the rules look at
+        (``idle_window_days``), unless ``first`` and ``last`` say otherwise.
+        """
+        rules = rules or Rules()
+        end = _day("last", last) or self._last_closed()
+        if first is None and end is not None:
+            first = end - timedelta(days=rules.idle_window_days - 1)
+        return idle.candidates(self.utilization(first, end), rules)
+
+    def _last_closed(self) -> date | None:
+        closed = [last_closed_day(self.store.snapshots(name)) for name in self.store.accounts()]
+        return max((day for day in closed if day is not None), default=None)
 
 
-def _day(value: date | str | None) -> date | None:
-    return date.fromisoformat(value) if isinstance(value, str) else value
+def _day(name: str, value: date | str | None) -> date | None:
+    if isinstance(value, datetime):
+        return value.date()
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise SettingsError(f"{name} {value!r}: not a day, such as '2026-06-15'") from error
+
+
+def _check_columns(asked: Collection[str] | None, known: Sequence[str]) -> None:
+    for name in asked or ():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+            raise SettingsError(f"no column {name!r}; did you mean {near!r}? docs/columns.md")

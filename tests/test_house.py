@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "nightly": SHARED | {"jobs"},
     "console": {"schema"},
     "demo": SHARED | {"jobs", "nightly", "store", "simulator"},
-    "door": SHARED | {"store", "transform"},
+    "door": SHARED | {"store", "ledger", "transform"},
     "cli": SHARED | STAGES | {"jobs", "nightly", "console", "demo"},
     "__main__": {"cli"},
 }
