@@ -331,7 +331,7 @@ _EVIDENCE = (
 
 UTILIZATION = Table(
     "utilization",
-    "one cluster over the window, most unused money first",
+    "one cluster over the report's window (30 days unless set), most unused money first",
     (
         *_WINDOW_FACTS,
         *_MONEY_OF_A_WINDOW,
@@ -372,10 +372,15 @@ UTILIZATION = Table(
 
 IDLE = Table(
     "idle",
-    "one idle candidate over the window, most provable waste first",
+    "one idle candidate over the rules' window (14 days unless set), most provable waste first",
     (
         *_WINDOW_FACTS,
-        Column("spend_micros", INT, "Spend in the window.", nullable=True),
+        Column(
+            "spend_micros",
+            INT,
+            "Spend of the rules' window; that of findings is of 30 days.",
+            nullable=True,
+        ),
         Column("running_seconds", INT, "Time it ran."),
         Column("gpu_mean_pct", REAL, "Mean GPU use.", nullable=True),
         Column("gpu_max_pct", REAL, "Highest GPU reading.", nullable=True),
@@ -390,7 +395,9 @@ IDLE = Table(
         *_EVIDENCE,
         Column("grade", CODE, "suspected, likely or proven."),
         Column(
-            "provable_waste_micros", INT, "Money wasted that the evidence proves: the ranking key."
+            "provable_waste_micros",
+            INT,
+            "Money of the rules' window wasted as far as the evidence proves: the ranking key.",
         ),
     ),
     ("account", "cluster_id"),

@@ -83,9 +83,21 @@ def test_spend_is_the_truth_within_its_bounds(files: dict[str, bytes]) -> None:
 
 def test_the_headlines_number_is_the_sum_of_the_rows(files: dict[str, bytes]) -> None:
     rows = list(csv.DictReader(io.StringIO(files["findings.csv"].decode())))
-    proven = [row for row in rows if row["rule_id"] == "idle" and row["provable_waste"]]
-    waste = sum(round(float(row["provable_waste"]) * 1e6) for row in proven)
-    assert waste == json.loads(files["summary.json"])["waste_micros"]
+    idle = [row for row in rows if row["rule_id"] == "idle" and row["provable_waste"]]
+    waste = {
+        is_proven: sum(
+            round(float(row["provable_waste"]) * 1e6)
+            for row in idle
+            if (row["grade"] == "proven") == is_proven
+        )
+        for is_proven in (True, False)
+    }
+    said = json.loads(files["summary.json"])
+    assert waste == {True: said["waste_micros"], False: said["unproven_micros"]}
+    listed = list(csv.DictReader(io.StringIO(files["idle.csv"].decode())))
+    assert {(row["cluster_id"], row["grade"], row["provable_waste"]) for row in idle} == {
+        (row["cluster_id"], row["grade"], row["provable_waste"]) for row in listed
+    }
     spend = csv.DictReader(io.StringIO(files["spend.csv"].decode()))
     total = sum(round(float(row["spend"]) * 1e6) for row in spend if row["spend"])
     assert total == json.loads(files["summary.json"])["spend_micros"]

@@ -77,13 +77,14 @@ def derive(
     window = sources.since(day, settings.report.window_days)
     recent = sources.since(day, settings.rules.idle_window_days)
     ranked = utilization.rank(window)
-    candidates = idle.candidates(utilization.rank(recent), settings.rules)
+    evidence = utilization.rank(recent)
+    candidates = idle.of_findings(evidence, found)
     page = view.build(
         settings=settings,
         day=day,
         ledger=ledger,
         utilization=ranked,
-        idle=candidates,
+        evidence=evidence,
         findings=found,
         certificates=sources.certificates,
         damaged=sources.damaged,

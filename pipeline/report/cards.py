@@ -76,13 +76,15 @@ def _window(facts: Facts, money: Money) -> Card:
 def _waste(facts: Facts, money: Money, evidence_days: int) -> Card:
     if not facts.judged:
         return Card(
-            label="Provable waste", value=UNKNOWN, note="nothing could be judged", tone="warn"
+            label="Proven waste", value=UNKNOWN, note="nothing could be judged", tone="warn"
         )
-    clusters = count_of(facts.wasteful, "cluster")
+    note = f"{count_of(facts.wasteful, 'cluster')} with proof" if facts.waste_micros else "none"
+    if facts.unproven_micros:
+        note += f"; {money.rounded(facts.unproven_micros)} more not proven"
     return Card(
-        label=f"Provable waste, {evidence_days} days",
+        label=f"Proven waste, {evidence_days} days",
         value=money.rounded(facts.waste_micros),
-        note=f"{clusters} with proof" if facts.waste_micros else "none proven",
+        note=note,
         tone="bad" if facts.waste_micros else "good",
     )
 

@@ -1,8 +1,9 @@
 """The report's numbers, unrounded, each computed once.
 
-Waste: a cluster's findings are about the same money, so a cluster counts with its largest provable
-waste, and the fleet's is the sum over clusters. GPU use: the mean over running time with a reading,
-each hour weighted by the GPUs that ran in it; clusters whose GPU count is unknown stay out.
+Waste: a cluster's findings are about the same money, so a cluster counts with its largest, and the
+fleet's is the sum over clusters. Only what is proven is called so; the rest is told apart.
+GPU use: the mean over running time with a reading, each hour weighted by the GPUs that ran in it;
+clusters whose GPU count is unknown stay out.
 Bounds: sums of the rows' bounds, widened by the money that may lie on the other side of the
 window's first and last midnight.
 """
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pipeline.report.parts import Facts
-from pipeline.rules import CLEAR, FINDING, INSUFFICIENT_DATA
+from pipeline.rules import CLEAR, FINDING, INSUFFICIENT_DATA, PROVEN
 from pipeline.schema import BAND_COLUMNS
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def gather(
     known = sorted(d for d in (days if days is not None else dates(ledger)) if d <= day)
     window = within(ledger, first, day)
     waste = waste_by_cluster(findings)
+    proven = proven_by_cluster(findings).reindex(waste.index, fill_value=0)
     use, seconds, behind = _gpu_use(utilization)
     low, high = _bounds(window)
     judged, unjudged = _judged(findings)
@@ -67,8 +69,10 @@ def gather(
         low_micros=low,
         high_micros=high,
         metered_micros=int(window["metered_micros"].sum()),
-        waste_micros=int(waste.sum()),
-        wasteful=int((waste > 0).sum()),
+        waste_micros=int(proven.sum()),
+        wasteful=int((proven > 0).sum()),
+        unproven_micros=int((waste - proven).sum()),
+        unproven=int(((waste > 0) & (proven == 0)).sum()),
         found=len(clusters(open_findings(findings))),
         judged=judged,
         unjudged=unjudged,
@@ -105,9 +109,15 @@ def open_findings(findings: pd.DataFrame) -> pd.DataFrame:
 
 
 def waste_by_cluster(findings: pd.DataFrame) -> pd.Series[Any]:
-    """Provable waste per cluster: the largest of its findings."""
+    """Waste per cluster, whatever its grade: the largest of its findings."""
     found = open_findings(findings)
     return found.groupby(CLUSTER, observed=True)["provable_waste_micros"].max().fillna(0)
+
+
+def proven_by_cluster(findings: pd.DataFrame) -> pd.Series[Any]:
+    """The same of proven findings alone; a rule that does not grade speaks of what is certain."""
+    is_proven = findings["grade"].isna() | (findings["grade"] == PROVEN)
+    return waste_by_cluster(findings[is_proven.to_numpy(bool)])
 
 
 def _judged(findings: pd.DataFrame) -> tuple[int, int]:

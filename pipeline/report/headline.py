@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.report import names
-from pipeline.report.facts import waste_by_cluster
+from pipeline.report.facts import proven_by_cluster
 from pipeline.report.numbers import (
     UNKNOWN,
     Money,
@@ -68,7 +68,7 @@ def _no_waste(facts: Facts) -> str:
 
 def _holders(facts: Facts, findings: pd.DataFrame) -> str:
     """Who holds the waste: the fewest clusters with at least half of it."""
-    waste = waste_by_cluster(findings)
+    waste = proven_by_cluster(findings)
     largest = waste[waste > 0].sort_values(ascending=False, kind="stable").cumsum()
     if facts.wasteful == 1:
         return "one cluster holds all of it"
@@ -95,9 +95,8 @@ def _subject(facts: Facts) -> str:
     if not facts.clusters:
         return f"the fleet was empty ({facts.day.isoformat()})"
     if facts.waste_micros:
-        text = (
-            f"{money.rounded(facts.waste_micros)} wasted by {count_of(facts.wasteful, 'cluster')}"
-        )
+        waste = money.rounded(facts.waste_micros)
+        text = f"{waste} provably wasted by {count_of(facts.wasteful, 'cluster')}"
     else:
         spent = "cost unknown"
         if facts.spend_micros is not None:
@@ -137,6 +136,7 @@ def lede(facts: Facts, looks: int, ahead: Sequence[str] = ()) -> tuple[str, ...]
         for sentence in (
             _yesterday(facts, money),
             _window(facts, money),
+            _unproven(facts, money),
             _saving(facts, money),
             *ahead,
             _judged(facts),
@@ -177,8 +177,19 @@ def _saving(facts: Facts, money: Money) -> str:
         return ""
     return (
         f"Acting on the findings would save about {money.rounded(facts.saving_micros)} over the "
-        "next 30 days."
+        "next 30 days, counting no cluster with more than it cost in the last 30."
     )
+
+
+def _unproven(facts: Facts, money: Money) -> str:
+    if not facts.unproven_micros:
+        return ""
+    more = "another " if facts.waste_micros else ""
+    text = (
+        f"{more}{money.rounded(facts.unproven_micros)} on "
+        f"{count_of(facts.unproven, 'cluster')} may have been wasted: likely or suspected, not proven."
+    )
+    return text[:1].upper() + text[1:]
 
 
 def _judged(facts: Facts) -> str:

@@ -47,9 +47,13 @@ class Facts(Part, frozen=True):
     high_micros: int | None = None
     metered_micros: int = 0
     waste_micros: int = 0
-    """Provable waste: per cluster the largest of its findings, summed."""
+    """Proven waste: per cluster the largest of its proven findings, summed."""
     wasteful: int = 0
-    """Clusters with provable waste."""
+    """Clusters with proven waste."""
+    unproven_micros: int = 0
+    """What the other findings would add to it, likely and suspected ones."""
+    unproven: int = 0
+    """Clusters with waste of which none is proven."""
     found: int = 0
     """Clusters with at least one finding."""
     judged: int = 0

@@ -22,7 +22,7 @@ _TYPES = len(charts.SERIES) - 1
 
 
 def waste_chart(facts: Facts, findings: pd.DataFrame) -> Chart:
-    """The clusters with most provable waste, as bars."""
+    """The clusters with most waste, proven or not, as bars."""
     title = "Where the waste is"
     found = open_findings(findings)
     ranked = ranking(found)
@@ -51,16 +51,20 @@ def waste_chart(facts: Facts, findings: pd.DataFrame) -> Chart:
             "tip": [f"{n} · {t} · {g}" for n, t, g in zip(shown, texts, grades, strict=True)],
         }
     )
-    held = share(int(top["waste"].sum()), facts.waste_micros)
+    whole, clusters = facts.waste_micros + facts.unproven_micros, facts.wasteful + facts.unproven
+    held = share(int(top["waste"].sum()), whole)
     summary = (
-        f"All of the {money.rounded(facts.waste_micros)}, in {count_of(len(top), 'cluster')}."
-        if len(top) == facts.wasteful
-        else f"The {count(len(top))} largest of {count(facts.wasteful)} clusters hold {held} of it."
+        f"All of the {money.rounded(whole)}, in {count_of(len(top), 'cluster')}."
+        if len(top) == clusters
+        else f"The {count(len(top))} largest of {count(clusters)} clusters hold {held} of "
+        f"{money.rounded(whole)}."
     )
     return Chart(
         title=title,
         summary=summary,
-        svg=charts.svg(charts.waste(rows), f"Bars of provable waste by cluster. {summary}"),
+        svg=charts.svg(
+            charts.waste(rows), f"Bars of waste by cluster, in the colour of its grade. {summary}"
+        ),
         legend=tuple((grade, grade) for grade in GRADES if grade in grades),
     )
 

@@ -1,4 +1,4 @@
-"""The findings table: a row per cluster, most provable money first, each with its reasons."""
+"""The findings table: a row per cluster, most money first, each with its reasons."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def findings_table(
     wording: Wording,
     ledger: pd.DataFrame,
     utilization: pd.DataFrame,
-    idle: pd.DataFrame,
+    evidence: pd.DataFrame,
     findings: pd.DataFrame,
 ) -> FindingsTable:
     """The rows shown, the sums of what is shown and of what is not, and the note above."""
@@ -50,7 +50,7 @@ def findings_table(
         money=Money(facts.currency),
         wording=wording,
         use=_records(utilization, keys),
-        idle=_records(idle, keys),
+        evidence=_records(evidence, keys),
         found=_grouped(found, keys, wording),
         lines=_daily_use(ledger, facts, keys),
         repeated=_repeated_ids(ranked),
@@ -62,7 +62,7 @@ def findings_table(
     return FindingsTable(
         columns=_columns(settings.rules.idle_window_days, has_savings=has_savings),
         rows=rows,
-        totals=_totals(ranked, len(rows), Money(facts.currency), has_savings=has_savings),
+        totals=_totals(ranked, len(rows), facts, has_savings=has_savings),
         note=_note(found, len(ranked), len(rows), wording),
         has_savings=has_savings,
     )
@@ -94,13 +94,13 @@ class _RowMaker:
         money: Money,
         wording: Wording,
         use: dict[Key, Record],
-        idle: dict[Key, Record],
+        evidence: dict[Key, Record],
         found: dict[Key, list[Record]],
         lines: dict[Key, list[float | None]],
         repeated: frozenset[str],
         has_savings: bool,
     ) -> None:
-        self.money, self.wording, self.use, self.idle = money, wording, use, idle
+        self.money, self.wording, self.use, self.evidence = money, wording, use, evidence
         self.found, self.lines, self.repeated = found, lines, repeated
         self.has_savings = has_savings
 
@@ -137,7 +137,7 @@ class _RowMaker:
             evidence=_evidence(lead),
             why=names.shown(why.sentence(lead, self.wording), _WHY),
             reasons=tuple(why.reason(one, self.wording, self.money) for one in found),
-            seen=why.seen(lead, self.idle.get(key, window), window),
+            seen=why.seen(lead, self.evidence.get(key, {}), window),
             sort=(
                 *(name.lower(), project.lower()),
                 *_numbers(window.get("hourly_rate_micros"), window.get("gpu_mean_pct")),
@@ -234,7 +234,7 @@ def _columns(evidence_days: int, *, has_savings: bool) -> tuple[Column, ...]:
         Column(label="GPU use", is_number=True),
         Column(label="Finding"),
         Column(label=f"Spend, 30{NBSP}d", is_number=True),
-        Column(label=f"Provable waste, {evidence_days}{NBSP}d", is_number=True),
+        Column(label=f"Waste, {evidence_days}{NBSP}d", is_number=True),
         *saving,
         Column(label="Evidence"),
     )
@@ -245,21 +245,27 @@ _BEFORE_SUMS = 4
 
 
 def _totals(
-    ranked: pd.DataFrame, shown: int, money: Money, *, has_savings: bool
+    ranked: pd.DataFrame, shown: int, facts: Facts, *, has_savings: bool
 ) -> tuple[tuple[str, ...], ...]:
+    money = Money(facts.currency)
+
     def line(label: str, rows: pd.DataFrame) -> tuple[str, ...]:
         sums = [total(rows[c]) for c in ("spend", "waste", *(["saving"] if has_savings else []))]
         return (label, *[""] * _BEFORE_SUMS, *(money.exact(s) for s in sums), "")
 
     if ranked.empty:
         return ()
-    if shown == len(ranked):
-        return (line(f"All {count_of(shown, 'cluster')}", ranked),)
-    return (
-        line(f"The {count(shown)} shown", ranked.head(shown)),
-        line(f"{count(len(ranked) - shown)} more in findings.csv", ranked.iloc[shown:]),
-        line(f"All {count_of(len(ranked), 'cluster')}", ranked),
-    )
+    lines = [line(f"All {count_of(len(ranked), 'cluster')}", ranked)]
+    if shown < len(ranked):
+        more = f"{count(len(ranked) - shown)} more in findings.csv"
+        lines[:0] = [
+            line(f"The {count(shown)} shown", ranked.head(shown)),
+            line(more, ranked.iloc[shown:]),
+        ]
+    if facts.unproven_micros:
+        before, after = [""] * (_BEFORE_SUMS + 1), [""] * (2 if has_savings else 1)
+        lines.append(("Of that proven", *before, money.exact(facts.waste_micros), *after))
+    return tuple(lines)
 
 
 def _note(found: pd.DataFrame, number: int, shown: int, wording: Wording) -> str:

@@ -244,11 +244,12 @@ def method(settings: Settings) -> tuple[Fact, ...]:
         "UTC by time. Without a counter: rate times running time, called estimated.",
         "GPU use": "Readings at the looks. One speaks for at most 30 minutes to each side; busy "
         "means above 5 %.",
-        "Provable waste": "The least that idle clusters can have cost, times the part of their "
+        "Waste": "The least that idle clusters can have cost, times the part of their "
         "running time within 30 minutes of a reading, times the share of it that cannot have been "
         "busy: n hours read without work leave a busy share of 1 \N{MINUS SIGN} 0.05^(1/n) "
         f"possible (95 % confidence). Judged over {days} days. A cluster that is stuck and charged "
-        "for it counts with what that cost.",
+        "for it counts with what that cost. It is called proven where its finding is graded so; "
+        "`provable_waste` in the CSV files is the amount at every grade.",
         "Grades": "Suspected, likely or proven: by that bound, by how much of the week was seen, "
         f"and by how strictly it holds (proven idle: at least {strict} of the running time).",
         "One cluster, one sum": "Several findings about a cluster are about the same money; it "

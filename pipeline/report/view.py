@@ -54,7 +54,7 @@ def build(
     day: date | None,
     ledger: pd.DataFrame,
     utilization: pd.DataFrame,
-    idle: pd.DataFrame,
+    evidence: pd.DataFrame,
     findings: pd.DataFrame,
     certificates: Sequence[Certificate] = (),
     damaged: Sequence[str] = (),
@@ -80,7 +80,7 @@ def build(
         day: the report's date; the window are the days up to and with it.
         ledger: ledger rows of the window and, for the month to date, of the date's month.
         utilization: ``transform.utilization.rank`` of the window.
-        idle: ``transform.idle.candidates`` of the rules' window.
+        evidence: ``transform.utilization.rank`` of the rules' window.
         findings: every cluster under every rule, as of ``day``.
         certificates: of the snapshots behind the window.
         damaged: stored files that were skipped because they are not what was written.
@@ -153,7 +153,7 @@ def build(
             wording=wording,
             ledger=ledger,
             utilization=utilization,
-            idle=idle,
+            evidence=evidence,
             findings=findings,
         ),
         changes=statuses.table(changed, facts, since),

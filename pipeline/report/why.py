@@ -22,6 +22,7 @@ from pipeline.report.numbers import (
 )
 from pipeline.report.parts import Fact, Reason
 from pipeline.report.wording import action
+from pipeline.rules import LIKELY, SUSPECTED
 from pipeline.schema import BAND_COLUMNS, BAND_EDGES_PCT
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     Record = Mapping[Any, Any]
 
 _LONGEST = 600
+_SURE = {LIKELY: "likely", SUSPECTED: "perhaps"}
+"""How waste is called that is not proven."""
 
 
 def reason(finding: Record, wording: Wording, money: Money) -> Reason:
@@ -153,7 +156,8 @@ def _money(finding: Record, money: Money) -> str:
     if spend is not None:
         said.append(f"Cost {money.exact(spend)} in the last 30 days")
     if waste:
-        said.append(f"provably wasted {money.exact(waste)} in the days the rule looks at")
+        sure = _SURE.get(str(known(finding["grade"])), "provably")
+        said.append(f"{sure} wasted {money.exact(waste)} in the days the rule looks at")
     saving = _saving(finding, money)
     return "; ".join([*said, *saving]) + "." if said or saving else ""
 

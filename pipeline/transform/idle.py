@@ -24,6 +24,29 @@ if TYPE_CHECKING:
     from pipeline import settings
 
 
+def of_findings(utilization: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame:
+    """The same of findings that are already made: their grades and their money, to the micro.
+
+    ``utilization`` covers the rules' window.
+    """
+    found = findings[
+        (findings["rule_id"].astype("str") == catalogue.IDLE.id)
+        & (findings["outcome"].astype("str") == catalogue.FINDING)
+    ]
+    key = ["account", "cluster_id"]
+    told = found[[*key, "grade", "provable_waste_micros"]].astype({"account": "str"})
+    rows = utilization.astype({"account": "str"}).merge(told, on=key, how="inner")
+    return schema.IDLE.enforce(_ranked(rows))
+
+
+def _ranked(found: pd.DataFrame) -> pd.DataFrame:
+    return found.sort_values(
+        ["provable_waste_micros", "account", "cluster_id"],
+        ascending=[False, True, True],
+        kind="stable",
+    )
+
+
 def candidates(utilization: pd.DataFrame, rules: settings.Rules) -> pd.DataFrame:
     """The findings of the rule ``idle`` with their evidence, most provable waste first."""
     if utilization.empty:
@@ -31,9 +54,4 @@ def candidates(utilization: pd.DataFrame, rules: settings.Rules) -> pd.DataFrame
     evidence = derive(utilization)
     judged = judge(catalogue.IDLE, evidence, rules)
     found = evidence.assign(grade=judged.grade, provable_waste_micros=provable_waste(evidence))
-    found = found[judged.found].sort_values(
-        ["provable_waste_micros", "account", "cluster_id"],
-        ascending=[False, True, True],
-        kind="stable",
-    )
-    return schema.IDLE.enforce(found)
+    return schema.IDLE.enforce(_ranked(found[judged.found]))

@@ -229,14 +229,7 @@ def results(
         "day": day,
         "ledger": frame(schema.LEDGER, [r for c in clusters for r in c.ledger_rows(last)]),
         "utilization": frame(schema.UTILIZATION, [c.window(last) for c in clusters]),
-        "idle": frame(
-            schema.IDLE,
-            [
-                {**c.window(last), "grade": c.found["idle"], "provable_waste_micros": 0}
-                for c in clusters
-                if "idle" in c.found
-            ],
-        ),
+        "evidence": frame(schema.UTILIZATION, [c.window(last) for c in clusters]),
         "findings": frame(schema.FINDINGS, [r for c in clusters for r in c.outcomes(last)]),
         "certificates": certificates,
         "version": "1.2.3",

@@ -271,5 +271,5 @@ def test_owners_and_nobody_add_up_to_the_report() -> None:
 def test_an_owners_part_says_whose_it_is() -> None:
     view = full(owner="Ana <script>")
     assert view.kicker.endswith("only what Ana <script> owns")
-    assert view.subject.startswith("Ana <script>: $8,601 ")
+    assert view.subject.startswith("Ana <script>: $7,900 ")
     assert "<script>owns" not in view.kicker

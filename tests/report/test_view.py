@@ -19,7 +19,7 @@ def plain(text: str) -> str:
 @pytest.mark.parametrize(
     ("name", "title"),
     [
-        ("normal", "$8,601 provably wasted in 14 days; the largest of 2 clusters holds 92 %"),
+        ("normal", "$7,900 provably wasted in 14 days; one cluster holds all of it"),
         ("empty_fleet", "The fleet was empty: no cluster from 9 to 22 Nov 2026"),
         ("no_closed_day", "No day is closed yet, so there is nothing to report"),
         ("one_cluster", "$7,900 provably wasted in 14 days; one cluster holds all of it"),
@@ -45,6 +45,44 @@ def test_suspicions_without_proof_are_not_called_waste() -> None:
     assert plain(view.title) == (
         "$12,432 spent in 14 days; no waste is proven, but 1 cluster deserves a look"
     )
+
+
+def test_only_what_is_proven_is_called_so(views: dict[str, ReportView]) -> None:
+    view = views["normal"]
+    assert (view.facts.waste_micros, view.facts.wasteful) == (7_900_500_000, 1)
+    assert (view.facts.unproven_micros, view.facts.unproven) == (700_250_000, 1)
+    assert plain(view.subject) == "$7,900 provably wasted by 1 cluster (2026-11-22)"
+    assert "Another $700 on 1 cluster may have been wasted: likely or suspected, not proven." in [
+        plain(sentence) for sentence in view.lede
+    ]
+    (card,) = (card for card in view.cards if card.label.startswith("Proven waste"))
+    assert plain(card.note) == "1 cluster with proof; $700 more not proven"
+    money = {
+        row.name: plain(fact.meaning)
+        for row in view.findings.rows
+        for fact in row.reasons[0].facts
+        if fact.term == "Money" and "wasted" in fact.meaning
+    }
+    assert "provably wasted $7,900.50" in money["forgotten"]
+    assert "likely wasted $700.25" in money["notebook"]
+
+
+def test_without_proof_the_headline_claims_no_waste_but_the_doubt_is_told() -> None:
+    view = build(**results([NORMAL[0], NORMAL[2]]))
+    assert plain(view.title).endswith("no waste is proven, but 1 cluster deserves a look")
+    assert plain(view.subject).endswith("spent, no waste proven (2026-11-22)")
+    assert "$700 on 1 cluster may have been wasted: likely or suspected, not proven." in [
+        plain(sentence) for sentence in view.lede
+    ]
+
+
+def test_what_was_seen_of_a_cluster_is_of_one_window() -> None:
+    made = results([NORMAL[3]])
+    busy = made["evidence"].assign(busy_samples=250)
+    made["utilization"] = made["utilization"].assign(busy_samples=600)  # of a longer window
+    (row,) = build(**{**made, "evidence": busy}).findings.rows
+    (looks,) = (plain(fact.meaning) for fact in row.seen if fact.term == "Looks")
+    assert looks.startswith("GPU read in 336 running hours, above 5 % in 250")
 
 
 def test_a_damaged_store_is_not_an_empty_fleet() -> None:
@@ -105,7 +143,8 @@ def test_an_excluded_finding_is_in_no_number_but_is_said() -> None:
     silenced = (found["cluster_id"] == "cluster_a2") & (found["outcome"] == "FINDING")
     made["findings"] = found.assign(exclusion=found["exclusion"].mask(silenced, "prod: standby"))
     view = build(**made)
-    assert view.facts.waste_micros == 700_250_000
+    assert view.facts.waste_micros == 0
+    assert view.facts.unproven_micros == 700_250_000
     assert [row.name for row in view.findings.rows] == ["notebook"]
     assert [f.value for f in view.trust if f.term == "Excluded findings"] == ["2"]
 
@@ -115,8 +154,10 @@ def test_rows_beyond_the_limit_are_summed_and_left_to_the_csv() -> None:
     table = build(**made).findings
     assert len(table.rows) == 1
     labels = [plain(total[0]) for total in table.totals]
-    assert labels == ["The 1 shown", "3 more in findings.csv", "All 4 clusters"]
-    assert [total[-3] for total in table.totals] == ["$7,900.50", "$700.25", "$8,600.75"]
+    assert labels == ["The 1 shown", "3 more in findings.csv", "All 4 clusters", "Of that proven"]
+    assert [total[-3] for total in table.totals] == [
+        *("$7,900.50", "$700.25", "$8,600.75", "$7,900.50"),
+    ]
 
 
 def test_the_same_id_in_two_accounts_keeps_two_rows() -> None:
@@ -156,7 +197,7 @@ def test_a_version_2_account_is_told_what_it_cannot_know(views: dict[str, Report
     assert terms["Quarantined records"].value == "6"
     assert terms["Damaged files"].tone == "bad"
     values = {card.label: card.value for card in views["all_unjudged"].cards}
-    assert values["GPU use"] == values["Provable waste"] == UNKNOWN
+    assert values["GPU use"] == values["Proven waste"] == UNKNOWN
 
 
 def test_yesterday_is_compared_with_the_days_before_it() -> None:
@@ -170,6 +211,6 @@ def test_yesterday_is_compared_with_the_days_before_it() -> None:
 @pytest.mark.parametrize("name", SETS)
 def test_a_view_is_a_pure_function_of_its_frames(views: dict[str, ReportView], name: str) -> None:
     shuffled: dict[str, Any] = make(name)
-    for key in ("ledger", "utilization", "idle", "findings"):
+    for key in ("ledger", "utilization", "evidence", "findings"):
         shuffled[key] = shuffled[key].sample(frac=1, random_state=7).reset_index(drop=True)
     assert msgspec.json.encode(build(**shuffled)) == msgspec.json.encode(views[name])
