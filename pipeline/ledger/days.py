@@ -78,9 +78,11 @@ def day_of(history: History, day: date, rate_card: Mapping[str, int]) -> pd.Data
     obs = observe(history, rate_card)
     begin = int(midnight(day).timestamp())
     end = begin + DAY_SECONDS
-    part = clip(intervals(obs, history.looks), begin, end)
+    part = clip(intervals(obs, history.looks, begin, end), begin, end)
     in_day = np.flatnonzero((obs.time >= begin) & (obs.time < end))
-    clusters = np.union1d(part["code"], obs.code[in_day])
+    is_here = np.zeros(len(obs.cluster_ids), dtype=bool)
+    is_here[part["code"]] = is_here[obs.code[in_day]] = True
+    clusters = np.flatnonzero(is_here)
     if not len(clusters):
         return LEDGER.empty()
     parts, looks = Groups(part["code"], clusters), Groups(obs.code[in_day], clusters)
@@ -99,7 +101,7 @@ def day_of(history: History, day: date, rate_card: Mapping[str, int]) -> pd.Data
         np.bitwise_or, obs.flags[in_day], 0
     )
     columns["flags"] = _words(flags)
-    return LEDGER.enforce(pd.DataFrame(columns))
+    return LEDGER.enforce(pd.DataFrame(columns, copy=False))
 
 
 def _money(part: Columns, parts: Groups) -> dict[str, object]:
@@ -230,11 +232,11 @@ def _moved(obs: Observations) -> Bools:
 
 def _words(flags: Ints) -> NDArray[np.object_]:
     """What happened on the day; one text per combination."""
-    seen, position = np.unique(flags, return_inverse=True)
     words = [
-        ",".join(name for bit, name in enumerate(FLAG_NAMES) if value >> bit & 1) for value in seen
+        ",".join(name for bit, name in enumerate(FLAG_NAMES) if value >> bit & 1)
+        for value in range(1 << len(FLAG_NAMES))
     ]
-    return np.array(words, dtype=object)[position]
+    return np.array(words, dtype=object)[flags]
 
 
 def _masked(values: Ints, known: Bools) -> pd.arrays.IntegerArray:

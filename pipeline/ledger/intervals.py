@@ -64,11 +64,13 @@ STOPPED_REACH_SECONDS = 7200
 SECONDS_PER_HOUR = 3600
 
 
-def intervals(obs: Observations, looks: Sequence[Sight]) -> Columns:
+def intervals(obs: Observations, looks: Sequence[Sight], begin: int, end: int) -> Columns:
     """One element per interval, sorted by cluster: ``code``, its ends ``a`` and ``b`` as positions
     in ``obs`` (-1: none), ``start``/``end`` in Unix seconds, money and time as described above.
+
+    Those that cannot touch [begin, end) are left out before anything is computed of them.
     """
-    links = _link(obs, looks)
+    links = _link(obs, looks).touching(obs, begin, end)
     parts = [
         _with_claims(obs, part)
         for part in (_pairs(obs, links), _vanished(obs, links), _first_seen(obs, links))
@@ -92,6 +94,25 @@ class _Links:
     first: Ints
     """First sights: born after the complete look before (``is_born``), or carried in."""
     is_born: Bools
+
+    def touching(self, obs: Observations, begin: int, end: int) -> _Links:
+        """Those whose interval may touch [begin, end): all that do, and few others."""
+        at_a, at_b = obs.time[self.a], obs.time[self.b]
+        pairs = (at_a < end) & ((at_b > begin) | (at_a >= begin))
+        at_last = obs.time[self.last]
+        lasts = (at_last < end) & ((self.gone_at > begin) | (at_last >= begin))
+        at_first = obs.time[self.first]
+        is_earlier = self.is_born & (obs.created[self.first] < end)
+        firsts = (at_first >= begin) & ((at_first < end) | is_earlier)
+        return _Links(
+            a=self.a[pairs],
+            b=self.b[pairs],
+            last=self.last[lasts],
+            gone_at=self.gone_at[lasts],
+            last_flags=self.last_flags[lasts],
+            first=self.first[firsts],
+            is_born=self.is_born[firsts],
+        )
 
 
 def _link(obs: Observations, looks: Sequence[Sight]) -> _Links:

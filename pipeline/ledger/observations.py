@@ -159,7 +159,8 @@ def _numbered(ids: pd.Series[str]) -> tuple[Ints, NDArray[np.object_]]:
     """Each id's place among the distinct ones in order, and those."""
     codes, distinct = pd.factorize(ids)
     names = np.asarray(distinct, dtype=object)
-    order = np.argsort(names)
+    # Each look's ids come in order: runs, which a stable sort of objects finds and merges.
+    order = np.argsort(names, kind="stable")
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
     return place[codes], names[order]

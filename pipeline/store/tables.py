@@ -32,6 +32,11 @@ if TYPE_CHECKING:
     from pipeline.schema import Table
     from pipeline.store.files import Files
 
+if "jemalloc" in pa.supported_memory_backends():
+    # The default allocator takes huge pages and keeps them: 100 MB more for a month of 10,000
+    # clusters, and up to half a second of the kernel's time.
+    pa.set_memory_pool(pa.jemalloc_memory_pool())
+
 Ref = TypeVar("Ref", SnapshotRef, LedgerRef)
 
 _NOTE = "fleetledger."
