@@ -27,8 +27,8 @@ class Pass:
     ids: frozenset[str]
     """Of clusters that existed when the run began."""
     is_counted: bool
-    """Whether the API's count is what was seen; without a count, whether all pages but the last
-    were full."""
+    """Whether the API's count is what was seen, each id once (an unstable order repeats some and
+    skips others); without a count, whether all pages but the last were full."""
 
 
 def agree(walk: Walk) -> str | None:
@@ -46,7 +46,8 @@ def agree(walk: Walk) -> str | None:
 
 def _one_pass(walk: Walk, order: str) -> Pass:
     ids: set[str] = set()
-    records, number, short_pages = 0, 1, 0
+    older: set[str] = set()
+    records, nameless, number, short_pages = 0, 0, 1, 0
     last: tuple[str, ...] = ()
     while True:
         query: Query = {
@@ -64,14 +65,16 @@ def _one_pass(walk: Walk, order: str) -> Pass:
         last = identities
         records += page.size
         short_pages += page.size < walk.settings.page_size
-        ids.update(
+        nameless += page.size - len(page.records)
+        ids.update(identities)
+        older.update(
             record.id for record in page.records if walk.is_older_than_run(record.created_at)
         )
         if total is not None and records >= total and page.size < walk.settings.page_size:
             break
         number += 1
-    is_counted = records == total if total is not None else short_pages <= 1
-    return Pass(frozenset(ids), is_counted=is_counted)
+    is_counted = len(ids) + nameless == total if total is not None else short_pages <= 1
+    return Pass(frozenset(older), is_counted=is_counted)
 
 
 def _page(walk: Walk, query: Query, records: int, last: tuple[str, ...]) -> Page:
