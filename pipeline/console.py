@@ -20,6 +20,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -38,9 +39,8 @@ T = TypeVar("T")
 class _Walk:
     """Shows one walk: clusters, pages, what is left of the rate limit."""
 
-    def __init__(self, bar: Progress, account: str) -> None:
-        self._bar = bar
-        self._task = bar.add_task(f"list {account}", total=None, note="")
+    def __init__(self, bar: Progress, task: TaskID) -> None:
+        self._bar, self._task = bar, task
 
     def update(
         self,
@@ -61,10 +61,15 @@ class Shown:
 
     def __init__(self, bar: Progress) -> None:
         self._bar = bar
+        self._walks: dict[str, TaskID] = {}
 
     def walk(self, account: str) -> _Walk:
-        """The walk over an account's list begins."""
-        return _Walk(self._bar, account)
+        """The walk over an account's list begins; its next one takes the same line."""
+        if account in self._walks:
+            self._bar.reset(self._walks[account])
+        else:
+            self._walks[account] = self._bar.add_task(f"list {account}", total=None, note="")
+        return _Walk(self._bar, self._walks[account])
 
     def days(self, account: str, days: Sequence[date]) -> Iterable[date]:
         """The days to build, counted as they pass."""

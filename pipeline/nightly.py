@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.errors import FleetLedgerError, SettingsError, StorageError
+from pipeline.errors import Exit, FleetLedgerError, SettingsError, StorageError
 from pipeline.jobs.bookkeeping import update_ledger
 from pipeline.jobs.delivery import check_addresses, send
 from pipeline.jobs.judging import read_policy
@@ -42,6 +42,8 @@ def nightly(job: Job) -> Reported | None:
         if job.settings.mail.to or job.settings.mail.per_owner:
             try:
                 send(job, reported.day)
+            except SettingsError as error:  # such as a password nobody gave
+                job.note(Exit.NOT_DELIVERED, str(error))
             except FleetLedgerError as error:
                 job.excuse(error)
     return reported

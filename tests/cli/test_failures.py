@@ -269,6 +269,17 @@ def test_the_night_looks_at_its_settings_before_it_walks(
     assert not snapshots(data)
 
 
+def test_a_report_whose_mail_cannot_be_sent_is_made_and_says_so(
+    history: Run, api: Api, tmp_path: Path, data: Path
+) -> None:
+    config = tmp_path / "settings.toml"
+    config.write_text('[mail]\nto = ["ana@example.org"]\nusername = "ledger"\n')
+    ran = history("nightly", "--config", str(config), url=api.url)
+    assert ran.code == 4
+    assert "mail.username needs a password" in only_line(ran.err)
+    assert (data / "reports/2026-03-03/report.html").is_file()
+
+
 def test_a_variable_that_looks_like_ours_is_told(history: Run) -> None:
     ran = history("ledger", FLEETLEDGER_DATADIR="elsewhere")
     assert ran.code == 0

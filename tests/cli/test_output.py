@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
+from rich.console import Console
+from rich.progress import Progress, TextColumn
 
 from pipeline import console
 from tests.cli.conftest import ROOT
@@ -55,6 +57,16 @@ def test_results_appear_after_the_last_progress_bar(history: Run, two_days: Path
     after = seen[seen.index("days built") :]
     # Nothing moves the cursor or erases a line once the results stand.
     assert not CONTROL.search(after), repr(after)
+
+
+def test_a_month_of_walks_takes_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    with Progress(TextColumn("{task.description}"), console=Console(stderr=True)) as bar:
+        shown = console.Shown(bar)
+        for _ in range(3):
+            walk = shown.walk("default")
+            walk.update(clusters=1, total=2, pages=1, requests_left=None, eta_seconds=None)
+        assert len(bar.tasks) == 1
+    assert capfd.readouterr().err.count("list default") == 1
 
 
 @pytest.mark.parametrize("columns", [24, 40, 60, 80, 100, 132, 300])
