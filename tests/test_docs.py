@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import click
@@ -13,7 +14,10 @@ import pytest
 from docs.generate import PAGES
 from pipeline.cli import cli
 from pipeline.errors import Exit
+from pipeline.rules import RULES
 from pipeline.settings import parse_settings
+from pipeline.transform.exclusions import parse_exclusions
+from pipeline.transform.owners import parse_owners
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -42,10 +46,12 @@ def test_every_exit_code_is_in_the_readme() -> None:
     assert rows == {int(code) for code in Exit}
 
 
-def test_the_settings_in_the_readme_are_valid() -> None:
-    text = re.search(r"```toml\n(.*?)```", README, re.DOTALL)
-    assert text is not None
-    assert parse_settings(text[1].encode(), "README.md").mail.host == "smtp.example.org"
+def test_the_settings_exclusions_and_owners_in_the_readme_are_valid() -> None:
+    settings, exclusions, owners = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    assert parse_settings(settings.encode(), "README.md").mail.host == "smtp.example.org"
+    rules = {rule.id for rule in RULES}
+    assert parse_exclusions(tomllib.loads(exclusions), "README.md", rules)[0].rule == "idle"
+    assert parse_owners(tomllib.loads(owners), "README.md")[0].owner == "vision team"
 
 
 @pytest.mark.parametrize("name", cli.commands)
