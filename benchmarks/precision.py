@@ -69,15 +69,15 @@ def look(fleet: Fleet, when: datetime) -> Look:
     return Look(state=State.COMPLETE, started_at=when, finished_at=when, frame=frame)
 
 
-def ledger_of(fleet: Fleet, hours: int, at_hour: int = 0) -> pd.DataFrame:
+def ledger_of(fleet: Fleet, hours: int, at_hour: int = 0, days: int = DAYS) -> pd.DataFrame:
     """The ledger of looks every so many hours."""
-    end = DAYS * 24 + 1 + at_hour
+    end = days * 24 + 1 + at_hour
     times = [START + timedelta(hours=n) for n in range(at_hour, end, hours)]
     looks = {time: look(fleet, time) for time in times}
     refs = [SnapshotRef("a", time, State.COMPLETE, f"{time:%Y%m%dT%H%M%SZ}") for time in times]
-    last = (START + timedelta(days=DAYS)).date()
-    days = [day for day in days_between(refs) if day < last]
-    built = [build_day([looks[r.started_at] for r in inputs_of(refs, d)], d, {}) for d in days]
+    last = (START + timedelta(days=days)).date()
+    closed = [day for day in days_between(refs) if day < last]
+    built = [build_day([looks[r.started_at] for r in inputs_of(refs, d)], d, {}) for d in closed]
     return pd.concat(built, ignore_index=True).assign(account="a").astype({"account": "category"})
 
 

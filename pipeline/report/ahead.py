@@ -31,7 +31,8 @@ _METHODS = {
     "floor": "What runs now, until it expires",
     "run rate": "Mean of the last 7 days",
     "recent": "Recent days, later ones counting more",
-    "seasonal": "By weekday, at the recent level",
+    "trend": "Yesterday and the trend of two weeks",
+    "seasonal": "The same by weekday",
     "naive": "Yesterday again, for comparison",
 }
 _ALERTS = {

@@ -186,8 +186,8 @@ def _unproven(facts: Facts, money: Money) -> str:
         return ""
     more = "another " if facts.waste_micros else ""
     text = (
-        f"{more}{money.rounded(facts.unproven_micros)} on "
-        f"{count_of(facts.unproven, 'cluster')} may have been wasted: likely or suspected, not proven."
+        f"{more}{money.rounded(facts.unproven_micros)} on {count_of(facts.unproven, 'cluster')} "
+        "may have been wasted: likely or suspected, not proven."
     )
     return text[:1].upper() + text[1:]
 

@@ -255,7 +255,7 @@ PRICE_OUTLIER = Rule(
 
 SPEND_ANOMALY = Rule(
     id="spend_anomaly",
-    version=1,
+    version=2,
     title="Unusual spend",
     applies=(_LISTED,),
     needs=(
@@ -275,7 +275,10 @@ SPEND_ANOMALY = Rule(
         "Median and median absolute deviation stay clean when an old spike is in the history, "
         "where mean and standard deviation hide the new one; 3.5 is the customary line."
     ),
-    comment="Both directions: a sudden fall may be a job that died.",
+    comment=(
+        "Both directions: a sudden fall may be a job that died. Usual is the same weekday's share "
+        "of the level of the week before, so a fleet that grows is not unusual every day."
+    ),
 )
 
 RULES = (

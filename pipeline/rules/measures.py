@@ -144,7 +144,7 @@ _ALL = (
         "anomaly_score",
         "robust score",
         "times",
-        "Distance over 1.4826 x the median absolute deviation (at least 5 % of the median).",
+        "Distance over 1.4826 x the median absolute deviation (at least 8 % of the usual).",
     ),
     Measure("found_idle", "found idle", "flag", "Whether the rule `idle` found it."),
     Measure("found_idle_loaded", "found idle but loaded", "flag", "The same for `idle_loaded`."),

@@ -1,14 +1,19 @@
 """Spend that is unlike itself: against the same weekday, by a spread that old spikes do not widen.
 
-Method: a day is compared with the same weekday of up to 60 days before it once it has six of them,
-else with the same kind of day (working day or weekend). usual = their median; spread = 1.4826 x
-the median absolute deviation, at least 5 % of the median (a constant series has no spread, and a
-cent is no anomaly); score = |day - usual| / spread. Unusual is a score above 3.5 *and* a distance
-of at least a floor in money, in either direction: a sudden fall may be a job that died.
+Method: a fleet's level drifts as clusters come and go, so each day is taken as its share of the
+level before it, the mean of the seven days before. A day's share is compared with the median share
+of the same weekday of up to 60 days before it once there are six of them, else with that of the
+same kind of day (working day or weekend). usual = that median x the level; spread = 1.4826 x the
+median absolute deviation of all earlier shares from the median of their kind, at least 8 % of the
+usual share (a constant series has no spread, and a cent is no anomaly); score = |day - usual| /
+spread. Unusual is a score above 3.5 *and* a distance of at least a floor in money, in either
+direction: a sudden fall may be a job that died. After a week of nothing only more than on any day
+before is unusual.
 
 Silent with fewer than 10 earlier days or 5 comparable ones. Unknown spend is left out, not zero.
+How often it finds and cries wolf is measured in benchmarks/foresight.py.
 
-Known limits: a holiday is a working day; a new level is unusual until the medians have moved.
+Known limits: a holiday is a working day; a step is unusual for some days, until the level is there.
 """
 
 from __future__ import annotations
@@ -36,7 +41,9 @@ HISTORY_DAYS = 60
 _SAME_WEEKDAYS = 6
 _NORMAL = 1.4826
 """The median absolute deviation of a normal distribution, times this, is its standard deviation."""
-_LEAST_SPREAD = 0.05
+_LEAST_SPREAD = 0.08
+_LEVEL_DAYS = 7
+_LEAST_LEVEL_DAYS = 3
 _WEEKEND = 5
 _CUTS: dict[str, list[str]] = {"fleet": [], "project": ["project_id"], "gpu_type": ["gpu_type"]}
 UNUSUAL = ("date", "cut", "group", "spend_micros", "usual_micros", "deviation_micros", "score")
@@ -56,26 +63,52 @@ class Scores:
 def score(series: Floats, first_day: int, column: int) -> Scores:
     """The day ``column`` of every row of ``series`` (micros per day from ``first_day``)."""
     start = max(0, column - HISTORY_DAYS)
-    past = series[:, start:column]
-    weekday = (first_day + np.arange(start, column) + 3) % 7
+    level = _level(series, start, column)
+    days = series[:, start : column + 1]
+    share = np.divide(days, level, out=np.full(days.shape, np.nan), where=level > 0)
+    past, weekday = share[:, :-1], (first_day + np.arange(start, column) + 3) % 7
     today = (first_day + column + 3) % 7
-    known = ~np.isnan(past)
-    same = weekday == today
-    kind = (weekday >= _WEEKEND) == (today >= _WEEKEND)
-    by_weekday = (known & same).sum(axis=1) >= _SAME_WEEKDAYS
-    usual, spread = np.full(len(series), np.nan), np.full(len(series), np.nan)
-    count = np.zeros(len(series), dtype=np.int64)
-    for rows, columns in ((by_weekday, same), (~by_weekday, kind)):
-        chosen = past[np.ix_(rows, columns)]
-        count[rows] = (~np.isnan(chosen)).sum(axis=1)
-        usual[rows] = _median(chosen)
-        spread[rows] = _NORMAL * _median(np.abs(chosen - usual[rows][:, None]))
-    spread = np.maximum(spread, _LEAST_SPREAD * np.abs(usual))
-    distance = np.abs(series[:, column] - usual)
+    same, is_rest, rests = weekday == today, weekday >= _WEEKEND, today >= _WEEKEND
+    of_kind = {rest: _median(past[:, is_rest == rest]) for rest in (False, True)}
+    off = np.abs(past - np.where(is_rest, of_kind[True][:, None], of_kind[False][:, None]))
+    by_weekday = _known(past[:, same]) >= _SAME_WEEKDAYS
+    usual = np.where(by_weekday, _median(past[:, same]), of_kind[rests])
+    spread = np.maximum(_NORMAL * _median(off), _LEAST_SPREAD * np.abs(usual))
+    distance = np.abs(share[:, -1] - usual)
     ratio = np.divide(distance, spread, out=np.full(len(series), np.inf), where=spread > 0)
     ratio = np.where(distance == 0, 0.0, ratio)
     ratio[np.isnan(distance)] = np.nan
-    return Scores(series[:, column], known.sum(axis=1), count, usual, ratio)
+    usual = usual * level[:, -1]
+
+    # Of nothing there are no shares.
+    resting = level[:, -1] == 0
+    most = np.nanmax(days[:, :-1], axis=1, initial=0.0)
+    usual[resting] = 0.0
+    ratio[resting] = np.where(days[:, -1] > most, np.inf, 0.0)[resting]
+    ratio[np.isnan(days[:, -1])] = np.nan
+    kinds = np.where(by_weekday, _known(past[:, same]), _known(past[:, is_rest == rests]))
+    comparable = np.where(resting, _known(days[:, :-1]), kinds)
+    return Scores(days[:, -1], _known(days[:, :-1]), comparable, usual, ratio)
+
+
+def _level(series: Floats, start: int, column: int) -> Floats:
+    """The mean of the days before each of the days ``start`` to ``column``; NaN before three."""
+    first = max(0, start - _LEVEL_DAYS)
+    values = series[:, first:column]
+    pad = ((0, 0), (1, 0))
+    total = np.pad(np.cumsum(np.nan_to_num(values), axis=1), pad)
+    known = np.pad(np.cumsum(~np.isnan(values), axis=1), pad)
+    end = np.arange(start, column + 1) - first
+    begin = np.maximum(end - _LEVEL_DAYS, 0)
+    days = known[:, end] - known[:, begin]
+    spent = total[:, end] - total[:, begin]
+    enough = days >= _LEAST_LEVEL_DAYS
+    mean: Floats = np.divide(spent, days, out=np.full(spent.shape, np.nan), where=enough)
+    return mean
+
+
+def _known(values: Floats) -> Ints:
+    return np.asarray((~np.isnan(values)).sum(axis=1), dtype=np.int64)
 
 
 def scan(

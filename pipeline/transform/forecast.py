@@ -3,7 +3,10 @@
 - floor: what runs now, at its rate, to its expiry or the period's end. Nothing new starts in it.
 - run rate: the mean of the last 7 days (of all, while there are fewer), every day.
 - recent: a mean in which each day counts half as much as the one after it; it follows a change.
-- seasonal: each weekday's share of the last 4 weeks, at the recent level; after 28 days of history.
+- trend: yesterday's level, and half of what a day gained between the last two weeks, damped by a
+  tenth a day; after 14 days of history.
+- seasonal: the same with each weekday's share of its week, as far as the last 4 weeks agree on it;
+  after 28 days of history.
 - naive: yesterday again; only there to be beaten.
 
 Back-test: from every earlier day that has the history a method needs, the next days (at most 7) are
@@ -44,7 +47,8 @@ HORIZON = 7
 _LEAST_ORIGINS = 10
 _FAIR_ORIGINS = WEEK
 """From each weekday: a small error seen from fewer may be luck."""
-FLOOR, RUN_RATE, RECENT, SEASONAL = "floor", "run rate", "recent", "seasonal"
+_TRUST_IN_TREND, _DAMPING = 0.5, 0.9
+FLOOR, RUN_RATE, RECENT, TREND, SEASONAL = "floor", "run rate", "recent", "trend", "seasonal"
 NAIVE = "naive"
 _NEEDED = ("date", "status", "hourly_rate_micros", "expires_at", "spend_micros")
 
@@ -82,7 +86,7 @@ class Forecast:
     @property
     def best(self) -> Estimate | None:
         """The estimate with the smallest back-tested error; run rate while none was tested."""
-        usable = [e for e in self.estimates if e.method in (RUN_RATE, RECENT, SEASONAL)]
+        usable = [e for e in self.estimates if e.method in (RUN_RATE, RECENT, TREND, SEASONAL)]
         tested = [e for e in usable if e.error_share is not None]
         enough = min(_FAIR_ORIGINS, max((e.origins for e in tested), default=0))
         fair = [e for e in tested if e.origins >= enough]
@@ -132,9 +136,9 @@ def _recent(series: Floats, start: int, ahead: int) -> Floats:
     return np.full(ahead, _level(series))
 
 
-def _level(series: Floats) -> float:
-    """The mean of days of which each counts half as much as the one after it."""
-    weight = 0.5 ** np.arange(len(series))[::-1]
+def _level(series: Floats, part: float = 0.5) -> float:
+    """The mean of days of which each counts that part of the one after it."""
+    weight = part ** np.arange(len(series))[::-1]
     return float((series * weight).sum() / weight.sum())
 
 
@@ -143,21 +147,45 @@ def _naive(series: Floats, start: int, ahead: int) -> Floats:
     return np.full(ahead, series[-1])
 
 
+def _trend(series: Floats, start: int, ahead: int) -> Floats:
+    del start
+    return np.asarray(np.maximum(series[-1] + _gain(series, ahead), 0.0))
+
+
+def _gain(series: Floats, ahead: int) -> Floats:
+    """What each day ahead gains on the last: the mean gain of the last two weeks, damped."""
+    step = (series[-WEEK:].mean() - series[-2 * WEEK : -WEEK].mean()) / WEEK
+    return np.asarray(_TRUST_IN_TREND * step * np.cumsum(_DAMPING ** np.arange(1, ahead + 1)))
+
+
 def _seasonal(series: Floats, start: int, ahead: int) -> Floats:
     last = start + len(series)
-    weekday = np.arange(last - SEASON, last) % WEEK
-    weeks = np.bincount(weekday, weights=series[-SEASON:], minlength=WEEK)
-    share = weeks / weeks.sum() * WEEK if weeks.sum() > 0 else np.ones(WEEK)
+    share = _weekday_shares(series[-SEASON:], (np.arange(last - SEASON, last)) % WEEK)
     usual = share[np.arange(last - WEEK, last) % WEEK]
     if not usual.any():
         return np.zeros(ahead)
-    week = series[-WEEK:][usual > 0] / usual[usual > 0]
-    return np.asarray(_level(week) * share[np.arange(last, last + ahead) % WEEK])
+    level = _level(series[-WEEK:][usual > 0] / usual[usual > 0], 0.25)
+    today = share[np.arange(last, last + ahead) % WEEK]
+    return np.asarray(np.maximum(level + _gain(series, ahead), 0.0) * today)
+
+
+def _weekday_shares(days: Floats, weekday: NDArray[np.int64]) -> Floats:
+    """Each weekday's share of the mean of its week, drawn to 1 as far as its weeks disagree."""
+    middle = np.convolve(days, np.ones(WEEK) / WEEK, mode="valid")
+    half = WEEK // 2
+    share = np.divide(days[half:-half], middle, out=np.ones(len(middle)), where=middle > 0)
+    of_day = [share[weekday[half:-half] == day] for day in range(WEEK)]
+    mean = np.array([each.mean() for each in of_day])
+    noise = float(np.mean([each.var(ddof=1) / len(each) for each in of_day]))
+    signal = max(float(mean.var(ddof=1)) - noise, 0.0)
+    trust = signal / (signal + noise) if signal > 0 else 0.0
+    return np.asarray(1.0 + trust * (mean / mean.mean() - 1.0))
 
 
 METHODS: dict[str, tuple[Method, int]] = {
     RUN_RATE: (_run_rate, LEAST_DAYS),
     RECENT: (_recent, LEAST_DAYS),
+    TREND: (_trend, 2 * WEEK),
     SEASONAL: (_seasonal, SEASON),
     NAIVE: (_naive, LEAST_DAYS),
 }

@@ -114,3 +114,30 @@ def test_fleet_projects_and_gpu_types_are_each_compared_with_their_own_past(
     told = got[["cut", "group"]].astype("object").where(got[["cut", "group"]].notna(), None)
     assert sorted(told.to_numpy().tolist(), key=str) == [["gpu_type", "T4"], ["project", None]]
     assert anomalies.unusual_days(ledger(), Rules(), last, 7).empty
+
+
+def test_a_fleet_that_grows_is_not_unusual_every_day() -> None:
+    grown = 100.0 * UNIT * np.cumprod(np.full((1, DAYS), 1.04), axis=1)
+    assert found(grown).tolist() == [False]
+    grown[:, -1] *= 1.5
+    assert found(grown).tolist() == [True]
+
+
+def test_a_step_is_unusual_until_the_level_is_there() -> None:
+    step = np.full((1, DAYS), 100.0 * UNIT)
+    step[:, -12:] *= 2.0
+    first = day_number(FIRST)
+    told = [
+        bool(anomalies.is_unusual(anomalies.score(step, first, day), Rules())[0])
+        for day in range(DAYS - 14, DAYS)
+    ]
+    assert told[:3] == [False, False, True]
+    assert told[-5:] == [False] * 5
+
+
+def test_after_a_week_of_nothing_only_more_than_ever_is_unusual() -> None:
+    rests = np.zeros((3, DAYS))
+    rests[:, 5] = 900.0 * UNIT
+    rests[0, -1] = 800.0 * UNIT
+    rests[1, -1] = 1000.0 * UNIT
+    assert found(rests).tolist() == [False, True, False]

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from pipeline import schema
-from pipeline.transform.forecast import FLOOR, NAIVE, RUN_RATE, SEASONAL, forecast
+from pipeline.transform.forecast import FLOOR, NAIVE, RUN_RATE, SEASONAL, TREND, forecast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,3 +102,25 @@ def test_a_method_tested_on_few_days_is_not_quoted_for_its_luck(
     assert tested[SEASONAL] == pytest.approx(0)
     assert got.best is not None
     assert (got.best.method == SEASONAL) == is_quoted
+
+
+def test_a_trend_is_followed_by_half_and_dies_out(row: Make, ledger: Make) -> None:
+    start = date(2026, 1, 5)
+    rows = [
+        row((start + timedelta(days=n)).isoformat(), spend_micros=(100 + 10 * n) * UNIT)
+        for n in range(20)
+    ]
+    got = by_method(ledger(*rows), date(2026, 1, 24), until=date(2026, 1, 26))
+    assert got[TREND].remaining_micros == (290 * 2 + 4.5 + 4.5 + 4.05) * UNIT
+    assert got[TREND].error_share < got[NAIVE].error_share < got[RUN_RATE].error_share
+
+
+def test_weekdays_that_never_agree_are_no_pattern(row: Make, ledger: Make) -> None:
+    noise = np.random.default_rng(3).normal(100, 10, 42)
+    rows = [
+        row(str(day.date()), spend_micros=round(spend * UNIT))
+        for day, spend in zip(pd.date_range("2026-01-05", periods=42), noise, strict=True)
+    ]
+    got = by_method(ledger(*rows), date(2026, 2, 15))
+    ahead, days = got[SEASONAL].remaining_micros, 13
+    assert 85 * UNIT < ahead / days < 115 * UNIT
