@@ -22,6 +22,7 @@ class Exit(IntEnum):
     API_UNAVAILABLE = 11
     """Nothing was stored."""
     STORAGE = 12
+    """It cannot be read or written, or holds nothing to read yet."""
     DAMAGE = 13
     LOCKED = 75
     """Another run holds the lock (EX_TEMPFAIL: cron may simply try again)."""
