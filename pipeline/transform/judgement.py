@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 import pandas as pd
 
@@ -103,13 +102,6 @@ def judge(rule: Rule, evidence: pd.DataFrame, thresholds: settings.Rules) -> Jud
         reason,
         _grades(rule, evidence, thresholds, open_rows),
     )
-
-
-def recheck(rule: Rule, evidence: str, thresholds: settings.Rules) -> tuple[str, str]:
-    """The outcome and reason of a stored finding, judged again from its own evidence (JSON)."""
-    row = pd.DataFrame([msgspec.json.decode(evidence)])
-    judged = judge(rule, row, thresholds)
-    return str(judged.outcome[0]), str(judged.reason[0])
 
 
 def weigh(clauses: Sequence[Clause], evidence: pd.DataFrame, thresholds: settings.Rules) -> Verdict:

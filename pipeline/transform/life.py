@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 NEW, OPEN, REOPENED, UNJUDGED, EXCLUDED, GONE = (
     "new", "open", "reopened", "unjudged", "excluded", "gone",
 )  # fmt: skip
-STATES = (NEW, OPEN, REOPENED, UNJUDGED, EXCLUDED, GONE)
 ACTIVE = (NEW, OPEN, REOPENED)
 
 TERMINATED, STOPPED, CHEAPER = "terminated", "stopped", "cheaper"

@@ -24,8 +24,6 @@ from pipeline import schema
 from pipeline.transform.fold import number
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from numpy.typing import NDArray
 
     Ints = NDArray[np.int64]
@@ -45,40 +43,6 @@ DIMENSIONS = (
 
 
 _CLUSTER = ["account", "cluster_id"]
-
-
-@dataclass(frozen=True)
-class Total:
-    """Money of a window; ``None`` means that nothing could be priced."""
-
-    first: date | None
-    last: date | None
-    clusters: int
-    spend_micros: int | None
-    low_micros: int
-    high_micros: int | None
-    """None: at least one row has no upper bound."""
-    metered_micros: int
-    estimated_micros: int
-    unpriced_rows: int
-    unpriced_seconds: int
-    running_seconds: int
-
-    @property
-    def metered_share(self) -> float | None:
-        """Share of the spend read off a counter, 0-1; None without spend."""
-        return self.metered_micros / self.spend_micros if self.spend_micros else None
-
-    @property
-    def estimated_share(self) -> float | None:
-        """Share of the spend that is estimated, 0-1; None without spend."""
-        return self.estimated_micros / self.spend_micros if self.spend_micros else None
-
-    @property
-    def unpriced_share(self) -> float | None:
-        """Seconds without a price, as a share of running and unpriced seconds; None without any."""
-        whole = max(self.running_seconds, self.unpriced_seconds)
-        return self.unpriced_seconds / whole if whole else None
 
 
 def spend_rows(ledger: pd.DataFrame) -> pd.DataFrame:
@@ -146,28 +110,6 @@ _MEASURES = (
     "running_seconds",
     "gpu_seconds",
 )
-
-
-def window_total(rows: pd.DataFrame) -> Total:
-    """Money of all of ``rows`` (ledger or spend rows), bounds widened by the outer two cuts."""
-    if rows.empty:
-        return Total(None, None, 0, None, 0, 0, 0, 0, 0, 0, 0)
-    money = _Money.of(rows, every_day=False)
-    total = None if money.is_unpriced.all() else int(money.spend.sum())
-    metered = int(rows["metered_micros"].sum())
-    return Total(
-        first=rows["date"].min().date(),
-        last=rows["date"].max().date(),
-        clusters=number(rows, _CLUSTER)[1],
-        spend_micros=total,
-        low_micros=max(0, int(money.low.sum())),
-        high_micros=None if money.is_unbounded.any() else int(money.high.sum()),
-        metered_micros=metered,
-        estimated_micros=(total or 0) - metered,
-        unpriced_rows=int(money.is_unpriced.sum()),
-        unpriced_seconds=int(rows["unpriced_seconds"].sum()),
-        running_seconds=int(rows["running_seconds"].sum()),
-    )
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -57,7 +56,6 @@ def test_the_same_id_in_two_accounts_is_two_clusters(row: Make, ledger: Make) ->
     rows = spend.spend_rows(ledger(row("2026-03-01", account="a"), row("2026-03-01", account="b")))
     assert len(spend.by(rows, "cluster_id")) == 2
     assert spend.by(rows, "region")["clusters"].tolist() == [2]
-    assert spend.window_total(rows).clusters == 2
 
 
 def test_only_the_outer_two_cuts_widen_a_window(row: Make, ledger: Make) -> None:
@@ -65,10 +63,8 @@ def test_only_the_outer_two_cuts_widen_a_window(row: Make, ledger: Make) -> None
     rows = spend.spend_rows(
         ledger(*(priced(row, f"2026-03-0{d}", 100, 90, 120, **cuts) for d in (1, 2, 3)))
     )
-    total = spend.window_total(rows)
-    assert (total.low_micros, total.spend_micros, total.high_micros) == (263, 300, 367)
-    assert (total.first, total.last) == (date(2026, 3, 1), date(2026, 3, 3))
     by_region = spend.by(rows, "region")
+    assert by_region["spend_micros"].tolist() == [300]
     assert by_region["spend_low_micros"].tolist() == [263]
     assert by_region["spend_high_micros"].tolist() == [367]
     by_day = spend.by(rows, "date")
@@ -82,7 +78,7 @@ def test_a_cluster_that_came_later_is_not_cut_by_the_windows_start(row: Make, le
         priced(row, "2026-03-02", 10, 10, 10, cluster_id="b", cut_start_micros=5),
         row("2026-03-03", cluster_id="a", spend_micros=10),
     )
-    assert spend.window_total(rows).low_micros == 30
+    assert spend.by(spend.spend_rows(rows), "region")["spend_low_micros"].tolist() == [30]
 
 
 def test_unpriced_rows_are_counted_not_dropped_and_not_zero(row: Make, ledger: Make) -> None:
@@ -99,14 +95,15 @@ def test_unpriced_rows_are_counted_not_dropped_and_not_zero(row: Make, ledger: M
     assert cut.loc["us-east-1", "unpriced_rows"] == 1
     assert cut["spend_high_micros"].isna().all()
     assert cut["spend_micros"].isna().tolist() == [False, True]
-    total = spend.window_total(rows)
-    assert (total.spend_micros, total.high_micros, total.unpriced_rows) == (10, None, 2)
-    assert total.unpriced_share == pytest.approx(2 / 3)
+    whole = spend.by(rows, "account")
+    assert whole[["spend_micros", "unpriced_rows"]].to_numpy().tolist() == [[10, 2]]
+    assert whole["spend_high_micros"].isna().all()
 
 
-def test_metered_and_estimated_shares_add_up_to_one(row: Make, ledger: Make) -> None:
-    total = spend.window_total(ledger(row("2026-03-01", spend_micros=100, metered_micros=75)))
-    assert (total.metered_share, total.estimated_share) == (0.75, 0.25)
+def test_metered_and_estimated_money_add_up_to_the_spend(row: Make, ledger: Make) -> None:
+    rows = spend.spend_rows(ledger(row("2026-03-01", spend_micros=100, metered_micros=75)))
+    whole = spend.by(rows, "account")
+    assert whole[["metered_micros", "estimated_micros"]].to_numpy().tolist() == [[75, 25]]
 
 
 def test_an_unknown_gpu_count_makes_gpu_time_unknown_only_if_it_ran(
@@ -124,13 +121,8 @@ def test_an_unknown_gpu_count_makes_gpu_time_unknown_only_if_it_ran(
     assert pd.isna(cut["eu"])
 
 
-def test_an_empty_ledger_has_no_spend_and_divides_by_nothing(ledger: Make) -> None:
-    empty = ledger()
-    total = spend.window_total(empty)
-    assert total.spend_micros is None
-    assert total.metered_share is None
-    assert total.unpriced_share is None
-    assert spend.by(spend.spend_rows(empty), "date", "project_id").empty
+def test_an_empty_ledger_has_no_spend(ledger: Make) -> None:
+    assert spend.by(spend.spend_rows(ledger()), "date", "project_id").empty
 
 
 def test_a_dimension_that_does_not_exist_is_named(ledger: Make) -> None:
