@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import difflib
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from pipeline.errors import SettingsError, StorageError
 from pipeline.ledger.inputs import last_closed_day
@@ -19,8 +21,6 @@ from pipeline.transform import idle, spend, utilization
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-
-    import pandas as pd
 
 
 class OpenStore:
@@ -72,8 +72,13 @@ class OpenStore:
     def spend(
         self, *by: str, first: date | str | None = None, last: date | str | None = None
     ) -> pd.DataFrame:
-        """Spend per cluster and day, or summed ``by`` columns such as "project_id", "date"."""
+        """Spend per cluster and day, or summed ``by`` columns such as "project_id", "date".
+
+        ``by`` may also be "owner": who answered for the cluster when findings were last made.
+        """
         rows = spend.spend_rows(self.ledger(first, last))
+        if "owner" in by:
+            rows = rows.assign(owner=self._owners(rows))
         return spend.by(rows, *by) if by else rows
 
     def utilization(
@@ -98,6 +103,18 @@ class OpenStore:
         if first is None and end is not None:
             first = end - timedelta(days=rules.idle_window_days - 1)
         return idle.candidates(self.utilization(first, end), rules)
+
+    def _owners(self, rows: pd.DataFrame) -> pd.Series[Any]:
+        """Of each row; null where nobody is named, or the cluster is in no findings."""
+        key = ["account", "cluster_id"]
+        days = self.store.findings_digests()
+        if not days:
+            return pd.Series(None, rows.index, dtype="object")
+        found = self.store.read_findings(max(days))[[*key, "owner"]].drop_duplicates(key)
+        both = (frame[key].astype("str") for frame in (rows, found))
+        wanted, known = (pd.MultiIndex.from_frame(frame) for frame in both)
+        owners = pd.Series([*found["owner"].astype("object"), None], dtype="object")
+        return owners.take(known.get_indexer(wanted)).set_axis(rows.index)
 
     def _last_closed(self) -> date | None:
         closed = [last_closed_day(self.store.snapshots(name)) for name in self.store.accounts()]

@@ -67,8 +67,20 @@ def section(forecast: Forecast | None, budgets: Budgets | None, currency: str) -
     )
 
 
-def card(forecast: Forecast, currency: str) -> Card:
+def lede(forecast: Forecast | None, budgets: Budgets | None, currency: str) -> tuple[str, ...]:
+    """What of it is among the first sentences."""
+    money = Money(currency)
+    said = (
+        short(forecast, money) if forecast else "",
+        warning(budgets, money) if budgets else "",
+    )
+    return tuple(sentence for sentence in said if sentence)
+
+
+def card(forecast: Forecast | None, currency: str) -> Card | None:
     """The forecast as a figure at the top."""
+    if forecast is None:
+        return None
     best = forecast.best
     label = f"Forecast for {period(forecast)}"
     if best is None:

@@ -6,25 +6,21 @@ that the page, the text, the mail and the files cannot disagree.
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pipeline.report import (
     ahead,
-    causes,
     headline,
     judged,
-    lives,
     pictures,
-    silenced,
     statuses,
     trust,
 )
-from pipeline.report import owned as owned_by
+from pipeline.report.analyses import Analyses, sections
 from pipeline.report.cards import cards
 from pipeline.report.facts import dates, gather
 from pipeline.report.money_over_time import by_day_and_project
-from pipeline.report.numbers import Money
 from pipeline.report.parts import ReportView
 from pipeline.report.rows import findings_table
 from pipeline.report.wording import Wording
@@ -32,20 +28,17 @@ from pipeline.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from datetime import date
 
     import pandas as pd
 
     from pipeline.model import Certificate
+    from pipeline.report.analyses import Days
     from pipeline.report.given import Budgets, Forecast
     from pipeline.rules import Rule
     from pipeline.settings import Settings
 
 __all__ = ["ReportView", "build"]
-
-_TWO_WEEKS = 14
-
-Days = tuple[date, date]
-"""The first and the last day of a period."""
 
 
 def build(
@@ -117,15 +110,20 @@ def build(
     spend_chart, projects, by_day = by_day_and_project(ledger, facts, known_days)
     counts = judged.outcome_counts(findings)
     wording = Wording(settings, rulebook)
-    is_told = day is not None  # before a day is closed there is nothing to tell of any section
-    if not is_told:
-        exclusion_costs = forecast = bridge = budgets = anomalies = changed = None
+    given = Analyses()  # before a day is closed there is nothing to tell of any section
     if day is not None:
-        since = since or day - timedelta(days=1)
-    life = lives.lives(findings, day, since)
-    periods = bridge_days or _weeks(day)
-    money = Money(settings.currency)
-    owners = owned_by.by_owner(ledger, findings, facts) if owned and is_told else None
+        given = Analyses(
+            since=since or day - timedelta(days=1),
+            exclusion_costs=exclusion_costs,
+            forecast=forecast,
+            bridge=bridge,
+            bridge_days=bridge_days,
+            budgets=budgets,
+            anomalies=anomalies,
+            changed=changed,
+            owned=owned,
+            unobservable_micros=unobservable_micros,
+        )
     return ReportView(
         facts=facts,
         title=headline.title(facts, findings, evidence_days),
@@ -134,14 +132,9 @@ def build(
         lede=headline.lede(
             facts,
             len(certificates),
-            (
-                ahead.short(forecast, money) if forecast else "",
-                ahead.warning(budgets, money) if budgets else "",
-            ),
+            ahead.lede(given.forecast, given.budgets, settings.currency),
         ),
-        cards=cards(
-            facts, evidence_days, ahead.card(forecast, settings.currency) if forecast else None
-        ),
+        cards=cards(facts, evidence_days, ahead.card(given.forecast, settings.currency)),
         spend_chart=spend_chart,
         projects=projects,
         by_day=by_day,
@@ -156,7 +149,7 @@ def build(
             evidence=evidence,
             findings=findings,
         ),
-        changes=statuses.table(changed, facts, since),
+        changes=statuses.table(given.changed, facts, given.since),
         unjudged=judged.unjudged(findings, settings.currency, wording),
         outcomes=judged.outcomes(counts, wording),
         rules=wording.table(),
@@ -164,34 +157,8 @@ def build(
         method=trust.method(settings),
         footer=_footer(version),
         outcome_counts=counts,
-        ahead=ahead.section(forecast, budgets, settings.currency),
-        causes=None
-        if bridge is None
-        else causes.bridge_section(bridge, *periods, ledger, settings.currency),
-        unusual=None if anomalies is None else causes.unusual_section(anomalies, facts),
-        since=lives.section(life, wording, settings.currency, statuses.sentence(changed)),
-        owners=None if owners is None else owned_by.section(owners, settings),
-        exclusions=None
-        if exclusion_costs is None
-        else silenced.section(exclusion_costs, wording, settings.currency),
-        more_numbers={
-            **ahead.numbers(forecast, budgets),
-            **causes.numbers(bridge, *periods, anomalies),
-            **({"life": life.numbers()} if life else {}),
-            **({} if changed is None else {"status_changes": statuses.numbers(changed)}),
-            **({} if owners is None else {"owners": owned_by.numbers(owners)}),
-            **silenced.numbers(exclusion_costs),
-            **({} if unobservable_micros is None else {"unobservable_micros": unobservable_micros}),
-        },
+        **sections(given, facts, wording, ledger, findings),
     )
-
-
-def _weeks(day: date | None) -> tuple[Days, Days]:
-    """The seven days up to ``day``, after the seven before them."""
-    if day is None or day.toordinal() <= _TWO_WEEKS:
-        return ((date.min, date.min),) * 2
-    before, start, end = (day - timedelta(days=ago) for ago in (13, 7, 6))
-    return (before, start), (end, day)
 
 
 def _footer(version: str) -> str:

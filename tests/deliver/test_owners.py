@@ -11,8 +11,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 
+from pipeline.door import OpenStore
 from pipeline.errors import Exit, NotDeliveredError
 from pipeline.jobs import Job
 from pipeline.jobs.bookkeeping import update_ledger
@@ -153,6 +155,18 @@ def test_sums_by_owner_are_those_of_the_report(watched: Job) -> None:
     spend = rows(job.store.read_report(reported.day)["spend.csv"])
     mine = sum(round(float(r["spend"] or 0) * 1e6) for r in spend if r["owner"] == "LLM")
     assert mine == owners["LLM"]["spend_micros"]
+
+
+def test_a_notebook_cuts_spend_by_owner(watched: Job) -> None:
+    reported = make_report(mailing(watched, Mail()))
+    summary = json.loads(watched.store.read_report(reported.day)["summary.json"])
+    store = OpenStore(str(watched.store.files.path("")))
+    cut = store.spend("owner", last=reported.day)
+    told = {
+        None if pd.isna(owner) else owner: int(micros)
+        for owner, micros in zip(cut["owner"], cut["spend_micros"], strict=True)
+    }
+    assert told == {one["owner"]: one["spend_micros"] for one in summary["owners"]}
 
 
 def test_without_the_setting_nobody_but_the_recipients_gets_mail(

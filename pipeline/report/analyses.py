@@ -1,0 +1,81 @@
+"""What a report may be given besides its ledger and findings, and the sections made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from pipeline.report import ahead, causes, lives, owned, silenced, statuses
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.report.given import Budgets, Forecast
+    from pipeline.report.parts import Facts
+    from pipeline.report.wording import Wording
+
+    Days = tuple[date, date]
+    """The first and the last day of a period."""
+
+_TWO_WEEKS = 14
+
+
+@dataclass(frozen=True)
+class Analyses:
+    """Each is left out of the report where it is None."""
+
+    since: date | None = None
+    """The date of the report before this one."""
+    exclusion_costs: pd.DataFrame | None = None
+    forecast: Forecast | None = None
+    bridge: pd.DataFrame | None = None
+    bridge_days: tuple[Days, Days] | None = None
+    budgets: Budgets | None = None
+    anomalies: pd.DataFrame | None = None
+    changed: pd.DataFrame | None = None
+    owned: bool = False
+    unobservable_micros: int | None = None
+
+
+def sections(
+    given: Analyses, facts: Facts, wording: Wording, ledger: pd.DataFrame, findings: pd.DataFrame
+) -> dict[str, Any]:
+    """The sections of a view and its ``more_numbers``, by the names of its fields."""
+    settings, currency = wording.settings, wording.settings.currency
+    life = lives.lives(findings, facts.day, given.since)
+    periods = given.bridge_days or weeks(facts.day)
+    owners = owned.by_owner(ledger, findings, facts) if given.owned else None
+    bridge, anomalies, costs = given.bridge, given.anomalies, given.exclusion_costs
+    made = {
+        "ahead": ahead.section(given.forecast, given.budgets, currency),
+        "causes": None
+        if bridge is None
+        else causes.bridge_section(bridge, *periods, ledger, currency),
+        "unusual": None if anomalies is None else causes.unusual_section(anomalies, facts),
+        "since": lives.section(life, wording, currency, statuses.sentence(given.changed)),
+        "owners": None if owners is None else owned.section(owners, settings),
+        "exclusions": None if costs is None else silenced.section(costs, wording, currency),
+    }
+    numbers: dict[str, Any] = {
+        **ahead.numbers(given.forecast, given.budgets),
+        **causes.numbers(bridge, *periods, anomalies),
+    }
+    if life:
+        numbers["life"] = life.numbers()
+    if given.changed is not None:
+        numbers["status_changes"] = statuses.numbers(given.changed)
+    if owners is not None:
+        numbers["owners"] = owned.numbers(owners)
+    numbers |= silenced.numbers(costs)
+    if given.unobservable_micros is not None:
+        numbers["unobservable_micros"] = given.unobservable_micros
+    return {**made, "more_numbers": numbers}
+
+
+def weeks(day: date | None) -> tuple[Days, Days]:
+    """The seven days up to ``day``, after the seven before them."""
+    if day is None or day.toordinal() <= _TWO_WEEKS:
+        return ((date.min, date.min),) * 2
+    before, start, end = (day - timedelta(days=ago) for ago in (13, 7, 6))
+    return (before, start), (end, day)
