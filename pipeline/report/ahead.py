@@ -198,7 +198,7 @@ def _estimates(forecast: Forecast, money: Money) -> Table:
                 _METHODS.get(one.method, one.method) + (" (quoted)" if one is best else ""),
                 money.rounded(one.total_micros),
                 _range(one, money),
-                UNKNOWN if one.error_share is None else percent(100 * one.error_share),
+                UNKNOWN if one.error_share is None else _error(one),
             )
             for one in forecast.estimates
         ),
