@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pipeline import schema
 from pipeline.settings import Rules
-from pipeline.transform import idle, utilization
+from pipeline.transform import findings, idle, utilization
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,3 +97,19 @@ def test_provable_waste_is_below_the_least_the_spend_can_have_been(
 
 def test_an_empty_fleet_has_no_candidates(ledger: Make) -> None:
     assert list(found(ledger())) == list(schema.IDLE.names)
+
+
+def test_the_list_of_idle_clusters_has_the_findings_own_money(days: Make, ledger: Make) -> None:
+    rows = ledger(
+        *days("2026-03-01", 14, cluster_id="idle", spend_micros=7, hours=23),
+        *days("2026-03-01", 14, cluster_id="busy", gpu=90.0),
+    )
+    judged = findings.judge(rows, Rules(), date(2026, 3, 14))
+    got = idle.of_findings(utilization.rank(rows), judged)
+    told = judged[(judged["rule_id"] == "idle") & (judged["outcome"] == "FINDING")]
+    columns = ["cluster_id", "grade", "provable_waste_micros"]
+    assert got[columns].astype(str).to_numpy().tolist() == (
+        told[columns].astype(str).to_numpy().tolist()
+    )
+    assert got["cluster_id"].tolist() == ["idle"]
+    assert idle.of_findings(utilization.rank(ledger()), schema.FINDINGS.empty()).empty
