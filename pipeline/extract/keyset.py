@@ -94,7 +94,9 @@ class Keyset:
         part.oldest = oldest
         # If the bound is inclusive, this repeats a record or two. Going below it to save them would
         # rest on a belief that a single stale answer can plant.
-        bound = second + SECOND if remaining is None or is_cut else oldest
+        # A full page with nothing left, by a count that may be too low, is looked behind with an
+        # overlap as well: what it hides may share the oldest second.
+        bound = second + SECOND if not remaining or is_cut else oldest
         if above is not None and bound >= above:
             # A page that lies within one second: take the second apart, then leave it behind.
             known = len(self._walk.roster)
