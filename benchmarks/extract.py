@@ -104,12 +104,12 @@ print(pages, "-")
 """
 
 
-def make_pages(clusters: int) -> tuple[list[bytes], dict[str, int]]:
+def make_pages(clusters: int) -> tuple[list[bytes], dict[str, tuple[int, int]]]:
     """The answers to every page, and which page follows which creation time."""
     dice = random.Random(clusters)  # noqa: S311 - repeatable
     newest = datetime(2026, 1, 1, tzinfo=UTC)
     pages: list[bytes] = []
-    after: dict[str, int] = {}
+    after: dict[str, tuple[int, int]] = {}
     count = -(-clusters // PAGE)
     for number in range(count + 1):  # an empty page after the last
         first = number * PAGE
@@ -130,7 +130,13 @@ def make_pages(clusters: int) -> tuple[list[bytes], dict[str, int]]:
         }
         pages.append(json.dumps(body).encode())
         if records:
-            after[records[-1]["created_at"]] = number + 1
+            after[str(records[-1]["created_at"])] = number + 1, max(0, clusters - first - PAGE)
+            oldest = records[-1]
+    # A walk looks behind a full last page with a second's overlap: it sees the oldest again.
+    body["data"] = {"clusters": [oldest], "pagination": pagination, "filters_applied": {}}
+    overlap = datetime.fromisoformat(str(oldest["created_at"])) + timedelta(seconds=1)
+    after[f"{overlap:%Y-%m-%dT%H:%M:%SZ}"] = len(pages), 1
+    pages.append(json.dumps(body).encode())
     return pages, after
 
 
@@ -186,9 +192,8 @@ def serve(clusters: int, port: multiprocessing.Queue[int]) -> None:
         number = int(query.get("page", ["1"])[0]) - 1
         body = pages[number]
         if "created_before" in query:
-            number = after[query["created_before"][0]]
-            left = b'"total_count": %d' % max(0, clusters - number * PAGE)
-            body = pages[number].replace(counts, left)
+            number, left = after[query["created_before"][0]]
+            body = pages[number].replace(counts, b'"total_count": %d' % left)
         body = body.replace(b'"req_', b'"req_%d_' % next(served))
         head = (
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
