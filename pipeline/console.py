@@ -71,9 +71,9 @@ class Shown:
             self._walks[account] = self._bar.add_task(f"list {account}", total=None, note="")
         return _Walk(self._bar, self._walks[account])
 
-    def days(self, account: str, days: Sequence[date]) -> Iterable[date]:
+    def days(self, what: str, days: Sequence[date]) -> Iterable[date]:
         """The days to build, counted as they pass."""
-        return self.each(f"ledger {account}", days) if days else days
+        return self.each(what, days) if days else days
 
     def each(self, what: str, things: Sequence[T]) -> Iterator[T]:
         """The things, counted as they pass."""

@@ -30,7 +30,7 @@ class Steps(Protocol):
     def walk(self, account: str) -> Progress:
         """The walk over an account's list begins."""
 
-    def days(self, account: str, days: Sequence[date]) -> Iterable[date]:
+    def days(self, what: str, days: Sequence[date]) -> Iterable[date]:
         """The days to build, shown as they pass."""
 
 
@@ -42,9 +42,9 @@ class Quiet:
         del account
         return Silent()
 
-    def days(self, account: str, days: Sequence[date]) -> Iterable[date]:
+    def days(self, what: str, days: Sequence[date]) -> Iterable[date]:
         """The days as they are."""
-        del account
+        del what
         return days
 
 
