@@ -66,6 +66,8 @@ def _by_pages(walk: Walk, query: Query, client: Client | None) -> bool:
         # A full page is never the end, whatever the count says: what if it is too low?
         if page.size < min(walk.settings.page_size, page.per_page or walk.settings.page_size):
             return 0 < len(seen) == size == total
+        if size > total:  # the same page again and again, or a count that is refuted
+            return False
         number += 1
 
 

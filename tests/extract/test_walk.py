@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,9 +13,11 @@ from hypothesis import strategies as st
 from pipeline.errors import ApiError
 from pipeline.extract import ApiTarget, _walk_v1
 from pipeline.extract.resume import ResumePoint, WalkInterruptedError, go_on, keep
+from pipeline.extract.seconds import split_window
 from pipeline.extract.slices import Crew
 from pipeline.keys import Secret
 from pipeline.model import State
+from tests.extract.conftest import EPOCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -125,6 +128,20 @@ def test_a_count_that_is_too_low_does_not_end_the_walk_early(
     api = fake_api(6, clusters, ("counts_too_low",), clumps=False)
     _, ids = run(new_walk(api))
     assert ids == api.throughout
+
+
+def test_a_second_whose_pages_never_end_is_split_by_filters_instead(
+    fake_api: Callable[..., Any], new_walk: Callable[..., Any]
+) -> None:
+    api = fake_api(1)
+    for _ in range(300):
+        api.create(50)
+    honest = api.answer
+    api.answer = lambda query: honest({**query, "page": 1})  # every page is the first
+    walk = new_walk(api)
+    assert split_window(walk, EPOCH + timedelta(seconds=49), EPOCH + timedelta(seconds=51))
+    assert set(walk.roster) == api.ever
+    assert api.requests < 60
 
 
 def test_a_record_that_loses_its_id_for_once_is_asked_for_again(
