@@ -11,6 +11,7 @@ import pandas as pd
 from pipeline import __version__
 from pipeline.jobs.sources import UNUSUAL_DAYS, Sources
 from pipeline.report import render, tables, view
+from pipeline.report.analyses import weeks
 from pipeline.transform import (
     anomalies,
     changes,
@@ -45,8 +46,7 @@ class Past:
         """What there is to tell besides findings, as ``view.build`` takes it."""
         day, ledger, silenced = self.day, sources.ledger, self.policy.exclusions
         fresh = UNUSUAL_DAYS if self.reported is None else (day - self.reported).days
-        after = (day - timedelta(days=6), day)
-        before = (day - timedelta(days=13), day - timedelta(days=7))
+        before, after = weeks(day)
         has_weeks = bool(sources.days) and sources.days[0] <= before[0]
         rules, window = self.settings.rules, self.settings.report.window_days
         return {
@@ -56,7 +56,6 @@ class Past:
             "exclusion_costs": exclusions.costs(silenced, found, day) if silenced else None,
             "forecast": forecast.forecast(sources.past, day),
             "bridge": changes.bridge_rows(ledger, before, after) if has_weeks else None,
-            "bridge_days": (before, after),
             "unobservable_micros": None
             if sources.spacing is None
             else unobservable.estimate(sources.since(day, window), sources.spacing),

@@ -6,15 +6,16 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from pipeline.errors import DamageError
 from pipeline.ledger.inputs import usual_spacing
+from pipeline.report.facts import within
 from pipeline.transform import anomalies, findings
 from pipeline.transform.owners import owner_over_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pandas as pd
 
     from pipeline.model import Certificate, SnapshotRef
     from pipeline.settings import Settings
@@ -50,15 +51,9 @@ class Sources:
 
     def since(self, day: date | None, days: int) -> pd.DataFrame:
         """The ledger rows of the ``days`` days up to and with ``day``."""
-        return within(self.ledger, day, days)
-
-
-def within(ledger: pd.DataFrame, day: date | None, days: int) -> pd.DataFrame:
-    """The rows of the ``days`` days up to and with ``day``."""
-    if day is None:
-        return ledger
-    first = pd.Timestamp(day - timedelta(days=days - 1))
-    return ledger[(ledger["date"] >= first) & (ledger["date"] <= pd.Timestamp(day))]
+        if day is None:
+            return self.ledger
+        return within(self.ledger, day - timedelta(days=days - 1), day)
 
 
 def read(

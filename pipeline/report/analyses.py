@@ -30,7 +30,6 @@ class Analyses:
     exclusion_costs: pd.DataFrame | None = None
     forecast: Forecast | None = None
     bridge: pd.DataFrame | None = None
-    bridge_days: tuple[Days, Days] | None = None
     budgets: Budgets | None = None
     anomalies: pd.DataFrame | None = None
     changed: pd.DataFrame | None = None
@@ -44,7 +43,7 @@ def sections(
     """The sections of a view and its ``more_numbers``, by the names of its fields."""
     settings, currency = wording.settings, wording.settings.currency
     life = lives.lives(findings, facts.day, given.since)
-    periods = given.bridge_days or weeks(facts.day)
+    periods = weeks(facts.day)
     owners = owned.by_owner(ledger, findings, facts) if given.owned else None
     bridge, anomalies, costs = given.bridge, given.anomalies, given.exclusion_costs
     made = {

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.model import Certificate
-    from pipeline.report.analyses import Days
     from pipeline.report.given import Budgets, Forecast
     from pipeline.rules import Rule
     from pipeline.settings import Settings
@@ -58,7 +57,6 @@ def build(
     exclusion_costs: pd.DataFrame | None = None,
     forecast: Forecast | None = None,
     bridge: pd.DataFrame | None = None,
-    bridge_days: tuple[Days, Days] | None = None,
     budgets: Budgets | None = None,
     anomalies: pd.DataFrame | None = None,
     changed: pd.DataFrame | None = None,
@@ -86,8 +84,6 @@ def build(
         forecast: ``transform.forecast.forecast`` of the month.
         bridge: ``transform.changes.bridge_rows`` (names the clusters that moved most) or
             ``bridge``.
-        bridge_days: the first and last day of its periods, before and after; by default the last
-            seven days against the seven before.
         budgets: ``transform.budgets.evaluate``.
         anomalies: ``transform.anomalies.unusual_days``.
         changed: ``transform.changes.since`` the report before this one.
@@ -117,7 +113,6 @@ def build(
             exclusion_costs=exclusion_costs,
             forecast=forecast,
             bridge=bridge,
-            bridge_days=bridge_days,
             budgets=budgets,
             anomalies=anomalies,
             changed=changed,
