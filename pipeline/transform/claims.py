@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 def of_rule(rule: catalogue.Rule, judged: Judged, evidence: pd.DataFrame) -> pd.DataFrame:
     """One row per finding of ``rule``; the index is its cluster's position in ``evidence``."""
     found = np.flatnonzero(judged.found)
-    mine = evidence.take(found)
+    mine = evidence[list(rule.measures)].take(found)
+    since = evidence["last_busy_at"].fillna(evidence["first_observed_at"])
     grade = judged.grade[found]
     action = np.full(len(found), rule.action(None), dtype=object)
     for name, _ in rule.grades:
@@ -41,12 +42,14 @@ def of_rule(rule: catalogue.Rule, judged: Judged, evidence: pd.DataFrame) -> pd.
         {
             "grade": pd.Series(grade, found, dtype="object"),
             "action": pd.Series(action, found, dtype="object"),
-            "since_at": mine["last_busy_at"].fillna(mine["first_observed_at"]),
-            "provable_waste_micros": unknown if rule.waste is None else mine[rule.waste],
+            "since_at": since.take(found),
+            "provable_waste_micros": unknown
+            if rule.waste is None
+            else evidence[rule.waste].take(found),
             "gross_saving_micros": gross,
             "remaining_micros": remaining,
             "net_saving_micros": gross - remaining,
-            "baseline_micros": savings.expected_spend(mine),
+            "baseline_micros": savings.expected_spend(evidence)[found],
             "evidence": pd.Series(_as_json(rule.measures, mine), found, dtype="str"),
         },
         index=found,

@@ -8,7 +8,7 @@ Assumption: samples are independent. Neighbouring hours are not, so the bound is
 the hours of the week that were looked at; it never stands alone in a grade.
 
 Formula: P(X <= k; n, p) = 1 - I_p(k + 1, n - k), the regularised incomplete beta function, here by
-its continued fraction (Lentz's method), for all pairs (k, n) at once; p by bisection.
+its continued fraction (Lentz's method), for all pairs (k, n) at once; p by Newton's method.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 ERROR = 0.05
-_HALVINGS = 50
+_STEPS = 50
 _TERMS = 300
 _TINY = 1e-300
 _CLOSE = 1e-13
@@ -63,13 +63,20 @@ def at_most(k: Ints, n: Ints, p: Floats) -> Floats:
 
 
 def _solve(k: Ints, n: Ints) -> Floats:
-    low, high = k / n, np.ones(len(n))
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2.0
-        still_likely = at_most(k, n, middle) > ERROR
-        low = np.where(still_likely, middle, low)
-        high = np.where(still_likely, high, middle)
-    return np.asarray(high)
+    """Newton's method on log P, which falls and is concave in p: from the right it only nears."""
+    logs = _log_factorials(int(n.max(initial=0)))
+    choices = logs[n] - logs[k] - logs[n - k - 1]  # dP/dp = -p^k (1 - p)^(n - k - 1) x e^choices
+    share = (k + 1.0) / (n + 1.0)
+    p = np.minimum(share + 1.645 * np.sqrt(share * (1.0 - share) / n), (1.0 + share) / 2.0)
+    for _ in range(_STEPS):
+        chance = at_most(k, n, p)
+        slope = -np.exp(choices + k * np.log(p) + (n - k - 1) * np.log1p(-p)) / chance
+        nearer = np.minimum(p - np.log(chance / ERROR) / slope, (1.0 + p) / 2.0)
+        is_there = np.abs(nearer - p) < _CLOSE * p
+        p = nearer
+        if is_there.all():
+            break
+    return np.asarray(p)
 
 
 def _fraction(x: Floats, a: Floats, b: Floats) -> Floats:

@@ -95,7 +95,7 @@ def judge(rule: Rule, evidence: pd.DataFrame, thresholds: settings.Rules) -> Jud
             told = _Told(clauses, evidence, thresholds)
             told.write(reason, rows_here, verdict.blame)
         open_rows &= verdict.is_true
-    reason[open_rows] = sentences.fill(rule.says, evidence[open_rows])
+    reason[open_rows] = sentences.fill(rule.says, evidence, open_rows)
     order = [FINDING, CLEAR, INSUFFICIENT_DATA, NOT_APPLICABLE]
     return Judged(
         pd.Categorical(outcome, categories=order),
@@ -156,7 +156,7 @@ class _Told:
         for number, clause in enumerate(self.clauses):
             here = rows & (blame == number)
             if here.any():
-                reason[here] = self._words(clause, self.evidence.loc[here, clause.measure])
+                reason[here] = self._words(clause, self.evidence[clause.measure][here])
 
     def _words(self, clause: Clause, values: pd.Series[Any]) -> NDArray[np.object_]:
         label = capital(MEASURES[clause.measure].label)

@@ -69,10 +69,10 @@ def words(measure: str, values: pd.Series[Any]) -> Texts:
     return np.array([*texts, "unknown"], dtype=object)[codes]
 
 
-def fill(template: str, evidence: pd.DataFrame) -> list[str]:
-    """``template`` with each row's values in its braces, and a capital first."""
+def fill(template: str, evidence: pd.DataFrame, rows: NDArray[np.bool_]) -> list[str]:
+    """``template`` with the values of each of ``rows`` in its braces, and a capital first."""
     names = [part.split("}")[0] for part in template.split("{")[1:]]
-    columns = [words(name, evidence[name]) for name in names]
+    columns = [words(name, evidence[name][rows]) for name in names]
     pattern = template
     for name in names:
         pattern = pattern.replace(f"{{{name}}}", "{}", 1)
