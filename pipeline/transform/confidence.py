@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 ERROR = 0.05
+_NORMAL_95 = 1.645
+"""Where Newton's method begins: the bound if the distribution were a normal one."""
 _STEPS = 50
 _TERMS = 300
 _TINY = 1e-300
@@ -54,9 +56,7 @@ def at_most(k: Ints, n: Ints, p: Floats) -> Floats:
     flip = p > (a + 1.0) / (a + b + 2.0)
     x = np.where(flip, 1.0 - p, p)
     first, second = np.where(flip, b, a), np.where(flip, a, b)
-    logs = _log_factorials(int(n.max(initial=0)))
-    front = logs[n] - logs[k] - logs[n - k - 1]
-    front = front + first * np.log(x) + second * np.log1p(-x)
+    front = _log_arrangements(k, n) + first * np.log(x) + second * np.log1p(-x)
     tail = np.exp(front) * _fraction(x, first, second) / first
     below: Floats = np.where(flip, tail, 1.0 - tail)
     return below
@@ -64,13 +64,14 @@ def at_most(k: Ints, n: Ints, p: Floats) -> Floats:
 
 def _solve(k: Ints, n: Ints) -> Floats:
     """Newton's method on log P, which falls and is concave in p: from the right it only nears."""
-    logs = _log_factorials(int(n.max(initial=0)))
-    choices = logs[n] - logs[k] - logs[n - k - 1]  # dP/dp = -p^k (1 - p)^(n - k - 1) x e^choices
+    arrangements = _log_arrangements(k, n)
     share = (k + 1.0) / (n + 1.0)
-    p = np.minimum(share + 1.645 * np.sqrt(share * (1.0 - share) / n), (1.0 + share) / 2.0)
+    near = share + _NORMAL_95 * np.sqrt(share * (1.0 - share) / n)
+    p = np.minimum(near, (1.0 + share) / 2.0)
     for _ in range(_STEPS):
         chance = at_most(k, n, p)
-        slope = -np.exp(choices + k * np.log(p) + (n - k - 1) * np.log1p(-p)) / chance
+        density = np.exp(arrangements + k * np.log(p) + (n - k - 1) * np.log1p(-p))
+        slope = -density / chance
         nearer = np.minimum(p - np.log(chance / ERROR) / slope, (1.0 + p) / 2.0)
         is_there = np.abs(nearer - p) < _CLOSE * p
         p = nearer
@@ -103,5 +104,8 @@ def _away_from_zero(values: Floats) -> Floats:
     return np.where(np.abs(values) < _TINY, _TINY, values)
 
 
-def _log_factorials(highest: int) -> Floats:
-    return np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, highest + 1)))])
+def _log_arrangements(k: Ints, n: Ints) -> Floats:
+    """log(n! / (k! (n - k - 1)!)), the factor of the beta density."""
+    highest = int(n.max(initial=0))
+    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, highest + 1)))])
+    return np.asarray(logs[n] - logs[k] - logs[n - k - 1])
