@@ -53,3 +53,10 @@ def test_one_more_busy_sample_never_proves_more(n: int, k: int) -> None:
     k = min(k, n - 1)
     fewer, more = busy_share_bound(np.array([k, k + 1]), np.array([n, n]))
     assert k / n < fewer < more <= 1.0
+
+
+@given(n=st.integers(2, 2200), share=st.floats(0, 1))
+def test_at_the_bound_the_chance_is_five_percent(n: int, share: float) -> None:
+    k, samples = np.array([min(n - 1, int(share * n))]), np.array([n])
+    chance = at_most(k, samples, busy_share_bound(k, samples))
+    assert chance[0] == pytest.approx(0.05, abs=1e-11)
