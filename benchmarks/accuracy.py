@@ -18,7 +18,7 @@ from pipeline.ledger.inputs import days_between, inputs_of
 from pipeline.model import Look, SnapshotRef, State
 from pipeline.schema import LEDGER, SNAPSHOT
 from pipeline.simulator.fleet import Fleet
-from pipeline.transform import spend, unobservable
+from pipeline.transform import spend, unobserved_spend
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAYS = 30
@@ -65,7 +65,7 @@ def measure(fleet: Fleet, hours: int) -> dict[str, float]:
     )
     unseen = truth[~truth.index.isin(ours.index)]
     total = int(listed["spend_micros"].sum())
-    guess = unobservable.estimate(ledger, hours * 3600)
+    guess = unobserved_spend.estimate(ledger, hours * 3600)
     return {
         "clusters": len(listed),
         "fleet_error_pct": 100 * (int(ours["spend_micros"].sum()) - total) / total,

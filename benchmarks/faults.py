@@ -21,20 +21,20 @@ from pipeline.errors import ApiError, KeyRefusedError
 from pipeline.extract import ApiTarget, Timing, take_snapshot
 from pipeline.keys import Secret
 from pipeline.settings import Extract
-from pipeline.simulator import failures, lies
+from pipeline.simulator import bad_responses, failed_responses
 from pipeline.simulator.app import make_app
-from pipeline.simulator.churn import Churn
-from pipeline.simulator.clock import Clock
-from pipeline.simulator.damage import (
+from pipeline.simulator.bad_records import (
     BAD_FIELD,
     DUPLICATE_ID,
     NO_IDENTITY,
     ODD_BUT_FINE,
     STRANGE_IDENTITY,
 )
+from pipeline.simulator.churn import Churn
+from pipeline.simulator.clock import Clock
 from pipeline.simulator.faults import Faults
 from pipeline.simulator.fleet import Fleet
-from pipeline.simulator.listing import Quirks
+from pipeline.simulator.query_results import Quirks
 from pipeline.simulator.server import serve
 
 if TYPE_CHECKING:
@@ -77,19 +77,19 @@ def quirk(**quirks: Any) -> Callable[[], dict[str, Any]]:  # noqa: ANN401
 
 IMPATIENT = {"page_deadline_seconds": 0.4}
 EVERYTHING = (
-    failures.status(500),
-    failures.dropped(),
-    failures.truncated(),
-    failures.html(),
-    failures.unsuccessful(),
-    lies.empty(),
-    lies.short(),
-    lies.repeated(),
-    lies.stale(),
-    lies.no_next(),
-    lies.next_for_ever(),
-    lies.miscounted(3),
-    lies.miscounted(-3),
+    failed_responses.status(500),
+    failed_responses.dropped(),
+    failed_responses.truncated(),
+    failed_responses.html(),
+    failed_responses.unsuccessful(),
+    bad_responses.empty(),
+    bad_responses.short(),
+    bad_responses.repeated(),
+    bad_responses.stale(),
+    bad_responses.no_next(),
+    bad_responses.next_for_ever(),
+    bad_responses.miscounted(3),
+    bad_responses.miscounted(-3),
 )
 
 MATRIX = {
@@ -99,52 +99,64 @@ MATRIX = {
     "backdated": Row("births dated up to a day back", dict, backdated_seconds=86_400),
     "statuses": Row(
         "429 500 502 503 504, 1 in 4",
-        now_and_then(*(failures.status(code) for code in (429, 500, 502, 503, 504))),
+        now_and_then(*(failed_responses.status(code) for code in (429, 500, 502, 503, 504))),
     ),
     "lost answers": Row(
         "dropped, truncated, HTML with 200, 1 in 4",
-        now_and_then(failures.dropped(), failures.truncated(), failures.html()),
+        now_and_then(
+            failed_responses.dropped(), failed_responses.truncated(), failed_responses.html()
+        ),
     ),
-    "unsuccessful": Row("success: false with 200, 1 in 4", now_and_then(failures.unsuccessful())),
+    "unsuccessful": Row(
+        "success: false with 200, 1 in 4", now_and_then(failed_responses.unsuccessful())
+    ),
     "hang and drip": Row(
         "hangs, a byte now and then, 1 in 4",
-        now_and_then(failures.hang(2.0), failures.drip(0.1, 1)),
+        now_and_then(failed_responses.hang(2.0), failed_responses.drip(0.1, 1)),
         settings=IMPATIENT,
     ),
     "bombs": Row(
         "200 MB of blanks, gzip bomb, always",
-        always(failures.gzip_bomb(200)),
+        always(failed_responses.gzip_bomb(200)),
         settings={"max_page_bytes": 2**22},
     ),
-    "redirect": Row("a redirect, always", always(failures.redirect("http://127.0.0.1:9/"))),
-    "refused": Row("401, always", always(failures.status(401))),
-    "retry on 200": Row("Retry-After on 200, always", always(failures.retry_after_on_success())),
+    "redirect": Row("a redirect, always", always(failed_responses.redirect("http://127.0.0.1:9/"))),
+    "refused": Row("401, always", always(failed_responses.status(401))),
+    "retry on 200": Row(
+        "Retry-After on 200, always", always(failed_responses.retry_after_on_success())
+    ),
     "rate limit": Row("8 requests an hour", dict, app={"rate_limit": 8}),
-    "empty": Row("empty page, 1 in 4", now_and_then(lies.empty())),
-    "short": Row("page lacks its last 3, 1 in 4", now_and_then(lies.short())),
-    "repeated": Row("the page before again, 1 in 4", now_and_then(lies.repeated())),
-    "stale": Row("the page of an hour ago, 1 in 4", now_and_then(lies.stale())),
+    "empty": Row("empty page, 1 in 4", now_and_then(bad_responses.empty())),
+    "short": Row("page lacks its last 3, 1 in 4", now_and_then(bad_responses.short())),
+    "repeated": Row("the page before again, 1 in 4", now_and_then(bad_responses.repeated())),
+    "stale": Row("the page of an hour ago, 1 in 4", now_and_then(bad_responses.stale())),
     "next": Row(
-        "has_next wrong, 1 in 4", now_and_then(lies.no_next(), lies.next_for_ever()), churn=1
+        "has_next wrong, 1 in 4",
+        now_and_then(bad_responses.no_next(), bad_responses.next_for_ever()),
+        churn=1,
     ),
     "miscounted": Row(
-        "count off by 3, 1 in 4", now_and_then(lies.miscounted(3), lies.miscounted(-3))
+        "count off by 3, 1 in 4",
+        now_and_then(bad_responses.miscounted(3), bad_responses.miscounted(-3)),
     ),
-    "count too high": Row("count too high by 3, always", always(lies.miscounted(3))),
-    "count too low": Row("count too low by 3, always", always(lies.miscounted(-3))),
+    "count too high": Row("count too high by 3, always", always(bad_responses.miscounted(3))),
+    "count too low": Row("count too low by 3, always", always(bad_responses.miscounted(-3))),
     "inclusive": Row("created_before includes its bound", quirk(before_inclusive=True)),
     "ignored": Row("created_before has no effect", quirk(before_ignored=True)),
     "ignored, quiet": Row("the same on a quiet list", quirk(before_ignored=True), churn=0),
     "order": Row("sort order ignored", quirk(order_ignored=True)),
     "cap": Row("pages silently capped at 20", quirk(limit_cap=20)),
     "ties": Row("ties in a new order each time", lambda: {"unstable_ties": True}),
-    "bad fields": Row("1 record in 5 has a bad field", always(lies.damaged(tuple(BAD_FIELD)))),
-    "odd fields": Row("1 record in 5 is odd", always(lies.damaged(tuple(ODD_BUT_FINE)))),
+    "bad fields": Row(
+        "1 record in 5 has a bad field", always(bad_responses.damaged(tuple(BAD_FIELD)))
+    ),
+    "odd fields": Row("1 record in 5 is odd", always(bad_responses.damaged(tuple(ODD_BUT_FINE)))),
     "no identity": Row(
-        "1 record in 200 without identity", always(lies.damaged(tuple(NO_IDENTITY), 200))
+        "1 record in 200 without identity", always(bad_responses.damaged(tuple(NO_IDENTITY), 200))
     ),
     "strange identity": Row(
-        "1 record in 50 with a strange id", always(lies.damaged(tuple(STRANGE_IDENTITY), 50))
+        "1 record in 50 with a strange id",
+        always(bad_responses.damaged(tuple(STRANGE_IDENTITY), 50)),
     ),
     "everything": Row(
         "13 of these faults mixed, 1 in 3", lambda: {"chance": 0.33, "menu": EVERYTHING}

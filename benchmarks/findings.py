@@ -33,9 +33,10 @@ import pyarrow.parquet as pq
 from pipeline import schema
 from pipeline.rules import RULES
 from pipeline.settings import Rules
-from pipeline.transform import changes, findings, forecast, idle, judgement, spend, utilization
-from pipeline.transform.confidence import busy_share_bound
-from pipeline.transform.evidence import gather
+from pipeline.transform import changes, forecast, idle, spend, utilization
+from pipeline.transform.findings import judge, rule_engine
+from pipeline.transform.findings.confidence import busy_share_bound
+from pipeline.transform.findings.measures import gather
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,7 +135,7 @@ def judge_as_the_peer(ledger: pd.DataFrame, last: date) -> dict[str, list[int]]:
     for rule in RULES:
         if rule.id in NOT_ASKED_OF_THE_PEER:
             continue
-        judged = judgement.judge(rule, evidence, rules)
+        judged = rule_engine.judge(rule, evidence, rules)
         evidence[f"found_{rule.id}"] = judged.found
         waste = evidence[rule.waste] if rule.waste else pd.Series(0, evidence.index)
         frame = pd.DataFrame(
@@ -203,10 +204,10 @@ def main() -> None:
         total += timed(f"spend by {', '.join(dims)}", lambda d=dims: spend.by(rows, *d))
     total += timed("utilization", lambda: utilization.rank(ledger))
     total += timed("idle candidates", lambda: idle.candidates(used, Rules()))
-    judged = findings.judge(ledger, Rules(), last)
+    judged = judge.judge(ledger, Rules(), last)
     whole = timed(
         "findings: ten rules, with lives",
-        lambda: findings.judge(ledger, Rules(), last, previous=judged),
+        lambda: judge.judge(ledger, Rules(), last, previous=judged),
     )
     total += whole
     middle = FIRST + timedelta(days=given.days // 2)

@@ -90,11 +90,12 @@ def fill(
 def our_night(folder: str, window: int) -> dict[str, object]:
     """What a night does between the walk and the report; the answer's key figures."""
     from pipeline.jobs import Job
-    from pipeline.jobs.bookkeeping import update_ledger
+    from pipeline.jobs.ledger import update_ledger
     from pipeline.keys import Secret
     from pipeline.settings import Settings
     from pipeline.store import Store
-    from pipeline.transform import findings, idle, spend, utilization
+    from pipeline.transform import idle, spend, utilization
+    from pipeline.transform.findings import judge
 
     settings = Settings()
     store = Store(folder)
@@ -106,7 +107,7 @@ def our_night(folder: str, window: int) -> dict[str, object]:
         spend.by(rows, dimensions)
     used = utilization.rank(ledger)
     idle.candidates(used, settings.rules)
-    findings.judge(ledger, settings.rules, last)
+    judge.judge(ledger, settings.rules, last)
     return _figures(ledger, used)
 
 
@@ -115,7 +116,7 @@ def our_numbers(folder: str, window: int) -> dict[str, object]:
     import numpy as np
 
     from pipeline.jobs import Job
-    from pipeline.jobs.bookkeeping import update_ledger
+    from pipeline.jobs.ledger import update_ledger
     from pipeline.keys import Secret
     from pipeline.schema import BAND_COLUMNS
     from pipeline.settings import Settings
@@ -155,7 +156,7 @@ def _figures(ledger: pd.DataFrame, used: pd.DataFrame) -> dict[str, object]:
 def fold_one(folder: str) -> dict[str, object]:
     """The ledger alone: the newest look folded into its days."""
     from pipeline.jobs import Job
-    from pipeline.jobs.bookkeeping import update_ledger
+    from pipeline.jobs.ledger import update_ledger
     from pipeline.keys import Secret
     from pipeline.settings import Settings
     from pipeline.store import Store
@@ -166,7 +167,7 @@ def fold_one(folder: str) -> dict[str, object]:
 
 def columns_read(folder: str) -> dict[str, object]:
     """The snapshot columns the ledger reads."""
-    from pipeline.jobs.bookkeeping import COLUMNS
+    from pipeline.jobs.ledger import COLUMNS
 
     return {"folder": folder, "columns": COLUMNS}
 

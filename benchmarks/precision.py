@@ -28,7 +28,7 @@ from pipeline.rules import FINDING, INSUFFICIENT_DATA, LIKELY, PROVEN
 from pipeline.schema import SNAPSHOT
 from pipeline.settings import Rules
 from pipeline.simulator.fleet import Fleet
-from pipeline.transform import findings
+from pipeline.transform.findings import judge
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,7 +104,7 @@ def measure(fleet: Fleet, hours: int, at_hour: int = 0) -> dict[str, str]:
     """Precision and recall per rule, in words."""
     last = (START + timedelta(days=DAYS - 1)).date()
     ledger = ledger_of(fleet, hours, at_hour)
-    frame = findings.judge(ledger, Rules(), last)
+    frame = judge.judge(ledger, Rules(), last)
     truth = eligible(fleet)
     profile = fleet.truth(START, START + timedelta(days=DAYS)).set_index("cluster_id")["profile"]
     told = {}

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from pipeline import rules, schema
-from pipeline.report.tables import FINDINGS_COLUMNS
+from pipeline.report.output.csv_files import FINDINGS_COLUMNS
 
 HERE = Path(__file__).parent
 

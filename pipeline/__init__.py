@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.door import OpenStore
+    from pipeline.notebook import OpenStore
 
 __version__ = "0.1.0"
 
@@ -26,6 +26,6 @@ def open_store(uri: str = "data", options: Mapping[str, str] | None = None) -> O
         uri: A folder, or ``s3://bucket/prefix``.
         options: For an object store: ``AWS_ENDPOINT_URL`` and the like.
     """
-    from pipeline.door import OpenStore  # noqa: PLC0415 - importing pipeline stays cheap
+    from pipeline.notebook import OpenStore  # noqa: PLC0415 - importing pipeline stays cheap
 
     return OpenStore(uri, options)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import SettingsError, StorageError
-from pipeline.jobs.looking import extract
+from pipeline.jobs.extract import extract
 from pipeline.keys import Secret
 from pipeline.nightly import nightly
 from pipeline.settings import Api, Settings
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from pipeline.jobs import Job
-    from pipeline.jobs.reporting import Reported
+    from pipeline.jobs.report import Reported
 
 SEED = 4
 CLUSTERS = 120

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.errors import Exit, FleetLedgerError, SettingsError, StorageError
-from pipeline.jobs.bookkeeping import update_ledger
-from pipeline.jobs.delivery import check_addresses, send
-from pipeline.jobs.judging import read_policy
-from pipeline.jobs.looking import extract, is_fresh
-from pipeline.jobs.reporting import make_report
+from pipeline.jobs.extract import extract, is_fresh
+from pipeline.jobs.findings import read_policy
+from pipeline.jobs.ledger import update_ledger
+from pipeline.jobs.report import make_report
+from pipeline.jobs.send import check_addresses, send
 
 if TYPE_CHECKING:
     from pipeline.jobs import Job
-    from pipeline.jobs.reporting import Reported
+    from pipeline.jobs.report import Reported
 
 
 def nightly(job: Job) -> Reported | None:

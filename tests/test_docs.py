@@ -16,8 +16,8 @@ from pipeline.cli import cli
 from pipeline.errors import Exit
 from pipeline.rules import RULES
 from pipeline.settings import parse_settings
-from pipeline.transform.exclusions import parse_exclusions
-from pipeline.transform.owners import parse_owners
+from pipeline.transform.findings.exclusions import parse_exclusions
+from pipeline.transform.findings.owners import parse_owners
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -11,9 +11,9 @@ import pytest
 import pipeline as fl
 from pipeline.errors import SettingsError, StorageError
 from pipeline.jobs import Job
-from pipeline.jobs.bookkeeping import update_ledger
-from pipeline.jobs.looking import extract
-from pipeline.jobs.reporting import make_report
+from pipeline.jobs.extract import extract
+from pipeline.jobs.ledger import update_ledger
+from pipeline.jobs.report import make_report
 from pipeline.keys import Secret
 from pipeline.settings import Api, Rules, Settings
 from pipeline.simulator.app import make_app
@@ -25,7 +25,7 @@ from pipeline.store import Store
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.door import OpenStore
+    from pipeline.notebook import OpenStore
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 KEY = Secret("a-key")

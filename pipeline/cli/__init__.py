@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline import __version__
-from pipeline.cli import inquiries, judgements, simulation, upkeep, verbs
+from pipeline.cli.commands import findings, fleet, maintenance, pipeline, simulator
 from pipeline.cli.options import PROGRAM, Program, one_object
 from pipeline.errors import Exit, FleetLedgerError
 
@@ -33,7 +33,7 @@ def cli() -> None:
 INTERRUPTED = 130
 """What shells say of a program that Ctrl-C ended."""
 
-for room in (verbs, inquiries, judgements, upkeep, simulation):
+for room in (pipeline, fleet, findings, maintenance, simulator):
     for command in room.COMMANDS:
         cli.add_command(command)
 

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 from pipeline import schema
 from pipeline.errors import ApiError
+from pipeline.extract.api_errors import RefusedError
 from pipeline.extract.budget import Budget, BudgetError, Timing
 from pipeline.extract.client import ApiTarget, Client
-from pipeline.extract.flat import walk_flat
-from pipeline.extract.keyset import Keyset, NoKeysetError
-from pipeline.extract.proof import by_numbers, prove
-from pipeline.extract.refusal import RefusedError
+from pipeline.extract.completeness import by_numbers, prove
+from pipeline.extract.record_set import Roster
 from pipeline.extract.resume import ResumePoint, WalkInterruptedError, go_on, keep
-from pipeline.extract.roster import Roster
-from pipeline.extract.slices import Crew
 from pipeline.extract.verdict import Verdict
 from pipeline.extract.walk import Progress, Silent, Walk
+from pipeline.extract.walk_by_time import Keyset, NoKeysetError
+from pipeline.extract.walk_v2 import walk_flat
+from pipeline.extract.workers import Crew
 from pipeline.model import Certificate, Snapshot, State
 
 if TYPE_CHECKING:

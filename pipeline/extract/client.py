@@ -23,17 +23,17 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from pipeline.errors import ApiError, KeyRefusedError, SettingsError
-from pipeline.extract import salvage
+from pipeline.extract import lenient_decode
+from pipeline.extract.api_errors import KEY_CODES, RefusedError, UnusableError, refusal_in
 from pipeline.extract.budget import http_date, retry_after
 from pipeline.extract.deadline import Watchdog, watched
-from pipeline.extract.refusal import KEY_CODES, RefusedError, UnusableError, refusal_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
+    from pipeline.extract.api_types import Page
     from pipeline.extract.budget import Budget
-    from pipeline.extract.shapes import Page
     from pipeline.keys import Secret
     from pipeline.settings import Extract
 
@@ -243,7 +243,7 @@ class Client:
     def _scrubbed(self, body: bytes, status: int) -> RefusedError | None:
         """The refusal in ``body``, should it quote the key without the key."""
         try:
-            answer = salvage.parse(body.replace(self._secret.encode(), b"***"))
+            answer = lenient_decode.parse(body.replace(self._secret.encode(), b"***"))
         except ValueError:
             return None
         return refusal_in(answer, status)

@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import schema
-from pipeline.extract import salvage
-from pipeline.extract.refusal import UnusableError, refusal_in
-from pipeline.extract.shapes import AnswerV1, Cluster, ClusterV2, Cost, Metrics, Note, Page
+from pipeline.extract import lenient_decode
+from pipeline.extract.api_errors import UnusableError, refusal_in
+from pipeline.extract.api_types import AnswerV1, Cluster, ClusterV2, Cost, Metrics, Note, Page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +69,9 @@ def _typed_v1(body: bytes) -> Page:
 def _are_timely(*columns: list[datetime | None]) -> bool:
     """Whether every time is one that can be stored; the types cannot say that."""
     times = [time for column in columns for time in column if time is not None]
-    return not times or (min(times) >= salvage.EARLIEST and max(times) <= salvage.LATEST)
+    return not times or (
+        min(times) >= lenient_decode.EARLIEST and max(times) <= lenient_decode.LATEST
+    )
 
 
 def _typed_v2(body: bytes) -> Page:
@@ -97,7 +99,7 @@ def _typed_v2(body: bytes) -> Page:
 
 def _leniently(body: bytes, version: str) -> Page:
     try:
-        answer = salvage.parse(body)
+        answer = lenient_decode.parse(body)
     except ValueError as error:
         raise UnusableError(f"the answer is not JSON ({_glimpse(body)})") from error
     refusal = refusal_in(answer)
@@ -114,7 +116,7 @@ def _leniently(body: bytes, version: str) -> Page:
     if not isinstance(items, list):
         wanted = "a flat list" if version == "v2" else "data.clusters"
         raise UnusableError(f"the answer has no {wanted}: is api.version {version!r} right?")
-    records, notes, quarantined = salvage.salvage(items, version)
+    records, notes, quarantined = lenient_decode.salvage(items, version)
     request_id = meta.get("request_id")
     has_next = pagination.get("has_next")
     return Page(

@@ -14,10 +14,10 @@ from pipeline.extract.decode import decode_page
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pipeline.extract.api_types import Page
     from pipeline.extract.budget import Budget
     from pipeline.extract.client import Client, Fetched
-    from pipeline.extract.roster import Added, Roster
-    from pipeline.extract.shapes import Page
+    from pipeline.extract.record_set import Added, Roster
     from pipeline.settings import Extract
 
 Query = dict[str, str | int]

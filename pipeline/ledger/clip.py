@@ -17,7 +17,8 @@ from pipeline.ledger.split import accrued, shared
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Ints = NDArray[np.int64]
+    from pipeline.arrays import Ints
+
     Columns = dict[str, NDArray[Any]]
 
 

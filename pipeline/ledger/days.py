@@ -42,11 +42,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pipeline.arrays import Bools, Floats, Ints
     from pipeline.model import Look
 
-    Ints = NDArray[np.int64]
-    Reals = NDArray[np.float64]
-    Bools = NDArray[np.bool_]
     Columns = Mapping[str, NDArray[Any]]
 
 DAY_SECONDS = 86_400
@@ -165,7 +163,7 @@ def _use(obs: Observations, part: Columns, parts: Groups) -> dict[str, object]:
     return columns
 
 
-def _bands(gpu: Reals, seconds: Ints, groups: Groups) -> dict[str, object]:
+def _bands(gpu: Floats, seconds: Ints, groups: Groups) -> dict[str, object]:
     """Seconds per band; those without a reading have their own."""
     names = (*BAND_COLUMNS, "band_no_metrics_seconds")
     band = np.searchsorted(BAND_EDGES_PCT, gpu, side="left")

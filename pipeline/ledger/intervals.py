@@ -48,10 +48,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pipeline.arrays import Bools, Ints
     from pipeline.model import Sight
 
-    Ints = NDArray[np.int64]
-    Bools = NDArray[np.bool_]
     Columns = dict[str, NDArray[Any]]
 
 REACH_SECONDS = 1800

@@ -17,11 +17,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pipeline.arrays import Bools, Floats, Ints
     from pipeline.model import Look, Sight
 
-    Ints = NDArray[np.int64]
-    Reals = NDArray[np.float64]
-    Bools = NDArray[np.bool_]
 
 UNKNOWN = np.int64(-1)
 """Stands for null in integer arrays of counters, rates and times, which are never negative."""
@@ -82,9 +80,9 @@ class Observations:
     created: Ints
     updated: Ints
     expires: Ints
-    gpu: Reals
-    memory: Reals
-    cpu: Reals
+    gpu: Floats
+    memory: Floats
+    cpu: Floats
     flags: Ints
 
 
@@ -171,7 +169,7 @@ def _ints(column: pd.Series[Any]) -> Ints:
     return values
 
 
-def _reals(column: pd.Series[Any]) -> Reals:
+def _reals(column: pd.Series[Any]) -> Floats:
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 

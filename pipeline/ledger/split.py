@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Ints = NDArray[np.int64]
+    from pipeline.arrays import Ints
 
 
 def accrued(amount: Ints, x: Ints, total: Ints) -> Ints:

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pipeline.report import ahead, causes, lives, owned, silenced, statuses
+from pipeline.report.sections import cluster_changes, exclusions, finding_changes, spend_change
+from pipeline.report.sections import forecast as ahead
+from pipeline.report.sections import owners as owned
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.report.given import Budgets, Forecast
-    from pipeline.report.parts import Facts
-    from pipeline.report.wording import Wording
+    from pipeline.report.model import Facts
+    from pipeline.report.text.rules import Wording
 
     Days = tuple[date, date]
     """The first and the last day of a period."""
@@ -42,7 +44,7 @@ def sections(
 ) -> dict[str, Any]:
     """The sections of a view and its ``more_numbers``, by the names of its fields."""
     settings, currency = wording.settings, wording.settings.currency
-    life = lives.lives(findings, facts.day, given.since)
+    life = finding_changes.lives(findings, facts.day, given.since)
     periods = weeks(facts.day)
     owners = owned.by_owner(ledger, findings, facts) if given.owned else None
     bridge, anomalies, costs = given.bridge, given.anomalies, given.exclusion_costs
@@ -50,23 +52,25 @@ def sections(
         "ahead": ahead.section(given.forecast, given.budgets, currency),
         "causes": None
         if bridge is None
-        else causes.bridge_section(bridge, *periods, ledger, currency),
-        "unusual": None if anomalies is None else causes.unusual_section(anomalies, facts),
-        "since": lives.section(life, wording, currency, statuses.sentence(given.changed)),
+        else spend_change.bridge_section(bridge, *periods, ledger, currency),
+        "unusual": None if anomalies is None else spend_change.unusual_section(anomalies, facts),
+        "since": finding_changes.section(
+            life, wording, currency, cluster_changes.sentence(given.changed)
+        ),
         "owners": None if owners is None else owned.section(owners, settings),
-        "exclusions": None if costs is None else silenced.section(costs, wording, currency),
+        "exclusions": None if costs is None else exclusions.section(costs, wording, currency),
     }
     numbers: dict[str, Any] = {
         **ahead.numbers(given.forecast, given.budgets),
-        **causes.numbers(bridge, *periods, anomalies),
+        **spend_change.numbers(bridge, *periods, anomalies),
     }
     if life:
         numbers["life"] = life.numbers()
     if given.changed is not None:
-        numbers["status_changes"] = statuses.numbers(given.changed)
+        numbers["status_changes"] = cluster_changes.numbers(given.changed)
     if owners is not None:
         numbers["owners"] = owned.numbers(owners)
-    numbers |= silenced.numbers(costs)
+    numbers |= exclusions.numbers(costs)
     if given.unobservable_micros is not None:
         numbers["unobservable_micros"] = given.unobservable_micros
     return {**made, "more_numbers": numbers}

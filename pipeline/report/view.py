@@ -9,21 +9,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from pipeline.report import (
-    ahead,
-    headline,
-    judged,
-    pictures,
-    statuses,
-    trust,
-)
 from pipeline.report.analyses import Analyses, sections
-from pipeline.report.cards import cards
-from pipeline.report.facts import dates, gather
-from pipeline.report.money_over_time import by_day_and_project
-from pipeline.report.parts import ReportView
-from pipeline.report.rows import findings_table
-from pipeline.report.wording import Wording
+from pipeline.report.model import ReportView
+from pipeline.report.sections import cluster_changes, data_quality, headline, outcomes, waste_charts
+from pipeline.report.sections import forecast as ahead
+from pipeline.report.sections.cards import cards
+from pipeline.report.sections.findings_table import findings_table
+from pipeline.report.sections.spend import by_day_and_project
+from pipeline.report.text.rules import Wording
+from pipeline.report.totals import dates, gather
 from pipeline.rules import RULES
 
 if TYPE_CHECKING:
@@ -104,7 +98,7 @@ def build(
     evidence_days = settings.rules.idle_window_days
     known_days = frozenset(dates(ledger) if days is None else days)
     spend_chart, projects, by_day = by_day_and_project(ledger, facts, known_days)
-    counts = judged.outcome_counts(findings)
+    counts = outcomes.outcome_counts(findings)
     wording = Wording(settings, rulebook)
     given = Analyses()  # before a day is closed there is nothing to tell of any section
     if day is not None:
@@ -133,8 +127,8 @@ def build(
         spend_chart=spend_chart,
         projects=projects,
         by_day=by_day,
-        waste_chart=pictures.waste_chart(facts, findings),
-        use_chart=pictures.use_chart(facts, utilization, settings),
+        waste_chart=waste_charts.waste_chart(facts, findings),
+        use_chart=waste_charts.use_chart(facts, utilization, settings),
         findings=findings_table(
             facts,
             settings=settings,
@@ -144,12 +138,14 @@ def build(
             evidence=evidence,
             findings=findings,
         ),
-        changes=statuses.table(given.changed, facts, given.since),
-        unjudged=judged.unjudged(findings, settings.currency, wording),
-        outcomes=judged.outcomes(counts, wording),
+        changes=cluster_changes.table(given.changed, facts, given.since),
+        unjudged=outcomes.unjudged(findings, settings.currency, wording),
+        outcomes=outcomes.outcomes(counts, wording),
         rules=wording.table(),
-        trust=trust.trust(facts, ledger, findings, certificates, damaged, unobservable_micros),
-        method=trust.method(settings),
+        trust=data_quality.trust(
+            facts, ledger, findings, certificates, damaged, unobservable_micros
+        ),
+        method=data_quality.method(settings),
         footer=_footer(version),
         outcome_counts=counts,
         **sections(given, facts, wording, ledger, findings),

@@ -16,13 +16,13 @@ from fastapi import FastAPI
 from starlette.requests import Request  # noqa: TC002 (FastAPI reads annotations at run time)
 from starlette.responses import Response  # noqa: TC002 (as above)
 
+from pipeline.simulator.api_types import openapi_schemas
 from pipeline.simulator.fleet import time_of
 from pipeline.simulator.limits import Allowance, RateLimit
-from pipeline.simulator.listing import iso
 from pipeline.simulator.pages import Pages
 from pipeline.simulator.query import openapi_parameters
-from pipeline.simulator.reply import Reply, Sent, json_reply
-from pipeline.simulator.wire import openapi_schemas
+from pipeline.simulator.query_results import iso
+from pipeline.simulator.response import Reply, Sent, json_reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

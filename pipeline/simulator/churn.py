@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.simulator import roster
+from pipeline.simulator import clusters
 from pipeline.simulator.fleet import Parameters, seconds_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from pipeline.simulator.arrays import Flags
+    from pipeline.arrays import Bools
     from pipeline.simulator.fleet import Fleet
 
 _BIRTH_SEED = 0xB1127
@@ -44,7 +44,7 @@ class Churn:
         self._backdated = backdated_seconds
         self._rng = np.random.default_rng([_BIRTH_SEED, seed])
         self._ever = np.zeros(len(fleet.roster), np.bool_)
-        self._throughout: Flags | None = None
+        self._throughout: Bools | None = None
 
     def step(self, now: datetime) -> None:
         """What happens before the request served at ``now``."""
@@ -79,13 +79,13 @@ class Churn:
 
     def _create(self, count: int, t: int) -> None:
         who = self.fleet.roster
-        shares = roster.RosterShares(
+        shares = clusters.RosterShares(
             profiles=Parameters().profiles,
             no_metrics_share=0.0,
             half_metrics_share=0.0,
             cpu_only_share=0.0,
         )
-        new = roster.draw(self._rng, self.fleet.seed, count, shares, first=len(who))
+        new = clusters.draw(self._rng, self.fleet.seed, count, shares, first=len(who))
         created = t - self._rng.integers(0, self._backdated + 1, count)
         lives = self.fleet.lives.joined(created, new.rate_micros)
         self.fleet = self.fleet.with_parts(who.joined(new), lives)

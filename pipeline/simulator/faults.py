@@ -11,7 +11,7 @@ import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pipeline.simulator.listing import Quirks
+from pipeline.simulator.query_results import Quirks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pipeline.simulator.churn import Churn
     from pipeline.simulator.pages import Page
-    from pipeline.simulator.reply import Reply
+    from pipeline.simulator.response import Reply
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pipeline.simulator import roster, schedule
-from pipeline.simulator.lives import NEVER, RUNNING, STATUSES, Lives
+from pipeline.simulator import clusters as roster
+from pipeline.simulator import schedule
+from pipeline.simulator.clusters import (
+    GPU_TYPES,
+    PROJECTS,
+    REGIONS,
+    TEMPLATES,
+    Roster,
+    RosterShares,
+)
+from pipeline.simulator.lifecycles import NEVER, RUNNING, STATUSES, Lives
 from pipeline.simulator.noise import uniform
 from pipeline.simulator.profiles import PROFILES, readings
-from pipeline.simulator.roster import GPU_TYPES, PROJECTS, REGIONS, TEMPLATES, Roster, RosterShares
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.simulator.arrays import Ints, Reals, Rows, Texts
+    from pipeline.arrays import Floats, Ints, Positions, Texts
 
 _DAY = 86_400
 _HOUR = 3600
@@ -82,12 +90,12 @@ class State:
     """The listed clusters at one second: positions into the fleet's arrays."""
 
     t: int
-    rows: Rows
+    rows: Positions
     """The clusters, oldest position first."""
-    segments: Rows
+    segments: Positions
     """Their present segments."""
 
-    def taken(self, places: Rows) -> State:
+    def taken(self, places: Positions) -> State:
         """The clusters at these places of the state, in that order."""
         return State(self.t, self.rows[places], self.segments[places])
 
@@ -138,7 +146,7 @@ class Fleet:
         segments = self.lives.alive(t)
         return State(t, self.lives.cluster[segments], segments)
 
-    def metrics(self, state: State) -> tuple[Reals, Reals, Reals]:
+    def metrics(self, state: State) -> tuple[Floats, Floats, Floats]:
         """GPU, memory and CPU utilization; NaN where none is reported."""
         who = self.roster
         offsets = _OFFSETS[who.region[state.rows]]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from pipeline.simulator.arrays import U64, Reals
+    from pipeline.arrays import Floats, UnsignedInts
 
 _MASK = (1 << 64) - 1
 _GOLDEN = 0x9E3779B97F4A7C15
@@ -20,7 +20,7 @@ _CHANNEL = 0xA0761D6478BD642F
 _SALT = 0xE7037ED1A0B428DB
 
 
-def mix(values: U64) -> U64:
+def mix(values: UnsignedInts) -> UnsignedInts:
     """Scramble 64-bit integers; one-to-one."""
     x = values + np.uint64(_GOLDEN)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -28,17 +28,17 @@ def mix(values: U64) -> U64:
     return x ^ (x >> np.uint64(31))
 
 
-def uniform(keys: U64, tick: int, channel: int) -> Reals:
+def uniform(keys: UnsignedInts, tick: int, channel: int) -> Floats:
     """One number in [0, 1) per key, for this tick and channel."""
     return (_bits(keys, tick, channel) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def bell(keys: U64, tick: int, channel: int) -> Reals:
+def bell(keys: UnsignedInts, tick: int, channel: int) -> Floats:
     """About a normal number (mean 0, deviation 1), but never beyond 3.5: a sum of four uniforms."""
     quarters = np.frombuffer(_bits(keys, tick, channel).tobytes(), "<u2").reshape(-1, 4)
     return np.asarray((quarters.sum(axis=1) * 2.0**-16 - 2.0) * 3.0**0.5, np.float64)
 
 
-def _bits(keys: U64, tick: int, channel: int) -> U64:
+def _bits(keys: UnsignedInts, tick: int, channel: int) -> UnsignedInts:
     salt = ((tick * _TICK + channel * _CHANNEL) & _MASK) * _SALT & _MASK
     return mix(keys ^ np.uint64(salt ^ salt >> 32))

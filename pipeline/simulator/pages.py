@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.simulator.fleet import seconds_of
-from pipeline.simulator.listing import Json, Listing, Quirks, records_v1, records_v2
 from pipeline.simulator.query import Parsed, Query, parse
-from pipeline.simulator.reply import Reply, json_reply
+from pipeline.simulator.query_results import Json, Listing, Quirks, records_v1, records_v2
+from pipeline.simulator.response import Reply, json_reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

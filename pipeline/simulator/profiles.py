@@ -15,7 +15,7 @@ from pipeline.simulator.noise import bell, uniform
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.simulator.arrays import U64, Flags, Ints, Reals
+    from pipeline.arrays import Bools, Floats, Ints, UnsignedInts
 
 PROFILES = (
     "busy",
@@ -46,12 +46,12 @@ _UNDERUSED_CEILING = 47.0
 class Readings:
     """Utilization in percent, one value per cluster."""
 
-    gpu: Reals
-    memory: Reals
-    cpu: Reals
+    gpu: Floats
+    memory: Floats
+    cpu: Floats
 
 
-def in_office(seconds: int, utc_offset_hours: Ints) -> Flags:
+def in_office(seconds: int, utc_offset_hours: Ints) -> Bools:
     """Whether people are at work there at this time."""
     local = seconds + utc_offset_hours * 3600
     # 1 January 1970 was a Thursday: three days after a Monday.
@@ -60,7 +60,7 @@ def in_office(seconds: int, utc_offset_hours: Ints) -> Flags:
     return (weekday < _WORKDAYS) & (hour >= _OFFICE_OPENS) & (hour < _OFFICE_CLOSES)
 
 
-def readings(profile: Ints, keys: U64, utc_offset_hours: Ints, seconds: int) -> Readings:
+def readings(profile: Ints, keys: UnsignedInts, utc_offset_hours: Ints, seconds: int) -> Readings:
     """What the clusters' sensors say at this time, were they all running."""
     gpu = np.zeros(len(profile))
     memory, cpu = gpu.copy(), gpu.copy()
@@ -72,16 +72,16 @@ def readings(profile: Ints, keys: U64, utc_offset_hours: Ints, seconds: int) -> 
     return Readings(_percent(gpu), _percent(memory), _percent(cpu))
 
 
-def _percent(values: Reals) -> Reals:
+def _percent(values: Floats) -> Floats:
     return np.asarray(np.round(np.clip(values, 0.0, 100.0), 1), np.float64)
 
 
-def _trait(keys: U64, channel: int, low: float, high: float) -> Reals:
+def _trait(keys: UnsignedInts, channel: int, low: float, high: float) -> Floats:
     """A cluster's own constant between low and high."""
     return low + (high - low) * uniform(keys, 0, 1000 + channel)
 
 
-def _working(keys: U64, seconds: int, level: Reals) -> Readings:
+def _working(keys: UnsignedInts, seconds: int, level: Floats) -> Readings:
     """At work around a level, with a dip now and then (a checkpoint, a slow loader)."""
     minute = seconds // 60
     dip = np.where(uniform(keys, seconds // 1200, 1) < 0.07, 0.45, 1.0)  # noqa: PLR2004
@@ -91,7 +91,7 @@ def _working(keys: U64, seconds: int, level: Reals) -> Readings:
     return Readings(gpu, memory, cpu)
 
 
-def _quiet(keys: U64, seconds: int) -> Readings:
+def _quiet(keys: UnsignedInts, seconds: int) -> Readings:
     """Running, with nothing to do but its own housekeeping."""
     minute = seconds // 60
     gpu = np.clip(0.8 + 0.6 * bell(keys, minute, 7), 0.0, 3.0)
@@ -100,7 +100,7 @@ def _quiet(keys: U64, seconds: int) -> Readings:
     return Readings(gpu, memory, cpu)
 
 
-def _choose(which: Flags, yes: Readings, no: Readings) -> Readings:
+def _choose(which: Bools, yes: Readings, no: Readings) -> Readings:
     return Readings(
         np.where(which, yes.gpu, no.gpu),
         np.where(which, yes.memory, no.memory),
@@ -108,22 +108,22 @@ def _choose(which: Flags, yes: Readings, no: Readings) -> Readings:
     )
 
 
-def _busy(keys: U64, _offset: Ints, seconds: int) -> Readings:
+def _busy(keys: UnsignedInts, _offset: Ints, seconds: int) -> Readings:
     return _working(keys, seconds, _trait(keys, 12, 66.0, 94.0))
 
 
-def _office(keys: U64, offset: Ints, seconds: int) -> Readings:
+def _office(keys: UnsignedInts, offset: Ints, seconds: int) -> Readings:
     at_work = _working(keys, seconds, _trait(keys, 13, 45.0, 80.0))
     return _choose(in_office(seconds, offset), at_work, _quiet(keys, seconds))
 
 
-def _bursty(keys: U64, _offset: Ints, seconds: int) -> Readings:
+def _bursty(keys: UnsignedInts, _offset: Ints, seconds: int) -> Readings:
     at_work = _working(keys, seconds, _trait(keys, 14, 75.0, 97.0))
     bursting = uniform(keys, seconds // 7200, 15) < _BURST_CHANCE
     return _choose(bursting, at_work, _quiet(keys, seconds))
 
 
-def _underused(keys: U64, _offset: Ints, seconds: int) -> Readings:
+def _underused(keys: UnsignedInts, _offset: Ints, seconds: int) -> Readings:
     level = _trait(keys, 16, 8.0, 22.0)
     slow = np.exp(0.3 * bell(keys, seconds // 3600, 17)) / 1.046  # keeps the mean at the level
     gpu = np.clip(level * slow + 2.0 * bell(keys, seconds // 60, 18), 0.3, _UNDERUSED_CEILING)
@@ -131,7 +131,7 @@ def _underused(keys: U64, _offset: Ints, seconds: int) -> Readings:
     return Readings(gpu, at_work.memory * 0.5, at_work.cpu * 0.5)
 
 
-def _idle(keys: U64, _offset: Ints, seconds: int) -> Readings:
+def _idle(keys: UnsignedInts, _offset: Ints, seconds: int) -> Readings:
     quiet = _quiet(keys, seconds)
     blips = (_trait(keys, 19, 0.0, 1.0) < BLIP_SHARE) & (
         uniform(keys, seconds // 600, 20) < _BLIP_CHANCE
@@ -139,17 +139,17 @@ def _idle(keys: U64, _offset: Ints, seconds: int) -> Readings:
     return Readings(np.where(blips, 35.0, quiet.gpu), quiet.memory, quiet.cpu)
 
 
-def _zombie(keys: U64, _offset: Ints, seconds: int) -> Readings:
+def _zombie(keys: UnsignedInts, _offset: Ints, seconds: int) -> Readings:
     quiet = _quiet(keys, seconds)
     return Readings(np.zeros(len(keys)), quiet.memory * 0.2, quiet.cpu * 0.3)
 
 
-def _loaded(keys: U64, _offset: Ints, seconds: int) -> Readings:
+def _loaded(keys: UnsignedInts, _offset: Ints, seconds: int) -> Readings:
     memory = 95.0 + 0.5 * bell(keys, seconds // 60, 21)
     return Readings(np.zeros(len(keys)), memory, _quiet(keys, seconds).cpu)
 
 
-_SENSORS: dict[str, Callable[[U64, Ints, int], Readings]] = {
+_SENSORS: dict[str, Callable[[UnsignedInts, Ints, int], Readings]] = {
     "busy": _busy,
     "office": _office,
     "bursty": _bursty,

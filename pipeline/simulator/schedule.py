@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pipeline.simulator.lives import NEVER, Lives, Sessions, Spans, weave
+from pipeline.simulator.clusters import REGIONS, UTC_OFFSET_HOURS, Roster
+from pipeline.simulator.lifecycles import NEVER, Lives, Sessions, Spans, weave
 from pipeline.simulator.profiles import CODE
-from pipeline.simulator.roster import REGIONS, UTC_OFFSET_HOURS, Roster
 
 if TYPE_CHECKING:
-    from pipeline.simulator.arrays import Flags, Ints, Reals, Rows
+    from pipeline.arrays import Bools, Floats, Ints, Positions
     from pipeline.simulator.fleet import Parameters
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -106,7 +106,7 @@ def _share_seconds(
     created[: min(parameters.bulk, n)] = window.start - 2 * _DAY
 
 
-def _stuck_pending(rng: np.random.Generator, roster: Roster, parameters: Parameters) -> Rows:
+def _stuck_pending(rng: np.random.Generator, roster: Roster, parameters: Parameters) -> Positions:
     """Clusters that wait for capacity for ever."""
     waits = rng.random(len(roster)) < parameters.stuck_pending_share
     return np.flatnonzero(waits & (roster.profile == CODE["busy"]))
@@ -116,13 +116,13 @@ def _stuck_pending(rng: np.random.Generator, roster: Roster, parameters: Paramet
 class _Rhythms:
     """Medians (seconds) and spreads of running and stopped time, per cluster."""
 
-    on: Reals
-    on_sigma: Reals
-    off: Reals
-    off_sigma: Reals
+    on: Floats
+    on_sigma: Floats
+    off: Floats
+    off_sigma: Floats
 
 
-def _rhythms(rng: np.random.Generator, roster: Roster, scheduled: Flags) -> _Rhythms:
+def _rhythms(rng: np.random.Generator, roster: Roster, scheduled: Bools) -> _Rhythms:
     profile = roster.profile
     cyclic = (profile == CODE["bursty"]) & (rng.random(len(roster)) < _CYCLIC_SHARE)
     which = [cyclic, profile == CODE["parked"], scheduled, profile == CODE["zombie"]]
@@ -138,7 +138,7 @@ def _rhythms(rng: np.random.Generator, roster: Roster, scheduled: Flags) -> _Rhy
 class _Starts(NamedTuple):
     """Starts of clusters and how long they are meant to run, in seconds."""
 
-    cluster: Rows
+    cluster: Positions
     at: Ints
     running: Ints
 
@@ -162,7 +162,7 @@ def _renewals(rng: np.random.Generator, first: Ints, until: Ints, rhythms: _Rhyt
 
 
 def _office_days(
-    rng: np.random.Generator, roster: Roster, rows: Rows, first: Ints, until: Ints
+    rng: np.random.Generator, roster: Roster, rows: Positions, first: Ints, until: Ints
 ) -> _Starts:
     """Started in the morning and stopped in the evening, on working days, where they stand."""
     if not rows.size:
@@ -210,11 +210,11 @@ def _sessions(
     )
 
 
-def _to_cents(micros: Reals) -> Ints:
+def _to_cents(micros: Floats) -> Ints:
     return np.maximum((np.round(micros / _CENT) * _CENT).astype(np.int64), _CENT)
 
 
-def _seconds(rng: np.random.Generator, median: Reals, sigma: Reals | float) -> Ints:
+def _seconds(rng: np.random.Generator, median: Floats, sigma: Floats | float) -> Ints:
     """Lognormal lengths of time, at least 20 seconds."""
     lengths = median * np.exp(sigma * rng.standard_normal(len(median)))
     return np.clip(lengths, 20.0, float(NEVER)).astype(np.int64)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.store import finals, findings, layout, ledger, reports, runs, snapshots
+from pipeline.store import final_days as finals
+from pipeline.store import findings, layout, ledger, reports, runs, snapshots
 from pipeline.store.files import open_files
 
 if TYPE_CHECKING:

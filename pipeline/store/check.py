@@ -18,7 +18,7 @@ import msgspec
 
 from pipeline.errors import DamageError, Exit, StorageError
 from pipeline.schema import FINDINGS, LEDGER, SNAPSHOT
-from pipeline.store import finals, layout, ledger, reports, runs, snapshots, tables
+from pipeline.store import final_days, layout, ledger, reports, runs, snapshots, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -144,11 +144,11 @@ def _rows(files: Files, key: str, kind: Table, *, read_data: bool) -> None:
 
 def _final(files: Files, key: str) -> None:
     """A final record, and that the day it speaks of is there as it was."""
-    record = finals.read(files, key)
+    record = final_days.read(files, key)
     ref = layout.ledger(record.account, record.day, record.digest)
     if ref.key not in files.keys(ref.key.rpartition("/")[0]):
         raise tables.damage(files, ref.key, "it is missing, and its day is final")
-    if finals.content_hash(files, ref) != record.sha256:
+    if final_days.content_hash(files, ref) != record.sha256:
         raise tables.damage(files, ref.key, "it is not the file that was made final")
 
 

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pipeline.errors import AlreadyStoredError, LockedError
-from pipeline.store import folders, layout, publish
-from pipeline.store.failures import told
+from pipeline.store import atomic_folders, atomic_write, layout
 from pipeline.store.files import every_folder
+from pipeline.store.os_errors import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -68,7 +68,7 @@ class LocalFiles:
         """Publish under a free name."""
         with told("writing", self.url(key)):
             try:
-                publish.put_new(self._place_for(key), data)
+                atomic_write.put_new(self._place_for(key), data)
             except FileExistsError as error:
                 raise AlreadyStoredError(
                     f"writing {self.url(key)}: another run has stored it first; "
@@ -78,17 +78,17 @@ class LocalFiles:
     def replace(self, key: str, data: bytes) -> None:
         """Publish in place of what is there."""
         with told("writing", self.url(key)):
-            publish.replace(self._place_for(key), data)
+            atomic_write.replace(self._place_for(key), data)
 
     def put_folder(self, key: str, files: Mapping[str, bytes]) -> None:
         """Publish a folder of files in place of what is there, in one step."""
         with told("writing", self.url(key)):
-            folders.put_folder(self._place_for(key), files)
+            atomic_folders.put_folder(self._place_for(key), files)
 
     def point(self, key: str, target: str) -> None:
         """A relative symbolic link, replaced in one step."""
         with told("writing", self.url(key)):
-            folders.point(self._place_for(key), target)
+            atomic_folders.point(self._place_for(key), target)
 
     def pointed(self, key: str) -> str | None:
         """Where the link leads, or what the file that stands for one says."""
@@ -103,7 +103,7 @@ class LocalFiles:
         path = self.root / key
         with told("removing", self.url(key)):
             path.unlink(missing_ok=True)
-            publish.sync_folder(path.parent)
+            atomic_write.sync_folder(path.parent)
         try:
             path.parent.rmdir()
         except OSError:  # not empty
@@ -119,7 +119,7 @@ class LocalFiles:
                 for name in (*folder_names, *names)
                 if name.startswith(layout.TEMPORARY)
             ]
-        return folders.recover(left) + sum(publish.sweep(path) for path in left)
+        return atomic_folders.recover(left) + sum(atomic_write.sweep(path) for path in left)
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
@@ -145,5 +145,5 @@ class LocalFiles:
 
     def _place_for(self, key: str) -> Path:
         path = self.root / key
-        publish.make_folder(path.parent, self.root, self._durable)
+        atomic_write.make_folder(path.parent, self.root, self._durable)
         return path

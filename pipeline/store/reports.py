@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DamageError, StorageError
-from pipeline.store import layout, seal, tables
+from pipeline.store import layout, self_hash, tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,7 @@ def verify(files: Files, day: date) -> tuple[dict[str, bytes], dict[str, DamageE
     folder = layout.report(day)
     contents = {key.removeprefix(folder + "/"): files.read(key) for key in files.keys(folder)}
     sums = contents.pop(layout.SUMS, None)
-    text = None if sums is None else seal.unsealed_text(sums)
+    text = None if sums is None else self_hash.unsealed_text(sums)
     if text is None:
         what = "it is missing" if sums is None else "its bytes are not those that were written"
         error = tables.damage(files, f"{folder}/{layout.SUMS}", what)
@@ -70,7 +70,7 @@ def verify(files: Files, day: date) -> tuple[dict[str, bytes], dict[str, DamageE
 
 def _sums(contents: Mapping[str, bytes]) -> bytes:
     lines = [f"{hashlib.sha256(data).hexdigest()}  {name}" for name, data in contents.items()]
-    return seal.sealed_text("\n".join(lines).encode())
+    return self_hash.sealed_text("\n".join(lines).encode())
 
 
 def _difference(proven: str | None, data: bytes | None) -> str | None:

@@ -8,7 +8,8 @@ import msgspec
 
 from pipeline.errors import AlreadyStoredError
 from pipeline.model import RunRecord
-from pipeline.store import layout, seal, tables
+from pipeline.store import layout, tables
+from pipeline.store import self_hash as seal
 
 if TYPE_CHECKING:
     from pipeline.store.files import Files

@@ -23,8 +23,8 @@ import pyarrow.parquet as pq
 from pipeline.errors import DamageError
 from pipeline.model import LedgerRef, SnapshotRef
 from pipeline.schema import AT, CODE, INT, TEXT
-from pipeline.store import seal
-from pipeline.store.evolution import conform
+from pipeline.store import self_hash
+from pipeline.store.schema_migration import conform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -68,8 +68,8 @@ def encode(table: pa.Table, kind: Table, notes: Mapping[str, str]) -> bytes:
         writer.write_table(table)
         entries = {_NOTE + name: told[name] for name in sorted(told)}
         # Last, where no text of the API's can come after it; a second call would put it first.
-        writer.add_key_value_metadata({**entries, _SEAL: f"{_checksum(told)} {seal.BLANK}"})
-    return seal.seal(sink.getvalue().to_pybytes())
+        writer.add_key_value_metadata({**entries, _SEAL: f"{_checksum(told)} {self_hash.BLANK}"})
+    return self_hash.seal(sink.getvalue().to_pybytes())
 
 
 def read(
@@ -87,7 +87,7 @@ def read(
         DamageError: the file is not what was written.
     """
     data = files.read(key)
-    if not seal.is_intact(data):
+    if not self_hash.is_intact(data):
         raise damage(files, key, "its bytes are not those that were written")
     # By path where there is one: pyarrow can abort at exit after reads from memory.
     source = files.path(key) or pa.BufferReader(data)

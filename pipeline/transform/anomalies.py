@@ -33,9 +33,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline import settings
+    from pipeline.arrays import Floats, Ints
 
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
 
 HISTORY_DAYS = 60
 _SAME_WEEKDAYS = 6

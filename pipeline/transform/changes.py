@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
+    from pipeline.arrays import Floats, Ints
+
 
 CAUSES = ("new", "gone", "resumed", "stopped", "storage", "hours", "GPUs", "rate")
 DIMENSIONS = ("name", "project_id", "region", "gpu_type")

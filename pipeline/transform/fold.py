@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas.api.typing import DataFrameGroupBy
 
-    Ints = NDArray[np.int64]
+    from pipeline.arrays import Ints
+
 
 HOURS_OF_WEEK = 168
 _EPOCH_ORDINAL = 719_163

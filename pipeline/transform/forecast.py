@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float64]
+    from pipeline.arrays import Floats
+
     Method = Callable[[Floats, int, int], Floats]
     Tested = list[tuple[Floats, Floats]]
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from pipeline import rules as catalogue
 from pipeline import schema
-from pipeline.transform.evidence import derive, provable_waste
-from pipeline.transform.judgement import judge
+from pipeline.transform.findings.measures import derive, provable_waste
+from pipeline.transform.findings.rule_engine import judge
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -24,10 +24,8 @@ from pipeline import schema
 from pipeline.transform.fold import number
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from pipeline.arrays import Bools, Ints
 
-    Ints = NDArray[np.int64]
-    Bools = NDArray[np.bool_]
 
 DIMENSIONS = (
     "date",

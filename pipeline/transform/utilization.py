@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline import schema
-from pipeline.transform.confidence import busy_share_bound
+from pipeline.transform.findings.confidence import busy_share_bound
 from pipeline.transform.fold import HOURS_OF_WEEK, Fold, day_number, day_numbers
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
+    from pipeline.arrays import Floats
+
 
 DIMENSIONS = (
     "account",

@@ -16,7 +16,7 @@ import pytest
 
 from pipeline.simulator.app import make_app
 from pipeline.simulator.clock import Clock
-from pipeline.simulator.failures import status
+from pipeline.simulator.failed_responses import status
 from pipeline.simulator.faults import Faults
 from pipeline.simulator.fleet import Fleet
 from pipeline.simulator.server import serve

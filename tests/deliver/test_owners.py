@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from pipeline.door import OpenStore
 from pipeline.errors import Exit, NotDeliveredError
 from pipeline.jobs import Job
-from pipeline.jobs.bookkeeping import update_ledger
-from pipeline.jobs.delivery import send
-from pipeline.jobs.looking import extract
-from pipeline.jobs.reporting import make_report
+from pipeline.jobs.extract import extract
+from pipeline.jobs.ledger import update_ledger
+from pipeline.jobs.report import make_report
+from pipeline.jobs.send import send
 from pipeline.keys import Secret
 from pipeline.nightly import nightly
+from pipeline.notebook import OpenStore
 from pipeline.settings import Api, Mail, Settings
 from pipeline.simulator.app import make_app
 from pipeline.simulator.clock import Clock

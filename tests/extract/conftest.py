@@ -12,14 +12,14 @@ import pytest
 
 from pipeline.extract.budget import Budget, Timing
 from pipeline.extract.client import Fetched
-from pipeline.extract.roster import Roster
+from pipeline.extract.record_set import Roster
 from pipeline.extract.walk import Silent, Walk
 from pipeline.settings import Extract
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pipeline.extract.shapes import Page
+    from pipeline.extract.api_types import Page
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -21,10 +21,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from pipeline.errors import ApiError, Exit, SettingsError
+from pipeline.extract.api_errors import RefusedError
 from pipeline.extract.budget import Budget, BudgetError, Timing
 from pipeline.extract.client import ApiTarget, Client, KeyNotAcceptedError
 from pipeline.extract.decode import decode_page
-from pipeline.extract.refusal import RefusedError
 from pipeline.keys import Secret
 from pipeline.settings import Extract
 

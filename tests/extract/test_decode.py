@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import schema
+from pipeline.extract.api_errors import RefusedError, UnusableError
 from pipeline.extract.decode import columns, decode_page, micros
-from pipeline.extract.refusal import RefusedError, UnusableError
 
 if TYPE_CHECKING:
-    from pipeline.extract.shapes import Page
+    from pipeline.extract.api_types import Page
 
 SEED = {
     "id": "cluster_abc123",

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipeline.extract import roster as module
-from pipeline.extract.roster import Roster
-from pipeline.extract.shapes import Cluster, Page
+from pipeline.extract import record_set as module
+from pipeline.extract.api_types import Cluster, Page
+from pipeline.extract.record_set import Roster
 
 T = datetime(2026, 1, 1, tzinfo=UTC)
 

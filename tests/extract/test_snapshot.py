@@ -19,10 +19,10 @@ from pipeline.keys import Secret
 from pipeline.model import State
 from pipeline.settings import Extract
 from pipeline.simulator.app import make_app
+from pipeline.simulator.bad_responses import damaged
 from pipeline.simulator.clock import Clock
 from pipeline.simulator.faults import Faults
 from pipeline.simulator.fleet import Fleet
-from pipeline.simulator.lies import damaged
 from pipeline.simulator.server import serve
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pipeline.errors import ApiError
 from pipeline.extract import ApiTarget, _walk_v1
 from pipeline.extract.resume import ResumePoint, WalkInterruptedError, go_on, keep
-from pipeline.extract.seconds import split_window
-from pipeline.extract.slices import Crew
+from pipeline.extract.same_second import split_window
+from pipeline.extract.workers import Crew
 from pipeline.keys import Secret
 from pipeline.model import State
 from tests.extract.conftest import EPOCH

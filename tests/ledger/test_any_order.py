@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from pipeline.errors import AlreadyStoredError
-from pipeline.jobs import Job, upkeep
-from pipeline.jobs.bookkeeping import update_ledger
+from pipeline.jobs import Job, maintenance
+from pipeline.jobs.ledger import update_ledger
+from pipeline.jobs.prune import Ages
 from pipeline.keys import Secret
 from pipeline.model import Certificate, Snapshot, State
 from pipeline.schema import SNAPSHOT
 from pipeline.settings import Settings
 from pipeline.simulator.fleet import Fleet
 from pipeline.store import Store
-from pipeline.store.prune import Ages
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 FLEET = Fleet(5, 12, START, 9, births_per_day=0.2, deaths_per_day=0.1, short_lived_per_day=0.2)
@@ -97,7 +97,7 @@ class AnyOrder(RuleBasedStateMachine):
         update_ledger(job_of(self.store))
         before = self.money()
         ages = Ages(today=self.now.date(), thin_after_days=thin, drop_after_days=thin + 2)
-        done = upkeep.prune(job_of(self.store), ages)
+        done = maintenance.prune(job_of(self.store), ages)
         self.pruned = self.pruned or bool(done.final)
         assert self.money() == before
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
-from pipeline.report import render
+from pipeline.report.output import render
 from tests.report.conftest import SETS
 
 if TYPE_CHECKING:

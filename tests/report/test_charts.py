@@ -5,7 +5,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pipeline.report import charts, render
+from pipeline.report import charts
+from pipeline.report.output import render
 from pipeline.report.view import ReportView, build
 from tests.report.conftest import make
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from pipeline.report import render, tables
+from pipeline.report.output import csv_files, render
 from tests.report.conftest import DAY, SETS, make
 
 if TYPE_CHECKING:
@@ -63,13 +63,13 @@ def test_gold_mail(views: dict[str, ReportView], name: str) -> None:
 
 @pytest.mark.parametrize("name", SETS)
 def test_gold_summary(views: dict[str, ReportView], name: str) -> None:
-    check(f"{name}.summary.json", tables.summary(views[name]).decode())
+    check(f"{name}.summary.json", csv_files.summary(views[name]).decode())
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_gold_findings(name: str) -> None:
-    findings = tables.findings_rows(make(name)["findings"], DAY)
-    check(f"{name}.findings.csv", tables.to_csv(findings).decode())
+    findings = csv_files.findings_rows(make(name)["findings"], DAY)
+    check(f"{name}.findings.csv", csv_files.to_csv(findings).decode())
 
 
 class Outline(HTMLParser):

@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.report import names
-from pipeline.report.numbers import UNKNOWN
+from pipeline.report.text import names
+from pipeline.report.text.numbers import UNKNOWN
 
 
 def test_a_cluster_without_a_name_is_called_by_its_id() -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.report import numbers
-from pipeline.report.numbers import MINUS, NBSP, UNKNOWN, Money
+from pipeline.report.text import numbers
+from pipeline.report.text.numbers import MINUS, NBSP, UNKNOWN, Money
 
 DOLLARS = Money("USD")
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from pipeline.report.numbers import MINUS, NBSP, UNKNOWN
+from pipeline.report.text.numbers import MINUS, NBSP, UNKNOWN
+from pipeline.report.text.rules import Wording
 from pipeline.report.view import ReportView, build
-from pipeline.report.wording import Wording
 from pipeline.rules import RULES
 from pipeline.settings import Settings
 from tests.report.conftest import DAY, NORMAL, UNIT, Forecast, make, results
 
 if TYPE_CHECKING:
-    from pipeline.report.parts import Section, Table
+    from pipeline.report.model import Section, Table
 
 
 def plain(text: str) -> str:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import schema
-from pipeline.report import tables
+from pipeline.report.output import csv_files
 from pipeline.transform.idle import of_findings
 from tests.report.conftest import EVIL, make
 
@@ -30,7 +30,7 @@ def read(content: bytes) -> list[list[str]]:
 def files(name: str) -> dict[str, bytes]:
     made = make(name)
     spend = schema.SPEND.enforce(made["ledger"].assign(gpu_seconds=pd.NA))
-    return tables.csv_files(
+    return csv_files.csv_files(
         spend=spend,
         utilization=made["utilization"],
         idle=of_findings(made["evidence"], made["findings"]),
@@ -56,7 +56,7 @@ def test_findings_csv_has_the_contract_columns_and_most_money_first() -> None:
 
 def test_findings_csv_tells_the_life_of_each_finding() -> None:
     header, *rows = read(files("full")["findings.csv"])
-    assert header == list(tables.FINDINGS_COLUMNS)
+    assert header == list(csv_files.FINDINGS_COLUMNS)
     told = {(row[0], row[4]): dict(zip(header, row, strict=True)) for row in rows}
     life = ("outcome", "state", "first_seen", "days_open", "waiting_cost", "gone_on", "gone_reason")
     money = ("promised_saving", "promised_so_far", "realised_saving")
@@ -110,13 +110,13 @@ def test_no_text_of_a_hostile_fleet_is_a_formula_and_every_text_comes_back() -> 
     place = header.index("name")
     texts = [row[place] for row in rows]
     assert not any(text.startswith(tuple(FORMULA_STARTS)) for text in texts)
-    assert [tables.unguarded(text) for text in texts] == list(EVIL)
+    assert [csv_files.unguarded(text) for text in texts] == list(EVIL)
 
 
 @given(st.text())
 def test_guarding_a_text_loses_nothing(text: str) -> None:
-    guarded = tables.guarded(text)
-    assert tables.unguarded(guarded) == text
+    guarded = csv_files.guarded(text)
+    assert csv_files.unguarded(guarded) == text
     assert not guarded.lstrip(" \u00a0\u200b\ufeff").startswith(tuple(FORMULA_STARTS))
 
 
@@ -130,7 +130,7 @@ def test_numbers_stay_numbers_and_unknown_is_an_empty_cell() -> None:
             "last_busy_at": pd.to_datetime(["2026-11-22T05:06:07Z", None]),
         }
     )
-    assert tables.to_csv(tables.readable(rows)) == (
+    assert csv_files.to_csv(csv_files.readable(rows)) == (
         b"name,unused,gpu_mean_pct,gpu_count,last_busy_at\r\n"
         b"'-1.5,-1.500000,-1.5,8,2026-11-22T05:06:07Z\r\n"
         b",,,,\r\n"
@@ -145,20 +145,20 @@ def test_unjudged_csv_says_who_could_not_be_judged_and_why() -> None:
 
 def test_what_is_not_known_is_a_file_with_a_header_only() -> None:
     made = files("empty_fleet")
-    assert read(made["changes.csv"]) == [list(tables.CHANGES_COLUMNS)]
-    assert read(made["anomalies.csv"]) == [list(tables.ANOMALIES_COLUMNS)]
+    assert read(made["changes.csv"]) == [list(csv_files.CHANGES_COLUMNS)]
+    assert read(made["anomalies.csv"]) == [list(csv_files.ANOMALIES_COLUMNS)]
 
 
 def test_changes_and_unusual_days_are_files_with_the_same_columns_as_without_any() -> None:
     made = files("full")
     header, *rows = read(made["changes.csv"])
-    assert header == list(tables.CHANGES_COLUMNS)
+    assert header == list(csv_files.CHANGES_COLUMNS)
     assert [row[4:] for row in rows] == [
         ["failed", "running", "team-a", "20.000000", "5.000000"],
         ["stopped", "running", "stopped", "20.000000", "5.000000"],
     ]
     assert read(made["anomalies.csv"]) == [
-        list(tables.ANOMALIES_COLUMNS),
+        list(csv_files.ANOMALIES_COLUMNS),
         ["2026-11-22", "project", "team-a", "900.000000", "400.000000", "500.000000", "9"],
     ]
 
@@ -166,7 +166,7 @@ def test_changes_and_unusual_days_are_files_with_the_same_columns_as_without_any
 def test_summary_json_has_the_headline_in_micros_and_the_outcomes_counted(
     views: dict[str, ReportView],
 ) -> None:
-    summary = json.loads(tables.summary(views["normal"]))
+    summary = json.loads(csv_files.summary(views["normal"]))
     assert summary["format"] == 1
     assert summary["day"] == "2026-11-22"
     assert summary["waste_micros"] == 7_900_500_000
@@ -182,7 +182,7 @@ def test_summary_json_has_the_headline_in_micros_and_the_outcomes_counted(
 @given(st.lists(st.none() | st.integers(-(2**62), 2**62)))
 def test_money_is_written_exactly_whatever_its_size(micros: list[int | None]) -> None:
     rows = pd.DataFrame({"id": "a", "spend_micros": pd.array(micros, dtype="Int64")})
-    written = [row[1] for row in read(tables.to_csv(tables.readable(rows)))[1:]]
+    written = [row[1] for row in read(csv_files.to_csv(csv_files.readable(rows)))[1:]]
     exact = ["" if m is None else f"{Decimal(m).scaleb(-6):.6f}" for m in micros]
     assert written == exact
 
@@ -195,7 +195,7 @@ def test_what_separates_cells_and_what_utf8_cannot_hold_cost_no_file() -> None:
             "found_on": pd.to_datetime(["2026-11-22", None, "2026-11-21", None]),
         }
     )
-    assert read(tables.to_csv(tables.readable(rows)))[1:] == [
+    assert read(csv_files.to_csv(csv_files.readable(rows)))[1:] == [
         ['a,"b"', "True", "2026-11-22"],
         ["c\r\nd", "False", ""],
         ["?e", "", "2026-11-21"],

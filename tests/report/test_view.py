@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from pipeline.report.numbers import MINUS, NBSP, UNKNOWN
+from pipeline.report.text.numbers import MINUS, NBSP, UNKNOWN
 from pipeline.report.view import ReportView, build
 from pipeline.settings import Report, Settings
 from tests.report.conftest import DAY, NORMAL, SETS, Cluster, make, results

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from pipeline.simulator import damage
+from pipeline.simulator import bad_records
+from pipeline.simulator.bad_responses import damaged
 from pipeline.simulator.churn import Churn
 from pipeline.simulator.faults import Faults
 from pipeline.simulator.fleet import Fleet, seconds_of
-from pipeline.simulator.lies import damaged
-from pipeline.simulator.listing import records_v1
 from pipeline.simulator.pages import Pages
+from pipeline.simulator.query_results import records_v1
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 BY_AGE = {"limit": "100", "sort_by": "created_at", "sort_order": "asc"}
 
 
-@pytest.mark.parametrize("kind", damage.KINDS)
+@pytest.mark.parametrize("kind", bad_records.KINDS)
 def test_a_kind_of_damage_changes_the_record_and_only_what_it_names(
     fleet: Fleet, start: datetime, kind: str
 ) -> None:
@@ -32,7 +32,7 @@ def test_a_kind_of_damage_changes_the_record_and_only_what_it_names(
     body = Pages(fleet, faults, latency_ms=0, v2_pages=False).v1(BY_AGE, start).body
     plain = Pages(fleet, None, latency_ms=0, v2_pages=False).v1(BY_AGE, start).body
     assert body != plain
-    if kind in {*damage.NO_IDENTITY, "name not UTF-8", "extra field deeply nested"}:
+    if kind in {*bad_records.NO_IDENTITY, "name not UTF-8", "extra field deeply nested"}:
         return
     # Python's own decoder takes NaN, 1e999, 10**40, surrogates and doubled keys as they are.
     listed = json.loads(body)["data"]["clusters"]
@@ -40,7 +40,7 @@ def test_a_kind_of_damage_changes_the_record_and_only_what_it_names(
         changed = {name for name in before if name not in after or before[name] != after[name]}
         allowed = {*before} - {"id"} if kind == "only an id" else None
         assert allowed == changed if allowed else len(changed) <= 1
-        if kind in damage.BAD_FIELD or kind in damage.ODD_BUT_FINE:
+        if kind in bad_records.BAD_FIELD or kind in bad_records.ODD_BUT_FINE:
             assert after["id"] == before["id"]
     assert records == records_v1(fleet, fleet.state(seconds_of(start)))[:3]
 
@@ -49,7 +49,9 @@ def test_the_same_cluster_is_broken_the_same_way_every_time(fleet: Fleet, start:
     faults = Faults(always=[damaged(every=3)])
     pages = Pages(fleet, faults, latency_ms=0, v2_pages=False)
     assert pages.v1(BY_AGE, start).body[:-80] == pages.v1(BY_AGE, start).body[:-80]
-    hit = [damage.kind_for(one, tuple(damage.KINDS), 3) for one in fleet.at(start).cluster_id]
+    hit = [
+        bad_records.kind_for(one, tuple(bad_records.KINDS), 3) for one in fleet.at(start).cluster_id
+    ]
     share = sum(kind is not None for kind in hit) / len(hit)
     assert 0.2 < share < 0.5
     assert len(set(hit)) > 20

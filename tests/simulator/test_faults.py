@@ -11,9 +11,9 @@ import msgspec
 import pytest
 import requests
 
-from pipeline.simulator import failures, lies
+from pipeline.simulator import bad_responses, failed_responses
 from pipeline.simulator.faults import Fault, Faults
-from pipeline.simulator.listing import Quirks
+from pipeline.simulator.query_results import Quirks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def test_an_injected_status_is_gone_on_the_second_request(
     misbehaving: Misbehaving, code: int
 ) -> None:
-    with misbehaving(failures.status(code, retry_after=7)) as api:
+    with misbehaving(failed_responses.status(code, retry_after=7)) as api:
         response = api.get()
         assert response.status_code == code
         assert response.headers["Retry-After"] == "7"
@@ -41,7 +41,7 @@ def test_an_injected_status_is_gone_on_the_second_request(
 def test_a_retry_after_can_be_a_date_by_the_servers_clock(
     start: datetime, misbehaving: Misbehaving
 ) -> None:
-    with misbehaving(failures.status(503, retry_after=90, as_date=True, plain=True)) as api:
+    with misbehaving(failed_responses.status(503, retry_after=90, as_date=True, plain=True)) as api:
         response = api.get()
         at = parsedate_to_datetime(response.headers["Retry-After"])
         assert at == start + timedelta(seconds=90)
@@ -49,14 +49,14 @@ def test_a_retry_after_can_be_a_date_by_the_servers_clock(
 
 
 def test_a_good_answer_can_carry_a_retry_after(misbehaving: Misbehaving) -> None:
-    with misbehaving(failures.retry_after_on_success()) as api:
+    with misbehaving(failed_responses.retry_after_on_success()) as api:
         response = api.get()
         assert response.headers["Retry-After"] == "60"
         assert response.json()["success"]
 
 
 def test_a_dropped_connection_breaks_off_inside_the_body(misbehaving: Misbehaving) -> None:
-    with misbehaving(failures.dropped()) as api:
+    with misbehaving(failed_responses.dropped()) as api:
         with pytest.raises(requests.exceptions.ChunkedEncodingError, match="IncompleteRead"):
             api.get()
         assert api.get().ok
@@ -65,11 +65,11 @@ def test_a_dropped_connection_breaks_off_inside_the_body(misbehaving: Misbehavin
 @pytest.mark.parametrize(
     ("fault", "body"),
     [
-        (failures.truncated(), None),
-        (failures.html(), None),
-        (failures.instead(b""), None),
-        (failures.instead(b"null"), None),
-        (failures.unsuccessful("RATE_LIMIT_EXCEEDED"), {"code": "RATE_LIMIT_EXCEEDED"}),
+        (failed_responses.truncated(), None),
+        (failed_responses.html(), None),
+        (failed_responses.instead(b""), None),
+        (failed_responses.instead(b"null"), None),
+        (failed_responses.unsuccessful("RATE_LIMIT_EXCEEDED"), {"code": "RATE_LIMIT_EXCEEDED"}),
     ],
     ids=lambda value: value.name if isinstance(value, Fault) else "",
 )
@@ -92,7 +92,7 @@ def test_a_hang_is_longer_than_the_clients_patience_and_does_not_hold_the_server
     misbehaving: Misbehaving,
 ) -> None:
     began = time.monotonic()
-    with misbehaving(failures.hang(60)) as api:
+    with misbehaving(failed_responses.hang(60)) as api:
         with pytest.raises(requests.exceptions.ReadTimeout):
             api.session.get(f"{api.url}/v1/clusters", timeout=0.2)
         assert api.get().ok
@@ -100,7 +100,7 @@ def test_a_hang_is_longer_than_the_clients_patience_and_does_not_hold_the_server
 
 
 def test_a_drip_passes_every_single_read_but_takes_its_time(misbehaving: Misbehaving) -> None:
-    with misbehaving(failures.drip(0.01, 1000)) as api:
+    with misbehaving(failed_responses.drip(0.01, 1000)) as api:
         response = api.session.get(f"{api.url}/v1/clusters", timeout=1)
         assert len(response.content) > 10_000
         assert response.json()["success"]
@@ -108,7 +108,9 @@ def test_a_drip_passes_every_single_read_but_takes_its_time(misbehaving: Misbeha
 
 
 @pytest.mark.parametrize(
-    "fault", [failures.huge(64), failures.gzip_bomb(64)], ids=lambda fault: fault.name
+    "fault",
+    [failed_responses.huge(64), failed_responses.gzip_bomb(64)],
+    ids=lambda fault: fault.name,
 )
 def test_an_endless_body_can_be_left(misbehaving: Misbehaving, fault: Fault) -> None:
     with misbehaving(fault) as api:
@@ -124,7 +126,7 @@ def test_an_endless_body_can_be_left(misbehaving: Misbehaving, fault: Fault) -> 
 
 def test_a_gzip_bomb_is_small_on_the_wire(misbehaving: Misbehaving) -> None:
     with (
-        misbehaving(failures.gzip_bomb(64)) as api,
+        misbehaving(failed_responses.gzip_bomb(64)) as api,
         api.session.get(f"{api.url}/v1/clusters", stream=True, timeout=10) as response,
     ):
         assert int(response.headers["Content-Length"]) < 100_000
@@ -132,14 +134,14 @@ def test_a_gzip_bomb_is_small_on_the_wire(misbehaving: Misbehaving) -> None:
 
 
 def test_a_redirect_points_to_another_host(misbehaving: Misbehaving) -> None:
-    with misbehaving(failures.redirect("http://127.0.0.1:9/steal")) as api:
+    with misbehaving(failed_responses.redirect("http://127.0.0.1:9/steal")) as api:
         response = api.session.get(f"{api.url}/v1/clusters", allow_redirects=False, timeout=10)
         assert response.status_code == 302
         assert response.headers["Location"] == "http://127.0.0.1:9/steal"
 
 
 def test_an_empty_and_a_short_page_still_count_everyone(misbehaving: Misbehaving) -> None:
-    faults = Faults(script={1: lies.empty(), 2: lies.short(3)})
+    faults = Faults(script={1: bad_responses.empty(), 2: bad_responses.short(3)})
     with misbehaving(faults=faults) as api:
         nobody, fewer = api.list(), api.list()
         assert nobody["clusters"] == []
@@ -148,14 +150,14 @@ def test_an_empty_and_a_short_page_still_count_everyone(misbehaving: Misbehaving
 
 
 def test_a_repeated_page_shows_the_one_before(misbehaving: Misbehaving) -> None:
-    with misbehaving(faults=Faults(script={2: lies.repeated()})) as api:
+    with misbehaving(faults=Faults(script={2: bad_responses.repeated()})) as api:
         one, two, three = (api.list(page=page) for page in (1, 2, 2))
         assert two["clusters"] == one["clusters"] != three["clusters"]
         assert two["pagination"]["current_page"] == 2
 
 
 def test_a_stale_page_shows_the_past_under_the_present_date(misbehaving: Misbehaving) -> None:
-    with misbehaving(faults=Faults(script={1: lies.stale(7200)})) as api:
+    with misbehaving(faults=Faults(script={1: bad_responses.stale(7200)})) as api:
         old, new = (
             {one["id"]: one["cost"]["total_cost"] for one in api.list(limit=100)["clusters"]}
             for _ in range(2)
@@ -166,10 +168,10 @@ def test_a_stale_page_shows_the_past_under_the_present_date(misbehaving: Misbeha
 
 def test_pagination_can_lie(fleet: Fleet, start: datetime, misbehaving: Misbehaving) -> None:
     script = {
-        1: lies.next_for_ever(),
-        2: lies.no_next(),
-        3: lies.miscounted(+50),
-        4: lies.miscounted(-5),
+        1: bad_responses.next_for_ever(),
+        2: bad_responses.no_next(),
+        3: bad_responses.miscounted(+50),
+        4: bad_responses.miscounted(-5),
     }
     with misbehaving(faults=Faults(script=script)) as api:
         assert api.list(page=99)["pagination"]["has_next"]
@@ -225,7 +227,7 @@ def test_chance_is_the_same_for_the_same_seed_and_leaves_a_way_through(
     misbehaving: Misbehaving,
 ) -> None:
     def play(seed: int) -> list[tuple[int, str]]:
-        faults = Faults(chance=0.9, menu=lies.LIES, at_most=2, seed=seed)
+        faults = Faults(chance=0.9, menu=bad_responses.LIES, at_most=2, seed=seed)
         with misbehaving(faults=faults) as api:
             for _ in range(30):
                 api.get()
@@ -239,7 +241,7 @@ def test_chance_is_the_same_for_the_same_seed_and_leaves_a_way_through(
 
 
 def test_refused_requests_meet_no_fault(misbehaving: Misbehaving) -> None:
-    faults = Faults(script={1: failures.status(500)})
+    faults = Faults(script={1: failed_responses.status(500)})
     with misbehaving(faults=faults) as api:
         assert api.get(limit=0).status_code == 400
         assert requests.get(f"{api.url}/v1/clusters", timeout=10).status_code == 401
@@ -251,7 +253,11 @@ def test_faults_reach_version_2_as_well(
     fleet: Fleet, start: datetime, misbehaving: Misbehaving
 ) -> None:
     faults = Faults(
-        script={1: lies.short(4), 2: failures.html(), 3: lies.damaged(["record null"], every=2)}
+        script={
+            1: bad_responses.short(4),
+            2: failed_responses.html(),
+            3: bad_responses.damaged(["record null"], every=2),
+        }
     )
     with misbehaving(faults=faults) as api:
         whole = len(fleet.at(start))
@@ -262,9 +268,9 @@ def test_faults_reach_version_2_as_well(
 
 
 def test_transient_failures_are_all_told_apart_from_a_good_answer(misbehaving: Misbehaving) -> None:
-    faults = Faults(script=dict(enumerate(failures.TRANSIENT, start=1)))
+    faults = Faults(script=dict(enumerate(failed_responses.TRANSIENT, start=1)))
     with misbehaving(faults=faults) as api:
-        for fault in failures.TRANSIENT:
+        for fault in failed_responses.TRANSIENT:
             try:
                 response = api.get()
                 good = response.ok and msgspec.json.decode(response.content)["success"]
@@ -272,4 +278,4 @@ def test_transient_failures_are_all_told_apart_from_a_good_answer(misbehaving: M
                 good = False
             assert not good, fault.name
         assert api.list()["clusters"]
-    assert len(faults.log) == len(failures.TRANSIENT)
+    assert len(faults.log) == len(failed_responses.TRANSIENT)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.simulator.fleet import Fleet
-from pipeline.simulator.lives import NEVER, STATUSES, Sessions, Spans, weave
+from pipeline.simulator.lifecycles import NEVER, STATUSES, Sessions, Spans, weave
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAYS = 12

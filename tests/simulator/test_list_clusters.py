@@ -9,7 +9,7 @@ import msgspec
 import pandas as pd
 import pytest
 
-from pipeline.simulator import wire
+from pipeline.simulator import api_types
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -274,9 +274,9 @@ def test_answers_have_the_shape_that_openapi_describes(
     answer = api.get(path, **query)
     assert answer.status_code == status
     body = answer.json()
-    told = msgspec.to_builtins(msgspec.convert(body, type=wire.SHAPES[shape]))
+    told = msgspec.to_builtins(msgspec.convert(body, type=api_types.SHAPES[shape]))
     assert told == body  # nothing lacks, nothing is extra
     document = api.get("/openapi.json").json()
     said = document["paths"][path]["get"]["responses"][str(status)]
-    assert said["content"]["application/json"]["schema"] == wire.openapi_schemas()[0][shape]
+    assert said["content"]["application/json"]["schema"] == api_types.openapi_schemas()[0][shape]
     assert "#/components/schemas/Cluster" in json.dumps(document["components"])

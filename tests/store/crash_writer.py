@@ -27,7 +27,7 @@ _package = types.ModuleType("pipeline.store")
 _package.__path__ = [str(Path(next(iter(pipeline.__path__))) / "store")]
 sys.modules["pipeline.store"] = _package
 
-from pipeline.store import publish  # noqa: E402
+from pipeline.store import atomic_write  # noqa: E402
 from pipeline.store.local import LocalFiles  # noqa: E402
 
 PAYLOAD = 100_000
@@ -47,7 +47,7 @@ def in_place(path: Path, data: bytes) -> None:
 def unlink_first(path: Path, data: bytes) -> None:
     """A mutant: for a moment there is neither the old nor the new."""
     path.unlink(missing_ok=True)
-    publish.put_new(path, data)
+    atomic_write.put_new(path, data)
 
 
 MUTANTS = {"in-place": ("put_new", in_place), "unlink-first": ("replace", unlink_first)}
@@ -56,7 +56,7 @@ MUTANTS = {"in-place": ("put_new", in_place), "unlink-first": ("replace", unlink
 def mutate(writer: str) -> None:
     if writer in MUTANTS:
         name, mutant = MUTANTS[writer]
-        setattr(publish, name, mutant)
+        setattr(atomic_write, name, mutant)
 
 
 REPORT = {"report.html": content("r"), "SHA256SUMS": b"sums"}

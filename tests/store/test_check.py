@@ -16,7 +16,7 @@ import pytest
 from pipeline.errors import Exit
 from pipeline.model import RunRecord, State
 from pipeline.schema import FINDINGS
-from pipeline.store import finals, layout
+from pipeline.store import final_days, layout
 from pipeline.store.check import Severity, check
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def full(store: Store, snapshot: MakeSnapshot, ledger_day: Callable[..., pd.Data
     ref = store.publish_snapshot(snapshot(rows=5))
     store.publish_snapshot(snapshot(NOON + timedelta(days=1), rows=5))
     final = store.publish_ledger_day("default", DAY, "aaaa", ledger_day(rows=5))
-    finals.record(store.files, final, [ref], NOON)
+    final_days.record(store.files, final, [ref], NOON)
     store.publish_ledger_day("default", DAY + timedelta(1), "bbbb", ledger_day(rows=5))
     row = dict.fromkeys(FINDINGS.names) | {
         "account": "default",

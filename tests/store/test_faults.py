@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.errors import AlreadyStoredError, FleetLedgerError, StorageError
-from pipeline.store import folders, publish
+from pipeline.store import atomic_folders, atomic_write
 from pipeline.store.local import LocalFiles
 
 if TYPE_CHECKING:
@@ -262,11 +262,11 @@ def in_place(path: Path, data: bytes) -> None:
     os.write(handle, data)
     os.fsync(handle)
     os.close(handle)
-    publish.sync_folder(path.parent)
+    atomic_write.sync_folder(path.parent)
 
 
 def rename_over(path: Path, data: bytes) -> None:
-    publish.replace(path, data)
+    atomic_write.replace(path, data)
 
 
 def no_sync(folder: Path) -> None:
@@ -280,13 +280,13 @@ def make_folder_unsynced(folder: Path, root: Path, durable: set[Path]) -> None: 
 @pytest.mark.parametrize(
     ("module", "name", "mutant", "problem"),
     [
-        (publish, "fill", unsynced_fill, "half visible: fact"),
-        (folders, "fill", unsynced_fill, "half visible: a"),
-        (publish, "sync_folder", no_sync, "lost: fact"),
-        (folders, "sync_folder", no_sync, "lost: 2026-10-20"),
-        (publish, "make_folder", make_folder_unsynced, "lost: snapshots"),
-        (publish, "put_new", in_place, "half visible: fact"),
-        (publish, "replace", in_place, "half visible: resume"),
+        (atomic_write, "fill", unsynced_fill, "half visible: fact"),
+        (atomic_folders, "fill", unsynced_fill, "half visible: a"),
+        (atomic_write, "sync_folder", no_sync, "lost: fact"),
+        (atomic_folders, "sync_folder", no_sync, "lost: 2026-10-20"),
+        (atomic_write, "make_folder", make_folder_unsynced, "lost: snapshots"),
+        (atomic_write, "put_new", in_place, "half visible: fact"),
+        (atomic_write, "replace", in_place, "half visible: resume"),
     ],
 )
 def test_the_power_cuts_catch_a_mutant(
@@ -323,7 +323,7 @@ def test_a_fact_is_never_overwritten(tmp_path: Path) -> None:
 def test_two_writers_catch_a_mutant(
     mutant: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(publish, "put_new", mutant)
+    monkeypatch.setattr(atomic_write, "put_new", mutant)
     assert two_writers(tmp_path / "data") == ["not told", "overwritten"]
 
 
@@ -344,7 +344,7 @@ def test_without_links_a_fact_is_still_published_once(
 def test_where_folders_cannot_be_exchanged_the_old_one_steps_aside(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(folders, "_exchange", lambda *_: False)
+    monkeypatch.setattr(atomic_folders, "_exchange", lambda *_: False)
     files = LocalFiles(tmp_path / "data")
     files.put_folder(REPORT, {"a": b"old"})
     files.put_folder(REPORT, {"a": b"new"})
@@ -385,7 +385,7 @@ def test_an_interrupt_leaves_no_half_file(monkeypatch: pytest.MonkeyPatch, tmp_p
 
     monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        publish.put_new(tmp_path / "fact", b"x")
+        atomic_write.put_new(tmp_path / "fact", b"x")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -403,7 +403,7 @@ def test_a_temporary_is_swept_between_two_calls_and_claimed_anew(
         flock(handle, how)
 
     monkeypatch.setattr(fcntl, "flock", sweep_before)
-    publish.put_new(tmp_path / "fact", b"x")
+    atomic_write.put_new(tmp_path / "fact", b"x")
     assert (tmp_path / "fact").read_bytes() == b"x"
     assert [path.name for path in tmp_path.iterdir()] == ["fact"]
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.errors import SettingsError, StorageError
+from pipeline.jobs import prune
 from pipeline.ledger import inputs
 from pipeline.ledger.days import build_day
 from pipeline.model import Look, Snapshot, State
 from pipeline.schema import SNAPSHOT
 from pipeline.simulator.fleet import Fleet
-from pipeline.store import Store, prune
+from pipeline.store import Store
 from pipeline.store.check import check
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from pipeline.errors import DamageError
 from pipeline.model import Snapshot
 from pipeline.schema import LEDGER, SNAPSHOT, TEXT
-from pipeline.store import seal, tables
-from pipeline.store.evolution import conform
+from pipeline.store import self_hash, tables
+from pipeline.store.schema_migration import conform
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,18 +152,18 @@ def test_pages_carry_checksums_and_the_footer_carries_totals(
 
 @given(st.binary(max_size=300), st.integers(min_value=0), st.integers(0, 7))
 def test_any_bit_flipped_in_a_sealed_text_is_seen(content: bytes, place: int, bit: int) -> None:
-    whole = seal.sealed_text(content)
-    assert seal.unsealed_text(whole) == content
+    whole = self_hash.sealed_text(content)
+    assert self_hash.unsealed_text(whole) == content
     flipped = bytearray(whole)
     flipped[place % len(whole)] ^= 1 << bit
-    assert seal.unsealed_text(bytes(flipped)) is None
+    assert self_hash.unsealed_text(bytes(flipped)) is None
 
 
 @given(st.binary(max_size=300), st.integers(min_value=1))
 def test_a_sealed_text_cut_short_or_lengthened_is_seen(content: bytes, cut: int) -> None:
-    whole = seal.sealed_text(content)
-    assert seal.unsealed_text(whole[: -(cut % len(whole)) or None][:-1]) is None
-    assert seal.unsealed_text(whole + b"\n") is None
+    whole = self_hash.sealed_text(content)
+    assert self_hash.unsealed_text(whole[: -(cut % len(whole)) or None][:-1]) is None
+    assert self_hash.unsealed_text(whole + b"\n") is None
 
 
 def test_a_truncated_snapshot_is_damage_at_every_length(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.transform.confidence import at_most, busy_share_bound
+from pipeline.transform.findings.confidence import at_most, busy_share_bound
 
 
 @pytest.mark.parametrize(

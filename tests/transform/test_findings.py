@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline import schema
 from pipeline.rules import OUTCOMES, RULES
 from pipeline.settings import Rules
-from pipeline.transform import findings
+from pipeline.transform.findings import judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ LAST = date(2026, 3, 14)
 
 
 def judged(rows: pd.DataFrame, as_of: date = LAST, rules: Rules | None = None) -> pd.DataFrame:
-    return findings.judge(rows, rules or Rules(), as_of)
+    return judge.judge(rows, rules or Rules(), as_of)
 
 
 def one(frame: pd.DataFrame, rule: str, cluster: str = "c1") -> dict[str, Any]:

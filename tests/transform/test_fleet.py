@@ -10,7 +10,7 @@ import pytest
 
 from pipeline import schema
 from pipeline.errors import SettingsError
-from pipeline.transform import fleet
+from pipeline.transform import snapshot_queries
 
 UNIT = schema.MICROS_PER_UNIT
 
@@ -32,7 +32,7 @@ def running(rate: float | None, use: float | None, **more: object) -> dict[str, 
 
 
 def test_the_overview_averages_over_clusters_with_a_reading_and_counts_the_others() -> None:
-    got = fleet.overview(
+    got = snapshot_queries.overview(
         snapshot(
             running(12.5, 80.0),
             running(2.5, 20.0),
@@ -41,17 +41,17 @@ def test_the_overview_averages_over_clusters_with_a_reading_and_counts_the_other
             {"status": None},
         )
     )
-    assert got == fleet.Overview(3, 15 * UNIT, 50.0, 1, 1)
+    assert got == snapshot_queries.Overview(3, 15 * UNIT, 50.0, 1, 1)
 
 
 def test_an_empty_fleet_has_no_average() -> None:
-    assert fleet.overview(snapshot()) == fleet.Overview(0, 0, None, 0, 0)
-    assert fleet.dev_clusters(snapshot()).empty
-    assert fleet.candidates(snapshot()).found.empty
+    assert snapshot_queries.overview(snapshot()) == snapshot_queries.Overview(0, 0, None, 0, 0)
+    assert snapshot_queries.dev_clusters(snapshot()).empty
+    assert snapshot_queries.candidates(snapshot()).found.empty
 
 
 def test_candidates_are_dear_and_little_used_with_strict_comparisons() -> None:
-    got = fleet.candidates(
+    got = snapshot_queries.candidates(
         snapshot(
             running(10.0, 5.0),
             running(10.01, 29.9),
@@ -78,7 +78,7 @@ def test_dev_clusters_are_found_by_name_newest_first() -> None:
         box | {"name": "dev", "project_id": "q"},
         box | {"name": None},
     )
-    found = fleet.dev_clusters(frame, project_id="p")
+    found = snapshot_queries.dev_clusters(frame, project_id="p")
     assert found["cluster_id"].tolist() == ["c1", "c0"]
 
 
@@ -98,7 +98,7 @@ def test_every_filter_of_the_list_applies() -> None:
     )  # fmt: skip
 
     def ids(**query: Any) -> list[str]:  # noqa: ANN401
-        return fleet.select(frame, **query)["cluster_id"].tolist()
+        return snapshot_queries.select(frame, **query)["cluster_id"].tolist()
 
     assert ids() == ["c1", "c0", "c2"]
     for query in (
@@ -118,10 +118,13 @@ def test_every_filter_of_the_list_applies() -> None:
 
 def test_pages_partition_the_list() -> None:
     frame = snapshot(*(running(1.0, 1.0) for _ in range(45)))
-    pages = [fleet.select(frame, page=p, sort_by="cost")["cluster_id"].tolist() for p in (1, 2, 3)]
+    pages = [
+        snapshot_queries.select(frame, page=p, sort_by="cost")["cluster_id"].tolist()
+        for p in (1, 2, 3)
+    ]
     assert [len(page) for page in pages] == [20, 20, 5]
     assert sorted(c for page in pages for c in page) == sorted(frame["cluster_id"])
-    assert fleet.select(frame, page=4).empty
+    assert snapshot_queries.select(frame, page=4).empty
 
 
 @pytest.mark.parametrize(
@@ -129,4 +132,4 @@ def test_pages_partition_the_list() -> None:
 )
 def test_what_the_api_would_refuse_is_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match=next(iter(bad))):
-        fleet.select(snapshot(), **bad)
+        snapshot_queries.select(snapshot(), **bad)

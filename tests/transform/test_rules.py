@@ -13,9 +13,16 @@ from pipeline import schema
 from pipeline.errors import SettingsError
 from pipeline.rules import FINDING, MEASURES, RULES, own_rules, parse_condition, to_markdown
 from pipeline.settings import OwnRule, Rules, parse_settings
-from pipeline.transform import findings, judgement, spend
-from pipeline.transform.exclusions import Exclusion, costs, parse_exclusions
-from pipeline.transform.owners import Owner, mail_of, owner_of, owner_over_time, parse_owners
+from pipeline.transform import spend
+from pipeline.transform.findings import judge, rule_engine
+from pipeline.transform.findings.exclusions import Exclusion, costs, parse_exclusions
+from pipeline.transform.findings.owners import (
+    Owner,
+    mail_of,
+    owner_of,
+    owner_over_time,
+    parse_owners,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +38,7 @@ NIGHT = ((1 << 24) - 1) & ~OFFICE
 
 
 def judged(rows: pd.DataFrame, rules: Rules | None = None, **more: Any) -> pd.DataFrame:  # noqa: ANN401
-    return findings.judge(rows, rules or Rules(), LAST, **more)
+    return judge.judge(rows, rules or Rules(), LAST, **more)
 
 
 def outcome(frame: pd.DataFrame, rule: str, cluster: str = "c1") -> tuple[str, str | None]:
@@ -275,7 +282,7 @@ def test_every_finding_satisfies_its_own_rule_from_its_own_evidence(
     by_id = {rule.id: rule for rule in RULES}
     for row_ in found.itertuples():
         own = pd.DataFrame([msgspec.json.decode(str(row_.evidence))])
-        again = judgement.judge(by_id[str(row_.rule_id)], own, Rules())
+        again = rule_engine.judge(by_id[str(row_.rule_id)], own, Rules())
         assert (again.outcome[0], again.reason[0]) == (FINDING, row_.reason), row_
     assert msgspec.json.decode(str(found["evidence"].iloc[0]))["samples"] >= 0
 
@@ -286,12 +293,12 @@ def test_a_rule_of_ones_own_is_parsed_and_judged(days: Make, ledger: Make) -> No
         when = "name like 'dev-*' and hourly_rate_micros > 5"
         action = "stop"
     """
-    policy = findings.Policy.of(parse_settings(text, "settings.toml"))
+    policy = judge.Policy.of(parse_settings(text, "settings.toml"))
     rows = ledger(
         *days(FIRST, 14, gpu=80.0, name="dev-1"),
         *days(FIRST, 14, cluster_id="c2", gpu=80.0, name="prod"),
     )
-    frame = findings.judge_day(rows, policy, LAST)
+    frame = judge.judge_day(rows, policy, LAST)
     assert finding(frame, "dear_dev")["reason"] == "Name dev-1 and hourly rate 10.00"
     assert outcome(frame, "dear_dev", "c2")[0] == "CLEAR"
 

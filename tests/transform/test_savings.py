@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pipeline import schema
 from pipeline.rules import ACTIONS, FINDING, OUTCOMES, RULES
 from pipeline.settings import Rules
-from pipeline.transform import findings
-from pipeline.transform.evidence import gather
-from pipeline.transform.exclusions import Exclusion
+from pipeline.transform.findings import judge
+from pipeline.transform.findings.exclusions import Exclusion
+from pipeline.transform.findings.measures import gather
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +77,7 @@ def test_counted_savings_never_exceed_trailing_spend(
         for offset in range(cluster["first"], min(30, cluster["first"] + cluster["length"])):
             day = (FIRST + timedelta(days=offset)).isoformat()
             rows.append(row(day, cluster_id=f"c{number}", **shape))
-    frame = findings.judge(ledger(*rows), rules, LAST, exclusions=exclusions)
+    frame = judge.judge(ledger(*rows), rules, LAST, exclusions=exclusions)
     evidence = gather(ledger(*rows), rules, LAST)
     least = evidence["spend_low_micros"].fillna(0)
     assert (evidence["provable_waste_micros"] <= least).all()

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.transform.unobservable import estimate, unseen_seconds
+from pipeline.transform.unobserved_spend import estimate, unseen_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable

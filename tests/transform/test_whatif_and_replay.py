@@ -11,9 +11,10 @@ import pytest
 from pipeline import schema
 from pipeline.errors import SettingsError
 from pipeline.settings import Rules
-from pipeline.transform import replay, whatif
-from pipeline.transform.findings import Policy
-from pipeline.transform.whatif import Change
+from pipeline.transform import what_if
+from pipeline.transform.findings import replay
+from pipeline.transform.findings.judge import Policy
+from pipeline.transform.what_if import Change
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,7 @@ MONTH = 30 * 240 * UNIT
     ],
 )
 def test_a_change_is_priced(days: Make, ledger: Make, change: Change, after: int) -> None:
-    got = whatif.what_if(ledger(*days("2026-03-01", 10)), LAST, change)
+    got = what_if.what_if(ledger(*days("2026-03-01", 10)), LAST, change)
     assert got["before_micros"].tolist() == [MONTH]
     assert got["after_micros"].tolist() == [after]
     assert got["difference_micros"].tolist() == [after - MONTH]
@@ -50,14 +51,14 @@ def test_a_stopped_cluster_keeps_its_own_storage_charge(days: Make, ledger: Make
         *days("2026-03-06", 5, status="stopped", hours=0, spend_micros=24 * UNIT,
               stopped_spend_micros=24 * UNIT),
     )  # fmt: skip
-    got = whatif.what_if(rows, LAST, Change("stop"))
+    got = what_if.what_if(rows, LAST, Change("stop"))
     assert got["after_micros"].tolist() == [30 * 24 * UNIT]
 
 
 def test_what_cannot_be_priced_does_not_change(days: Make, ledger: Make) -> None:
     rows = ledger(*days("2026-03-01", 10, gpu_count=0))
     for change in (Change("gpus", value=2), Change("rate_card", rate_card={"T4": 1.0})):
-        got = whatif.what_if(rows, LAST, change)
+        got = what_if.what_if(rows, LAST, change)
         assert got["is_priced"].tolist() == [False]
         assert got["difference_micros"].tolist() == [0]
 
@@ -68,8 +69,10 @@ def test_only_listed_clusters_that_fit_are_priced(days: Make, ledger: Make) -> N
         *days("2026-03-01", 10, cluster_id="here"),
         *days("2026-03-01", 10, cluster_id="other", name="x", project_id="q"),
     )
-    assert whatif.what_if(rows, LAST, Change("stop", match="p1"))["cluster_id"].tolist() == ["here"]
-    assert whatif.what_if(ledger(), LAST, Change("stop")).empty
+    assert what_if.what_if(rows, LAST, Change("stop", match="p1"))["cluster_id"].tolist() == [
+        "here"
+    ]
+    assert what_if.what_if(ledger(), LAST, Change("stop")).empty
 
 
 @pytest.mark.parametrize(
@@ -77,7 +80,7 @@ def test_only_listed_clusters_that_fit_are_priced(days: Make, ledger: Make) -> N
 )
 def test_a_change_that_cannot_be_meant_is_refused(ledger: Make, bad: Change) -> None:
     with pytest.raises(SettingsError, match="what-if"):
-        whatif.what_if(ledger(), LAST, bad)
+        what_if.what_if(ledger(), LAST, bad)
 
 
 def test_a_replay_knows_nothing_of_the_future_and_is_the_same_every_time(

@@ -1,0 +1,120 @@
+"""The commands that look after the history: status, check, prune."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from pipeline.cli.options import Command, run, say
+from pipeline.cli.param_types import Age
+from pipeline.errors import Exit
+from pipeline.jobs import maintenance
+from pipeline.jobs.prune import Ages
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from pipeline.jobs import Job
+
+
+@click.command(cls=Command)
+@click.option("--max-age", type=Age(), help="Exit 3 if the newest complete snapshot is older.")
+def status(max_age: timedelta | None) -> None:
+    """The last runs, and how old the newest look is; for people and monitors."""
+
+    def action(job: Job) -> dict[str, object]:
+        accounts = [_account_status(job, name, max_age) for name in _known_accounts(job)]
+        last = job.store.runs(10)
+        for entry in accounts:
+            say(
+                f"{entry['account']}: {entry['snapshots']} snapshots, "
+                f"newest complete {entry['newest_complete'] or 'none'}"
+            )
+        for one in last:
+            say(f"{one.started_at:%Y-%m-%d %H:%M:%SZ}  {one.command:<8} exit {one.exit_code}")
+        return {"accounts": accounts, "runs": msgspec.to_builtins(last)}
+
+    run("status", action, is_recorded=False, needs_data=True)
+
+
+def _known_accounts(job: Job) -> list[str]:
+    return sorted({*job.settings.all_accounts, *job.store.accounts()})
+
+
+def _account_status(job: Job, name: str, max_age: timedelta | None) -> dict[str, object]:
+    refs = job.store.snapshots(name)
+    complete = [ref.started_at for ref in refs if ref.is_complete]
+    newest = complete[-1] if complete else None
+    if max_age is not None and (newest is None or job.now() - newest > max_age):
+        seen = "none" if newest is None else f"of {newest:%Y-%m-%d %H:%M:%SZ}"
+        job.note(Exit.WARNINGS, f"{name}: newest complete snapshot {seen}, older than --max-age")
+    return {
+        "account": name,
+        "snapshots": len(refs),
+        "newest": None if not refs else refs[-1].started_at.isoformat(),
+        "newest_complete": None if newest is None else newest.isoformat(),
+    }
+
+
+@click.command(cls=Command)
+@click.option("--read-data", is_flag=True, help="Read every bit, not only names and footers.")
+def check(*, read_data: bool) -> None:
+    """Verify everything stored: structure, certificates, gaps, stale days."""
+
+    def action(job: Job) -> dict[str, object]:
+        checked = maintenance.check(job, read_data=read_data)
+        for problem in checked.problems:
+            job.note(checked.exit_code, problem.message)
+        say(f"{checked.files} files checked, {len(checked.problems)} problems")
+        return {"files": checked.files, "problems": msgspec.to_builtins(checked.problems)}
+
+    run("check", action, is_recorded=False, needs_data=True)
+
+
+@click.command(cls=Command)
+@click.option(
+    "--thin-after",
+    type=click.IntRange(min=1),
+    default=90,
+    show_default=True,
+    metavar="DAYS",
+    help="Older days keep one snapshot each.",
+)
+@click.option(
+    "--drop-after",
+    type=click.IntRange(min=1),
+    default=400,
+    show_default=True,
+    metavar="DAYS",
+    help="Older days keep none; their ledger stays for ever.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+def prune(thin_after: int, drop_after: int, *, dry_run: bool) -> None:
+    """Thin old snapshots without losing a cent."""
+
+    def action(job: Job) -> dict[str, object]:
+        ages = Ages(today=job.now().date(), thin_after_days=thin_after, drop_after_days=drop_after)
+        with job.store.lock("derive"):
+            if dry_run:
+                planned = maintenance.plan_prune(job, ages)
+                final, going, blocked = planned.finalize, planned.remove, planned.blocked
+            else:
+                done = maintenance.prune(job, ages)
+                final, going, blocked = done.final, done.removed, done.blocked
+        for reason in blocked:
+            job.note(Exit.WARNINGS, reason)
+        if dry_run or sys.stdout.isatty():
+            would = "would be " if dry_run else ""
+            say(f"{len(final)} days {would}final, {len(going)} snapshots {would}removed")
+        if dry_run:
+            for ref in going:
+                say(job.store.url(ref.key))
+        return {"final": [str(ref.day) for ref in final], "removed": [ref.key for ref in going]}
+
+    run("prune", action, needs_data=True)
+
+
+COMMANDS = (status, check, prune)

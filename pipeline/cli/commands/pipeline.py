@@ -1,0 +1,140 @@
+"""The commands that do something: the five verbs, the night, the demo."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.options import Command, run, say, say_aside, write_file
+from pipeline.cli.param_types import Day
+from pipeline.errors import SettingsError
+from pipeline.jobs.extract import check_account
+from pipeline.jobs.extract import extract as extract_account
+from pipeline.jobs.ledger import update_ledger
+from pipeline.jobs.report import make_report
+from pipeline.jobs.send import send as send_report
+from pipeline.jobs.send import stored_message
+from pipeline.nightly import nightly as run_nightly
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from pipeline.jobs import Job
+    from pipeline.jobs.report import Reported
+
+
+@click.command(cls=Command)
+@click.option("--account", metavar="NAME", help="Only this account of the settings.")
+def extract(account: str | None) -> None:
+    """Take one snapshot of the whole fleet; print its path."""
+
+    def action(job: Job) -> dict[str, object]:
+        names = [check_account(job, account)] if account else list(job.settings.all_accounts)
+        paths = []
+        for name in names:
+            ref = extract_account(job, name)
+            paths.append(job.store.url(ref.key))
+            say(paths[-1])
+        if sys.stderr.isatty():
+            spent = f"{job.counts['clusters']} clusters in {job.counts['requests']} requests"
+            say_aside(spent)
+        return {"snapshots": paths}
+
+    run("extract", action)
+
+
+@click.command(cls=Command)
+@click.option("--rebuild", is_flag=True, help="Build every day again, not only stale ones.")
+def ledger(*, rebuild: bool) -> None:
+    """Build the ledger days that are stale or missing."""
+
+    def action(job: Job) -> dict[str, object]:
+        with job.store.lock("derive"):
+            built = update_ledger(job, rebuild=rebuild)
+        if sys.stdout.isatty():
+            say(f"{len(built)} days built")
+        return {"days": [day.isoformat() for day in built]}
+
+    run("ledger", action, needs_data=True)
+
+
+@click.command(cls=Command)
+@click.option("--date", "day", type=Day(), help="The report's date. [default: the last closed day]")
+@click.option("--window", metavar="DAYS", help="Days the report covers, such as 30d.")
+def report(day: date | None, window: str | None) -> None:
+    """Make the report from what is stored; print its folder."""
+    if window and not re.fullmatch(r"[1-9][0-9]{0,3}d", window):
+        raise SettingsError(f"--window {window}: give a number of days, such as 30d")
+
+    def action(job: Job) -> dict[str, object]:
+        with job.store.lock("derive"):
+            reported = make_report(job, day, window)
+        say(reported.folder)
+        return told(reported)
+
+    run("report", action, needs_data=True)
+
+
+@click.command(cls=Command)
+@click.option("--date", "day", type=Day(), help="Which report. [default: the newest]")
+@click.option(
+    "--to-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the message there instead (.eml).",
+)
+@click.option("--again", is_flag=True, help="Also to those who have got it already.")
+def send(day: date | None, to_file: Path | None, *, again: bool) -> None:
+    """Mail a report to everyone who has not got it yet."""
+
+    def action(job: Job) -> dict[str, object]:
+        stored = job.store.report_days()
+        if not stored and day is None:
+            raise SettingsError("no report to send yet; make one with `fleetledger report`")
+        which = day or stored[-1]
+        if to_file is not None:
+            write_file(to_file, stored_message(job, which).as_bytes())
+            return {"date": which.isoformat(), "file": str(to_file)}
+        results = send_report(job, which, again=again)
+        if sys.stdout.isatty():
+            accepted = sum(not refusal for refusal in results.values())
+            say(f"report of {which}: accepted for {accepted} of {len(results)} recipients")
+        return {"date": which.isoformat(), "recipients": results}
+
+    run("send", action, needs_data=True)
+
+
+@click.command(cls=Command)
+def nightly() -> None:
+    """Extract, ledger, findings, report, deliver: the cron line."""
+
+    def action(job: Job) -> dict[str, object]:
+        reported = run_nightly(job)
+        if reported and sys.stdout.isatty():
+            headline(reported)
+        return told(reported) if reported else {}
+
+    run("nightly", action)
+
+
+def headline(reported: Reported) -> None:
+    """Say what the report found and where it is."""
+    say(reported.view.title)
+    say(f"{reported.folder}/report.html")
+
+
+def told(reported: Reported) -> dict[str, object]:
+    """A report as ``--json`` tells it."""
+    numbers = reported.view.more_numbers
+    return {
+        "date": reported.day.isoformat(),
+        "folder": reported.folder,
+        "title": reported.view.title,
+        **{name: numbers[name] for name in ("anomalies", "status_changes") if name in numbers},
+    }
+
+
+COMMANDS = (extract, ledger, report, send, nightly)

@@ -1,0 +1,204 @@
+"""Everyone seen so far, one row per id, however often and on whatever page a cluster shows up.
+
+Of several sightings the newest ``updated_at`` counts. Two different records under one id in one
+answer, or two creation times under one id, are two clusters: the newer one is kept and named in
+``bad_fields``, the other has no identity of its own left and goes to quarantine.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pipeline.extract import decode
+from pipeline.extract.api_types import Note
+from pipeline.extract.lenient_decode import dump
+from pipeline.model import Quarantined
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+    from pipeline.extract.api_types import Cluster, Page
+
+ROWS_PER_BATCH = 2_000
+"""Records held as objects before they become columns: bounds memory, not results."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Added:
+    """What a page brought."""
+
+    fresh: int
+    """Ids never seen before."""
+    repeated: int
+    """Records whose id an earlier page had shown."""
+
+
+class Roster:
+    """Collects pages; thread-safe."""
+
+    def __init__(self, *, keep_connection: bool) -> None:
+        self.quarantine: dict[str, Quarantined] = {}
+        """By raw text: the same broken record on two pages is one."""
+        self.bad_fields = 0
+        self.duplicates = 0
+        """Records that repeated an id of their own page."""
+        self._keep_connection = keep_connection
+        self._lock = threading.Lock()
+        self._rows: dict[str, int] = {}
+        self._seen = 0
+        self._count = 0
+        """Rows, the replaced ones included."""
+        self._replaced: list[int] = []
+        self._records: list[Cluster] = []
+        self._observed: list[int] = []
+        self._notes: dict[int, Note] = {}
+        self._batches: list[pa.RecordBatch] = []
+        self._values: dict[str, set[str]] = {"status": set(), "gpu_type": set(), "region": set()}
+
+    def __len__(self) -> int:
+        return len(self._rows) or self._seen
+
+    def __contains__(self, identity: str) -> bool:
+        return identity in self._rows
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def add(self, page: Page, observed_at: datetime) -> Added:
+        """Take in the records of a page answered at ``observed_at``."""
+        with self._lock:
+            return self._add(page, (observed_at - _EPOCH) // _MICROSECOND)
+
+    def _add(self, page: Page, observed: int) -> Added:
+        for broken in page.quarantined:
+            self.quarantine.setdefault(broken.raw, broken)
+        first_row, repeated, before = self._count, 0, len(self._rows)
+        rows = self._rows
+        for index, record in enumerate(page.records):
+            row = rows.get(record.id)
+            note = page.notes.get(index)
+            if row is None:
+                self._append(record, observed, note)
+            elif row >= first_row:
+                self.duplicates += 1
+                self._settle(record, row, observed, note, same_page=True)
+            else:
+                repeated += 1
+                self._settle(record, row, observed, note, same_page=False)
+        if len(self._records) >= ROWS_PER_BATCH:
+            self._flush()
+        return Added(len(rows) - before, repeated)
+
+    def _append(self, record: Cluster, observed: int, note: Note | None) -> None:
+        if note is not None:
+            self._notes[len(self._records)] = note
+        self._rows[record.id] = self._count
+        self._count += 1
+        self._records.append(record)
+        self._observed.append(observed)
+
+    def _settle(
+        self, record: Cluster, row: int, observed: int, note: Note | None, *, same_page: bool
+    ) -> None:
+        """Decide between ``record`` and the earlier sighting of its id in ``row``."""
+        pending = row - (self._count - len(self._records))
+        earlier = self._records[pending] if pending >= 0 else None
+        created, old = self._times(row)
+        new = record.updated_at
+        is_newer = new is not None and (old is None or new > old)
+        if same_page:
+            is_other = earlier is None or _content(earlier) != _content(record)
+        else:
+            is_other = None not in {created, record.created_at} and created != record.created_at
+        if is_other:
+            loser = earlier if is_newer else record
+            text = _content(loser).decode() if loser is not None else dump({"id": record.id})
+            reason = f"another record has the id {record.id[:100]}"
+            self.quarantine.setdefault(text, Quarantined(reason=reason, raw=text))
+            note = _flagged(note)
+            if not is_newer and pending >= 0:
+                self._notes[pending] = _flagged(self._notes.get(pending))
+        if is_newer:
+            self._replaced.append(row)
+            self._append(record, observed, note)
+
+    def _times(self, row: int) -> tuple[datetime | None, datetime | None]:
+        """When the cluster in ``row`` was created and last updated."""
+        pending = row - (self._count - len(self._records))
+        if pending >= 0:
+            return self._records[pending].created_at, self._records[pending].updated_at
+        for batch in self._batches:
+            if row < batch.num_rows:
+                times = batch.column("created_at")[row], batch.column("updated_at")[row]
+                return times[0].as_py(), times[1].as_py()
+            row -= batch.num_rows
+        raise IndexError(row)
+
+    def seen_values(self, name: str) -> set[str]:
+        """The statuses, GPU types or regions seen so far."""
+        with self._lock:
+            self._learn()
+            return self._values[name] - {""}
+
+    def _learn(self) -> None:
+        for name, values in self._values.items():
+            values.update(getattr(record, name) or "" for record in self._records)
+
+    def _flush(self) -> None:
+        if not self._records:
+            return
+        self.bad_fields += sum(len(note.bad_fields) for note in self._notes.values())
+        self._learn()
+        self._batches.append(
+            decode.columns(
+                self._records, self._observed, self._notes, keep_connection=self._keep_connection
+            )
+        )
+        self._records, self._observed, self._notes = [], [], {}
+
+    def count_older(self, when: datetime) -> int:
+        """How many were created before ``when`` or at an unknown time."""
+        with self._lock:
+            self._flush()
+            return decode.count_older(self._batches, self._replaced, when)
+
+    def restore(self, table: pa.Table) -> None:
+        """Begin with the rows of an earlier, unfinished walk."""
+        ids = table.column("cluster_id").to_pylist()
+        self._rows = {identity: row for row, identity in enumerate(ids)}
+        self._batches = table.to_batches()
+        self._count = table.num_rows
+        for name, values in self._values.items():
+            values.update(value or "" for value in table.column(name).to_pylist())
+
+    def table(self) -> pa.Table:
+        """All rows, sorted by id, as ``schema.SNAPSHOT.stored``; the roster is used up by it."""
+        with self._lock:
+            self._flush()
+            self._seen, self._rows = len(self._rows), {}
+            return decode.table(self._batches, self._replaced)
+
+
+def _content(record: Cluster) -> bytes:
+    """The record as text, without what may not be stored."""
+    plain = msgspec.structs.replace(
+        record, port_mappings=msgspec.Raw(b"null"), ssh_connection=msgspec.Raw(b"null")
+    )
+    return msgspec.json.encode(plain)
+
+
+def _flagged(note: Note | None) -> Note:
+    note = note or Note()
+    if "cluster_id" in note.bad_fields:
+        return note
+    return msgspec.structs.replace(note, bad_fields=(*note.bad_fields, "cluster_id"))

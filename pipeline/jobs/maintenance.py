@@ -1,0 +1,65 @@
+"""Check and prune: is everything stored what was written, and what of it may go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.jobs import prune as pruning
+from pipeline.jobs.ledger import rate_card, read_look
+from pipeline.ledger import inputs
+from pipeline.ledger.days import build_day
+from pipeline.store import check as checking
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+
+    import pandas as pd
+
+    from pipeline.jobs import Job
+    from pipeline.model import SnapshotRef
+    from pipeline.store import Store
+
+
+def check(job: Job, *, read_data: bool = False) -> checking.Checked:
+    """Everything stored, against what it should be; ``read_data``: to the last bit."""
+    card = rate_card(job.settings)
+    expected = {}
+    for account in job.store.accounts():
+        final = {day: digest for (_, day), digest in job.store.final_days(account).items()}
+        late = job.store.late_ignored(account) if final else []
+        refs = [ref for ref in job.store.snapshots(account) if ref not in late]
+        expected[account] = inputs.digests(refs, card) | final
+    return checking.check(job.store.files, read_data=read_data, expected=expected)
+
+
+def plan_prune(job: Job, ages: pruning.Ages) -> pruning.Plan:
+    """What a prune would do; nothing is changed."""
+    return pruning.plan(job.store.files, _Rule(job.store, rate_card(job.settings)), ages)
+
+
+def prune(job: Job, ages: pruning.Ages) -> pruning.Pruned:
+    """Record the verified days as final, then remove the snapshots only they needed."""
+    rule = _Rule(job.store, rate_card(job.settings))
+    return pruning.execute(job.store.files, rule, ages, job.now())
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """The ledger's own rules, as the store asks for them."""
+
+    store: Store
+    card: Mapping[str, int]
+
+    def inputs_of(self, refs: Sequence[SnapshotRef], day: date) -> list[SnapshotRef]:
+        return inputs.inputs_of(refs, day)
+
+    def digest_of(self, refs: Sequence[SnapshotRef]) -> str:
+        return inputs.digest_of(refs, self.card)
+
+    def is_closed(self, refs: Sequence[SnapshotRef], day: date) -> bool:
+        return inputs.is_closed(refs, day)
+
+    def build(self, refs: Sequence[SnapshotRef], day: date) -> pd.DataFrame:
+        return build_day([read_look(self.store, ref) for ref in refs], day, self.card)

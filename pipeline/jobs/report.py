@@ -1,0 +1,125 @@
+"""Findings and report: from the ledger to the files people read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pipeline.errors import Exit, SettingsError, StorageError
+from pipeline.jobs.findings import judge
+from pipeline.jobs.owner_reports import message, parts
+from pipeline.jobs.report_build import Past, derive
+from pipeline.jobs.report_inputs import read
+from pipeline.ledger.inputs import last_closed_day
+from pipeline.schema import FINDINGS
+from pipeline.settings import override
+from pipeline.transform.budgets import evaluate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from pipeline.jobs import Job
+    from pipeline.model import SnapshotRef
+    from pipeline.report.model import ReportView
+    from pipeline.settings import Settings
+    from pipeline.store import Store
+    from pipeline.transform.budgets import Budgets
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A report that was made."""
+
+    day: date
+    folder: str
+    view: ReportView
+
+
+def make_report(job: Job, day: date | None = None, window: str | None = None) -> Reported:
+    """Findings and report of ``day`` (the last closed one), stored.
+
+    Raises:
+        SettingsError: the day or the window cannot be meant.
+        StorageError: there is no snapshot yet.
+    """
+    settings = override(job.settings, "report", window=window)
+    refs = job.store.snapshots()
+    if not refs:
+        raise StorageError(
+            f"{job.store.url('')}: nothing to report from yet; run `fleetledger extract` first"
+        )
+    day = _checked(day, last_closed(job.store), refs)
+    judged = None if day is None else judge(job, day)
+    owners = () if judged is None else judged.policy.owners
+    sources = read(job.store, settings, refs, day, owners)
+    for name in sources.damaged:
+        where = job.store.url(name)
+        job.note(Exit.WARNINGS, f"{where}: damaged, left out; `fleetledger check` says more")
+    found = FINDINGS.empty() if judged is None else judged.findings
+    shown = day or max(ref.day for ref in refs)
+    more: dict[str, Any] = {}
+    files: dict[str, bytes] = {}
+    if day is not None and judged is not None:
+        before = max((one for one in job.store.report_days() if one < day), default=None)
+        past = Past(settings, day, before, judged.policy)
+        if settings.mail.per_owner:
+            files |= parts(job, past, sources, found)
+        more = past.tells(sources, found)
+        more["budgets"] = _budgets(job, settings, sources.ledger, day)
+        more["owned"] = bool(owners)
+    page, whole = derive(settings, day, sources, found, more)
+    files |= whole
+    mail = msgspec.structs.replace(settings.mail, to=settings.mail.to or (settings.mail.sender,))
+    files["mail.eml"] = message(job, settings, mail, shown, page, whole)
+    return Reported(day=shown, folder=job.store.publish_report(shown, files), view=page)
+
+
+def _budgets(job: Job, settings: Settings, ledger: pd.DataFrame, day: date) -> Budgets | None:
+    """Where the budgets stand; each line crossed is an alert once, on the day it is crossed.
+
+    What had fired before a day is kept with it, so that the day's report made again is the same.
+    """
+    if not settings.budgets:
+        return None
+    kept = job.store.get_state("budgets")
+    memory = msgspec.json.decode(kept, type=_Fired) if kept else _Fired(date.min, (), ())
+    standing = evaluate(
+        settings.budgets, ledger, day, memory.before if day <= memory.day else memory.after
+    )
+    if day >= memory.day:
+        before = memory.before if day == memory.day else memory.after
+        told = _Fired(day, before, tuple(standing.fired))
+        job.store.put_state("budgets", msgspec.json.encode(told))
+    return standing
+
+
+class _Fired(msgspec.Struct, frozen=True):
+    """Which alerts had fired before and after the newest day a budget was looked at."""
+
+    day: date
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+def _checked(asked: date | None, closed: date | None, refs: Sequence[SnapshotRef]) -> date | None:
+    """The day to report on: only a closed one will not change any more."""
+    if asked is None:
+        return closed
+    first = min(ref.day for ref in refs)
+    if closed is None or asked > closed:
+        until = f"the last closed day is {closed}" if closed else "no day is closed yet"
+        raise SettingsError(f"--date {asked}: not closed: {until}")
+    if asked < first:
+        raise SettingsError(f"--date {asked}: the history begins on {first}")
+    return asked
+
+
+def last_closed(store: Store) -> date | None:
+    """The last day that is closed in any account; accounts behind it show in the coverage."""
+    closed = [last_closed_day(store.snapshots(account)) for account in store.accounts()]
+    return max((day for day in closed if day is not None), default=None)

@@ -1,0 +1,1 @@
+"""A finished view as files: HTML, text, CSV and JSON."""

@@ -1,0 +1,162 @@
+"""Spend by day and project: the chart, its legend with totals, and the same as a table.
+
+The six projects with most money have a colour of their own; the rest are added up as one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pipeline.report import charts
+from pipeline.report.model import Chart, Column, Facts, Swatch, Table
+from pipeline.report.text import names
+from pipeline.report.text.numbers import UNKNOWN, Money, count_of, day_short, days_span, share
+from pipeline.report.totals import within
+from pipeline.schema import MICROS_PER_UNIT
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import date
+
+NO_PROJECT = "no project"
+_OWN_COLOUR = len(charts.SERIES) - 1
+_LABELS = 7
+"""At most this many days have a label under their bar, the first and the last among them."""
+
+
+def by_day_and_project(
+    ledger: pd.DataFrame, facts: Facts, known_days: Collection[date]
+) -> tuple[Chart, tuple[Swatch, ...], Table]:
+    """The section's chart, legend and table; a day that is not among ``known_days`` is unknown."""
+    grid = _grid(ledger, facts)
+    money = Money(facts.currency)
+    title = "Spend by day and project"
+    if grid is None or facts.first is None or facts.day is None:
+        return (
+            Chart(title=title, summary="Nothing was spent."),
+            (),
+            Table(caption=title, columns=(), rows=()),
+        )
+    totals = grid.sum()
+    whole = int(totals.sum())
+    top = grid.columns[0]
+    summary = (
+        f"{top} is {share(int(totals.iloc[0]), whole)} of the {money.rounded(whole)} spent "
+        f"from {days_span(facts.first, facts.day)}."
+        if len(grid.columns) > 1
+        else f"{money.rounded(whole)} from {days_span(facts.first, facts.day)}, all in {top}."
+    )
+    swatches = tuple(
+        Swatch(
+            css=f"c{place}",
+            name=str(name),
+            spend=money.rounded(int(amount)),
+            share=share(int(amount), whole),
+        )
+        for place, (name, amount) in enumerate(totals.items(), start=1)
+    )
+    return (
+        Chart(title=title, summary=summary, svg=_draw(grid, facts, summary)),
+        swatches,
+        _table(grid, money, known_days),
+    )
+
+
+def _grid(ledger: pd.DataFrame, facts: Facts) -> pd.DataFrame | None:
+    """Micros: a row per day of the window, a column per project shown, most money first."""
+    if facts.day is None or facts.first is None:
+        return None
+    rows = within(ledger, facts.first, facts.day)
+    rows = rows[rows["spend_micros"].fillna(0) > 0]
+    if rows.empty:
+        return None
+    project = rows["project_id"].astype("object").where(rows["project_id"].notna(), None)
+    totals = rows.groupby(project, dropna=False)["spend_micros"].sum()
+    order = totals.sort_values(ascending=False, kind="stable").index
+    few = len(order) <= len(charts.SERIES)
+    own = list(order if few else order[:_OWN_COLOUR])
+    labels = _unique([NO_PROJECT if pd.isna(key) else names.shown(str(key), 28) for key in own])
+    if not few:
+        labels.append(f"{count_of(len(order) - len(own), 'other project')}")
+    place = pd.Series(range(len(own)), index=pd.Index(own, dtype="object"))
+    column = project.map(place).fillna(len(own)).astype("int64")
+    cut = rows.assign(column=column).pivot_table(
+        index="date", columns="column", values="spend_micros", aggfunc="sum", fill_value=0
+    )
+    days = pd.date_range(facts.first, facts.day)
+    grid = cut.reindex(index=days, columns=range(len(labels)), fill_value=0).astype("int64")
+    return grid.set_axis(labels, axis=1)
+
+
+def _unique(labels: list[str]) -> list[str]:
+    """Shortened names that became equal are told apart by a number."""
+    seen: dict[str, int] = {}
+    for place, text in enumerate(labels):
+        seen[text] = seen.get(text, 0) + 1
+        if seen[text] > 1:
+            labels[place] = f"{text} ({seen[text]})"
+    return labels
+
+
+def _draw(grid: pd.DataFrame, facts: Facts, summary: str) -> str:
+    money = Money(facts.currency)
+    days = [day_short(stamp.date()) for stamp in grid.index]
+    # A window of more than a year meets the same day twice.
+    axis_days = days if len(set(days)) == len(days) else [f"{d:%Y-%m-%d}" for d in grid.index]
+    long = (
+        grid.set_axis(axis_days, axis=0)
+        .rename_axis(index="day")
+        .reset_index()
+        .melt(id_vars="day", var_name="project", value_name="micros")
+    )
+    long["order"] = long["project"].map({name: n for n, name in enumerate(grid.columns)})
+    long = long[long["micros"] > 0]
+    long["units"] = long["micros"] / MICROS_PER_UNIT
+    long["tip"] = [
+        f"{day} · {project} · {money.exact(micros)}"
+        for day, project, micros in zip(long["day"], long["project"], long["micros"], strict=True)
+    ]
+    chart = charts.spend_by_day(
+        long[["day", "project", "units", "order", "tip"]],
+        axis_days,
+        _labelled(axis_days),
+        list(grid.columns),
+        symbol=money.symbol,
+    )
+    return charts.svg(chart, f"Stacked bars of spend per day. {summary}")
+
+
+def _labelled(days: list[str]) -> list[str]:
+    """The first, the last, and evenly between."""
+    gaps = min(_LABELS, len(days)) - 1
+    places = range(gaps + 1) if gaps else range(1)
+    return [days[round(place * (len(days) - 1) / max(1, gaps))] for place in places]
+
+
+def _table(grid: pd.DataFrame, money: Money, known_days: Collection[date]) -> Table:
+    return Table(
+        caption="Spend by day and project",
+        columns=(
+            Column(label="Day (UTC)"),
+            *(Column(label=name, is_number=True) for name in grid.columns),
+            Column(label="All", is_number=True),
+        ),
+        rows=tuple(
+            (
+                day_short(stamp.date()),
+                *(
+                    _row(values, money)
+                    if stamp.date() in known_days
+                    else [UNKNOWN] * (len(values) + 1)
+                ),
+            )
+            for stamp, values in zip(grid.index[::-1], grid.to_numpy().tolist()[::-1], strict=True)
+        ),
+        totals=(("All days", *_row(grid.sum().tolist(), money)),),
+    )
+
+
+def _row(values: Sequence[int], money: Money) -> tuple[str, ...]:
+    return (*(money.exact(v) for v in values), money.exact(sum(values)))

@@ -1,0 +1,140 @@
+"""Where the waste is, and price against use: two charts with the sentence that each shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pipeline.report import charts
+from pipeline.report.model import Chart, Facts
+from pipeline.report.sections.findings_table import ranking, units
+from pipeline.report.text import names
+from pipeline.report.text.numbers import Money, count, count_of, known, percent, share
+from pipeline.report.totals import CLUSTER, open_findings
+from pipeline.rules import GRADES
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
+
+_BARS = 10
+_POINTS = 400
+_TYPES = len(charts.SERIES) - 1
+
+
+def waste_chart(facts: Facts, findings: pd.DataFrame) -> Chart:
+    """The clusters with most waste, proven or not, as bars."""
+    title = "Where the waste is"
+    found = open_findings(findings)
+    ranked = ranking(found)
+    top = ranked[ranked["waste"].fillna(0) > 0].head(_BARS)
+    if top.empty:
+        return Chart(title=title, summary="No waste is proven.")
+    money = Money(facts.currency)
+    leads = (
+        found.sort_values("provable_waste_micros", ascending=False, kind="stable")
+        .drop_duplicates(CLUSTER)
+        .astype({"account": "str", "grade": "object"})
+    )
+    top = top.astype({"account": "str"}).merge(
+        leads[[*CLUSTER, "name", "grade"]], on=CLUSTER, how="left"
+    )
+    texts = [money.rounded(int(w)) for w in top["waste"]]
+    shown = [names.label(n, c, 28) for n, c in zip(top["name"], top["cluster_id"], strict=True)]
+    grades = [g if g in GRADES else GRADES[-1] for g in map(known, top["grade"])]
+    rows = pd.DataFrame(
+        {
+            "position": [str(place) for place in range(len(top))],
+            "name": shown,
+            "units": units(top["waste"]).tolist(),
+            "text": texts,
+            "grade": grades,
+            "tip": [f"{n} · {t} · {g}" for n, t, g in zip(shown, texts, grades, strict=True)],
+        }
+    )
+    whole, clusters = facts.waste_micros + facts.unproven_micros, facts.wasteful + facts.unproven
+    held = share(int(top["waste"].sum()), whole)
+    summary = (
+        f"All of the {money.rounded(whole)}, in {count_of(len(top), 'cluster')}."
+        if len(top) == clusters
+        else f"The {count(len(top))} largest of {count(clusters)} clusters hold {held} of "
+        f"{money.rounded(whole)}."
+    )
+    return Chart(
+        title=title,
+        summary=summary,
+        svg=charts.svg(
+            charts.waste(rows), f"Bars of waste by cluster, in the colour of its grade. {summary}"
+        ),
+        legend=tuple((grade, grade) for grade in GRADES if grade in grades),
+    )
+
+
+def use_chart(facts: Facts, utilization: pd.DataFrame, settings: Settings) -> Chart:
+    """Price per hour against mean GPU use; the corner of the expensive and little used shaded."""
+    title = "Price against use"
+    known_rows = utilization[
+        utilization["gpu_mean_pct"].notna() & utilization["hourly_rate_micros"].notna()
+    ]
+    if known_rows.empty:
+        return Chart(title=title, summary="No cluster has both a price and GPU readings.")
+    rows = known_rows.sort_values(
+        ["spend_micros", *CLUSTER], ascending=[False, True, True], na_position="last"
+    ).head(_POINTS)
+    money = Money(facts.currency)
+    kinds, series = _kinds(rows)
+    rates = units(rows["hourly_rate_micros"])
+    points = pd.DataFrame(
+        {
+            "use": rows["gpu_mean_pct"].clip(0, 100).tolist(),
+            "rate": rates.tolist(),
+            "gpu": kinds,
+            "tip": [
+                f"{names.label(n, c)} · {k} · {money.rate(r)} · {percent(u)} GPU use"
+                for n, c, k, r, u in zip(
+                    rows["name"],
+                    rows["cluster_id"],
+                    kinds,
+                    rows["hourly_rate_micros"],
+                    rows["gpu_mean_pct"],
+                    strict=True,
+                )
+            ],
+        }
+    )
+    rules = settings.rules
+    corner = (rules.seed_utilization_pct, rules.seed_hourly_rate)
+    inside = int(((points["use"] < corner[0]) & (points["rate"] > corner[1])).sum())
+    limit = money.rate(round(rules.seed_hourly_rate * 1_000_000))
+    summary = (
+        f"Each mark is a cluster that ran; {count(inside)} of {count(len(points))} "
+        f"{'lies' if inside == 1 else 'lie'} in the shaded corner: above {limit}, "
+        f"under {percent(corner[0])} used."
+    )
+    if len(known_rows) > len(rows):
+        summary += f" Drawn are the {count(len(rows))} with most spend."
+    chart = charts.price_against_use(points, series, money.symbol, corner)
+    return Chart(
+        title=title,
+        summary=summary,
+        svg=charts.svg(chart, f"Points of price per hour against mean GPU use. {summary}"),
+        legend=tuple((f"c{n} s{n}", kind) for n, kind in enumerate(series, start=1)),
+    )
+
+
+def _kinds(rows: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Each row's GPU type as drawn, and the types drawn, most clusters first."""
+    written = (
+        rows["gpu_type"]
+        .astype("object")
+        .map(
+            lambda kind: names.shown(kind, 20) if known(kind) is not None else "unknown GPU",
+            na_action=None,
+        )
+    )
+    counts = written.value_counts(sort=False).sort_index()
+    order = counts.sort_values(ascending=False, kind="stable").index.tolist()
+    if len(order) <= _TYPES + 1:
+        return written.tolist(), order
+    kept, others = order[:_TYPES], "other GPUs"
+    return [k if k in kept else others for k in written], [*kept, others]

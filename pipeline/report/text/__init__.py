@@ -1,0 +1,1 @@
+"""How numbers, names and rules are written for readers."""

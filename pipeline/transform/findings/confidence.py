@@ -1,0 +1,109 @@
+"""How much a handful of point samples can prove.
+
+Method: of n hours with a sample, k were busy. The one-sided 95 % Clopper-Pearson bound is the
+highest share p of busy hours under which seeing k or fewer busy ones in n would still happen in
+5 % of cases: the p with P(X <= k; n, p) = 0.05. With k = 0 it is 1 - 0.05^(1/n).
+
+Assumption: samples are independent. Neighbouring hours are not, so the bound is read together with
+the hours of the week that were looked at; it never stands alone in a grade.
+
+Formula: P(X <= k; n, p) = 1 - I_p(k + 1, n - k), the regularised incomplete beta function, here by
+its continued fraction (Lentz's method), for all pairs (k, n) at once; p by Newton's method.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pipeline.arrays import Floats, Ints
+
+
+ERROR = 0.05
+_NORMAL_95 = 1.645
+"""Where Newton's method begins: the bound if the distribution were a normal one."""
+_STEPS = 50
+_TERMS = 300
+_TINY = 1e-300
+_CLOSE = 1e-13
+
+
+def busy_share_bound(busy: Ints, samples: Ints) -> Floats:
+    """The highest busy share that ``busy`` of ``samples`` do not exclude; NaN without samples."""
+    busy, samples = np.asarray(busy, np.int64), np.asarray(samples, np.int64)
+    if not samples.size:
+        return np.empty(0)
+    width = int(samples.max(initial=0)) + 1
+    pairs, where = np.unique(samples * width + np.minimum(busy, samples), return_inverse=True)
+    n, k = np.divmod(pairs, width)
+    bound = np.full(len(pairs), np.nan)
+    bound[(n > 0) & (k == n)] = 1.0
+    none = (n > 0) & (k == 0)
+    bound[none] = 1.0 - ERROR ** (1.0 / n[none])
+    some = (k > 0) & (k < n)
+    bound[some] = _solve(k[some], n[some])
+    each: Floats = bound[where]
+    return each
+
+
+def at_most(k: Ints, n: Ints, p: Floats) -> Floats:
+    """P(X <= k) of a binomial distribution, for 0 <= k < n and 0 < p < 1."""
+    a, b = k + 1.0, (n - k).astype(np.float64)
+    flip = p > (a + 1.0) / (a + b + 2.0)
+    x = np.where(flip, 1.0 - p, p)
+    first, second = np.where(flip, b, a), np.where(flip, a, b)
+    front = _log_arrangements(k, n) + first * np.log(x) + second * np.log1p(-x)
+    tail = np.exp(front) * _fraction(x, first, second) / first
+    below: Floats = np.where(flip, tail, 1.0 - tail)
+    return below
+
+
+def _solve(k: Ints, n: Ints) -> Floats:
+    """Newton's method on log P, which falls and is concave in p: from the right it only nears."""
+    arrangements = _log_arrangements(k, n)
+    share = (k + 1.0) / (n + 1.0)
+    near = share + _NORMAL_95 * np.sqrt(share * (1.0 - share) / n)
+    p = np.minimum(near, (1.0 + share) / 2.0)
+    for _ in range(_STEPS):
+        chance = at_most(k, n, p)
+        density = np.exp(arrangements + k * np.log(p) + (n - k - 1) * np.log1p(-p))
+        slope = -density / chance
+        nearer = np.minimum(p - np.log(chance / ERROR) / slope, (1.0 + p) / 2.0)
+        is_there = np.abs(nearer - p) < _CLOSE * p
+        p = nearer
+        if is_there.all():
+            break
+    return np.asarray(p)
+
+
+def _fraction(x: Floats, a: Floats, b: Floats) -> Floats:
+    """The continued fraction of the incomplete beta function (Lentz)."""
+    c = np.ones_like(x)
+    d = 1.0 / _away_from_zero(1.0 - (a + b) * x / (a + 1.0))
+    value = d.copy()
+    for m in range(1, _TERMS):
+        even = m * (b - m) * x / ((a + 2 * m - 1.0) * (a + 2 * m))
+        d = 1.0 / _away_from_zero(1.0 + even * d)
+        c = _away_from_zero(1.0 + even / c)
+        value *= c * d
+        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1.0))
+        d = 1.0 / _away_from_zero(1.0 + odd * d)
+        c = _away_from_zero(1.0 + odd / c)
+        step = c * d
+        value *= step
+        if np.all(np.abs(step - 1.0) < _CLOSE):
+            break
+    return value
+
+
+def _away_from_zero(values: Floats) -> Floats:
+    return np.where(np.abs(values) < _TINY, _TINY, values)
+
+
+def _log_arrangements(k: Ints, n: Ints) -> Floats:
+    """log(n! / (k! (n - k - 1)!)), the factor of the beta density."""
+    highest = int(n.max(initial=0))
+    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, highest + 1)))])
+    return np.asarray(logs[n] - logs[k] - logs[n - k - 1])

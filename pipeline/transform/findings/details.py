@@ -1,0 +1,75 @@
+"""What findings claim: how sure, what to do, what that would save, and on what evidence.
+
+Only findings have these; they are computed for them alone, rule by rule. The evidence is kept as
+JSON of the measures the rule looked at, so that a stored finding can be judged again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from pipeline import rules as catalogue
+from pipeline.transform.findings import savings
+
+if TYPE_CHECKING:
+    from pipeline.arrays import Ints
+    from pipeline.transform.findings.rule_engine import Judged
+
+
+def of_rule(rule: catalogue.Rule, judged: Judged, evidence: pd.DataFrame) -> pd.DataFrame:
+    """One row per finding of ``rule``; the index is its cluster's position in ``evidence``."""
+    found = np.flatnonzero(judged.found)
+    mine = evidence[list(rule.measures)].take(found)
+    since = evidence["last_busy_at"].fillna(evidence["first_observed_at"])
+    grade = judged.grade[found]
+    action = np.full(len(found), rule.action(None), dtype=object)
+    for name, _ in rule.grades:
+        action[grade == name] = rule.action(name)
+    gross, remaining = np.zeros((2, len(found)), dtype=np.int64)
+    for name in dict(rule.actions).values():
+        saving = savings.of_action(name, evidence, rule.basis)
+        gross = np.where(action == name, saving.gross[found], gross)
+        remaining = np.where(action == name, saving.remaining[found], remaining)
+    unknown = pd.Series(pd.NA, index=found, dtype="Int64")
+    return pd.DataFrame(
+        {
+            "grade": pd.Series(grade, found, dtype="object"),
+            "action": pd.Series(action, found, dtype="object"),
+            "since_at": since.take(found),
+            "provable_waste_micros": unknown
+            if rule.waste is None
+            else evidence[rule.waste].take(found),
+            "gross_saving_micros": gross,
+            "remaining_micros": remaining,
+            "net_saving_micros": gross - remaining,
+            "baseline_micros": savings.expected_spend(evidence)[found],
+            "evidence": pd.Series(_as_json(rule.measures, mine), found, dtype="str"),
+        },
+        index=found,
+    ).astype({"provable_waste_micros": "Int64"})
+
+
+def counted(claims: pd.DataFrame, cluster: Ints) -> Ints:
+    """What each finding counts towards the fleet's saving: 0 for suspicions and excluded ones."""
+    is_sure = claims["grade"] != catalogue.SUSPECTED
+    counts = (claims["exclusion"].isna() & is_sure).to_numpy(bool)
+    micros = np.zeros(len(claims), dtype=np.int64)
+    micros[counts] = savings.count(
+        claims["net_saving_micros"].to_numpy(np.int64)[counts],
+        claims["action"].to_numpy(object)[counts],
+        cluster[counts],
+    )
+    return micros
+
+
+def _as_json(names: tuple[str, ...], mine: pd.DataFrame) -> list[str]:
+    """What the rule looked at, for each of its findings."""
+    seen = mine[list(names)].astype("object")
+    columns = [values.where(values.notna(), None).tolist() for _, values in seen.items()]
+    encode = msgspec.json.Encoder().encode
+    rows = zip(*columns, strict=True)
+    return [encode(dict(zip(names, row, strict=True))).decode() for row in rows]

@@ -1,0 +1,112 @@
+"""Exclusions: findings that somebody has answered for, until a date.
+
+Input: the parsed value of a TOML file::
+
+    [[exclude]]
+    match = "prod-*"            # a cluster's id, name, project or template; * and ? are wild
+    rule = "idle"               # or "*"
+    owner = "ml-serving"
+    reason = "standby for failover"
+    expires = 2026-12-31        # the last date it works on
+
+An excluded cluster is still judged: its finding says so, counts no saving, and what it would have
+counted is what the exclusion costs. An expired exclusion stops working and is reported.
+"""
+
+from __future__ import annotations
+
+from datetime import date  # noqa: TC003 (msgspec reads it at run time)
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from pipeline.errors import SettingsError
+from pipeline.transform.findings.patterns import matches
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from numpy.typing import NDArray
+
+
+class Exclusion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One entry of the exclusions file."""
+
+    match: str
+    reason: str
+    owner: str
+    expires: date
+    rule: str = "*"
+
+    @property
+    def words(self) -> str:
+        """The exclusion in one line."""
+        return f"{self.match}: {self.reason} ({self.owner}, until {self.expires})"
+
+    def works_on(self, day: date) -> bool:
+        """Whether it is in force."""
+        return day <= self.expires
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    exclude: tuple[Exclusion, ...] = ()
+
+
+def parse_exclusions(
+    value: object, source: str, known_rules: Collection[str]
+) -> tuple[Exclusion, ...]:
+    """The exclusions of a parsed TOML file.
+
+    Raises:
+        SettingsError: an unknown key or rule, or a missing owner, reason or expiry.
+    """
+    try:
+        found = msgspec.convert(value, _File).exclude
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{source}: {error}") from error
+    for number, exclusion in enumerate(found, 1):
+        if exclusion.rule != "*" and exclusion.rule not in known_rules:
+            raise SettingsError(
+                f"{source}: exclude {number}: unknown rule {exclusion.rule!r}; "
+                f"one of * {' '.join(sorted(known_rules))}"
+            )
+    return found
+
+
+def apply(
+    exclusions: Sequence[Exclusion], clusters: pd.DataFrame, rule_id: str, day: date
+) -> NDArray[np.object_]:
+    """For each cluster the words of the first exclusion in force for the rule, else None."""
+    words = np.full(len(clusters), None, dtype=object)
+    for exclusion in reversed(exclusions):
+        if exclusion.works_on(day) and exclusion.rule in ("*", rule_id):
+            words[matches(exclusion.match, clusters)] = exclusion.words
+    return words
+
+
+def costs(exclusions: Sequence[Exclusion], findings: pd.DataFrame, day: date) -> pd.DataFrame:
+    """Each exclusion with what it silences: findings, and the savings they would offer.
+
+    Alternatives on one cluster exclude each other here too: its best one is the cost.
+    """
+    silenced = findings[findings["exclusion"].notna()]
+    best = silenced.groupby(["exclusion", "account", "cluster_id"], observed=True)
+    money = best["net_saving_micros"].max().groupby("exclusion").sum()
+    count = silenced.groupby("exclusion", observed=True).size()
+    rows = [
+        {
+            "match": e.match,
+            "rule": e.rule,
+            "owner": e.owner,
+            "reason": e.reason,
+            "expires": e.expires.isoformat(),
+            "is_expired": not e.works_on(day),
+            "findings": int(count.get(e.words, 0)),
+            "cost_micros": int(money.get(e.words, 0)),
+        }
+        for e in exclusions
+    ]
+    columns = ["match", "rule", "owner", "reason", "expires", "is_expired", "findings"]
+    return pd.DataFrame(rows, columns=[*columns, "cost_micros"])

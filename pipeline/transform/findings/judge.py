@@ -1,0 +1,134 @@
+"""Findings: every cluster under every rule, exactly one outcome each, with money that adds up.
+
+Method: one fold of the rules' window (``rules.idle_window_days`` days up to ``as_of``) gives the
+evidence; each rule is judged on all clusters at once; savings of one cluster are alternatives, of
+which the best counts. Findings graded suspected, and excluded ones, count nothing.
+
+Every cluster of the trailing 30 days is judged; one that is no longer listed is NOT_APPLICABLE.
+Nothing but the arguments matters: findings of a day are a function of the ledger up to that day,
+the findings of the day before, and the settings, exclusions and owners in force.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import union_categoricals
+
+from pipeline import rules as catalogue
+from pipeline import schema
+from pipeline.transform.anomalies import HISTORY_DAYS
+from pipeline.transform.findings import details, rule_engine, savings
+from pipeline.transform.findings import exclusions as silenced
+from pipeline.transform.findings.measures import gather
+from pipeline.transform.findings.outcomes import Everyone
+from pipeline.transform.findings.owners import owner_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date
+
+    from pipeline import settings
+    from pipeline.transform.findings.exclusions import Exclusion
+    from pipeline.transform.findings.owners import Owner
+
+TRAILING_DAYS = savings.DAYS_AHEAD
+LOOK_BACK_DAYS = HISTORY_DAYS + 1
+"""Ledger days before the date (itself included) that can make a difference."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What findings are judged by, besides the ledger."""
+
+    rules: settings.Rules
+    rulebook: Sequence[catalogue.Rule] = catalogue.RULES
+    exclusions: Sequence[Exclusion] = ()
+    owners: Sequence[Owner] = ()
+
+    @classmethod
+    def of(
+        cls,
+        given: settings.Settings,
+        exclusions: Sequence[Exclusion] = (),
+        owners: Sequence[Owner] = (),
+    ) -> Policy:
+        """What the settings file says: thresholds, and its own rules after the built-in ones."""
+        taken = tuple(rule.id for rule in catalogue.RULES)
+        own = catalogue.own_rules(given.own_rules, taken)
+        return cls(given.rules, (*catalogue.RULES, *own), exclusions, owners)
+
+
+def judge(
+    ledger: pd.DataFrame,
+    rules: settings.Rules,
+    as_of: date,
+    *,
+    previous: pd.DataFrame | None = None,
+    rulebook: Sequence[catalogue.Rule] = catalogue.RULES,
+    exclusions: Sequence[Exclusion] = (),
+    owners: Sequence[Owner] = (),
+) -> pd.DataFrame:
+    """The outcome of every rule for every cluster of the trailing 30 days.
+
+    Args:
+        ledger: days up to ``as_of``; later ones are ignored, as are those more than
+            ``LOOK_BACK_DAYS`` old.
+        rules: the thresholds.
+        as_of: the report's date, the last closed day.
+        previous: the findings of the day before, for their lives; None starts them anew.
+        rulebook: the rules, in the order in which they are judged.
+        exclusions: the exclusions file; those that have expired on ``as_of`` do nothing.
+        owners: the owners file.
+    """
+    return judge_day(ledger, Policy(rules, rulebook, exclusions, owners), as_of, previous)
+
+
+def history(
+    ledger: pd.DataFrame,
+    policy: Policy,
+    first: date,
+    last: date,
+    previous: pd.DataFrame | None = None,
+) -> Iterator[tuple[date, pd.DataFrame]]:
+    """The findings of each day from ``first`` to ``last``, each from those of the day before."""
+    for offset in range((last - first).days + 1):
+        day = first + timedelta(days=offset)
+        previous = judge_day(ledger, policy, day, previous)
+        yield day, previous
+
+
+def judge_day(
+    ledger: pd.DataFrame, policy: Policy, as_of: date, previous: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """One day of :func:`judge`."""
+    evidence = gather(ledger, policy.rules, as_of)
+    if evidence.empty:
+        return schema.FINDINGS.empty()
+    outcomes, reasons, found = [], [], []
+    for number, rule in enumerate(policy.rulebook):
+        judged = rule_engine.judge(rule, evidence, policy.rules)
+        evidence[f"found_{rule.id}"] = judged.found
+        claimed = details.of_rule(rule, judged, evidence)
+        silent = silenced.apply(policy.exclusions, evidence, rule.id, as_of)
+        claimed["exclusion"] = pd.Series(silent[claimed.index], claimed.index, dtype="object")
+        outcomes.append(judged.outcome)
+        reasons.append(judged.reason)
+        found.append(claimed.set_axis(claimed.index + number * len(evidence)))
+    claimed = pd.concat(found)
+    everyone = Everyone(
+        evidence,
+        owner_of(policy.owners, evidence).astype("category"),
+        tuple((rule, rule.fingerprint(policy.rules)) for rule in policy.rulebook),
+        union_categoricals(outcomes),
+        np.concatenate(reasons),
+    )
+    claimed["counted_saving_micros"] = details.counted(
+        claimed, everyone.cluster(claimed.index.to_numpy())
+    )
+    lives = everyone.lives(claimed, as_of, previous)
+    return schema.FINDINGS.enforce(everyone.table(claimed, lives))

@@ -1,0 +1,102 @@
+"""Replay: what rules would have found on past dates, and how often owners then agreed.
+
+Method: findings of each day from the ledger up to that day, in a chain. Nothing of the present
+enters, so a replay is the same to the byte whenever it is made, and other settings can be tried
+over history before they are used.
+
+Precision: of the clusters a rule flagged (first found on a day), those that were then stopped, or
+left the list, within ``horizon`` days. A flag whose horizon is not over yet, and was not acted on,
+is undecided and in neither number. Known limit: it measures what owners did, not what was right; a
+cluster that ended for other reasons counts as agreement.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from pipeline.rules import FINDING
+from pipeline.transform.findings.judge import history
+from pipeline.transform.fold import day_number, day_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date
+
+    from pipeline.arrays import Floats
+    from pipeline.transform.findings.judge import Policy
+
+
+HORIZON_DAYS = 14
+_FAR = 1 << 24
+"""More days than any calendar has: cluster x this + day sorts by cluster, then day."""
+_ENDED = ("stopped", "stopping")
+_KEY = ["account", "cluster_id"]
+_KEPT = [*_KEY, "rule_id", "outcome", "grade", "state", "found_on"]
+
+
+def replay(
+    ledger: pd.DataFrame, policy: Policy, first: date, last: date
+) -> Iterator[tuple[date, pd.DataFrame]]:
+    """The findings of each day from ``first`` to ``last``, as they would have been made then."""
+    return history(ledger, policy, first, last)
+
+
+def flags(days: Iterator[tuple[date, pd.DataFrame]]) -> pd.DataFrame:
+    """The first flag of each cluster by each rule over replayed days: rule_id, grade, found_on."""
+    found = [frame.loc[frame["outcome"] == FINDING, _KEPT] for _, frame in days]
+    if not found:
+        return pd.DataFrame(columns=_KEPT)
+    whole = pd.concat([f.astype(dict.fromkeys(_KEPT[:5], "object")) for f in found])
+    return whole.drop_duplicates([*_KEY, "rule_id"]).reset_index(drop=True)
+
+
+def precision(
+    flagged: pd.DataFrame, ledger: pd.DataFrame, last: date, horizon: int = HORIZON_DAYS
+) -> pd.DataFrame:
+    """Per rule: ``flagged``, ``acted_on``, ``kept``, ``undecided`` and ``precision`` (0-1).
+
+    ``ledger`` reaches to ``last``, the last day anything is known of.
+    """
+    ended = _first_end(flagged, ledger, last)
+    found = day_numbers(flagged["found_on"])
+    acted = ended <= found + horizon
+    over = found + horizon <= day_number(last)
+    table = pd.DataFrame(
+        {
+            "rule_id": flagged["rule_id"].astype("str"),
+            "flagged": 1,
+            "acted_on": acted.astype(int),
+            "kept": (~acted & over).astype(int),
+            "undecided": (~acted & ~over).astype(int),
+        }
+    )
+    out = table.groupby("rule_id").sum().reset_index()
+    decided = (out["acted_on"] + out["kept"]).to_numpy(float)
+    out["precision"] = np.divide(
+        out["acted_on"].to_numpy(float), decided, out=np.full(len(out), np.nan), where=decided > 0
+    )
+    return out
+
+
+def _first_end(flagged: pd.DataFrame, ledger: pd.DataFrame, last: date) -> Floats:
+    """The first day after its flag on which each cluster was stopped or gone; infinite if none."""
+    keys = pd.MultiIndex.from_frame(flagged[_KEY].astype("str"))
+    clusters = keys.unique()
+    code = clusters.get_indexer(pd.MultiIndex.from_frame(ledger[_KEY].astype("str")))
+    day = day_numbers(ledger["date"])
+    mine = (code >= 0) & (day <= day_number(last))
+    final = np.full(len(clusters), -1, dtype=np.int64)
+    np.maximum.at(final, code[mine], day[mine])
+    flag = clusters.get_indexer(keys)
+    gone = np.where(final < day_number(last), final + 1.0, np.inf)[flag]
+    stops = mine & ledger["status"].isin(_ENDED).to_numpy(bool)
+    # One sorted list of cluster and day finds each flag's next stop.
+    marks = np.sort(np.append(code[stops] * _FAR + day[stops], len(clusters) * _FAR))
+    following = marks[
+        np.searchsorted(marks, flag * _FAR + day_numbers(flagged["found_on"]), "right")
+    ]
+    stopped = np.where(following // _FAR == flag, following % _FAR, np.inf)
+    return np.asarray(np.minimum(gone, stopped))
