@@ -18,6 +18,7 @@ from pipeline.door import OpenStore
 from pipeline.errors import Exit, NotDeliveredError
 from pipeline.jobs import Job
 from pipeline.jobs.bookkeeping import update_ledger
+from pipeline.jobs.composing import attachments
 from pipeline.jobs.delivery import send
 from pipeline.jobs.looking import extract
 from pipeline.jobs.reporting import make_report
@@ -229,3 +230,12 @@ def _forget(job: Job, owner: str) -> None:
 def _asleep(settings: Settings) -> Settings:
     """The newest look is young enough: the night asks the API nothing."""
     return Settings(owners_file=settings.owners_file, mail=settings.mail)
+
+
+def test_findings_too_large_for_a_mail_stay_in_the_folder_and_the_mail_says_so() -> None:
+    files = {"report.html": b"page", "findings.csv": b"x" * 5_000_001, "spend.csv": b""}
+    assert attachments(files) == {"report.html": b"page"}
+    assert attachments(files | {"findings.csv": b"x"}) == {
+        "report.html": b"page",
+        "findings.csv": b"x",
+    }
