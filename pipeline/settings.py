@@ -253,7 +253,7 @@ def _settings(raw: dict[str, Any], source: str) -> Settings:
 def _named_place(raw: dict[str, Any], place: str) -> str:
     """``budgets[...].amount`` with the name of the first budget that is wrong."""
     section, is_unnamed, rest = place.partition("[...]")
-    if is_unnamed:
+    if is_unnamed and section in raw:
         kinds = {field.name: field.type for field in msgspec.structs.fields(Settings)}
         for name, value in raw[section].items():
             try:
@@ -267,7 +267,7 @@ def _check(settings: Settings) -> None:
     """What no type can say.
 
     Raises:
-        SettingsError: a value that cannot be meant.
+        SettingsError: an invalid value.
     """
     if settings.currency not in MINOR_UNITS:
         raise SettingsError(
@@ -279,12 +279,13 @@ def _check(settings: Settings) -> None:
     _check_accounts(settings.accounts)
     with named("api.url"):
         check_api_url(settings.api.url)
-    with named("mail.host"):
-        check_host(settings.mail.host)
+    if settings.mail.to or settings.mail.per_owner:
+        with named("mail.host"):
+            check_host(settings.mail.host)
     for one in (settings.mail.sender, *settings.mail.to):
         if "\n" in one:
             raise SettingsError(f"mail address {one[:80]!r} is not one line")
-    if settings.report.base_url is not None:
+    if settings.report.base_url:
         with named("report.base_url"):
             check_url(settings.report.base_url)
 

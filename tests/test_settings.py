@@ -129,12 +129,12 @@ def test_every_number_has_both_ends() -> None:
         (b'[report]\nwindow = "30d\\n"', "report.window"),
         (b'[report]\nbase_url = "javascript:alert(1)"', "report.base_url"),
         (b'[mail]\nto = ["ana@example.org\\nBcc: eve@example.org"]', "not one line"),
-        (b'[mail]\nhost = "smtp..example.org"', "mail.host"),
+        (b'[mail]\nto = ["a@b.c"]\nhost = "smtp..example.org"', "mail.host"),
         (b"[budgets.fleet]\namount = 1\n[budgets.vision]\namount = 0", "budgets.vision.amount"),
         (b"[accounts.a]\n[accounts.b]\nversion = 'v3'", "accounts.b.version"),
     ],
 )
-def test_what_cannot_be_read_or_meant_is_one_line(data: bytes, said: str) -> None:
+def test_what_is_invalid_is_one_line(data: bytes, said: str) -> None:
     assert said in refusal(data)
 
 

@@ -51,7 +51,7 @@ class Options:
         """Option, environment variable, file, default: in this order.
 
         Raises:
-            SettingsError: a value that cannot be meant; it names where the value came from.
+            SettingsError: an invalid value; it names where the value came from.
         """
         for name, source in self.sources.items():
             if self.given[name] == "":

@@ -43,8 +43,8 @@ def ask(
             for name, value in env.items():
                 patch.setenv(name, value)
             code = cli._guarded()
-        told = capsys.readouterr()
-        return Ran(int(code), told.out, told.err)
+        written = capsys.readouterr()
+        return Ran(int(code), written.out, written.err)
 
     return run
 
@@ -153,7 +153,7 @@ def test_a_place_without_data_says_what_named_the_place(ask: Ask, tmp_path: Path
 
 
 @pytest.mark.parametrize("setting", ["exclusions_file", "owners_file"])
-def test_a_file_of_the_settings_that_cannot_be_meant_is_named(
+def test_an_invalid_file_that_the_settings_name_is_named(
     ask: Ask, tmp_path: Path, setting: str
 ) -> None:
     entry = setting.partition("s_")[0].removesuffix("ion").replace("exclus", "exclude")
@@ -207,8 +207,9 @@ def test_what_nobody_foresaw_is_one_line_and_kept_for_status(
     assert ran.code == 1
     said = f"unexpected: {kind.__name__}: two lines; run again with -v for details"
     assert ran.err == f"fleetledger: {said}\n"
-    assert '"exit_code":1' in (told := ask("status", "--json").out)
-    assert said in told
+    shown = ask("status", "--json").out
+    assert '"exit_code":1' in shown
+    assert said in shown
 
 
 def test_the_longest_account_name_goes_through_a_whole_night(
