@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+FILE_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+"""What may name a file of the store: the same on every disk and in every object store."""
+ACCOUNT_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,55}"
+"""An account's name, alone and after a word of eight characters (``extract-NAME``), is a FILE_NAME.
+"""
+
 
 class State(StrEnum):
     """What a snapshot may be trusted for."""

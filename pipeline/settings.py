@@ -8,21 +8,33 @@ from __future__ import annotations
 
 import difflib
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Meta
 
+from pipeline.addresses import check_api_url, check_host, check_url
+from pipeline.currency import MINOR_UNITS, nearest
 from pipeline.errors import SettingsError
+from pipeline.model import ACCOUNT_NAME
+from pipeline.toml_files import parse_toml, read_toml
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
-Positive = Annotated[float, Meta(gt=0)]
-Count = Annotated[int, Meta(ge=1)]
+MOST = 1e9
+"""No number of a setting needs more; clocks, sockets and integer money overflow some way beyond."""
+
+Positive = Annotated[float, Meta(gt=0, le=MOST)]
+NotNegative = Annotated[float, Meta(ge=0, le=MOST)]
+Timeout = Annotated[float, Meta(ge=0.01, le=86_400)]
+Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 Days = Annotated[int, Meta(ge=1, le=3660)]
+WINDOW = r"^[1-9][0-9]{0,3}d\Z"
+"""A number of days, such as 30d."""
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,16 +71,16 @@ class Extract(Section, frozen=True):
     page_size: Annotated[int, Meta(ge=1, le=100)] = 100
     attempts: Count = 5
     """Tries per page, the first one included."""
-    connect_timeout_seconds: Positive = 10.0
-    page_deadline_seconds: Positive = 60.0
+    connect_timeout_seconds: Timeout = 10.0
+    page_deadline_seconds: Timeout = 60.0
     """For one page as a whole, not per read."""
-    max_wait_seconds: Annotated[float, Meta(ge=0)] = 900.0
+    max_wait_seconds: NotNegative = 900.0
     """Waiting (back-off, rate limits) one run may add up to before it gives up and leaves a
     resume point."""
     max_walk_seconds: Annotated[float, Meta(gt=0, le=21600)] = 3600.0
     max_pages: Count = 20_000
     max_page_bytes: Count = 64 * 2**20
-    reserve_requests: Annotated[int, Meta(ge=0)] = 20
+    reserve_requests: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 20
     """Requests of the rate limit left to other users of the key."""
     workers: Annotated[int, Meta(ge=1, le=4)] = 1
     quarantine_limit_share: Share = 0.01
@@ -77,14 +89,14 @@ class Extract(Section, frozen=True):
     """A fleet that lost this share since the last complete look is confirmed by a second walk."""
     connection_details: Literal["drop", "keep"] = "drop"
     clock: Literal["server", "local"] = "server"
-    fresh_minutes: Annotated[float, Meta(ge=0)] = 30.0
+    fresh_minutes: NotNegative = 30.0
     """``nightly`` takes no new snapshot while the newest is younger."""
 
 
 class Report(Section, frozen=True):
     """What a report covers and how it is shown."""
 
-    window: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,3}d$")] = "30d"
+    window: Annotated[str, Meta(pattern=WINDOW)] = "30d"
     base_url: str | None = None
     """Where reports are published, for the links of a mail."""
     max_rows: Count = 200
@@ -108,7 +120,7 @@ class Mail(Section, frozen=True):
     username: str | None = None
     password_file: str | None = None
     ca_file: str | None = None
-    timeout_seconds: Positive = 30.0
+    timeout_seconds: Timeout = 30.0
     subject_prefix: str = "[GPU costs]"
     when: Literal["always", "findings"] = "always"
     per_owner: bool = False
@@ -148,23 +160,23 @@ class Rules(Section, frozen=True):
     off_hours_min_per_week: Count = 40
     stuck_min_hours: Positive = 6.0
     stopped_min_hours: Positive = 168.0
-    stopped_min_spend: Annotated[float, Meta(ge=0)] = 1.0
+    stopped_min_spend: NotNegative = 1.0
     no_expiry_min_days: Positive = 7.0
-    price_ratio: Annotated[float, Meta(gt=1)] = 1.25
+    price_ratio: Annotated[float, Meta(gt=1, le=MOST)] = 1.25
     price_min_peers: Count = 5
     anomaly_score: Positive = 3.5
     anomaly_min_history: Count = 5
     anomaly_min_days: Count = 10
     """Days of history before anything is called unusual."""
-    anomaly_min_money: Annotated[float, Meta(ge=0)] = 10.0
-    seed_hourly_rate: Annotated[float, Meta(ge=0)] = 10.0
+    anomaly_min_money: NotNegative = 10.0
+    seed_hourly_rate: NotNegative = 10.0
     seed_utilization_pct: Percent = 30.0
 
 
 class Budget(Section, frozen=True):
     """An amount per calendar month: for the fleet, or for each project, GPU type or cluster."""
 
-    amount: Positive
+    amount: Annotated[float, Meta(gt=0, le=1e12)]
     per: Literal["fleet", "project", "gpu_type", "cluster"] = "fleet"
     match: str = "*"
     """Only groups that fit this pattern; a cluster is ``account/id``."""
@@ -183,7 +195,8 @@ class OwnRule(Section, frozen=True):
 class Settings(Section, frozen=True):
     """Everything a run can be told."""
 
-    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")] = "USD"
+    currency: str = "USD"
+    """Its code in ISO 4217."""
     data_dir: str = "data"
     api: Api = Api()
     accounts: dict[str, Account] = {}
@@ -208,45 +221,102 @@ class Settings(Section, frozen=True):
         return self.accounts or {"default": Account()}
 
 
-_ACCOUNT_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
-
-
-def read_settings(path: Path | None) -> Settings:
-    """The settings of the TOML file at ``path``; the defaults if None.
+def read_settings(path: str | None, named_by: str = "--config") -> Settings:
+    """The settings of the TOML file at ``path``, which ``named_by`` names; the defaults if None.
 
     Raises:
         SettingsError: unreadable, not TOML, an unknown key, or a value that cannot be meant.
     """
-    if path is None:
-        return Settings()
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise SettingsError(
-            f"settings file {path}: {error.strerror}; give another --config"
-        ) from error
-    return parse_settings(text, str(path))
+    return Settings() if path is None else _settings(read_toml(path, named_by), path)
 
 
 def parse_settings(text: bytes, source: str) -> Settings:
     """The settings written in ``text``; ``source`` names it in errors."""
-    try:
-        raw = msgspec.toml.decode(text)
-    except msgspec.DecodeError as error:
-        raise SettingsError(f"{source}: not valid TOML: {error}") from error
+    return _settings(parse_toml(text, source), source)
+
+
+def _settings(raw: dict[str, Any], source: str) -> Settings:
     _refuse_unknown_keys(raw, Settings, source, "")
     try:
         settings = msgspec.convert(raw, Settings)
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at `$.")
-        raise SettingsError(f"{source}: {place.rstrip('`') or 'top level'}: {reason}") from error
-    for name in settings.accounts:
-        if not _ACCOUNT_NAME.match(name):
-            raise SettingsError(
-                f"{source}: accounts.{name!r}: an account's name is a folder's name: "
-                "letters, digits, '_', '-', '.' (at most 64)"
-            )
+        where = _named_place(raw, place.rstrip("`")) or "top level"
+        raise SettingsError(f"{source}: {where}: {reason}") from error
+    try:
+        _check(settings)
+    except SettingsError as error:
+        raise SettingsError(f"{source}: {error}") from error
     return settings
+
+
+def _named_place(raw: dict[str, Any], place: str) -> str:
+    """``budgets[...].amount`` with the name of the first budget that is wrong."""
+    section, is_unnamed, rest = place.partition("[...]")
+    if is_unnamed and section in raw:
+        kinds = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+        for name, value in raw[section].items():
+            try:
+                msgspec.convert(value, get_args(kinds[section])[1])
+            except msgspec.ValidationError:
+                return f"{section}.{name}{rest}"
+    return place
+
+
+def _check(settings: Settings) -> None:
+    """What no type can say.
+
+    Raises:
+        SettingsError: an invalid value.
+    """
+    if settings.currency not in MINOR_UNITS:
+        raise SettingsError(
+            f"currency {settings.currency!r} is no code of ISO 4217; "
+            f"did you mean {nearest(settings.currency)}?"
+        )
+    if not settings.data_dir:
+        raise SettingsError("data_dir is empty; give a folder or s3://bucket/prefix")
+    _check_accounts(settings.accounts)
+    with named("api.url"):
+        check_api_url(settings.api.url)
+    if settings.mail.to or settings.mail.per_owner:
+        with named("mail.host"):
+            check_host(settings.mail.host)
+    for one in (settings.mail.sender, *settings.mail.to):
+        if "\n" in one:
+            raise SettingsError(f"mail address {one[:80]!r} is not one line")
+    if settings.report.base_url:
+        with named("report.base_url"):
+            check_url(settings.report.base_url)
+
+
+def _check_accounts(accounts: dict[str, Account]) -> None:
+    folders: dict[str, str] = {}
+    for name, account in accounts.items():
+        if re.fullmatch(ACCOUNT_NAME, name) is None:
+            raise SettingsError(
+                f"accounts.{name[:80]!r}: an account's name is a folder's name: letters, digits, "
+                "'_', '-', '.', at most 56, the first a letter or digit; give it a shorter or "
+                "plainer name"
+            )
+        other = folders.setdefault(name.lower(), name)
+        if other != name:
+            raise SettingsError(
+                f"accounts.{other} and accounts.{name} would share a folder where case does not "
+                "count; rename one"
+            )
+        if account.url is not None:
+            with named(f"accounts.{name}.url"):
+                check_api_url(account.url)
+
+
+@contextmanager
+def named(setting: str) -> Iterator[None]:
+    """Errors inside are about ``setting``: where the value came from."""
+    try:
+        yield
+    except SettingsError as error:
+        raise SettingsError(f"{setting}: {error}") from error
 
 
 def _refuse_unknown_keys(raw: object, kind: type[Section], source: str, prefix: str) -> None:

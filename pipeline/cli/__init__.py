@@ -11,17 +11,14 @@ import logging
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from pipeline import __version__
 from pipeline.cli.commands import findings, fleet, maintenance, pipeline, simulator
-from pipeline.cli.options import PROGRAM, Program, one_object
-from pipeline.errors import Exit, FleetLedgerError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from pipeline.cli.options import PROGRAM, Program, one_object, source_of, unexpected
+from pipeline.errors import Exit, FleetLedgerError, SettingsError
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
@@ -56,30 +53,61 @@ def _guarded() -> int:
     """Run the program; its exit code, whatever happened."""
     stdout = sys.stdout
     try:
+        _refuse_bytes()
         cli.main(prog_name=PROGRAM, standalone_mode=False)
     except SystemExit as end:
         # click replaces stdout, and fails, when its reader has seen enough (`--help | head -1`).
         return end.code if isinstance(end.code, int) and sys.stdout is stdout else Exit.DONE
     except click.ClickException as error:
-        return _failed(Exit.USAGE, error.format_message(), error.show)
+        return _refused(error)
     except (click.Abort, KeyboardInterrupt):
         return _failed(INTERRUPTED, "interrupted; what was stored is whole")
     except FleetLedgerError as error:
         return _failed(error.exit_code, str(error))
-    except Exception as error:
+    except BaseException as error:  # a panic of a library in Rust is no Exception
         logging.getLogger(PROGRAM).debug("unexpected", exc_info=True)
-        what = f"unexpected: {type(error).__name__}: {error}; run again with -v for details"
-        return _failed(Exit.UNEXPECTED, what)
+        return _failed(Exit.UNEXPECTED, unexpected(error))
     return Exit.DONE
 
 
-def _failed(code: int, message: str, show: Callable[[], None] | None = None) -> int:
-    """Say why no command came to its end (``show`` does it for people); ``code``."""
+def _refuse_bytes() -> None:
+    """Arguments are text: bytes that are not would fail wherever they are first written.
+
+    Raises:
+        SettingsError: one of them is not.
+    """
+    for number, argument in enumerate(sys.argv[1:], 1):
+        if not _is_text(argument):
+            raise SettingsError(f"argument {number} ({ascii(argument)[:80]}) is not UTF-8 text")
+    for name, value in os.environ.items():
+        if name.startswith(f"{PROGRAM.upper()}_") and not _is_text(value):
+            raise SettingsError(f"the variable {name} is not UTF-8 text")
+
+
+def _is_text(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _refused(error: click.ClickException) -> int:
+    """Say what is wrong with the arguments, where it came from, and what the right ones are."""
+    if isinstance(error, NoArgsIsHelpError):
+        error.show()  # the whole help
+        return Exit.USAGE
+    message = " ".join(error.format_message().split())
+    ctx = error.ctx if isinstance(error, click.UsageError) else None
+    if ctx is None:
+        return _failed(Exit.USAGE, message)
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        source = source_of(ctx, str(error.param.name))
+        if source not in error.param.opts:  # a variable, which click's message does not name
+            message = f"{source}: {message}"
+    return _failed(Exit.USAGE, f"{message.removesuffix('.')}; see `{ctx.command_path} --help`")
+
+
+def _failed(code: int, message: str) -> int:
+    """Say why no command came to its end; ``code``."""
     with suppress(BrokenPipeError):
-        if show is None:
-            click.echo(f"{PROGRAM}: {message}", err=True)
-        else:
-            show()
+        click.echo(f"{PROGRAM}: {message}", err=True)
         if _wants_json():
             click.echo(one_object({}, code, [message], {}))
     return code

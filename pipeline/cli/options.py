@@ -13,23 +13,24 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from pipeline import console
+from pipeline.addresses import check_api_url
 from pipeline.deliver.mail import PASSWORD_VARIABLE, find_password
 from pipeline.errors import Exit, FleetLedgerError, SettingsError, StorageError
 from pipeline.jobs import Job, Quiet
 from pipeline.keys import find_key
 from pipeline.model import RunRecord
-from pipeline.settings import override, read_settings
+from pipeline.settings import named, override, read_settings
 from pipeline.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from pipeline.settings import Settings
 
@@ -41,21 +42,33 @@ class Options:
     """The global options, as far as given; before or after the command is the same."""
 
     given: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
+    """The option or variable each of them came from."""
     said: list[tuple[str, bool]] = field(default_factory=list)
     """What there is to say, and whether on stderr, once no progress bar moves the cursor."""
 
     def settings(self) -> Settings:
-        """Option, environment variable, file, default: in this order."""
-        config = self.given.get("config")
-        settings = read_settings(Path(config) if config else None)
+        """Option, environment variable, file, default: in this order.
+
+        Raises:
+            SettingsError: an invalid value; it names where the value came from.
+        """
+        for name, source in self.sources.items():
+            if self.given[name] == "":
+                raise SettingsError(f"{source} is empty; give it a value or leave it out")
+        settings = read_settings(self.given.get("config"), self.sources.get("config", "--config"))
         settings = override(settings, None, data_dir=self.given.get("data_dir"))
-        return override(
+        settings = override(
             settings,
             "api",
             url=self.given.get("api_url"),
             version=self.given.get("api_version"),
             key_file=self.given.get("api_key_file"),
         )
+        if "api_url" in self.sources:
+            with named(f"{self.sources['api_url']} (api.url)"):
+                check_api_url(settings.api.url)
+        return settings
 
     @property
     def as_json(self) -> bool:
@@ -133,6 +146,15 @@ def _keep_globals(ctx: click.Context) -> None:
         is_explicit = source is click.core.ParameterSource.COMMANDLINE
         if is_explicit or name not in options.given:
             options.given[str(name)] = value
+            options.sources[str(name)] = source_of(ctx, str(name))
+
+
+def source_of(ctx: click.Context, name: str) -> str:
+    """What gave the parameter ``name`` its value: the option as it is written, or a variable."""
+    option = next(one for one in ctx.command.get_params(ctx) if one.name == name)
+    if ctx.get_parameter_source(name) is click.core.ParameterSource.ENVIRONMENT:
+        return str(option.envvar)
+    return option.opts[-1]
 
 
 def run(
@@ -151,8 +173,8 @@ def run(
     job = make_job(options)
     if needs_data and job.store.is_empty():
         raise StorageError(
-            f"{job.settings.data_dir}: nothing is stored there; give another --data-dir, or run "
-            f"`{PROGRAM} extract` first"
+            f"{job.settings.data_dir} ({options.sources.get('data_dir', 'data_dir')}): nothing is "
+            f"stored there; give another --data-dir, or run `{PROGRAM} extract` first"
         )
     started_at = job.now()
     code, result = Exit.UNEXPECTED, dict[str, object]()
@@ -166,6 +188,10 @@ def run(
         job.messages.append(str(error))
         # A typo did nothing that the history should tell.
         is_recorded = is_recorded and code != Exit.USAGE
+    except BaseException as error:
+        if not isinstance(error, KeyboardInterrupt):
+            job.messages.append(unexpected(error))  # for the record; main() tells it
+        raise
     finally:
         if is_recorded:
             _record(job, name, started_at, code)
@@ -178,6 +204,12 @@ def run(
         if options.as_json:
             click.echo(one_object(result, code, job.messages, job.counts))
     raise SystemExit(int(code))
+
+
+def unexpected(error: BaseException) -> str:
+    """What nobody foresaw, in one line."""
+    reason = " ".join(str(error).split())
+    return f"unexpected: {type(error).__name__}: {reason}; run again with -v for details"
 
 
 def one_object(
@@ -209,8 +241,10 @@ def make_job(options: Options, environment: Mapping[str, str] = os.environ) -> J
     is_verbose = options.given.get("verbose")
     logging.basicConfig(level=logging.DEBUG if is_verbose else logging.WARNING, stream=sys.stderr)
     aws = {name: value for name, value in environment.items() if name.startswith("AWS_")}
+    with named(options.sources.get("data_dir", "data_dir")):  # which only opening can refuse
+        store = Store(settings.data_dir, aws)
     return Job(
-        store=Store(settings.data_dir, aws),
+        store=store,
         settings=settings,
         find_key=lambda name, account: find_key(name, account, settings, environment),
         now=lambda: datetime.now(UTC),

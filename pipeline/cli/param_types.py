@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import click
 
@@ -41,6 +43,22 @@ class Instant(click.ParamType[datetime]):
             self.fail(f"{value!r} is not a moment, such as 2026-06-15T00:00:00Z", param, ctx)
 
 
+class Number(click.FloatRange):
+    """A number within a range; what is not a number lies in none."""
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's signature
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """The number; click's usage error if it is none, or outside."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return number
+
+
 class Age(click.ParamType[timedelta]):
     """A length of time, such as 90m, 26h or 2d."""
 
@@ -55,7 +73,7 @@ class Age(click.ParamType[timedelta]):
         """The length; click's usage error if it is none."""
         if isinstance(value, timedelta):
             return value
-        match = re.fullmatch(r"(\d{1,5})([mhd])", str(value))
+        match = re.fullmatch(r"([0-9]{1,5})([mhd])", str(value))
         if match is None:
             self.fail(f"{value!r} is not a length of time, such as 90m, 26h or 2d", param, ctx)
         return timedelta(minutes=int(match[1]) * MINUTES[match[2]])

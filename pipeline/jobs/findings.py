@@ -9,17 +9,16 @@ force from today on (``state/policies``), and the past is rebuilt with the setti
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from pipeline import rules as catalogue
-from pipeline.errors import SettingsError
+from pipeline.errors import SettingsError, StorageError
 from pipeline.settings import OwnRule, Rules, Settings
+from pipeline.toml_files import read_toml
 from pipeline.transform import what_if as whatif
 from pipeline.transform.findings import judge as findings
 from pipeline.transform.findings import replay as replaying
@@ -81,8 +80,10 @@ def read_policy(settings: Settings, since: date) -> Policy:
         since=since,
         rules=settings.rules,
         own_rules=settings.own_rules,
-        exclusions=parse_exclusions(_toml(exclusions), exclusions, known) if exclusions else (),
-        owners=parse_owners(_toml(owners), owners) if owners else (),
+        exclusions=parse_exclusions(read_toml(exclusions, "exclusions_file"), exclusions, known)
+        if exclusions
+        else (),
+        owners=parse_owners(read_toml(owners, "owners_file"), owners) if owners else (),
     )
 
 
@@ -107,7 +108,10 @@ def judge(job: Job, day: date, *, rebuild: bool = False) -> Judged:
             job.store.publish_findings(one, wanted.digest, previous)
     job.add("findings_days", len(missing))
     if previous is None:
-        raise SettingsError(f"--date {day}: no ledger day to judge")
+        days = [ref.day for ref in job.store.ledger_days()]
+        if not days:
+            raise StorageError("no ledger day to judge yet; run `fleetledger ledger` first")
+        raise SettingsError(f"{day} is before the ledger, which begins on {min(days)}")
     # As stored: a report must not depend on whether its findings were just made or read.
     return Judged(job.store.read_findings(day), chain[-1].policy)
 
@@ -197,12 +201,3 @@ def _chain(store: Store, policies: list[Policy], last: date) -> list[_Day]:
         before = hashlib.sha256(msgspec.json.encode(made_of)).hexdigest()[:16]
         chain.append(_Day(day, before, policy))
     return chain
-
-
-def _toml(path: str) -> object:
-    try:
-        return tomllib.loads(Path(path).expanduser().read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"{path}: {error.strerror}; named in the settings") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: not valid TOML: {error}") from error

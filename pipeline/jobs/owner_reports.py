@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from pipeline.report.model import ReportView
     from pipeline.settings import Mail, Settings
 
+MOST_ATTACHED_BYTES = 5_000_000
+"""Of one file. Servers commonly take 10 to 25 MB, and a mail carries three bytes as four."""
+
 
 def parts(job: Job, past: Past, sources: Sources, found: pd.DataFrame) -> dict[str, bytes]:
     """For each owner with an address and clusters: their part as page, CSV and mail.
@@ -68,6 +71,16 @@ def slug(owner: str) -> str:
     return f"{words}-{hashlib.sha256(owner.encode()).hexdigest()[:6]}".lstrip("-")
 
 
+def attachments(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The report's page, and its findings if they do not make the mail too large.
+
+    The page clips names, the CSV does not: a few names of 100,000 letters, which whoever creates a
+    cluster may choose, must not keep the mail from everyone.
+    """
+    wanted = ("report.html", "findings.csv")
+    return {name: files[name] for name in wanted if len(files[name]) <= MOST_ATTACHED_BYTES}
+
+
 def message(
     job: Job,
     settings: Settings,
@@ -80,13 +93,15 @@ def message(
     """A report, or an owner's part of it, as a message to ``mail.to``."""
     pictures = render.mail_pictures(page)
     published = f"report-{slug(owner)}.html" if owner else "report.html"
+    attached = attachments(files)
+    has_csv = "findings.csv" in attached
     return compose(
         mail=mail,
         subject=page.subject,
         text=render.text(page),
-        html=render.mail_html(page, settings.report.base_url, pictures, published),
+        html=render.mail_html(page, settings.report.base_url, pictures, published, has_csv=has_csv),
         pictures=pictures,
-        attachments={name: files[name] for name in ("report.html", "findings.csv")},
+        attachments=attached,
         identity=" ".join([*job.store.accounts(), *([owner] if owner else [])]),
         day=day,
         sent_at=job.now(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,6 +11,11 @@ from pipeline.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
+
+_BUCKET = re.compile(
+    r"(?![^/]*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9](/[^\x00-\x1f\x7f]*)?"
+)
+"""A bucket and a prefix: with others the library for object stores does not fail, it panics."""
 
 
 def every_folder(_name: str) -> bool:
@@ -79,10 +85,11 @@ def open_files(uri: str, options: Mapping[str, str]) -> Files:
         from pipeline.store.local import LocalFiles  # noqa: PLC0415
 
         return LocalFiles(Path(uri))
-    if scheme == "s3" and rest.strip("/"):
+    if scheme == "s3" and _BUCKET.fullmatch(rest):
         from pipeline.store.objects import ObjectFiles  # noqa: PLC0415
 
         return ObjectFiles(uri, options)
     raise SettingsError(
-        f"data directory {uri}: give a local path or s3://bucket/prefix (from --data-dir)"
+        f"data directory {uri[:200]!r}: give a local path or s3://bucket/prefix, the bucket "
+        "of 3 to 63 letters, digits, '.', '-', '_'"
     )

@@ -10,7 +10,7 @@ import re
 from datetime import UTC, date, datetime
 
 from pipeline.errors import StorageError
-from pipeline.model import LedgerRef, SnapshotRef, State
+from pipeline.model import FILE_NAME, LedgerRef, SnapshotRef, State
 
 SNAPSHOTS = "snapshots"
 LEDGER = "ledger"
@@ -29,7 +29,7 @@ LATEST = "latest"
 TEMPORARY = ".tmp-"
 """Names with this prefix belong to a writer at work, or to nobody."""
 
-_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+_NAME = FILE_NAME
 _DAY = r"\d{4}-\d{2}-\d{2}"
 _DIGEST = r"[0-9a-z]{4,128}"
 _SNAPSHOT = re.compile(

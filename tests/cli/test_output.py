@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import email
+import email.policy
 import json
 import os
 import pty
@@ -16,6 +19,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn
 
 from pipeline import console
+from pipeline.cli import output
 from tests.cli.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -98,6 +102,20 @@ def test_no_terminal_is_so_narrow_that_a_number_is_cut(
     assert all(len(line) <= columns for line in shown.splitlines())
 
 
+def test_one_endless_name_makes_no_endless_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(output, "is_json", lambda: False)
+    monkeypatch.setattr(output, "say", said.append)
+    names = ["x" * 100_000, *(f"cluster-{number}" for number in range(500)), None]
+    frame = pd.DataFrame({"name": names, "gpu_count": range(len(names))})
+    output.show(frame, "table", ["name", "gpu_count"], "title")
+    output.show(frame, "csv", ["name"], "title")
+    assert len(said[0]) < 200_000
+    assert "100,000 characters; --format csv has all" in said[0]
+    assert "cluster-499" in said[0]
+    assert "x" * 100_000 in said[1]
+
+
 @pytest.mark.parametrize("args", [("findings",), ("--help",), ("status", "--json", "--no-such")])
 def test_a_reader_that_has_seen_enough_is_no_failure(history: Run, data: Path, args: tuple) -> None:
     del history
@@ -128,3 +146,23 @@ def test_json_is_one_object_for_arguments_nobody_understands_too(
         told = json.loads(ran.out)
         assert (ran.code, told["exit_code"]) == (2, 2)
         assert told["messages"]
+
+
+@pytest.mark.parametrize(("currency", "decimals"), [("UGX", 0), ("KWD", 3), ("EUR", 2)])
+def test_page_mail_and_csv_write_a_currency_with_its_own_decimals(
+    history: Run, data: Path, tmp_path: Path, currency: str, decimals: int
+) -> None:
+    config = tmp_path / "settings.toml"
+    config.write_text(f'currency = "{currency}"\n[budgets.fleet]\namount = 1000\n')
+    assert history("report", "--config", str(config)).code == 0
+    folder = data / "reports/2026-03-03"
+    page = re.sub(r"<svg.*?</svg>", "", (folder / "report.html").read_text(), flags=re.DOTALL)
+    mail = email.message_from_bytes((folder / "mail.eml").read_bytes(), policy=email.policy.SMTP)
+    for text in (page, mail.get_body(("plain",)).get_content()):
+        written = re.findall(rf"(?:{currency}\xa0|€)[\d,]+(?:\.(\d+))?", text)
+        # Rounded money has no decimals; what has some has those of the currency.
+        assert {len(part) for part in written if part} == ({decimals} if decimals else set())
+        assert len(written) > 20
+    with (folder / "spend.csv").open() as file:  # for machines: exact, whatever the currency
+        amounts = [row["spend"] for row in csv.DictReader(file)]
+    assert all(re.fullmatch(r"\d+\.\d{6}", amount) for amount in amounts)

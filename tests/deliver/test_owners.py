@@ -18,6 +18,7 @@ from pipeline.errors import Exit, NotDeliveredError
 from pipeline.jobs import Job
 from pipeline.jobs.extract import extract
 from pipeline.jobs.ledger import update_ledger
+from pipeline.jobs.owner_reports import attachments
 from pipeline.jobs.report import make_report
 from pipeline.jobs.send import send
 from pipeline.keys import Secret
@@ -229,3 +230,12 @@ def _forget(job: Job, owner: str) -> None:
 def _asleep(settings: Settings) -> Settings:
     """The newest look is young enough: the night asks the API nothing."""
     return Settings(owners_file=settings.owners_file, mail=settings.mail)
+
+
+def test_findings_too_large_for_a_mail_stay_in_the_folder_and_the_mail_says_so() -> None:
+    files = {"report.html": b"page", "findings.csv": b"x" * 5_000_001, "spend.csv": b""}
+    assert attachments(files) == {"report.html": b"page"}
+    assert attachments(files | {"findings.csv": b"x"}) == {
+        "report.html": b"page",
+        "findings.csv": b"x",
+    }

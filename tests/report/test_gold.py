@@ -174,6 +174,14 @@ def test_a_mail_links_to_the_row_of_the_published_report(views: dict[str, Report
     assert 'href="https://reports.example.com/gpu/2026-11-22/report.html#cluster_a2"' in page
 
 
+def test_a_mail_says_where_findings_are_that_it_does_not_carry(
+    views: dict[str, ReportView],
+) -> None:
+    assert "with the findings as a CSV file" in render.mail_html(views["normal"])
+    page = render.mail_html(views["normal"], has_csv=False)
+    assert "findings.csv is too large for a mail and is in the report's folder" in page
+
+
 def test_page_text_and_mail_say_the_same_facts(views: dict[str, ReportView]) -> None:
     view = views["full"]
     drawn = (

@@ -40,6 +40,21 @@ def test_a_currency_without_a_symbol_is_written_by_its_code() -> None:
     assert Money("JPY").exact(1_500_000_000) == f"JPY{NBSP}1,500"
 
 
+@pytest.mark.parametrize(
+    ("currency", "exact", "small"),
+    [
+        ("UGX", "1,235", "<{}1"), ("XAF", "1,235", "<{}1"), ("PYG", "1,235", "<{}1"),
+        ("KWD", "1,234.568", "<{}0.001"), ("BHD", "1,234.568", "<{}0.001"),
+        ("CHF", "1,234.57", "<{}0.01"),
+    ],
+)  # fmt: skip
+def test_a_currency_has_the_decimals_of_iso_4217(currency: str, exact: str, small: str) -> None:
+    money, symbol = Money(currency), f"{currency}{NBSP}"
+    assert money.exact(1_234_567_890) == symbol + exact
+    assert money.rounded(1_234_567_890) == f"{symbol}1,235"
+    assert money.exact(1) == small.format(symbol)
+
+
 def test_a_span_says_when_its_upper_end_is_unknown() -> None:
     assert DOLLARS.span(1_000_000, 1_000_000) == "$1.00"
     assert DOLLARS.span(1_000_000, 2_000_000) == "$1.00 to $2.00"

@@ -148,3 +148,18 @@ def test_a_refusal_is_said_in_the_services_own_words(options: dict[str, str]) ->
         Store("s3://no-such-bucket/x", options).is_empty()
     assert "NoSuchBucket: The specified bucket does not exist; check" in str(refused.value)
     assert "<" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["a" * 56, "A", "0", "a..b", "a.", "a-_.Z9"])
+def test_every_account_name_is_a_part_of_a_key(
+    store: Store, snapshot: MakeSnapshot, ledger_day: Callable[..., pd.DataFrame], name: str
+) -> None:
+    ref = store.publish_snapshot(snapshot(account=name))
+    assert store.read_snapshot(ref).certificate.account == name
+    store.publish_ledger_day(name, DAY, "abcd", ledger_day())
+    assert store.accounts() == [name]
+    assert set(store.read_ledger(DAY, DAY)["account"].astype(str)) == {name}
+    store.put_state(f"resume-{name}", b"1")
+    assert store.get_state(f"resume-{name}") == b"1"
+    with store.lock(f"extract-{name}"):
+        pass

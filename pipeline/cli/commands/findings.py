@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -10,7 +9,7 @@ import click
 from pipeline import console
 from pipeline.cli.options import Command, run, say
 from pipeline.cli.output import shape_option, show
-from pipeline.cli.param_types import Day
+from pipeline.cli.param_types import Day, Number
 from pipeline.errors import SettingsError, StorageError
 from pipeline.jobs import findings as judging
 from pipeline.jobs.report import last_closed
@@ -75,11 +74,11 @@ def findings(
 @click.option(
     "--settings",
     "other",
-    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
     help="Settings to try, instead of those in force.",
 )
 @shape_option
-def replay(first: date, last: date, other: Path | None, shape: str) -> None:
+def replay(first: date, last: date, other: str | None, shape: str) -> None:
     """Try the rules on the past: what they would have flagged, and what became of it.
 
     The table counts, for each rule, the flagged clusters that were then stopped or terminated; CSV
@@ -87,7 +86,7 @@ def replay(first: date, last: date, other: Path | None, shape: str) -> None:
     """
 
     def action(job: Job) -> dict[str, object]:
-        settings = read_settings(other) if other else job.settings
+        settings = job.settings if other is None else read_settings(other, "--settings")
         done = judging.replay(job, first, last, settings)
         told = done.precision if shape == "table" else done.flags
         show(told, shape, list(told.columns), f"{first} to {last}")
@@ -99,17 +98,17 @@ def replay(first: date, last: date, other: Path | None, shape: str) -> None:
 @click.command("what-if", cls=Command)
 @click.option("--stop", metavar="PATTERN", help="Stop the clusters that fit (id, name, project).")
 @click.option("--match", default="*", show_default=True, help="Which clusters the others change.")
-@click.option("--gpus", type=click.IntRange(min=1), help="So many GPUs in each.")
-@click.option("--hours-a-week", type=click.FloatRange(0, 168), help="Run at most so long.")
+@click.option("--gpus", type=click.IntRange(1, 10_000), help="So many GPUs in each.")
+@click.option("--hours-a-week", type=Number(1, 168), help="Run at most so long.")
 @click.option(
     "--rate-card",
-    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
     help="Settings whose [rate_card] to price them by.",
 )
 @shape_option
 def what_if(
     stop: str | None, match: str, gpus: int | None, hours_a_week: float | None,
-    rate_card: Path | None, shape: str,
+    rate_card: str | None, shape: str,
 ) -> None:  # fmt: skip
     """What 30 days of the fleet would cost under one change."""
     changes = []
@@ -120,7 +119,8 @@ def what_if(
     if hours_a_week is not None:
         changes.append(Change("schedule", match, hours_a_week))
     if rate_card is not None:
-        changes.append(Change("rate_card", match, rate_card=read_settings(rate_card).rate_card))
+        card = read_settings(rate_card, "--rate-card")
+        changes.append(Change("rate_card", match, rate_card=card.rate_card))
     if len(changes) != 1:
         raise SettingsError("give one of --stop, --gpus, --hours-a-week, --rate-card")
 

@@ -11,7 +11,7 @@ import msgspec
 from pipeline import console
 from pipeline.cli.options import Command, run, say, say_aside
 from pipeline.cli.output import shape_option, show
-from pipeline.cli.param_types import Age, Instant
+from pipeline.cli.param_types import Age, Instant, Number
 from pipeline.jobs.extract import fleet_now
 from pipeline.transform import snapshot_queries
 
@@ -132,8 +132,14 @@ def dev_clusters(max_age: timedelta, shape: str, **parameters: Any) -> None:  # 
 
 
 @click.command(cls=Command)
-@click.option("--min-hourly-rate", type=float, default=10.0, show_default=True)
-@click.option("--below-utilization", type=float, default=30.0, show_default=True, help="Percent.")
+@click.option("--min-hourly-rate", type=Number(0, 1e9), default=10.0, show_default=True)
+@click.option(
+    "--below-utilization",
+    type=Number(0, 100),
+    default=30.0,
+    show_default=True,
+    help="Percent.",
+)
 @age_option
 @shape_option
 def candidates(

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from pipeline.jobs import Job
 
+MAX_DAYS = 36_600
+"""A century: longer ago there is nothing to prune, and soon no calendar."""
+
 
 @click.command(cls=Command)
 @click.option("--max-age", type=Age(), help="Exit 3 if the newest complete snapshot is older.")
@@ -77,7 +80,7 @@ def check(*, read_data: bool) -> None:
 @click.command(cls=Command)
 @click.option(
     "--thin-after",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MAX_DAYS),
     default=90,
     show_default=True,
     metavar="DAYS",
@@ -85,7 +88,7 @@ def check(*, read_data: bool) -> None:
 )
 @click.option(
     "--drop-after",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MAX_DAYS),
     default=400,
     show_default=True,
     metavar="DAYS",

@@ -19,6 +19,7 @@ from pipeline.jobs.report import make_report
 from pipeline.jobs.send import send as send_report
 from pipeline.jobs.send import stored_message
 from pipeline.nightly import nightly as run_nightly
+from pipeline.settings import WINDOW
 
 if TYPE_CHECKING:
     from datetime import date
@@ -33,7 +34,9 @@ def extract(account: str | None) -> None:
     """Take one snapshot of the whole fleet; print its path."""
 
     def action(job: Job) -> dict[str, object]:
-        names = [check_account(job, account)] if account else list(job.settings.all_accounts)
+        names = list(job.settings.all_accounts)
+        if account is not None:
+            names = [check_account(job, account)]
         paths = []
         for name in names:
             ref = extract_account(job, name)
@@ -67,8 +70,8 @@ def ledger(*, rebuild: bool) -> None:
 @click.option("--window", metavar="DAYS", help="Days the report covers, such as 30d.")
 def report(day: date | None, window: str | None) -> None:
     """Make the report from what is stored; print its folder."""
-    if window and not re.fullmatch(r"[1-9][0-9]{0,3}d", window):
-        raise SettingsError(f"--window {window}: give a number of days, such as 30d")
+    if window is not None and not re.match(WINDOW, window):
+        raise SettingsError(f"--window {window[:40]!r}: give a number of days, such as 30d")
 
     def action(job: Job) -> dict[str, object]:
         with job.store.lock("derive"):

@@ -64,11 +64,13 @@ def mail_html(
     base_url: str | None = None,
     pictures: Collection[str] = (),
     published: str = "report.html",
+    *,
+    has_csv: bool = True,
 ) -> str:
     """The HTML part of a mail: the same facts in what mail programs can show.
 
     ``pictures`` are the names of those that the message carries, ``published`` is the page's where
-    reports are published.
+    reports are published; ``has_csv`` says whether the message carries the findings too.
     """
     link = f"{base_url.rstrip('/')}/{view.facts.day}/{published}" if base_url else ""
     page = (
@@ -77,6 +79,7 @@ def mail_html(
         .render(
             view=view,
             link=link,
+            has_csv=has_csv,
             rows=view.findings.rows[:MAIL_ROWS],
             chart=MAIL_CHART if MAIL_CHART in pictures else "",
             wide=MAIL_CHART_WIDE,

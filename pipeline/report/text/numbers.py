@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.currency import MINOR_UNITS
 from pipeline.schema import MICROS_PER_UNIT
 
 UNKNOWN = "\N{EM DASH}"
@@ -21,7 +22,6 @@ MINUS = "\N{MINUS SIGN}"
 NBSP = "\N{NO-BREAK SPACE}"
 
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
-_WITHOUT_CENTS = frozenset({"CLP", "ISK", "JPY", "KRW", "VND"})
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
@@ -45,7 +45,7 @@ class Money:
     @property
     def digits(self) -> int:
         """Decimals of the currency."""
-        return 0 if self.currency in _WITHOUT_CENTS else 2
+        return MINOR_UNITS[self.currency]
 
     @property
     def symbol(self) -> str:
