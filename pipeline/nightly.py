@@ -41,7 +41,7 @@ def nightly(job: Job) -> Reported | None:
         reported = make_report(job)
         if job.settings.mail.to or job.settings.mail.per_owner:
             try:
-                send(job, reported.day)
+                send(job, reported.day, retry_refused=False)
             except SettingsError as error:  # such as a password nobody gave
                 job.note(Exit.NOT_DELIVERED, str(error))
             except FleetLedgerError as error:

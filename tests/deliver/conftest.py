@@ -104,10 +104,16 @@ class Inbox:
         self.recipients: list[list[str]] = []
         self.was_encrypted: list[bool] = []
         self.refuse: set[str] = set()
+        self.replies: dict[str, str] = {}
+        """What the server says to a recipient instead of accepting or refusing."""
+        self.asked: list[str] = []
 
     async def handle_RCPT(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: object
     ) -> str:
+        self.asked.append(address)
+        if address in self.replies:
+            return self.replies[address]
         if address in self.refuse:
             return "550 5.1.1 no such\x07 mailbox"
         envelope.rcpt_tos.append(address)
