@@ -36,6 +36,7 @@ def send(job: Job, day: date, *, again: bool = False, retry_refused: bool = True
         SettingsError: nobody to send to.
         StorageError: there is no such report.
         NotDeliveredError: somebody cannot have been served, because the server could not be used.
+        LockedError: this run's lock was lost to another one, which mails in its place.
     """
     settings = job.settings.mail
     if not settings.to and not settings.per_owner:
@@ -88,6 +89,7 @@ def _send_one(
     message.replace_header("To", ", ".join(missing))
     message.replace_header("Date", format_datetime(job.now()))
     asked = msgspec.structs.replace(job.settings.mail, to=missing)
+    job.store.confirm_locks()
     results = mail.send(message, asked, job.password())
     sent.add(results)
     for one, refusal in results.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import warnings
 from datetime import UTC, datetime, timedelta
@@ -107,6 +108,8 @@ class Inbox:
         self.replies: dict[str, str] = {}
         """What the server says to a recipient instead of accepting or refusing."""
         self.asked: list[str] = []
+        self.seconds = 0.0
+        """Time it takes over a message."""
 
     async def handle_RCPT(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: object
@@ -120,6 +123,7 @@ class Inbox:
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        await asyncio.sleep(self.seconds)
         self.bodies.append(envelope.content)
         self.recipients.append(envelope.rcpt_tos)
         self.was_encrypted.append(server.transport.get_extra_info("ssl_object") is not None)
