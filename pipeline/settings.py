@@ -24,6 +24,8 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 Days = Annotated[int, Meta(ge=1, le=3660)]
 
+LEASE_SECONDS = 300
+
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every section: frozen, and deaf to no typo."""
@@ -185,6 +187,8 @@ class Settings(Section, frozen=True):
 
     currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")] = "USD"
     data_dir: str = "data"
+    lease_seconds: Annotated[int, Meta(ge=1, le=86400)] = LEASE_SECONDS
+    """Where ``data_dir`` is an object store: a run that died holds its lock for so long."""
     api: Api = Api()
     accounts: dict[str, Account] = {}
     extract: Extract = Extract()

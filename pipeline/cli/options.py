@@ -210,7 +210,7 @@ def make_job(options: Options, environment: Mapping[str, str] = os.environ) -> J
     logging.basicConfig(level=logging.DEBUG if is_verbose else logging.WARNING, stream=sys.stderr)
     aws = {name: value for name, value in environment.items() if name.startswith("AWS_")}
     return Job(
-        store=Store(settings.data_dir, aws),
+        store=Store(settings.data_dir, aws, settings.lease_seconds),
         settings=settings,
         find_key=lambda name, account: find_key(name, account, settings, environment),
         now=lambda: datetime.now(UTC),

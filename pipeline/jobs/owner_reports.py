@@ -89,5 +89,6 @@ def message(
         attachments={name: files[name] for name in ("report.html", "findings.csv")},
         identity=" ".join([*job.store.accounts(), *([owner] if owner else [])]),
         day=day,
+        kind="notice" if page.facts.day is None else "report",
         sent_at=job.now(),
     ).as_bytes()
