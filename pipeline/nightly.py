@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.errors import Exit, FleetLedgerError, SettingsError, StorageError
+from pipeline.errors import Exit, FleetLedgerError, LockedError, SettingsError, StorageError
 from pipeline.jobs.extract import extract, is_fresh
 from pipeline.jobs.findings import read_policy
 from pipeline.jobs.ledger import update_ledger
@@ -25,6 +25,11 @@ def nightly(job: Job) -> Reported | None:
     # A typo is told at once, not after an hour's walk.
     read_policy(job.settings, job.now().date())
     check_addresses(job.settings)
+    with job.store.lock("nightly"):
+        return _night(job)
+
+
+def _night(job: Job) -> Reported | None:
     for account in job.settings.all_accounts:
         if not is_fresh(job, account):
             try:
@@ -41,7 +46,9 @@ def nightly(job: Job) -> Reported | None:
         reported = make_report(job)
         if job.settings.mail.to or job.settings.mail.per_owner:
             try:
-                send(job, reported.day)
+                send(job, reported.day, retry_refused=False)
+            except LockedError:  # lost: another run mails
+                raise
             except SettingsError as error:  # such as a password nobody gave
                 job.note(Exit.NOT_DELIVERED, str(error))
             except FleetLedgerError as error:

@@ -36,6 +36,8 @@ Days = Annotated[int, Meta(ge=1, le=3660)]
 WINDOW = r"^[1-9][0-9]{0,3}d\Z"
 """A number of days, such as 30d."""
 
+LEASE_SECONDS = 300
+
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every section: frozen, and deaf to no typo."""
@@ -198,6 +200,8 @@ class Settings(Section, frozen=True):
     currency: str = "USD"
     """Its code in ISO 4217."""
     data_dir: str = "data"
+    lease_seconds: Annotated[int, Meta(ge=1, le=86400)] = LEASE_SECONDS
+    """Where ``data_dir`` is an object store: a run that died holds its lock for so long."""
     api: Api = Api()
     accounts: dict[str, Account] = {}
     extract: Extract = Extract()

@@ -242,7 +242,7 @@ def make_job(options: Options, environment: Mapping[str, str] = os.environ) -> J
     logging.basicConfig(level=logging.DEBUG if is_verbose else logging.WARNING, stream=sys.stderr)
     aws = {name: value for name, value in environment.items() if name.startswith("AWS_")}
     with named(options.sources.get("data_dir", "data_dir")):  # which only opening can refuse
-        store = Store(settings.data_dir, aws)
+        store = Store(settings.data_dir, aws, settings.lease_seconds)
     return Job(
         store=store,
         settings=settings,

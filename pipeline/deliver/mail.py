@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pipeline.settings import Mail
 
-__all__ = ["compose", "find_password", "send"]
+__all__ = ["compose", "find_password", "is_permanent", "send"]
 
 _LONGEST_REPLY = 200
 PASSWORD_VARIABLE = "FLEETLEDGER_MAIL_PASSWORD"  # noqa: S105  # a name, not a password
@@ -49,7 +49,9 @@ def send(message: EmailMessage, mail: Mail, password: Secret | None) -> dict[str
             sender = address(mail.sender, "mail.sender").addr_spec
             refused = server.send_message(message, sender, everyone)
     except smtplib.SMTPRecipientsRefused as error:
-        refused = error.recipients
+        # Nobody was served: a 421 ends the talk before those after it, and those before it too.
+        last = list(error.recipients.values())[-1]
+        refused = dict.fromkeys(everyone, last) | error.recipients
     except smtplib.SMTPServerDisconnected as error:
         doubt = "; it may have arrived, and sending it again cannot double it" * is_sending
         # smtplib reports its own time-out while it waits for a reply as a lost connection.
@@ -61,6 +63,11 @@ def send(message: EmailMessage, mail: Mail, password: Secret | None) -> dict[str
     except (smtplib.SMTPException, ssl.SSLError, OSError) as error:
         raise NotDeliveredError(f"{where}: {_explained(error, mail)}") from error
     return {one: _reply(*refused[one]) if one in refused else "" for one in everyone}
+
+
+def is_permanent(refusal: str) -> bool:
+    """Whether the server refused a recipient for good (5xx), not for now (4xx)."""
+    return refusal.startswith("5")
 
 
 def find_password(mail: Mail, environment: Mapping[str, str]) -> Secret | None:

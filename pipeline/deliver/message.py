@@ -1,7 +1,8 @@
 """The message: a pure function of what it says and whom it is for.
 
 The same report for the same people has the same Message-ID, boundaries and bytes: sending it again
-after a doubtful end shows up as one mail.
+after a doubtful end shows up as one mail. A notice that there is no report yet is another mail than
+the report of the same date.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pipeline.errors import SettingsError
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from pipeline.settings import Mail
 
+Kind = Literal["report", "notice"]
 _LONGEST_SUBJECT = 180
 _TYPES = {"html": ("text", "html"), "csv": ("text", "csv"), "json": ("application", "json")}
 
@@ -38,6 +40,7 @@ def compose(
     day: date | None,
     sent_at: datetime,
     pictures: Mapping[str, bytes] | None = None,
+    kind: Kind = "report",
 ) -> EmailMessage:
     """The message: text and HTML of the same facts, and the attachments.
 
@@ -51,6 +54,7 @@ def compose(
         day: the report's date, part of the Message-ID.
         sent_at: the ``Date`` header.
         pictures: PNG files that the HTML part shows as ``cid:NAME``, by name.
+        kind: a report, or the notice that no day is closed yet: part of the Message-ID.
 
     Raises:
         SettingsError: an address that is none.
@@ -59,7 +63,7 @@ def compose(
     recipients = [address(one, "mail.to") for one in mail.to]
     if not recipients:
         raise SettingsError("mail.to names no recipient; give at least one address")
-    key = _key(identity, day, [one.addr_spec for one in recipients])
+    key = _key(identity, day, kind, [one.addr_spec for one in recipients])
     message = EmailMessage(policy=SMTP)
     message["From"] = sender
     message["To"] = recipients
@@ -102,8 +106,10 @@ def address(text: str, setting: str) -> Address:
     return address
 
 
-def _key(identity: str, day: date | None, recipients: list[str]) -> str:
-    said = "\0".join([identity, day.isoformat() if day else "", *sorted(recipients)])
+def _key(identity: str, day: date | None, kind: Kind, recipients: list[str]) -> str:
+    # A report adds nothing, so that it keeps the Message-ID that earlier versions gave it.
+    of_kind = [] if kind == "report" else [kind]
+    said = "\0".join([identity, day.isoformat() if day else "", *of_kind, *sorted(recipients)])
     return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:32]
 
 

@@ -104,5 +104,6 @@ def message(
         attachments=attached,
         identity=" ".join([*job.store.accounts(), *([owner] if owner else [])]),
         day=day,
+        kind="notice" if page.facts.day is None else "report",
         sent_at=job.now(),
     ).as_bytes()

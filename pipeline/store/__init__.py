@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.settings import LEASE_SECONDS
 from pipeline.store import final_days as finals
 from pipeline.store import findings, layout, ledger, reports, runs, snapshots
 from pipeline.store.files import open_files
@@ -25,9 +26,13 @@ if TYPE_CHECKING:
 class Store:
     """A data directory. Every failure is a StorageError or a DamageError that names the file."""
 
-    def __init__(self, uri: str, options: Mapping[str, str] | None = None) -> None:
-        """Open ``uri``: a folder, or ``s3://bucket/prefix`` with ``options`` (``AWS_...``)."""
-        self.files = open_files(uri, options or {})
+    def __init__(
+        self, uri: str, options: Mapping[str, str] | None = None, lease_seconds: int = LEASE_SECONDS
+    ) -> None:
+        """Open ``uri``: a folder, or ``s3://bucket/prefix`` with ``options`` (``AWS_...``), where
+        a lock outlives a run that died by ``lease_seconds``.
+        """
+        self.files = open_files(uri, options or {}, lease_seconds)
 
     def is_empty(self) -> bool:
         """Whether nothing was ever kept here: a new place, or a mistyped one."""
@@ -158,6 +163,10 @@ class Store:
     def lock(self, name: str) -> AbstractContextManager[None]:
         """Hold a lock while the block runs; LockedError if another run holds it."""
         return self.files.lock(name)
+
+    def confirm_locks(self) -> None:
+        """Before what cannot be taken back: LockedError if a lock that is held was lost."""
+        self.files.confirm_locks()
 
     def sweep(self) -> int:
         """Remove what dead writers left behind; how many files."""

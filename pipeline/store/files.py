@@ -69,16 +69,22 @@ class Files(Protocol):
     def lock(self, name: str) -> AbstractContextManager[None]:
         """Hold the lock ``name``; :class:`~pipeline.errors.LockedError` if another run does."""
 
+    def confirm_locks(self) -> None:
+        """Make sure of the locks that are held, before something that cannot be taken back;
+        :class:`~pipeline.errors.LockedError` if one was lost.
+        """
+
     def url(self, key: str) -> str:
         """``key`` as a user would name it."""
 
 
-def open_files(uri: str, options: Mapping[str, str]) -> Files:
+def open_files(uri: str, options: Mapping[str, str], lease_seconds: int) -> Files:
     """The place ``uri`` names: a folder, or ``s3://bucket/prefix``.
 
     Args:
         uri: What ``--data-dir`` says.
         options: For object stores: ``AWS_ENDPOINT_URL``, ``AWS_ACCESS_KEY_ID`` and the like.
+        lease_seconds: For object stores: how long a lock outlives a run that died.
     """
     scheme, separator, rest = uri.partition("://")
     if not separator:
@@ -88,7 +94,7 @@ def open_files(uri: str, options: Mapping[str, str]) -> Files:
     if scheme == "s3" and _BUCKET.fullmatch(rest):
         from pipeline.store.objects import ObjectFiles  # noqa: PLC0415
 
-        return ObjectFiles(uri, options)
+        return ObjectFiles(uri, options, lease_seconds)
     raise SettingsError(
         f"data directory {uri[:200]!r}: give a local path or s3://bucket/prefix, the bucket "
         "of 3 to 63 letters, digits, '.', '-', '_'"

@@ -19,6 +19,8 @@ REPORTS = "reports"
 RUNS = "runs"
 STATE = "state"
 LOCKS = "locks"
+CLOCK = "locks/clock"
+"""In an object store: written to see what time it is there."""
 FOLDERS = (SNAPSHOTS, LEDGER, FINDINGS, REPORTS, RUNS, STATE)
 """What holds something worth keeping."""
 

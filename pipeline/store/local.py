@@ -139,6 +139,9 @@ class LocalFiles:
         finally:
             os.close(handle)
 
+    def confirm_locks(self) -> None:
+        """Nothing: a lock lasts as long as its process."""
+
     def url(self, key: str) -> str:
         """The path as the user gave it."""
         return f"{self.place.rstrip('/')}/{key}"

@@ -1,24 +1,26 @@
 """Files in an object store: ``s3://bucket/prefix``.
 
 One PUT of the complete bytes publishes a file; ``If-None-Match: *`` makes it fail if the name is
-taken. That, not a lock, is what keeps two writers apart here.
+taken. That keeps two writers of a fact apart; a lock is a lease (:mod:`pipeline.store.lease`).
 """
 
 from __future__ import annotations
 
 import re
 import secrets
-from contextlib import contextmanager, nullcontext
-from datetime import timedelta
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
 from pipeline.errors import AlreadyStoredError, SettingsError, StorageError
+from pipeline.store import layout
 from pipeline.store.files import every_folder
 from pipeline.store.layout import SUMS
+from pipeline.store.lease import Lease, Version
 
 try:
     import obstore
-    from obstore.exceptions import AlreadyExistsError, BaseError
+    from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
     from obstore.store import S3Store
 except ImportError as error:
     raise SettingsError(
@@ -27,9 +29,9 @@ except ImportError as error:
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from obstore import PutMode
     from obstore.store import S3Config
 
 OPTIONS = (
@@ -57,8 +59,10 @@ another writer's."""
 class ObjectFiles:
     """:class:`~pipeline.store.files.Files` below a prefix of a bucket."""
 
-    def __init__(self, uri: str, options: Mapping[str, str]) -> None:
+    def __init__(self, uri: str, options: Mapping[str, str], lease_seconds: int) -> None:
         self.place = uri.rstrip("/")
+        self._lease_seconds = lease_seconds
+        self._leases: list[Lease] = []
         bucket, _, prefix = self.place.removeprefix("s3://").partition("/")
         config = {name: options[name] for name in OPTIONS if options.get(name)}
         specific = config.pop("AWS_ENDPOINT_URL_S3", None)
@@ -164,9 +168,57 @@ class ObjectFiles:
         """Nothing: a PUT that was cut short never had a name."""
         return 0
 
-    def lock(self, name: str) -> AbstractContextManager[None]:  # noqa: ARG002 - the interface's
-        """No lock: that a name can be taken only once is what protects the facts here."""
-        return nullcontext()
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """A lease: renewed while the block runs, and free again some time after a run that died."""
+        lease = Lease(self, layout.lock(name), self._lease_seconds)
+        self._leases.append(lease)
+        try:
+            with lease.kept():
+                yield
+        finally:
+            self._leases.remove(lease)
+            lease.release()
+
+    def confirm_locks(self) -> None:
+        """Renew the leases that are held; one that was lost meanwhile is a LockedError."""
+        for lease in self._leases:
+            lease.renew()
+
+    def version(self, key: str) -> Version | None:
+        """The object as it is; None if there is none."""
+        with self._told("reading", key):
+            try:
+                found = obstore.get(self._store, key)
+            except FileNotFoundError:
+                return None
+            meta = found.meta
+            return Version(bytes(found.bytes()), meta["e_tag"] or "", meta["last_modified"])
+
+    def put_if(self, key: str, data: bytes, e_tag: str | None) -> str | None:
+        """Write it if it is still the one of ``e_tag`` (None: if there is none); the new ETag, or
+        None if it is another one. No two calls may write the same ``data``.
+        """
+        # The library's type asks for a version too, but takes none.
+        mode = cast("PutMode", "create" if e_tag is None else {"e_tag": e_tag})
+        with self._told("writing", key):
+            try:
+                put = obstore.put(self._store, key, data, mode=mode, use_multipart=False)
+            except FileNotFoundError:
+                if e_tag is None:  # not the object: the bucket
+                    raise
+                return None
+            except (AlreadyExistsError, PreconditionError):
+                there = self.version(key)
+                # Ours, if an answer was lost and the library wrote it again.
+                return there.e_tag if there and there.data == data else None
+            return put["e_tag"]
+
+    def time(self) -> datetime:
+        """The time by the service's clock: that of an object just written."""
+        self.replace(layout.CLOCK, b"")
+        with self._told("reading", layout.CLOCK):
+            return obstore.head(self._store, layout.CLOCK)["last_modified"]
 
     def url(self, key: str) -> str:
         """The object's URI."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import warnings
 from datetime import UTC, datetime, timedelta
@@ -104,16 +105,25 @@ class Inbox:
         self.recipients: list[list[str]] = []
         self.was_encrypted: list[bool] = []
         self.refuse: set[str] = set()
+        self.replies: dict[str, str] = {}
+        """What the server says to a recipient instead of accepting or refusing."""
+        self.asked: list[str] = []
+        self.seconds = 0.0
+        """Time it takes over a message."""
 
     async def handle_RCPT(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: object
     ) -> str:
+        self.asked.append(address)
+        if address in self.replies:
+            return self.replies[address]
         if address in self.refuse:
             return "550 5.1.1 no such\x07 mailbox"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        await asyncio.sleep(self.seconds)
         self.bodies.append(envelope.content)
         self.recipients.append(envelope.rcpt_tos)
         self.was_encrypted.append(server.transport.get_extra_info("ssl_object") is not None)

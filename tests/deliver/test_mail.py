@@ -153,6 +153,17 @@ def test_if_all_recipients_are_refused_each_one_says_why(
     assert starttls_server.inbox.bodies == []
 
 
+@pytest.mark.parametrize("busy", ["a@example.com", "b@example.com"])
+def test_a_server_that_hangs_up_among_the_recipients_has_served_none_of_them(
+    plain_server: Server, busy: str
+) -> None:
+    plain_server.inbox.replies = {busy: "421 4.3.2 too busy"}
+    mail = plain_server.settings(security="none")
+    results = send(message(mail), mail, None)
+    assert results == dict.fromkeys(("a@example.com", "b@example.com"), "421 4.3.2 too busy")
+    assert plain_server.inbox.bodies == []
+
+
 def test_an_unknown_authority_is_not_trusted(starttls_server: Server) -> None:
     mail = starttls_server.settings(username="reporter")
     with pytest.raises(NotDeliveredError, match=r"127\.0\.0\.1:\d+.*not trusted.*mail\.ca_file"):

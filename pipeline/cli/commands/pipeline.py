@@ -101,7 +101,8 @@ def send(day: date | None, to_file: Path | None, *, again: bool) -> None:
         if to_file is not None:
             write_file(to_file, stored_message(job, which).as_bytes())
             return {"date": which.isoformat(), "file": str(to_file)}
-        results = send_report(job, which, again=again)
+        with job.store.lock("derive"):
+            results = send_report(job, which, again=again)
         if sys.stdout.isatty():
             accepted = sum(not refusal for refusal in results.values())
             say(f"report of {which}: accepted for {accepted} of {len(results)} recipients")

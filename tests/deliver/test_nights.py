@@ -1,0 +1,131 @@
+"""Nights in a row, as cron runs them: who gets which mail, over a real API and mail server."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import json
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pipeline.simulator.app import make_app
+from pipeline.simulator.clock import Clock
+from pipeline.simulator.fleet import Fleet
+from pipeline.simulator.server import serve
+from pipeline.store import Store
+from tests.cli.conftest import KEY, START, Api, Ran, make_run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.deliver.conftest import Inbox, Server
+
+DAY = 24
+Night = Callable[..., Ran]
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    clock, fleet = Clock(START, step_seconds=1), Fleet(3, 25, START, 10)
+    with serve(make_app(fleet, clock, keys=(KEY,))) as url:
+        yield Api(url, clock, fleet)
+
+
+@pytest.fixture
+def night(tmp_path: Path, api: Api, plain_server: Server) -> Night:
+    """``nightly`` at an hour of the simulated time, with two recipients."""
+    config = tmp_path / "settings.toml"
+    config.write_text(
+        '[mail]\nto = ["a@example.com", "b@example.com"]\n'
+        f'host = "127.0.0.1"\nport = {plain_server.port}\nsecurity = "none"\n'
+    )
+    run = make_run(tmp_path, tmp_path / "data")
+
+    def night(hour: float, *command: str) -> Ran:
+        api.go_to(hour)
+        return run(*(command or ("nightly",)), "--config", str(config), "--json", url=api.url)
+
+    return night
+
+
+def subjects(inbox: Inbox) -> list[str]:
+    return [str(message["Subject"]) for message in messages(inbox)]
+
+
+def messages(inbox: Inbox) -> list[Any]:
+    return [email.message_from_bytes(b, policy=email.policy.default) for b in inbox.bodies]
+
+
+def test_three_nights_are_three_mails_and_a_night_made_again_is_none(
+    night: Night, plain_server: Server
+) -> None:
+    inbox = plain_server.inbox
+    for hour in (2, 2 + DAY, 2 + 2 * DAY):
+        assert night(hour).code == 0
+    notice, first, second = subjects(inbox)
+    assert "no closed day yet" in notice
+    assert first.endswith("(2026-03-02)")
+    assert second.endswith("(2026-03-03)")
+    assert len({message["Message-ID"] for message in messages(inbox)}) == 3
+
+    assert night(3 + 2 * DAY).code == 0
+    assert len(inbox.bodies) == 3
+
+
+def test_the_notice_of_a_day_is_mailed_once(night: Night, plain_server: Server) -> None:
+    night(2)
+    night(4)
+    assert len(plain_server.inbox.bodies) == 1
+
+
+def test_who_got_a_mail_from_an_earlier_version_does_not_get_it_twice(
+    night: Night, plain_server: Server, tmp_path: Path
+) -> None:
+    """Earlier versions kept reports and notices alike under ``sent-DAY``."""
+    night(2, "extract")
+    _write_state(tmp_path / "data", "sent-2026-03-02", ["a@example.com"])
+    night(3)
+    night(2 + DAY)
+    assert plain_server.inbox.recipients == [["b@example.com"], ["b@example.com"]]
+
+
+def test_a_recipient_refused_for_good_is_asked_once_a_report(
+    night: Night, plain_server: Server
+) -> None:
+    inbox = plain_server.inbox
+    inbox.refuse = {"b@example.com"}
+    assert night(2).code == 4
+    again = night(4)
+    assert (again.code, inbox.asked.count("b@example.com")) == (4, 1)
+    assert "b@example.com was refused for good: 550" in again.err
+    night(2 + DAY)
+    assert inbox.asked.count("b@example.com") == 2
+
+    inbox.refuse = set()
+    assert night(3 + DAY, "send").code == 0
+    assert night(4 + DAY).code != 4
+    assert inbox.recipients == [["a@example.com"], ["a@example.com"], ["b@example.com"]]
+
+
+def test_a_recipient_refused_for_now_is_asked_again(night: Night, plain_server: Server) -> None:
+    inbox = plain_server.inbox
+    inbox.replies = {"b@example.com": "450 4.2.1 greylisted"}
+    assert night(2).code == 4
+    inbox.replies = {}
+    assert night(3).code == 0
+    assert inbox.recipients == [["a@example.com"], ["b@example.com"]]
+
+
+def test_a_report_sent_again_on_purpose_is_no_mail_a_server_would_drop(
+    night: Night, plain_server: Server
+) -> None:
+    night(2)
+    night(2, "send", "--again")
+    first, again = messages(plain_server.inbox)
+    assert first["Message-ID"] != again["Message-ID"]
+
+
+def _write_state(data: Path, name: str, value: object) -> None:
+    Store(str(data)).put_state(name, json.dumps(value).encode())
