@@ -17,6 +17,9 @@ import pyarrow as pa
 SCHEMA_VERSION = 1
 """Part of every ledger day's digest: raise it when a stored column changes meaning."""
 
+FINDINGS_VERSION = 2
+"""Part of every findings day's digest: raise it when a stored column or what it means changes."""
+
 MICROS_PER_UNIT = 1_000_000
 
 BUSY_ABOVE_PCT = 5.0

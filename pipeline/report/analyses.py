@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from pipeline.report import ahead, causes, lives, owned, silenced, statuses
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.report.given import Budgets, Forecast
-    from pipeline.report.parts import Facts
+    from pipeline.report.parts import Facts, Inputs
     from pipeline.report.wording import Wording
 
     Days = tuple[date, date]
@@ -35,6 +37,7 @@ class Analyses:
     changed: pd.DataFrame | None = None
     owned: bool = False
     unobservable_micros: int | None = None
+    inputs: Inputs | None = None
 
 
 def sections(
@@ -69,6 +72,8 @@ def sections(
     numbers |= silenced.numbers(costs)
     if given.unobservable_micros is not None:
         numbers["unobservable_micros"] = given.unobservable_micros
+    if given.inputs is not None:
+        numbers["inputs"] = msgspec.to_builtins(given.inputs)
     return {**made, "more_numbers": numbers}
 
 

@@ -21,7 +21,7 @@ from pipeline.report.analyses import Analyses, sections
 from pipeline.report.cards import cards
 from pipeline.report.facts import dates, gather
 from pipeline.report.money_over_time import by_day_and_project
-from pipeline.report.parts import ReportView
+from pipeline.report.parts import Inputs, ReportView
 from pipeline.report.rows import findings_table
 from pipeline.report.wording import Wording
 from pipeline.rules import RULES
@@ -63,6 +63,7 @@ def build(
     owner: str = "",
     owned: bool = False,
     unobservable_micros: int | None = None,
+    inputs: Inputs | None = None,
 ) -> ReportView:
     """The view of the report of ``day``, the last closed day (None: no day is closed yet).
 
@@ -90,6 +91,7 @@ def build(
         owner: whose part of the fleet this is all about; empty for the whole.
         owned: tell who answers for what, by the ``owner`` of ledger and findings.
         unobservable_micros: an estimate of the window's money that no list can show.
+        inputs: the findings it is made from, and what they were made without.
     """
     facts = gather(
         currency=settings.currency,
@@ -118,6 +120,7 @@ def build(
             changed=changed,
             owned=owned,
             unobservable_micros=unobservable_micros,
+            inputs=inputs,
         )
     return ReportView(
         facts=facts,
@@ -148,7 +151,15 @@ def build(
         unjudged=judged.unjudged(findings, settings.currency, wording),
         outcomes=judged.outcomes(counts, wording),
         rules=wording.table(),
-        trust=trust.trust(facts, ledger, findings, certificates, damaged, unobservable_micros),
+        trust=trust.trust(
+            facts,
+            ledger,
+            findings,
+            certificates,
+            damaged,
+            unobservable_micros,
+            inputs.incomplete if inputs else (),
+        ),
         method=trust.method(settings),
         footer=_footer(version),
         outcome_counts=counts,
