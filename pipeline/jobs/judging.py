@@ -21,6 +21,7 @@ from pipeline import rules as catalogue
 from pipeline.errors import DamageError, Exit, SettingsError
 from pipeline.jobs import provenance
 from pipeline.jobs.bookkeeping import rate_card
+from pipeline.schema import FINDINGS
 from pipeline.settings import OwnRule, Rules, Settings
 from pipeline.transform import findings, whatif
 from pipeline.transform import replay as replaying
@@ -81,12 +82,13 @@ def read_policy(settings: Settings, since: date) -> Policy:
     )
 
 
-def judge(job: Job, day: date, *, rebuild: bool = False) -> Judged:
+def judge(job: Job, day: date, *, rebuild: bool = False, is_stored: bool = True) -> Judged:
     """The findings of ``day``; they and what they follow from are built where they are stale.
 
-    What had to be left out is noted, and named in the result.
+    What had to be left out is noted, and named in the result. Nothing is written unless
+    ``is_stored``.
     """
-    policies = _policies(job, day)
+    policies = _policies(job, day, is_stored=is_stored)
     days = inputs_of(job.store, policies, day)
     if not days:
         raise SettingsError(f"--date {day}: no ledger day to judge")
@@ -103,14 +105,22 @@ def judge(job: Job, day: date, *, rebuild: bool = False) -> Judged:
             lacking = provenance.look_back(damaged, one)
             before = days[(one - days[0].day).days].digest(before, lacking)
             previous = findings.judge_day(ledger, _in_force(policies, one).applied, one, previous)
-            job.store.publish_findings(one, before, previous, lacking)
             left_out |= lacking
-        # As stored: a report must not depend on whether its findings were just made or read.
-        previous = job.store.read_findings(day)
+            if is_stored:
+                job.store.publish_findings(one, before, previous, lacking)
     job.add("findings_days", len(missing))
     assert previous is not None  # noqa: S101 - there is a day, and it was read or made
+    # As stored: a report must not depend on whether its findings were just made or read.
+    found = job.store.read_findings(day) if missing and is_stored else _in_order(previous)
     incomplete = _incomplete(job, day, sorted(left_out))
-    return Judged(previous, _in_force(policies, day), before, incomplete)
+    return Judged(found, _in_force(policies, day), before, incomplete)
+
+
+def _in_order(found: pd.DataFrame) -> pd.DataFrame:
+    """In the order in which a file has the rows."""
+    key = list(FINDINGS.key)
+    order = found[key].astype("str").sort_values(key).index
+    return found.loc[order].reset_index(drop=True)
 
 
 def _newest_readable(job: Job, kept: list[provenance.Kept]) -> pd.DataFrame | None:
@@ -199,7 +209,7 @@ def stored_policies(store: Store) -> list[Policy]:
     return msgspec.json.decode(stored, type=list[Policy]) if stored else []
 
 
-def _policies(job: Job, day: date) -> list[Policy]:
+def _policies(job: Job, day: date, *, is_stored: bool) -> list[Policy]:
     """All policies so far, oldest first; today's is in force from ``day`` on if it is another."""
     known = stored_policies(job.store)
     now = read_policy(job.settings, day)
@@ -210,7 +220,8 @@ def _policies(job: Job, day: date) -> list[Policy]:
         known = [*(one for one in known if one.since < day), now]
     else:
         return known
-    job.store.put_state(POLICIES, msgspec.json.encode(known))
+    if is_stored:
+        job.store.put_state(POLICIES, msgspec.json.encode(known))
     return known
 
 

@@ -33,6 +33,16 @@ def check(job: Job, *, read_data: bool = False) -> checking.Checked:
     return msgspec.structs.replace(checked, problems=tuple(sorted([*checked.problems, *stale])))
 
 
+def ages(job: Job, thin_after_days: int, drop_after_days: int) -> pruning.Ages:
+    """Ages as of the newest snapshot: a clock that runs ahead makes nothing old."""
+    today = max((ref.day for ref in job.store.snapshots()), default=job.now().date())
+    return pruning.Ages(
+        today=min(today, job.now().date()),
+        thin_after_days=thin_after_days,
+        drop_after_days=drop_after_days,
+    )
+
+
 def plan_prune(job: Job, ages: pruning.Ages) -> pruning.Plan:
     """What a prune would do; nothing is changed."""
     return pruning.plan(job.store.files, _Rule(job.store, rate_card(job.settings)), ages)
