@@ -17,6 +17,7 @@ from pipeline.keys import Secret
 from pipeline.nightly import nightly
 from pipeline.settings import Api, Settings
 from pipeline.store import Store
+from pipeline.store.atomic_write import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -55,8 +56,8 @@ def clean_folder(uri: str) -> str:
                     f"--data-dir {uri}: not empty and not the demo's; give it a folder of its own"
                 )
             shutil.rmtree(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / MARK).touch()
+        make_folder(folder.absolute(), folder.absolute(), set())
+        (folder / MARK).touch(0o600)
     except OSError as error:
         raise StorageError(f"{uri}: {error.strerror}; give another --data-dir") from error
     return uri

@@ -74,6 +74,10 @@ class StorageError(FleetLedgerError):
     exit_code = Exit.STORAGE
 
 
+class ReadOnlyError(StorageError):
+    """The store may be read but not written."""
+
+
 class AlreadyStoredError(StorageError):
     """Another writer has published this very name first."""
 

@@ -17,6 +17,9 @@ import pyarrow as pa
 SCHEMA_VERSION = 1
 """Part of every ledger day's digest: raise it when a stored column changes meaning."""
 
+FINDINGS_VERSION = 2
+"""Part of every findings day's digest: raise it when a stored column or what it means changes."""
+
 MICROS_PER_UNIT = 1_000_000
 
 BUSY_ABOVE_PCT = 5.0
@@ -41,6 +44,8 @@ FLAG = pa.bool_()
 AT = pa.timestamp("us", tz="UTC")
 DAY = pa.timestamp("us")
 """Midnight of a UTC day, without a zone: a label, not an instant."""
+DATE = pa.date32()
+"""A UTC day inside a file; in frames it is a :data:`DAY`."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ class Table:
             if name in masked
             else _text_categories(column.to_pandas())
             for name, column in zip(
-                table.column_names, table.unify_dictionaries().columns, strict=True
+                table.column_names, _with_days(table.unify_dictionaries()).columns, strict=True
             )
         }
         return pd.DataFrame(series, copy=False)
@@ -120,6 +125,12 @@ class Table:
     def empty(self) -> pd.DataFrame:
         """No rows, right dtypes."""
         return self.to_pandas(self.arrow.empty_table())
+
+
+def _with_days(table: pa.Table) -> pa.Table:
+    """``table`` with days as frames have them."""
+    columns = [c.cast(DAY) if c.type == DATE else c for c in table.columns]
+    return pa.table(columns, names=table.column_names)
 
 
 def _text_categories(series: pd.Series[Any]) -> pd.Series[Any]:
@@ -410,8 +421,8 @@ _LIFE_OF_A_FINDING = (
         "new, open, reopened, unjudged, excluded or gone; null where there never was a finding.",
         nullable=True,
     ),
-    Column("found_on", DAY, "The first date it was found on.", nullable=True),
-    Column("gone_on", DAY, "The date it was gone.", nullable=True),
+    Column("found_on", DATE, "The first date it was found on.", nullable=True),
+    Column("gone_on", DATE, "The date it was gone.", nullable=True),
     Column(
         "gone_reason",
         CODE,

@@ -154,3 +154,13 @@ def test_a_second_run_starts_clean_and_makes_the_same_report(
     _, again = run_demo(folder)
     assert not (folder / "reports" / "old.txt").exists()
     assert again == files
+
+
+def test_the_demos_folder_is_its_owners_alone_under_any_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        folder = Path(demo.clean_folder(str(tmp_path / "above" / "data")))
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())}
+    assert modes == {"data": 0o700, demo.MARK: 0o600}

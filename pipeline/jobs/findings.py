@@ -1,22 +1,25 @@
 """Findings: each day from its ledger, the day before and the policy of its date, kept per day.
 
-A day's file carries a digest over all it was made from: its ledger days, the policy in force, and
-the digest of the day before. So a late look, or a ledger day built again, makes just the findings
-stale that it can change, and what was judged stays as it was judged: a setting changed today is in
-force from today on (``state/policies``), and the past is rebuilt with the settings of its time.
+A day's file carries a digest over all it was made from (:mod:`~pipeline.jobs.provenance`). So a
+late look, or a ledger day built again, makes just the findings stale that it can change, and what
+was judged stays as it was judged: a setting changed today is in force from today on
+(``state/policies``), and the past is rebuilt with the settings of its time.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from pipeline import rules as catalogue
-from pipeline.errors import SettingsError, StorageError
+from pipeline.errors import DamageError, Exit, SettingsError, StorageError
+from pipeline.jobs import provenance
+from pipeline.jobs.ledger import rate_card
+from pipeline.schema import FINDINGS
 from pipeline.settings import OwnRule, Rules, Settings
 from pipeline.toml_files import read_toml
 from pipeline.transform import what_if as whatif
@@ -51,20 +54,14 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
-class _Day:
-    """A day whose findings are wanted, and the digest its file should carry."""
-
-    day: date
-    digest: str
-    policy: Policy
-
-
-@dataclass(frozen=True)
 class Judged:
     """The findings of a day, and what they were judged by."""
 
     findings: pd.DataFrame
     policy: Policy
+    digest: str
+    incomplete: list[str] = field(default_factory=list)
+    """The inputs that were damaged, missing or not whole, each with what is wrong with it."""
 
 
 def read_policy(settings: Settings, since: date) -> Policy:
@@ -87,33 +84,81 @@ def read_policy(settings: Settings, since: date) -> Policy:
     )
 
 
-def judge(job: Job, day: date, *, rebuild: bool = False) -> Judged:
-    """The findings of ``day``; they and what they follow from are built where they are stale."""
-    policies = _policies(job, day)
-    chain = _chain(job.store, policies, day)
-    present = job.store.findings_digests()
-    fresh = 0
-    if not rebuild:
-        while fresh < len(chain) and present.get(chain[fresh].day) == chain[fresh].digest:
-            fresh += 1
-    missing = chain[fresh:]
-    previous = job.store.read_findings(chain[fresh - 1].day) if fresh else None
+def judge(job: Job, day: date, *, rebuild: bool = False, is_stored: bool = True) -> Judged:
+    """The findings of ``day``; they and what they follow from are built where they are stale.
+
+    What had to be left out is noted, and named in the result. Nothing is written unless
+    ``is_stored``.
+    """
+    policies = _policies(job, day, is_stored=is_stored)
+    days = inputs_of(job.store, policies, day)
+    if not days:
+        stored = [ref.day for ref in job.store.ledger_days()]
+        if not stored:
+            raise StorageError("no ledger day to judge yet; run `fleetledger ledger` first")
+        raise SettingsError(f"{day} is before the ledger, which begins on {min(stored)}")
+    kept = [] if rebuild else provenance.kept(job.store, days)
+    previous = _newest_readable(job, kept)
+    before = kept[-1].digest if kept else ""
+    left_out = {key for one in kept for key in one.left_out}
+    missing = days[len(kept) :]
     if missing:
         first = missing[0].day - timedelta(days=findings.LOOK_BACK_DAYS - 1)
-        # Damage is told by the report, which reads the same days.
-        ledger = job.store.read_ledger(first, day, damaged=[])
+        damaged: list[str] = []
+        ledger = job.store.read_ledger(first, day, damaged=damaged)
         for one in job.steps.days("findings", [each.day for each in missing]):
-            wanted = chain[(one - chain[0].day).days]
-            previous = findings.judge_day(ledger, wanted.policy.applied, one, previous)
-            job.store.publish_findings(one, wanted.digest, previous)
+            lacking = provenance.look_back(damaged, one)
+            before = days[(one - days[0].day).days].digest(before, lacking)
+            previous = findings.judge_day(ledger, _in_force(policies, one).applied, one, previous)
+            left_out |= lacking
+            if is_stored:
+                job.store.publish_findings(one, before, previous, lacking)
     job.add("findings_days", len(missing))
-    if previous is None:
-        days = [ref.day for ref in job.store.ledger_days()]
-        if not days:
-            raise StorageError("no ledger day to judge yet; run `fleetledger ledger` first")
-        raise SettingsError(f"{day} is before the ledger, which begins on {min(days)}")
+    assert previous is not None  # noqa: S101 - there is a day, and it was read or made
     # As stored: a report must not depend on whether its findings were just made or read.
-    return Judged(job.store.read_findings(day), chain[-1].policy)
+    found = job.store.read_findings(day) if missing and is_stored else _in_order(previous)
+    incomplete = _incomplete(job, day, sorted(left_out))
+    return Judged(found, _in_force(policies, day), before, incomplete)
+
+
+def _in_order(found: pd.DataFrame) -> pd.DataFrame:
+    """In the order in which a file has the rows."""
+    key = list(FINDINGS.key)
+    order = found[key].astype("str").sort_values(key).index
+    return found.loc[order].reset_index(drop=True)
+
+
+def _newest_readable(job: Job, kept: list[provenance.Kept]) -> pd.DataFrame | None:
+    """The newest findings of ``kept``; damaged ones are dropped from its end, to be made again."""
+    while kept:
+        try:
+            return job.store.read_findings(kept[-1].day)
+        except DamageError as error:
+            where = str(error).partition(";")[0]
+            job.note(Exit.WARNINGS, f"{where}; made again from the ledger")
+            kept.pop()
+    return None
+
+
+def _incomplete(job: Job, day: date, left_out: list[str]) -> list[str]:
+    """What was lacking when ``day`` was judged; noted, with what to do."""
+    for key in left_out:
+        note_damaged(job, key)
+    behind = provenance.behind_ledger(job.store, rate_card(job.settings), day)
+    if behind:
+        more = f" and {len(behind) - 1} more" if len(behind) > 1 else ""
+        job.note(
+            Exit.WARNINGS,
+            f"{job.store.url(behind[0])}{more}: findings of {day} are not final; `fleetledger "
+            "ledger` builds ledger days, or says which snapshot is damaged",
+        )
+    return [*(f"{key}: damaged" for key in left_out), *behind]
+
+
+def note_damaged(job: Job, key: str) -> None:
+    """Say that a stored file was left out."""
+    where = job.store.url(key)
+    job.note(Exit.WARNINGS, f"{where}: damaged, left out; `fleetledger check` says more")
 
 
 @dataclass(frozen=True)
@@ -163,10 +208,15 @@ def what_if(job: Job, change: whatif.Change) -> pd.DataFrame:
     return whatif.what_if(ledger, last, change)
 
 
-def _policies(job: Job, day: date) -> list[Policy]:
+def stored_policies(store: Store) -> list[Policy]:
+    """All policies that have been in force, oldest first."""
+    stored = store.get_state(POLICIES)
+    return msgspec.json.decode(stored, type=list[Policy]) if stored else []
+
+
+def _policies(job: Job, day: date, *, is_stored: bool) -> list[Policy]:
     """All policies so far, oldest first; today's is in force from ``day`` on if it is another."""
-    stored = job.store.get_state(POLICIES)
-    known = msgspec.json.decode(stored, type=list[Policy]) if stored else []
+    known = stored_policies(job.store)
     now = read_policy(job.settings, day)
     if not known:
         # The first policy also judges the history that was there before it.
@@ -175,29 +225,35 @@ def _policies(job: Job, day: date) -> list[Policy]:
         known = [*(one for one in known if one.since < day), now]
     else:
         return known
-    job.store.put_state(POLICIES, msgspec.json.encode(known))
+    if is_stored:
+        job.store.put_state(POLICIES, msgspec.json.encode(known))
     return known
 
 
-def _chain(store: Store, policies: list[Policy], last: date) -> list[_Day]:
-    """Every day from the first of the ledger to ``last``, with its digest."""
+def _in_force(policies: list[Policy], day: date) -> Policy:
+    return next(one for one in reversed(policies) if one.since <= day)
+
+
+def inputs_of(store: Store, policies: list[Policy], last: date) -> list[provenance.Inputs]:
+    """What the findings of each day are made from, from the first of the ledger to ``last``."""
     digests: dict[date, list[str]] = {}
     for ref in store.ledger_days():
         if ref.day <= last:
             digests.setdefault(ref.day, []).append(f"{ref.account}={ref.digest}")
     if not digests:
         return []
-    first, before, chain = min(digests), "", []
-    for offset in range((last - first).days + 1):
-        day = first + timedelta(days=offset)
-        policy = next(one for one in reversed(policies) if one.since <= day)
-        # What earlier days were made of is in the digest before. Since when a policy is in force
-        # is not: the same policy gives the same findings.
-        made_of = [
-            before,
-            sorted(digests.get(day, [])),
-            msgspec.structs.replace(policy, since=date.min),
-        ]
-        before = hashlib.sha256(msgspec.json.encode(made_of)).hexdigest()[:16]
-        chain.append(_Day(day, before, policy))
-    return chain
+    # Since when a policy is in force is not in its digest: it gives the same findings.
+    named = {
+        one.since: hashlib.sha256(
+            msgspec.json.encode(msgspec.structs.replace(one, since=date.min))
+        ).hexdigest()
+        for one in policies
+    }
+    first = min(digests)
+    days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
+    return [
+        provenance.Inputs(
+            day, tuple(sorted(digests.get(day, []))), named[_in_force(policies, day).since]
+        )
+        for day in days
+    ]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from pipeline.jobs import provenance, staleness
 from pipeline.jobs import prune as pruning
 from pipeline.jobs.ledger import rate_card, read_look
 from pipeline.ledger import inputs
@@ -24,14 +27,20 @@ if TYPE_CHECKING:
 
 def check(job: Job, *, read_data: bool = False) -> checking.Checked:
     """Everything stored, against what it should be; ``read_data``: to the last bit."""
-    card = rate_card(job.settings)
-    expected = {}
-    for account in job.store.accounts():
-        final = {day: digest for (_, day), digest in job.store.final_days(account).items()}
-        late = job.store.late_ignored(account) if final else []
-        refs = [ref for ref in job.store.snapshots(account) if ref not in late]
-        expected[account] = inputs.digests(refs, card) | final
-    return checking.check(job.store.files, read_data=read_data, expected=expected)
+    expected = provenance.expected_ledger(job.store, rate_card(job.settings))
+    checked = checking.check(job.store.files, read_data=read_data, expected=expected)
+    stale = [*staleness.findings(job.store), *staleness.reports(job.store)]
+    return msgspec.structs.replace(checked, problems=tuple(sorted([*checked.problems, *stale])))
+
+
+def ages(job: Job, thin_after_days: int, drop_after_days: int) -> pruning.Ages:
+    """Ages as of the newest snapshot: a clock that runs ahead makes nothing old."""
+    today = max((ref.day for ref in job.store.snapshots()), default=job.now().date())
+    return pruning.Ages(
+        today=min(today, job.now().date()),
+        thin_after_days=thin_after_days,
+        drop_after_days=drop_after_days,
+    )
 
 
 def plan_prune(job: Job, ages: pruning.Ages) -> pruning.Plan:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pipeline.errors import Exit, SettingsError, StorageError
-from pipeline.jobs.findings import judge
+from pipeline.errors import SettingsError, StorageError
+from pipeline.jobs.findings import judge, note_damaged
 from pipeline.jobs.owner_reports import message, parts
 from pipeline.jobs.report_build import Past, derive
 from pipeline.jobs.report_inputs import read
 from pipeline.ledger.inputs import last_closed_day
-from pipeline.schema import FINDINGS
+from pipeline.report.model import Inputs
+from pipeline.schema import FINDINGS, FINDINGS_VERSION
 from pipeline.settings import override
 from pipeline.transform.budgets import evaluate
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.jobs import Job
+    from pipeline.jobs.findings import Judged
     from pipeline.model import SnapshotRef
     from pipeline.report.model import ReportView
     from pipeline.settings import Settings
@@ -58,8 +60,7 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
     owners = () if judged is None else judged.policy.owners
     sources = read(job.store, settings, refs, day, owners)
     for name in sources.damaged:
-        where = job.store.url(name)
-        job.note(Exit.WARNINGS, f"{where}: damaged, left out; `fleetledger check` says more")
+        note_damaged(job, name)
     found = FINDINGS.empty() if judged is None else judged.findings
     shown = day or max(ref.day for ref in refs)
     more: dict[str, Any] = {}
@@ -72,11 +73,20 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
         more = past.tells(sources, found)
         more["budgets"] = _budgets(job, settings, sources.ledger, day)
         more["owned"] = bool(owners)
+        more["inputs"] = _inputs(judged, sources.damaged)
     page, whole = derive(settings, day, sources, found, more)
     files |= whole
     mail = msgspec.structs.replace(settings.mail, to=settings.mail.to or (settings.mail.sender,))
     files["mail.eml"] = message(job, settings, mail, shown, page, whole)
     return Reported(day=shown, folder=job.store.publish_report(shown, files), view=page)
+
+
+def _inputs(judged: Judged, damaged: Sequence[str]) -> Inputs:
+    """What the report is made from; ``damaged``: what it could not read, besides the findings."""
+    lacking = dict.fromkeys([*judged.incomplete, *(f"{key}: damaged" for key in damaged)])
+    return Inputs(
+        findings=judged.digest, findings_version=FINDINGS_VERSION, incomplete=tuple(lacking)
+    )
 
 
 def _budgets(job: Job, settings: Settings, ledger: pd.DataFrame, day: date) -> Budgets | None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from pipeline.report.sections import cluster_changes, exclusions, finding_changes, spend_change
 from pipeline.report.sections import forecast as ahead
 from pipeline.report.sections import owners as owned
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.report.given import Budgets, Forecast
-    from pipeline.report.model import Facts
+    from pipeline.report.model import Facts, Inputs
     from pipeline.report.text.rules import Wording
 
     Days = tuple[date, date]
@@ -37,6 +39,7 @@ class Analyses:
     changed: pd.DataFrame | None = None
     owned: bool = False
     unobservable_micros: int | None = None
+    inputs: Inputs | None = None
 
 
 def sections(
@@ -73,6 +76,8 @@ def sections(
     numbers |= exclusions.numbers(costs)
     if given.unobservable_micros is not None:
         numbers["unobservable_micros"] = given.unobservable_micros
+    if given.inputs is not None:
+        numbers["inputs"] = msgspec.to_builtins(given.inputs)
     return {**made, "more_numbers": numbers}
 
 

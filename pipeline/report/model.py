@@ -69,6 +69,16 @@ class Facts(Part, frozen=True):
     """Clusters behind that mean."""
 
 
+class Inputs(Part, frozen=True):
+    """What a report was made from: tells later whether it is still current."""
+
+    findings: str
+    """The digest of the day's findings."""
+    findings_version: int
+    incomplete: tuple[str, ...] = ()
+    """What was damaged, missing or not whole, each with what is wrong with it."""
+
+
 class Card(Part, frozen=True):
     """One figure at the top."""
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pipeline.report.analyses import Analyses, sections
-from pipeline.report.model import ReportView
+from pipeline.report.model import Inputs, ReportView
 from pipeline.report.sections import cluster_changes, data_quality, headline, outcomes, waste_charts
 from pipeline.report.sections import forecast as ahead
 from pipeline.report.sections.cards import cards
@@ -57,6 +57,7 @@ def build(
     owner: str = "",
     owned: bool = False,
     unobservable_micros: int | None = None,
+    inputs: Inputs | None = None,
 ) -> ReportView:
     """The view of the report of ``day``, the last closed day (None: no day is closed yet).
 
@@ -84,6 +85,7 @@ def build(
         owner: whose part of the fleet this is all about; empty for the whole.
         owned: tell who answers for what, by the ``owner`` of ledger and findings.
         unobservable_micros: an estimate of the window's money that no list can show.
+        inputs: the findings it is made from, and what they were made without.
     """
     facts = gather(
         currency=settings.currency,
@@ -112,6 +114,7 @@ def build(
             changed=changed,
             owned=owned,
             unobservable_micros=unobservable_micros,
+            inputs=inputs,
         )
     return ReportView(
         facts=facts,
@@ -143,7 +146,13 @@ def build(
         outcomes=outcomes.outcomes(counts, wording),
         rules=wording.table(),
         trust=data_quality.trust(
-            facts, ledger, findings, certificates, damaged, unobservable_micros
+            facts,
+            ledger,
+            findings,
+            certificates,
+            damaged,
+            unobservable_micros,
+            inputs.incomplete if inputs else (),
         ),
         method=data_quality.method(settings),
         footer=_footer(version),

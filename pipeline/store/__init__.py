@@ -120,9 +120,21 @@ class Store:
         wanted = [ref for ref in refs if accounts is None or ref.account in accounts]
         return ledger.read(self.files, wanted, columns, damaged)
 
-    def publish_findings(self, day: date, digest: str, frame: pd.DataFrame) -> str:
-        """Store the findings of a day in place of earlier ones; their key."""
-        return findings.publish(self.files, day, digest, frame)
+    def damaged_ledger(self, keys: Collection[str]) -> list[str]:
+        """Those of the ledger files ``keys`` that are there and are damaged."""
+        return ledger.still_damaged(self.files, keys)
+
+    def publish_findings(
+        self, day: date, digest: str, frame: pd.DataFrame, left_out: Collection[str] = ()
+    ) -> str:
+        """Store the findings of a day in place of earlier ones; their key. ``left_out``: the
+        ledger files that could not be read.
+        """
+        return findings.publish(self.files, day, digest, frame, left_out)
+
+    def findings_left_out(self, day: date) -> list[str]:
+        """The ledger files that the findings of a day were made without."""
+        return findings.left_out(self.files, day)
 
     def findings_digests(self) -> dict[date, str]:
         """The days that have findings, and the digest in each one's name."""

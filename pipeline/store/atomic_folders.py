@@ -14,10 +14,11 @@ import fcntl
 import os
 import secrets
 import shutil
+from itertools import count
 from typing import TYPE_CHECKING
 
 from pipeline.store.atomic_write import NOT_SUPPORTED, fill, sync_folder
-from pipeline.store.layout import TEMPORARY
+from pipeline.store.layout import KEPT, TEMPORARY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,7 +48,11 @@ def put_folder(path: Path, files: Mapping[str, bytes]) -> None:
 
 
 def point(path: Path, target: str) -> None:
-    """Make ``path`` a link to its sibling ``target`` (a file that names it, where links fail)."""
+    """Make ``path`` a link to its sibling ``target`` (a file that names it, where links fail).
+
+    What copying may have made of an earlier link (a file, a folder) is replaced; a folder that
+    holds what no sibling does is kept beside it as ``.kept-1`` and so on.
+    """
     temporary = path.parent / f"{TEMPORARY}{secrets.token_hex(8)}"
     try:
         try:
@@ -56,7 +61,11 @@ def point(path: Path, target: str) -> None:
             if error.errno not in NOT_SUPPORTED:
                 raise
             _write_file(temporary, target.encode() + b"\n")  # as object stores have it
-        temporary.replace(path)
+        try:
+            temporary.replace(path)
+        except IsADirectoryError:
+            _clear(path)
+            temporary.replace(path)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -74,6 +83,28 @@ def recover(temporaries: Sequence[Path]) -> int:
                     path.rename(home)
                     count += 1
     return count
+
+
+def _clear(folder: Path) -> None:
+    """Free the name of ``folder``: a copy of a sibling goes, anything else gets another name."""
+    beside = (path for path in folder.parent.iterdir() if path != folder and not path.is_symlink())
+    if any(_is_copy(folder, path) for path in beside if path.is_dir()):
+        gone = folder.parent / f"{TEMPORARY}{secrets.token_hex(8)}"
+        folder.rename(gone)
+        shutil.rmtree(gone)
+    else:
+        names = (folder.parent / f"{folder.name}{KEPT}{number}" for number in count(1))
+        folder.rename(next(path for path in names if not path.exists()))
+
+
+def _is_copy(one: Path, other: Path) -> bool:
+    """Whether everything in ``one`` is in ``other`` too."""
+    return all(
+        (other / path.relative_to(one)).is_file()
+        and (other / path.relative_to(one)).read_bytes() == path.read_bytes()
+        for path in one.rglob("*")
+        if not path.is_dir()
+    )
 
 
 def _write_file(path: Path, data: bytes) -> None:

@@ -159,7 +159,17 @@ def _reports(files: Files) -> Iterator[Problem]:
             yield Problem(Severity.DAMAGE, f"{layout.report(day)}/{name}", str(error))
     key = f"{layout.REPORTS}/{layout.LATEST}"
     latest = files.pointed(key)
-    if days and latest != days[-1].isoformat():
+    for name in files.folders(layout.REPORTS):
+        if name.startswith(layout.LATEST + layout.KEPT):
+            where = f"{layout.REPORTS}/{name}"
+            message = f"{files.url(where)} was reports/latest in a copied store and is nowhere else"
+            yield Problem(Severity.WARNING, where, f"{message}; move it elsewhere")
+    if days and latest is None:
+        message = f"{files.url(key)} does not point to the newest report, {days[-1]}"
+        yield Problem(
+            Severity.WARNING, key, f"{message}; the next report puts it right: run: report"
+        )
+    elif days and latest != days[-1].isoformat():
         error = tables.damage(files, key, f"it does not name the newest report, {days[-1]}")
         yield Problem(Severity.DAMAGE, key, str(error))
 

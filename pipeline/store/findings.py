@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from pipeline.errors import StorageError
 from pipeline.schema import FINDINGS
 from pipeline.store import layout, tables
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import date
 
     import pandas as pd
@@ -16,10 +19,20 @@ if TYPE_CHECKING:
     from pipeline.store.files import Files
 
 
-def publish(files: Files, day: date, digest: str, frame: pd.DataFrame) -> str:
-    """Store a day's findings, then remove those they replace; the key."""
+_LEFT_OUT = "left_out"
+
+
+def publish(
+    files: Files, day: date, digest: str, frame: pd.DataFrame, left_out: Collection[str] = ()
+) -> str:
+    """Store a day's findings, then remove those they replace; the key.
+
+    ``left_out``: the ledger files that should have gone in and could not be read.
+    """
     key = layout.findings(day, digest)
     notes = {"date": day.isoformat()}
+    if left_out:
+        notes[_LEFT_OUT] = msgspec.json.encode(sorted(left_out)).decode()
     files.replace(key, tables.encode(FINDINGS.from_pandas(frame), FINDINGS, notes))
     for stored, other in listing(files, day, day):
         if stored == day and other != key:
@@ -38,6 +51,15 @@ def digests(files: Files) -> dict[date, str]:
     """The digest of each day's findings; of several files of a day, the one that is read."""
     parsed = (layout.parse_findings(key) for _, key in listing(files, None, None))
     return dict(found for found in parsed if found is not None)
+
+
+def left_out(files: Files, day: date) -> list[str]:
+    """The ledger files that were left out of the findings of ``day``."""
+    stored = listing(files, day, day)
+    if not stored:
+        return []
+    notes = tables.read_notes(files, stored[-1][1])
+    return msgspec.json.decode(notes.get(_LEFT_OUT, "[]"), type=list[str])
 
 
 def read(files: Files, day: date) -> pd.DataFrame:

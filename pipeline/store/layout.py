@@ -28,6 +28,8 @@ SUMS = "SHA256SUMS"
 """In each report's folder: what its files must be, in the format of ``sha256sum --check``."""
 LATEST = "latest"
 """Beside the reports: the newest of them."""
+KEPT = ".kept-"
+"""After a name, with a number: a folder that stood in the way of a pointer and is nowhere else."""
 TEMPORARY = ".tmp-"
 """Names with this prefix belong to a writer at work, or to nobody."""
 

@@ -91,6 +91,15 @@ def read(
     return LEDGER.to_pandas(tables.concat(good))
 
 
+def still_damaged(files: Files, keys: Collection[str]) -> list[str]:
+    """Those of the ledger ``keys`` that are there and are not what was written."""
+    refs = [ref for key in keys if (ref := layout.parse_ledger(key)) is not None]
+    present = [ref for ref in refs if ref in listing(files, ref.account, ref.day, ref.day)]
+    damaged: list[str] = []
+    read(files, present, ["cluster_id"], damaged)
+    return damaged
+
+
 def verify_notes(files: Files, ref: LedgerRef, notes: Mapping[str, str] | None = None) -> None:
     """That the file is the one its path says; read from its footer if ``notes`` are not given."""
     told = tables.read_notes(files, ref.key) if notes is None else notes

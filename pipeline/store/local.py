@@ -96,7 +96,8 @@ class LocalFiles:
         with told("reading", self.url(key)):
             if path.is_symlink():
                 return str(path.readlink())
-            return path.read_text("utf-8", "replace").removesuffix("\n") if path.exists() else None
+            # A folder is what copying tools make of a link: it names nothing.
+            return path.read_text("utf-8", "replace").removesuffix("\n") if path.is_file() else None
 
     def delete(self, key: str) -> None:
         """Remove ``key``, and its folder when that leaves it empty."""
@@ -126,7 +127,7 @@ class LocalFiles:
         """An ``flock``: the kernel drops it with its process, however that ends."""
         key = layout.lock(name)
         with told("locking", self.url(key)):
-            handle = os.open(self._place_for(key), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            handle = _open_lock(self._place_for(key))
         try:
             with told("locking", self.url(key)):
                 try:
@@ -150,3 +151,10 @@ class LocalFiles:
         path = self.root / key
         atomic_write.make_folder(path.parent, self.root, self._durable)
         return path
+
+
+def _open_lock(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except PermissionError:  # copied with another mode; reading is enough to lock a local file
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)

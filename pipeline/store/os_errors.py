@@ -6,20 +6,19 @@ import errno
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pipeline.errors import StorageError
+from pipeline.errors import ReadOnlyError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _READ_ONLY = "let this user write there, or choose another --data-dir"
+_REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM}
 _REMEDIES = {
     errno.ENOSPC: "free some space (prune thins old snapshots) and run again",
     errno.EDQUOT: "raise the quota or free some space (prune thins old snapshots) and run again",
     errno.EFBIG: "raise the limit on file sizes (ulimit -f) and run again",
     errno.EIO: "the disk reports a failure: check it, then run again",
-    errno.EROFS: _READ_ONLY,
-    errno.EACCES: _READ_ONLY,
-    errno.EPERM: _READ_ONLY,
+    **dict.fromkeys(_REFUSED, _READ_ONLY),
     errno.ENOENT: "it is gone: run again, or check what else changes the data folder",
     errno.ENOTDIR: "a file stands where a folder must be: move it or choose another --data-dir",
     errno.EMFILE: "raise the limit on open files (ulimit -n)",
@@ -32,7 +31,9 @@ def told(doing: str, what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(sentence(error, doing, what)) from error
+        is_refused = doing != "reading" and error.errno in _REFUSED
+        kind = ReadOnlyError if is_refused else StorageError
+        raise kind(sentence(error, doing, what)) from error
 
 
 def sentence(error: OSError, doing: str, what: str) -> str:

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from pipeline.errors import DamageError
 from pipeline.model import LedgerRef, SnapshotRef
 from pipeline.schema import AT, CODE, INT, TEXT
-from pipeline.store import self_hash
+from pipeline.store import layout, self_hash
 from pipeline.store.schema_migration import conform
 
 if TYPE_CHECKING:
@@ -159,9 +159,16 @@ def totals(table: pa.Table) -> Totals:
 
 def damage(files: Files, key: str, what: str) -> DamageError:
     """The error that names the file, what is wrong and what to do."""
-    return DamageError(
-        f"damaged file {files.url(key)}: {what}; restore it from a backup, or move it away"
-    )
+    return DamageError(f"damaged file {files.url(key)}: {what}; {_remedy(key)}")
+
+
+def _remedy(key: str) -> str:
+    """Facts come back from a backup only; what follows from them is made again."""
+    if layout.parse_ledger(key):
+        return "run: ledger --rebuild; if its day is final, restore it from a backup"
+    if found := layout.parse_findings(key) or layout.parse_report(key):
+        return f"run: report --date {found[0]}"
+    return "restore it from a backup, or move it away"
 
 
 def encodings(schema: pa.Schema) -> dict[str, object]:

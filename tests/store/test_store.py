@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import pipeline
@@ -25,6 +27,7 @@ from pipeline.errors import (
 from pipeline.model import Quarantined, RunRecord, State
 from pipeline.schema import FINDINGS, LEDGER, SNAPSHOT
 from pipeline.store import Store
+from pipeline.store.check import Severity, check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -206,6 +209,26 @@ def test_findings_of_a_day_are_replaced_as_a_whole(store: Store) -> None:
         store.read_findings(DAY + timedelta(days=1))
 
 
+def test_days_of_findings_are_dates_in_the_file_and_days_in_frames(store: Store) -> None:
+    row = dict.fromkeys(FINDINGS.names) | {
+        "account": "default",
+        "cluster_id": "c1",
+        "rule_id": "idle",
+        "rule_version": 1,
+        "outcome": "FINDING",
+        "samples": 3,
+        "found_on": pd.Timestamp(DAY),
+    }
+    frame = FINDINGS.enforce(pd.DataFrame([row]))
+    path = store.files.path(store.publish_findings(DAY, "aaaa", frame))
+    assert path is not None
+    stored = pq.read_table(path)
+    assert stored.column("found_on").to_pylist() == [DAY]  # a date, not a time without a zone
+    for name in ("found_on", "gone_on"):
+        assert stored.schema.field(name).type == pa.date32()
+        assert store.read_findings(DAY)[name].dtype == "datetime64[us]"
+
+
 def test_a_report_is_replaced_as_a_whole_and_latest_is_the_newest(
     store: Store, tmp_path: Path
 ) -> None:
@@ -218,6 +241,59 @@ def test_a_report_is_replaced_as_a_whole_and_latest_is_the_newest(
     assert store.report_days() == [DAY, later]
     latest = tmp_path / "data" / "reports" / "latest" / "report.html"
     assert latest.read_bytes() == b"later"
+
+
+@pytest.mark.parametrize(
+    ("kind", "kept"),
+    [("link", []), ("dangling", []), ("file", []), ("copy", []), ("other", ["latest.kept-1"])],
+)
+def test_latest_is_put_right_whatever_copying_has_made_of_it(
+    store: Store, tmp_path: Path, kind: str, kept: list[str]
+) -> None:
+    reports = tmp_path / "data/reports"
+    latest = reports / "latest"
+    later = DAY + timedelta(days=1)
+    store.publish_report(DAY, {"report.html": b"first"})
+    if kind != "link":
+        latest.unlink()
+    if kind == "dangling":
+        latest.symlink_to("nowhere")
+    elif kind == "file":
+        latest.write_text(f"{DAY}\n")
+    elif kind in ("copy", "other"):  # as `cp -rL` leaves it, and zip and backup tools
+        shutil.copytree(reports / str(DAY), latest)
+    if kind == "other":
+        (latest / "report.html").write_bytes(b"only here")
+    if kind in ("copy", "other"):
+        [problem] = check(store.files).problems
+        assert (problem.severity, problem.key) == (Severity.WARNING, "reports/latest")
+    store.publish_report(later, {"report.html": b"later"})
+    assert latest.readlink() == Path(str(later))
+    assert sorted(p.name for p in reports.iterdir()) == [str(DAY), str(later), "latest", *kept]
+    for name in kept:
+        assert (reports / name / "report.html").read_bytes() == b"only here"
+        [problem] = check(store.files).problems
+        assert f"reports/{name}" in problem.message
+
+
+def test_a_store_copied_with_other_modes_and_times_works(
+    store: Store, snapshot: MakeSnapshot, tmp_path: Path
+) -> None:
+    store.publish_snapshot(snapshot())
+    store.publish_report(DAY, {"report.html": b"first"})
+    with store.lock("derive"):
+        pass
+    copy = tmp_path / "copy"
+    shutil.copytree(tmp_path / "data", copy)  # links followed
+    for path in copy.rglob("*"):
+        os.utime(path, (0, 0))
+        path.chmod(0o755 if path.is_dir() else 0o444)
+    moved = Store(str(copy))
+    with moved.lock("derive"):
+        moved.publish_report(DAY, {"report.html": b"second"})
+        moved.put_state("x", b"1")
+    assert moved.read_report(DAY) == {"report.html": b"second"}
+    assert moved.snapshots() == store.snapshots()
     assert not list((tmp_path / "data").rglob(".tmp-*"))
     with pytest.raises(StorageError, match="no report of 2020-01-01"):
         store.read_report(date(2020, 1, 1))

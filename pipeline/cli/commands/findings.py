@@ -10,7 +10,7 @@ from pipeline import console
 from pipeline.cli.options import Command, run, say
 from pipeline.cli.output import shape_option, show
 from pipeline.cli.param_types import Day, Number
-from pipeline.errors import SettingsError, StorageError
+from pipeline.errors import ReadOnlyError, SettingsError, StorageError
 from pipeline.jobs import findings as judging
 from pipeline.jobs.report import last_closed
 from pipeline.settings import read_settings
@@ -47,17 +47,16 @@ def findings(
     """The open findings, most money first, or what changed in them."""
 
     def action(job: Job) -> dict[str, object]:
-        with job.store.lock("derive"):
-            closed = last_closed(job.store)
-            if closed is None:
-                raise StorageError(
-                    "no day is closed yet, so nothing is judged: a day closes with the first "
-                    "complete snapshot after its end (UTC)"
-                )
-            if day is not None and day > closed:
-                raise SettingsError(f"--date {day}: the last closed day is {closed}")
-            which = day or closed
-            found = judging.judge(job, which, rebuild=rebuild).findings
+        closed = last_closed(job.store)
+        if closed is None:
+            raise StorageError(
+                "no day is closed yet, so nothing is judged: a day closes with the first "
+                "complete snapshot after its end (UTC)"
+            )
+        if day is not None and day > closed:
+            raise SettingsError(f"--date {day}: the last closed day is {closed}")
+        which = day or closed
+        found = _judged(job, which, rebuild=rebuild)
         rows = lifecycle.changes(found, which) if changes else _open(found)
         if owner is not None:
             rows = rows[rows["owner"].astype(object) == owner]
@@ -142,6 +141,17 @@ def what_if(
         }
 
     run("what-if", action, is_recorded=False, needs_data=True)
+
+
+def _judged(job: Job, day: date, *, rebuild: bool) -> pd.DataFrame:
+    """The findings of ``day``, stored where the store may be written."""
+    try:
+        with job.store.lock("derive"):
+            return judging.judge(job, day, rebuild=rebuild).findings
+    except ReadOnlyError:
+        if rebuild:
+            raise
+        return judging.judge(job, day, is_stored=False).findings
 
 
 def _open(found: pd.DataFrame) -> pd.DataFrame:

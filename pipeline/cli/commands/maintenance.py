@@ -12,7 +12,6 @@ from pipeline.cli.options import Command, run, say
 from pipeline.cli.param_types import Age
 from pipeline.errors import Exit
 from pipeline.jobs import maintenance
-from pipeline.jobs.prune import Ages
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -99,14 +98,14 @@ def prune(thin_after: int, drop_after: int, *, dry_run: bool) -> None:
     """Thin old snapshots without losing a cent."""
 
     def action(job: Job) -> dict[str, object]:
-        ages = Ages(today=job.now().date(), thin_after_days=thin_after, drop_after_days=drop_after)
-        with job.store.lock("derive"):
-            if dry_run:
-                planned = maintenance.plan_prune(job, ages)
-                final, going, blocked = planned.finalize, planned.remove, planned.blocked
-            else:
+        ages = maintenance.ages(job, thin_after, drop_after)
+        if dry_run:
+            planned = maintenance.plan_prune(job, ages)
+            final, going, blocked = planned.finalize, planned.remove, planned.blocked
+        else:
+            with job.store.lock("derive"):
                 done = maintenance.prune(job, ages)
-                final, going, blocked = done.final, done.removed, done.blocked
+            final, going, blocked = done.final, done.removed, done.blocked
         for reason in blocked:
             job.note(Exit.WARNINGS, reason)
         if dry_run or sys.stdout.isatty():

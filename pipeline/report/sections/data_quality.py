@@ -39,11 +39,14 @@ def trust(
     certificates: Sequence[Certificate],
     damaged: Sequence[str],
     unobservable_micros: int | None = None,
+    incomplete: Sequence[str] = (),
 ) -> tuple[Fact, ...]:
     """What is known about the report's own evidence."""
     said = [_looks(certificates), *_limits_of_v2(certificates), *_troubles(certificates)]
     if damaged:
         said.append(_damaged(damaged))
+    if incomplete:
+        said.append(_incomplete(incomplete))
     if facts.day is not None and facts.first is not None:
         window = within(ledger, facts.first, facts.day)
         unseen = _unobservable(unobservable_micros, Money(facts.currency))
@@ -225,15 +228,28 @@ def _silenced(findings: pd.DataFrame, money: Money) -> list[Fact]:
 
 
 def _damaged(damaged: Sequence[str]) -> Fact:
-    named = ", ".join(names.shown(path, 120) for path in damaged[:_DAMAGED_NAMED])
-    more = len(damaged) - _DAMAGED_NAMED
     return Fact(
         term="Damaged files",
         value=count(len(damaged)),
-        meaning=f"Not what was written, and skipped: {named}"
-        + (f" and {count(more)} more." if more > 0 else "."),
+        meaning=f"Not what was written, and skipped: {_first_of(damaged)}.",
         tone="bad",
     )
+
+
+def _incomplete(incomplete: Sequence[str]) -> Fact:
+    return Fact(
+        term="Incomplete inputs",
+        value=count(len(incomplete)),
+        meaning="The findings are not final: they are made again when these are repaired: "
+        f"{_first_of(incomplete)}.",
+        tone="bad",
+    )
+
+
+def _first_of(paths: Sequence[str]) -> str:
+    named = ", ".join(names.shown(path, 120) for path in paths[:_DAMAGED_NAMED])
+    more = len(paths) - _DAMAGED_NAMED
+    return named + (f" and {count(more)} more" if more > 0 else "")
 
 
 def method(settings: Settings) -> tuple[Fact, ...]:

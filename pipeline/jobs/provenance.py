@@ -1,0 +1,117 @@
+"""What findings are made from, and which stored ones still follow from it.
+
+The digest of a day covers exactly what went in: the version of findings, the digest of the day
+before, the ledger days of its date, the policy in force, and which ledger days of its look-back
+could not be read. Earlier ledger days are covered by the day before. So one listing says what is
+stale, and a day judged from incomplete inputs is never final: whole inputs have another digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pipeline.errors import DamageError
+from pipeline.ledger import inputs
+from pipeline.schema import FINDINGS_VERSION
+from pipeline.store import layout
+from pipeline.transform.findings.judge import LOOK_BACK_DAYS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pipeline.store import Store
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the findings of a day are made from, besides the findings of the day before."""
+
+    day: date
+    ledger: tuple[str, ...]
+    """Account and digest of each ledger day of this date."""
+    policy: str
+    """The digest of the policy in force."""
+
+    def digest(self, before: str, left_out: Iterable[str] = ()) -> str:
+        """What the findings made from this are named by.
+
+        Args:
+            before: The digest of the day before; empty on the first day.
+            left_out: Keys of the ledger files of the look-back that could not be read.
+        """
+        made_of = [FINDINGS_VERSION, before, self.ledger, self.policy, sorted(left_out)]
+        return hashlib.sha256(msgspec.json.encode(made_of)).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Stored findings that need not be made again."""
+
+    day: date
+    digest: str
+    left_out: frozenset[str]
+
+
+def kept(store: Store, days: Sequence[Inputs]) -> list[Kept]:
+    """The stored findings, from the first day on, that follow from their inputs as they are now.
+
+    Each follows from the day before, so the first that does not is the end. A day that left out
+    ledger files is kept while just those files cannot be read.
+    """
+    stored, before = store.findings_digests(), ""
+    found: list[Kept] = []
+    for one in days:
+        digest, left_out = one.digest(before), frozenset[str]()
+        if one.day in stored and stored[one.day] != digest:
+            left_out = _still_damaged(store, one.day)
+            digest = one.digest(before, left_out)
+        if stored.get(one.day) != digest:
+            break
+        found.append(Kept(one.day, digest, left_out))
+        before = digest
+    return found
+
+
+def _still_damaged(store: Store, day: date) -> frozenset[str]:
+    """The ledger files that the findings of ``day`` left out and that cannot be read now either."""
+    try:
+        left_out = store.findings_left_out(day)
+    except DamageError:  # the file does not even tell: make it again
+        return frozenset()
+    return frozenset(store.damaged_ledger(left_out))
+
+
+def look_back(keys: Iterable[str], day: date) -> frozenset[str]:
+    """Those of the ledger ``keys`` that the findings of ``day`` read."""
+    refs = (layout.parse_ledger(key) for key in keys)
+    first = day - timedelta(days=LOOK_BACK_DAYS - 1)
+    return frozenset(ref.key for ref in refs if ref is not None and first <= ref.day <= day)
+
+
+def expected_ledger(store: Store, rate_card: Mapping[str, int]) -> dict[str, dict[date, str]]:
+    """The digest each account's ledger days should carry, by account and day."""
+    expected = {}
+    for account in store.accounts():
+        final = {day: digest for (_, day), digest in store.final_days(account).items()}
+        late = store.late_ignored(account) if final else []
+        refs = [ref for ref in store.snapshots(account) if ref not in late]
+        expected[account] = inputs.digests(refs, rate_card) | final
+    return expected
+
+
+def behind_ledger(store: Store, rate_card: Mapping[str, int], last: date) -> list[str]:
+    """The ledger days the findings of ``last`` read that are not what their snapshots make."""
+    first = last - timedelta(days=LOOK_BACK_DAYS - 1)
+    stored = {(ref.account, ref.day): ref.digest for ref in store.ledger_days(None, first, last)}
+    return [
+        f"{layout.LEDGER}/account={account}/date={day}: "
+        + ("made without some of its snapshots" if (account, day) in stored else "missing")
+        for account, days in sorted(expected_ledger(store, rate_card).items())
+        for day, digest in sorted(days.items())
+        if first <= day <= last and stored.get((account, day)) != digest
+    ]

@@ -1,0 +1,102 @@
+"""Findings and reports that no longer follow from what they were made from, for ``check``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pipeline.errors import FleetLedgerError
+from pipeline.jobs import provenance
+from pipeline.jobs.findings import inputs_of, stored_policies
+from pipeline.report.model import Inputs  # noqa: TC001 - msgspec reads the types at run time
+from pipeline.schema import FINDINGS_VERSION
+from pipeline.store import layout
+from pipeline.store.check import Problem, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date
+
+    from pipeline.store import Store
+
+_DAYS_NAMED = 3
+
+
+class _Summary(msgspec.Struct):
+    """What ``summary.json`` says of a report's inputs."""
+
+    inputs: Inputs | None = None
+
+
+def findings(store: Store) -> Iterator[Problem]:
+    """Stored findings that do not follow from their inputs, or were made without some of them."""
+    stored = store.findings_digests()
+    try:
+        days = inputs_of(store, stored_policies(store), max(stored)) if stored else []
+    except FleetLedgerError:  # the check of single files names what is damaged
+        return
+    if not days:
+        return
+    kept = provenance.kept(store, days)
+    remedy = f"run: report --date {max(stored)}"
+    stale = [one for one in days[len(kept) :] if one.day in stored]
+    if stale:
+        yield _warning(
+            layout.findings(stale[0].day, stored[stale[0].day]),
+            f"{_count(len(stale), 'findings day')} from {stale[0].day} on: the inputs are not "
+            f"those of now; {remedy}",
+        )
+    incomplete = [one for one in kept if one.left_out]
+    if incomplete:
+        first = incomplete[0]
+        yield _warning(
+            layout.findings(first.day, first.digest),
+            f"{_count(len(incomplete), 'findings day')} from {first.day} on: made without "
+            f"{store.url(min(first.left_out))}, which is damaged; repair that, then {remedy}",
+        )
+
+
+def reports(store: Store) -> Iterator[Problem]:
+    """Reports that were made from other findings than are stored now, or from incomplete inputs.
+
+    A report of another version of findings is what it was.
+    """
+    stored = store.findings_digests()
+    made_from = {day: _inputs(store, day) for day in store.report_days()}
+    stale = [
+        day
+        for day, inputs in made_from.items()
+        if inputs is not None
+        and inputs.findings_version == FINDINGS_VERSION
+        and (inputs.incomplete or inputs.findings != stored.get(day))
+    ]
+    if stale:
+        yield _warning(
+            layout.report(stale[0]),
+            f"{_count(len(stale), 'report')} ({_named(stale)}): the inputs were incomplete, or are "
+            "not those of now; make each again with: report --date DAY",
+        )
+
+
+def _inputs(store: Store, day: date) -> Inputs | None:
+    """What the report of ``day`` says it was made from; None where it does not."""
+    try:
+        data = store.files.read(f"{layout.report(day)}/summary.json")
+        return msgspec.json.decode(data, type=_Summary).inputs
+    except (FleetLedgerError, msgspec.DecodeError):  # missing or damaged: check has said so
+        return None
+
+
+def _warning(key: str, message: str) -> Problem:
+    return Problem(Severity.WARNING, key, message)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
+
+
+def _named(days: Sequence[date]) -> str:
+    more = len(days) - _DAYS_NAMED
+    named = ", ".join(str(day) for day in days[:_DAYS_NAMED])
+    return named + (f" and {more} more" if more > 0 else "")
