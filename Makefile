@@ -14,7 +14,7 @@ run: install ## embedded API, a month of simulated looks over HTTP, then the nig
 	$(BIN)/fleetledger --data-dir data/demo demo
 
 ##@ Develop
-.PHONY: develop check test test-crash docs gold lock
+.PHONY: develop check test test-crash test-lowest docs gold lock
 develop: .venv/.developed ## also install what tests and checks need
 
 check: develop ## lint, format, types, generated docs
@@ -25,6 +25,12 @@ check: develop ## lint, format, types, generated docs
 
 test: develop ## the whole suite; T=path or T="-k words" for a part
 	$(BIN)/python -m pytest $(if $(T),$(T),-n 2 --dist loadfile)
+
+test-lowest: ## the suite at the lowest versions that pyproject.toml allows (needs uv); T=path for a part
+	uv venv --quiet --clear --python $(PYTHON) .venv-lowest
+	uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct \
+	  --editable '.[simulator,s3,notebook]' --group dev
+	.venv-lowest/bin/python -m pytest $(if $(T),$(T),-n 2 --dist loadfile)
 
 test-crash: develop ## 10,000 kills and 10,000 flipped bits against the store (minutes)
 	THOROUGH=1 $(BIN)/python -m pytest -q tests/store
@@ -44,7 +50,7 @@ lock: ## renew both lock files (needs uv); they carry hashes and no index addres
 ##@ Clean
 .PHONY: clean
 clean: ## remove .venv and the demo's data; your own data/ stays
-	rm -rf .venv data/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-lowest data/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -58,4 +64,4 @@ clean: ## remove .venv and the demo's data; your own data/ stays
 
 .PHONY: help
 help:
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

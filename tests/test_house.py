@@ -37,7 +37,6 @@ ONLY_IN = {
     "vl_convert": {"report"},
     "css_inline": {"report"},
     "smtplib": {"deliver"},
-    "fastapi": {"simulator"},
     "starlette": {"simulator"},
     "uvicorn": {"simulator"},
     "click": {"cli"},

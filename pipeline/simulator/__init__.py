@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 from pipeline.errors import SettingsError
 
-for _library in ("fastapi", "uvicorn"):
+for _library in ("starlette", "uvicorn"):
     if find_spec(_library) is None:
         raise SettingsError(
             f"the simulated API needs the extra 'simulator' ({_library} is missing): "

@@ -1,11 +1,39 @@
-"""The answers as OpenAPI describes them: one struct per JSON object of the vendor's page."""
+"""The answers as OpenAPI describes them: one struct per JSON object of the vendor's page.
+
+Errors are written from these structs. Pages of clusters are written from the fleet's arrays, and
+held to these structs by the tests.
+"""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
+from pipeline.simulator.clusters import GPU_TYPES, REGIONS
+from pipeline.simulator.lifecycles import STATUSES
 
-class Mapping(msgspec.Struct):
+
+def _described(**schema: object) -> msgspec.Meta:
+    """What a field may be, for the reader of the document: nothing checks it when it is written."""
+    return msgspec.Meta(extra_json_schema=schema)
+
+
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Percent = Annotated[float, msgspec.Meta(ge=0, le=100)]
+Amount = Annotated[float, msgspec.Meta(ge=0)]
+Time = Annotated[str, _described(format="date-time")]
+Status = Annotated[str, _described(enum=list(STATUSES))]
+GpuType = Annotated[str, _described(enum=list(GPU_TYPES))]
+Region = Annotated[str, _described(enum=list(REGIONS))]
+
+
+class _Closed(msgspec.Struct, forbid_unknown_fields=True):
+    """An object with these fields and no others."""
+
+
+class PortMapping(_Closed):
     """A forwarded port."""
 
     internal_port: int
@@ -13,7 +41,7 @@ class Mapping(msgspec.Struct):
     protocol: str
 
 
-class Ssh(msgspec.Struct):
+class Ssh(_Closed):
     """Where to log in."""
 
     host: str
@@ -21,60 +49,60 @@ class Ssh(msgspec.Struct):
     username: str
 
 
-class Metrics(msgspec.Struct):
+class Metrics(_Closed):
     """What runs now, in percent; null where the agent says nothing."""
 
-    gpu_utilization: float | None
-    memory_utilization: float | None
-    cpu_utilization: float | None
+    gpu_utilization: Percent | None
+    memory_utilization: Percent | None
+    cpu_utilization: Percent | None
 
 
-class Cost(msgspec.Struct):
+class Cost(_Closed):
     """In units of the account's currency."""
 
-    hourly_rate: float
-    current_session_cost: float
-    total_cost: float
+    hourly_rate: Amount
+    current_session_cost: Amount
+    total_cost: Amount
 
 
-class Cluster(msgspec.Struct):
+class Cluster(_Closed):
     """One cluster."""
 
-    id: str
-    name: str
+    id: Text
+    name: Text
     description: str | None
-    status: str
-    gpu_type: str
-    gpu_count: int
-    cpu_cores: int
-    memory_gb: int
-    storage_gb: int
-    region: str
+    status: Status
+    gpu_type: GpuType
+    gpu_count: Count
+    cpu_cores: Count
+    memory_gb: Count
+    storage_gb: Count
+    region: Region
     project_id: str
     template_id: str
     ssh_enabled: bool
-    port_mappings: list[Mapping]
+    port_mappings: list[PortMapping]
     proxy_url: str
     ssh_connection: Ssh | None
     metrics: Metrics | None
     cost: Cost
-    created_at: str
-    updated_at: str
-    expires_at: str | None
+    created_at: Time
+    updated_at: Time
+    expires_at: Time | None
 
 
-class Pagination(msgspec.Struct):
+class Pagination(_Closed):
     """Where in the list a page lies."""
 
     current_page: int
-    total_pages: int
-    total_count: int
+    total_pages: Count
+    total_count: Count
     per_page: int
     has_next: bool
     has_previous: bool
 
 
-class Data(msgspec.Struct):
+class Data(_Closed):
     """One page."""
 
     clusters: list[Cluster]
@@ -82,14 +110,14 @@ class Data(msgspec.Struct):
     filters_applied: dict[str, str | int]
 
 
-class Meta(msgspec.Struct):
+class Meta(_Closed):
     """About the answer."""
 
     request_id: str
-    response_time_ms: int
+    response_time_ms: Count
 
 
-class ClusterList(msgspec.Struct):
+class ClusterList(_Closed):
     """``GET /v1/clusters``."""
 
     success: bool
@@ -97,19 +125,19 @@ class ClusterList(msgspec.Struct):
     meta: Meta
 
 
-class FlatCluster(msgspec.Struct, rename="camel"):
+class FlatCluster(_Closed, rename="camel"):
     """One element of the array of ``GET /v2/clusters``."""
 
-    id: str
-    name: str
-    status: str
-    gpu_type: str
-    container_disk_size: int
-    volume_size: int
-    created_at: str
+    id: Text
+    name: Text
+    status: Status
+    gpu_type: GpuType
+    container_disk_size: Count
+    volume_size: Count
+    created_at: Time
 
 
-class InvalidParameters(msgspec.Struct):
+class InvalidParameters(_Closed):
     """Each refused parameter with its reason."""
 
     code: str
@@ -117,24 +145,24 @@ class InvalidParameters(msgspec.Struct):
     details: dict[str, str]
 
 
-class Invalid(msgspec.Struct):
+class Invalid(_Closed):
     """400."""
 
     success: bool
     error: InvalidParameters
 
 
-class Limit(msgspec.Struct):
+class Limit(_Closed):
     """The window that is used up."""
 
     limit: int
-    remaining: int
-    reset_at: str
+    remaining: Count
+    reset_at: Time
     retry_after: int
 
 
-class Refused(msgspec.Struct, omit_defaults=True):
-    """401 and 429."""
+class Refused(_Closed, omit_defaults=True):
+    """Every other error."""
 
     error: str
     message: str
@@ -148,11 +176,3 @@ SHAPES: dict[str, object] = {
     "Invalid": Invalid,
     "Refused": Refused,
 }
-
-
-def openapi_schemas() -> tuple[dict[str, dict[str, object]], dict[str, dict[str, object]]]:
-    """The schema of each of ``SHAPES``, and the components they refer to."""
-    schemas, components = msgspec.json.schema_components(
-        SHAPES.values(), ref_template="#/components/schemas/{name}"
-    )
-    return dict(zip(SHAPES, schemas, strict=True)), components

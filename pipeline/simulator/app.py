@@ -1,7 +1,7 @@
 """The List Clusters API as the vendor documents it: ``GET /v1/clusters`` and ``GET /v2/clusters``.
 
-A request passes, in this order: the clock's tick, the key, the rate limit, the parameters. The
-framework routes and describes; bodies are written from the fleet's arrays by msgspec.
+A request passes, in this order: the clock's tick, the route, the key, the rate limit, the
+parameters. ``/openapi.json`` describes all of it, and asks for no key.
 """
 
 from __future__ import annotations
@@ -12,27 +12,31 @@ from dataclasses import dataclass
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Literal
 
-from fastapi import FastAPI
-from starlette.requests import Request  # noqa: TC002 (FastAPI reads annotations at run time)
-from starlette.responses import Response  # noqa: TC002 (as above)
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
-from pipeline.simulator.api_types import openapi_schemas
+from pipeline.simulator.api_types import Limit
 from pipeline.simulator.fleet import time_of
 from pipeline.simulator.limits import Allowance, RateLimit
+from pipeline.simulator.openapi import document
 from pipeline.simulator.pages import Pages
-from pipeline.simulator.query import openapi_parameters
 from pipeline.simulator.query_results import iso
-from pipeline.simulator.response import Reply, Sent, json_reply
+from pipeline.simulator.response import Reply, Sent, json_reply, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
     from datetime import datetime
 
+    from starlette.requests import Request
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from pipeline.simulator.clock import Clock
     from pipeline.simulator.faults import Faults
     from pipeline.simulator.fleet import Fleet
+
+    Answer = Callable[[Iterable[tuple[str, str]], datetime], Reply]
 
 
 @dataclass(frozen=True)
@@ -44,20 +48,21 @@ class _Gate:
     keys: tuple[bytes, ...]
     latency_seconds: float
 
-    async def passed(
-        self, request: Request, answer: Callable[[Mapping[str, str], datetime], Reply]
-    ) -> Response:
-        """The answer, or why there is none."""
-        now: datetime = request.state.now
-        await asyncio.sleep(self.latency_seconds)
-        if not self._knows(request.headers.get("authorization", "")):
-            body = {"error": "UNAUTHORIZED", "message": "Invalid or missing API key", "code": 401}
-            return Sent(json_reply(body, 401))
-        allowance = self.limit.take(now)
-        request.state.allowance = allowance
-        if allowance.refused:
-            return Sent(_too_many(allowance))
-        return Sent(answer(dict(request.query_params), now))
+    def before(self, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+        """An endpoint that gives the answer, or says why there is none."""
+
+        async def endpoint(request: Request) -> Response:
+            now: datetime = request.state.now
+            await asyncio.sleep(self.latency_seconds)
+            if not self._knows(request.headers.get("authorization", "")):
+                return Sent(refusal(401, "Invalid or missing API key"))
+            allowance = self.limit.take(now)
+            request.state.allowance = allowance
+            if allowance.refused:
+                return Sent(_too_many(allowance))
+            return Sent(answer(request.query_params.multi_items(), now))
+
+        return endpoint
 
     def _knows(self, authorization: str) -> bool:
         """``Bearer KEY`` and a bare ``KEY`` are both accepted."""
@@ -121,52 +126,35 @@ def make_app(
         keys=tuple(key.encode() for key in keys),
         latency_seconds=latency_ms / 1000,
     )
-    app = FastAPI(title="List Clusters (simulated)", version="1", docs_url=None, redoc_url=None)
-    shapes, components = openapi_schemas()
-
-    def answers(meaning: str, shape: str) -> dict[str, object]:
-        return {"description": meaning, "content": {"application/json": {"schema": shapes[shape]}}}
-
-    refused: dict[int | str, dict[str, object]] = {
-        401: answers("Invalid or missing API key", "Refused"),
-        429: answers("Too many requests in the window", "Refused"),
-    }
-
-    @app.get(
-        "/v1/clusters",
-        summary="List clusters, filtered, sorted and by pages",
-        responses={
-            200: answers("One page", "ClusterList"),
-            400: answers("Invalid query parameters", "Invalid"),
-            **refused,
-        },
-        openapi_extra={"parameters": openapi_parameters()},
+    app = Starlette(
+        routes=[
+            Route("/v1/clusters", gate.before(pages.v1)),
+            Route("/v2/clusters", gate.before(pages.v2)),
+            Route("/openapi.json", _describe),
+        ],
+        exception_handlers={HTTPException: _unserved},
     )
-    async def list_v1(request: Request) -> Response:
-        return await gate.passed(request, pages.v1)
-
-    @app.get(
-        "/v2/clusters",
-        summary="List clusters, all at once",
-        responses={200: answers("Every cluster", "FlatClusterList"), **refused},
-    )
-    async def list_v2(request: Request) -> Response:
-        return await gate.passed(request, pages.v2)
-
-    app.openapi()["components"] = {"schemas": components}
+    app.router.redirect_slashes = False
     return gate.stamped(app)
 
 
+async def _describe(_request: Request) -> Response:
+    return Sent(json_reply(document()))
+
+
+async def _unserved(_request: Request, error: Exception) -> Response:
+    """404 and 405, which the router raises."""
+    if not isinstance(error, HTTPException):
+        raise error
+    return Sent(refusal(error.status_code, error.detail, error.headers))
+
+
 def _too_many(allowance: Allowance) -> Reply:
-    body = {
-        "error": "RATE_LIMIT_EXCEEDED",
-        "message": f"Rate limit of {allowance.limit} requests exceeded",
-        "code": 429,
-        "details": {
-            "limit": allowance.limit,
-            "remaining": 0,
-            "reset_at": iso(time_of(allowance.reset)),
-            "retry_after": allowance.retry_after,
-        },
-    }
-    return json_reply(body, 429, {"Retry-After": str(allowance.retry_after)})
+    details = Limit(
+        limit=allowance.limit,
+        remaining=0,
+        reset_at=iso(time_of(allowance.reset)),
+        retry_after=allowance.retry_after,
+    )
+    message = f"Rate limit of {allowance.limit} requests exceeded"
+    return refusal(429, message, {"Retry-After": str(allowance.retry_after)}, details)

@@ -59,6 +59,10 @@ _PURPOSE = {
 }
 _DESCRIBED_SHARE = 0.85
 
+_PEOPLE = ("müller", "jose\u0301", "наташа", "さくら", "ליאור", "🦊")
+"""In some names: two letters in one, four scripts, right to left, beyond 16 bits."""
+_PERSONAL_EVERY = 17
+
 _GPU_TYPE_WEIGHTS = (0.34, 0.20, 0.19, 0.08, 0.14, 0.05)
 _REGION_WEIGHTS = (0.36, 0.26, 0.22, 0.12, 0.04)
 _PROJECT_WEIGHTS = (0.22, 0.17, 0.16, 0.14, 0.11, 0.12, 0.08)
@@ -192,11 +196,16 @@ def _names(project: Ints, role: Ints, numbers: Ints) -> Texts:
     parts = zip(project.tolist(), role.tolist(), numbers.tolist(), strict=True)
     return np.array(
         [
-            "-".join(part for part in (PROJECTS[p], _ROLES[r], str(number + 1)) if part)
-            for p, r, number in parts
+            "-".join(part for part in (PROJECTS[p], _ROLES[r], str(n + 1), _person(n + 1)) if part)
+            for p, r, n in parts
         ],
         dtype=object,
     )
+
+
+def _person(number: int) -> str:
+    turn, rest = divmod(number, _PERSONAL_EVERY)
+    return "" if rest else _PEOPLE[turn % len(_PEOPLE)]
 
 
 def _descriptions(project: Ints, role: Ints, described: Bools) -> Texts:

@@ -11,25 +11,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pipeline.simulator.faults import Fault
-from pipeline.simulator.response import Reply
+from pipeline.simulator.response import Reply, refusal
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from pipeline.simulator.query_results import Json
-
 _MEGABYTE = 2**20
 _HTML = b"<!doctype html><title>502 Bad Gateway</title><h1>Please try again later</h1>"
-_ERROR_WORDS = {
-    429: "RATE_LIMIT_EXCEEDED",
-    500: "INTERNAL_ERROR",
-    502: "BAD_GATEWAY",
-    503: "SERVICE_UNAVAILABLE",
-    504: "GATEWAY_TIMEOUT",
-    401: "UNAUTHORIZED",
-    403: "FORBIDDEN",
-    404: "RESOURCE_NOT_FOUND",
-}
 
 
 def status(
@@ -38,14 +26,14 @@ def status(
     """An HTTP error, in the vendor's flat envelope or as plain text."""
 
     def on_reply(_reply: Reply, now: datetime) -> Reply:
-        body: Json = {"error": _ERROR_WORDS.get(code, "ERROR"), "message": "injected", "code": code}
         headers = {}
         if retry_after is not None:
             at = (now + timedelta(seconds=retry_after)).replace(microsecond=0)
             headers["Retry-After"] = (
                 format_datetime(at, usegmt=True) if as_date else str(retry_after)
             )
-        return Reply(code, b"upstream error" if plain else msgspec.json.encode(body), headers)
+        reply = refusal(code, "injected", headers)
+        return replace(reply, body=b"upstream error") if plain else reply
 
     return Fault(f"status {code}", on_reply=on_reply)
 

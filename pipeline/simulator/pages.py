@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.simulator.api_types import Invalid, InvalidParameters
 from pipeline.simulator.fleet import seconds_of
 from pipeline.simulator.query import Parsed, Query, parse
 from pipeline.simulator.query_results import Json, Listing, Quirks, records_v1, records_v2
 from pipeline.simulator.response import Reply, json_reply
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
     from datetime import datetime
 
     from pipeline.simulator.faults import Fault, Faults
@@ -45,23 +46,23 @@ class Pages:
         self._served = 0
         self._previous: list[Json] = []
 
-    def v1(self, given: Mapping[str, str], now: datetime) -> Reply:
+    def v1(self, given: Iterable[tuple[str, str]], now: datetime) -> Reply:
         """``GET /v1/clusters``."""
         parsed = parse(given)
         if parsed.refused:
-            error = {
-                "code": "INVALID_PARAMETERS",
-                "message": "Invalid query parameters provided",
-                "details": parsed.refused,
-            }
-            return json_reply({"success": False, "error": error}, 400)
+            error = InvalidParameters(
+                code="INVALID_PARAMETERS",
+                message="Invalid query parameters provided",
+                details=dict(parsed.refused),
+            )
+            return json_reply(Invalid(success=False, error=error), 400)
         met = self._meet(now)
         selected = self._select(parsed.query, now, met)
         limit = min(parsed.query.limit, self._quirks.limit_cap)
         page = self._page(selected, parsed.query.page, limit, met)
         return _changed(json_reply(self._envelope(page, parsed)), met, now)
 
-    def v2(self, _given: Mapping[str, str], now: datetime) -> Reply:
+    def v2(self, _given: Iterable[tuple[str, str]], now: datetime) -> Reply:
         """``GET /v2/clusters``: no parameters, no envelope."""
         met = self._meet(now)
         selected = self._select(Query(), now, met)

@@ -1,27 +1,30 @@
 """The 14 query parameters of ``GET /v1/clusters``: one definition, read by parser and OpenAPI.
 
-Every bad parameter gets its message at once, as in the vendor's example; unknown ones are ignored.
+Every bad parameter gets its message at once, as in the vendor's example; unknown ones are
+ignored.
 """
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 STATUSES = ("running", "stopped", "starting", "stopping", "error", "pending")
+# As documented. Clusters may have other types and regions, which these filters refuse.
 GPU_TYPES = ("A100", "H100", "RTX4090", "V100", "T4")
 REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "ap-southeast-1")
 SORT_KEYS = ("created_at", "name", "status", "gpu_count", "cost")
 SORT_ORDERS = ("asc", "desc")
 MAX_LIMIT = 100
-_MAX_PAGE = 10**9
+_MAX_NUMBER = 10**9
 
-_INTEGER = re.compile(r"[+-]?\d{1,18}")
+_INTEGER = re.compile("[+-]?[0-9]{1,18}")
 
 
 class RefusedError(ValueError):
@@ -49,23 +52,15 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
     return read
 
 
-def _integer(low: int, high: int, message: str) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not _INTEGER.fullmatch(text) or not low <= int(text) <= high:
-            raise RefusedError(message)
-        return int(text)
-
-    return read
-
-
 def _instant(text: str) -> datetime:
     """An ISO 8601 date or time; UTC where it names no zone."""
+    text = text.upper()
     try:
         # A "+" that was not percent-encoded arrives as a blank.
         t = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
-        return (t if t.tzinfo else t.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
+    except ValueError:
         raise RefusedError("Must be an ISO 8601 date") from None
+    return t if t.tzinfo else t.replace(tzinfo=UTC)
 
 
 def _choice(
@@ -79,43 +74,35 @@ def _text(name: str, meaning: str) -> Parameter:
     return Parameter(name, meaning, str, {"type": "string"})
 
 
-def _gpu_count(name: str, meaning: str) -> Parameter:
-    read = _integer(0, 10**9, "Must be an integer of 0 or more")
-    return Parameter(name, meaning, read, {"type": "integer", "minimum": 0})
+def _integer(name: str, meaning: str, low: int, high: int, default: int | None = None) -> Parameter:
+    def read(text: str) -> int:
+        if not _INTEGER.fullmatch(text) or not low <= int(text) <= high:
+            raise RefusedError(f"Must be between {low} and {high}")
+        return int(text)
+
+    schema = {"type": "integer", "minimum": low, "maximum": high}
+    return Parameter(name, meaning, read, schema, default, is_filter=default is None)
 
 
 def _date(name: str, meaning: str) -> Parameter:
-    return Parameter(name, meaning, _instant, {"type": "string", "format": "date-time"})
+    schema = {"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}
+    return Parameter(name, meaning, _instant, schema)
 
 
 PARAMETERS = (
-    Parameter(
-        "page",
-        "Page number for pagination",
-        _integer(1, _MAX_PAGE, "Must be 1 or more"),
-        {"type": "integer", "minimum": 1},
-        default=1,
-        is_filter=False,
-    ),
-    Parameter(
-        "limit",
-        "Number of clusters per page",
-        _integer(1, MAX_LIMIT, f"Must be between 1 and {MAX_LIMIT}"),
-        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
-        default=20,
-        is_filter=False,
-    ),
+    _integer("page", "Page number for pagination", 1, _MAX_NUMBER, 1),
+    _integer("limit", "Number of clusters per page", 1, MAX_LIMIT, 20),
     _choice("status", "Filter by cluster status", STATUSES),
-    _choice("gpu_type", "Filter by GPU type", GPU_TYPES),
-    _choice("region", "Filter by region", REGIONS),
+    _choice("gpu_type", "Filter by GPU type; others that are listed have no filter", GPU_TYPES),
+    _choice("region", "Filter by region; others that are listed have no filter", REGIONS),
     _text("project_id", "Filter by project ID"),
     _text("template_id", "Filter by template ID"),
     # The documentation names no default; newest first is this simulator's.
     _choice("sort_by", "Sort field; cost is the hourly rate", SORT_KEYS, "created_at"),
     _choice("sort_order", "Sort order", SORT_ORDERS, "desc"),
     _text("search", "Search clusters by name or description"),
-    _gpu_count("min_gpu_count", "Minimum number of GPUs"),
-    _gpu_count("max_gpu_count", "Maximum number of GPUs"),
+    _integer("min_gpu_count", "Minimum number of GPUs", 0, _MAX_NUMBER),
+    _integer("max_gpu_count", "Maximum number of GPUs", 0, _MAX_NUMBER),
     _date("created_after", "Filter clusters created after date"),
     _date("created_before", "Filter clusters created before date"),
 )
@@ -150,16 +137,19 @@ class Parsed:
     refused: Mapping[str, str]
 
 
-def parse(given: Mapping[str, str]) -> Parsed:
-    """Read the given parameters; an empty free text is no filter."""
+def parse(given: Iterable[tuple[str, str]]) -> Parsed:
+    """Read the given names and texts; an empty free text is no filter."""
+    texts: defaultdict[str, list[str]] = defaultdict(list)
+    for name, one in given:
+        texts[name].append(one)
     values: dict[str, Any] = {}
     applied: dict[str, object] = {}
     refused: dict[str, str] = {}
     for parameter in PARAMETERS:
-        text = given.get(parameter.name)
-        if text is None or (text == "" and parameter.read is str):
-            continue
         try:
+            text = _once(texts[parameter.name])
+            if text is None or (text == "" and parameter.read is str):
+                continue
             value = parameter.read(text)
         except RefusedError as error:
             refused[parameter.name] = str(error)
@@ -168,6 +158,12 @@ def parse(given: Mapping[str, str]) -> Parsed:
         if parameter.is_filter:
             applied[parameter.name] = text if isinstance(value, datetime) else value
     return Parsed(Query(**values), applied, refused)
+
+
+def _once(texts: list[str]) -> str | None:
+    if len(texts) > 1:
+        raise RefusedError("Must be given once")
+    return texts[0] if texts else None
 
 
 def openapi_parameters() -> list[dict[str, object]]:

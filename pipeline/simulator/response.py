@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from starlette.responses import Response
 
+from pipeline.simulator.api_types import Limit, Refused
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -35,6 +37,30 @@ class Reply:
 def json_reply(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
     """``body`` as JSON."""
     return Reply(status, msgspec.json.encode(body), headers or {})
+
+
+_WORDS = {
+    401: "UNAUTHORIZED",
+    403: "FORBIDDEN",
+    404: "RESOURCE_NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    429: "RATE_LIMIT_EXCEEDED",
+    500: "INTERNAL_ERROR",
+    502: "BAD_GATEWAY",
+    503: "SERVICE_UNAVAILABLE",
+    504: "GATEWAY_TIMEOUT",
+}
+
+
+def refusal(
+    status: int,
+    message: str,
+    headers: Mapping[str, str] | None = None,
+    details: Limit | None = None,
+) -> Reply:
+    """An error in the vendor's flat envelope."""
+    body = Refused(_WORDS.get(status, "ERROR"), message, status, details)
+    return json_reply(body, status, headers)
 
 
 class Sent(Response):

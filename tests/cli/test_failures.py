@@ -301,3 +301,22 @@ def test_a_port_in_use_is_said_and_nothing_else(run: Run, api: Api) -> None:
     ran = run("simulate", "--port", port)
     assert ran.code == 2
     assert f"--port {port}" in only_line(ran.err)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--seed", "-1"), ("--seed", str(2**32)), ("--key", ""), ("--key", "a b"), ("--key", "ä")],
+)
+def test_a_seed_or_key_that_the_simulated_api_cannot_use_is_wrong_usage(
+    run: Run, option: str, value: str
+) -> None:
+    ran = run("simulate", option, value)
+    assert ran.code == 2
+    assert option in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_an_address_that_is_not_this_machines_is_named(run: Run) -> None:
+    ran = run("simulate", "--host", "203.0.113.9")
+    assert ran.code == 2
+    assert "--host 203.0.113.9" in only_line(ran.err)

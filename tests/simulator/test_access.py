@@ -39,6 +39,35 @@ def test_no_valid_key_gets_the_flat_401(api: Api, path: str, header: str | None)
     }
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "word"),
+    [
+        ("GET", "/v1/cluster", 404, "RESOURCE_NOT_FOUND"),
+        ("GET", "/v1/clusters/", 404, "RESOURCE_NOT_FOUND"),
+        ("POST", "/v1/clusters", 405, "METHOD_NOT_ALLOWED"),
+    ],
+)
+def test_what_is_not_served_is_refused_in_the_envelope_of_every_other_refusal(
+    api: Api, method: str, path: str, status: int, word: str
+) -> None:
+    response = requests.request(method, api.url + path, headers=KEY, timeout=10)
+    assert response.status_code == status
+    body = response.json()
+    assert (body.pop("error"), body.pop("code")) == (word, status)
+    assert list(body) == ["message"]
+    if status == 405:
+        assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD"}
+
+
+def test_head_answers_like_get_without_the_body(api: Api) -> None:
+    get, head = (
+        requests.request(method, f"{api.url}/v2/clusters", headers=KEY, timeout=10)
+        for method in ("GET", "HEAD")
+    )
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Length"] == str(len(get.content))
+
+
 @pytest.mark.parametrize("path", ["/v1/clusters", "/v2/clusters", "/v1/clusters?limit=0", "/none"])
 def test_every_response_carries_the_simulated_date_and_the_limit(api: Api, path: str) -> None:
     for headers in ({}, KEY):

@@ -111,6 +111,13 @@ def test_a_server_in_the_foreground_ends_with_ctrl_c() -> None:
     assert not is_open(url)
 
 
+@pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
+def test_it_listens_on_ipv6_and_gives_a_url_that_works(fleet: Fleet, start: datetime) -> None:
+    with serve(make_app(fleet, Clock(start)), "::1") as url:
+        assert url.startswith("http://[::1]:")
+        assert requests.get(f"{url}/v1/clusters", headers=KEY, timeout=10).ok
+
+
 def test_two_servers_run_side_by_side(api: Api, fleet: Fleet, start: datetime) -> None:
     with serve(make_app(fleet, Clock(start))) as url:
         assert url != api.url

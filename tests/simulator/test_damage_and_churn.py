@@ -20,7 +20,7 @@ from pipeline.simulator.query_results import records_v1
 if TYPE_CHECKING:
     from datetime import datetime
 
-BY_AGE = {"limit": "100", "sort_by": "created_at", "sort_order": "asc"}
+BY_AGE = [("limit", "100"), ("sort_by", "created_at"), ("sort_order", "asc")]
 
 
 @pytest.mark.parametrize("kind", bad_records.KINDS)
@@ -64,7 +64,7 @@ def walk(churn: Churn, now: datetime, step: float) -> tuple[list[str], datetime]
     number = 1
     while True:
         query = {"page": str(number), "sort_order": "asc"}
-        data = json.loads(pages.v1(query, now).body)["data"]
+        data = json.loads(pages.v1(query.items(), now).body)["data"]
         found += [cluster["id"] for cluster in data["clusters"]]
         if not data["pagination"]["has_next"]:
             return found, now

@@ -39,6 +39,12 @@ def test_an_unknown_parameter_or_profile_is_refused() -> None:
         Fleet(1, 10, START, 1, profiles={"lazy": 1.0})
 
 
+def test_some_names_are_not_ascii() -> None:
+    names = FLEET.at(START).name
+    assert 5 <= names[~names.map(str.isascii)].nunique() <= 10
+    assert names.is_unique
+
+
 def test_a_time_without_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="timezone"):
         FLEET.at(datetime(2026, 3, 2))  # noqa: DTZ001

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-import msgspec
 import pandas as pd
 import pytest
-
-from pipeline.simulator import api_types
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +49,7 @@ FILTERS: list[tuple[dict[str, object], Callable[[pd.DataFrame], pd.Series[bool]]
     ({"search": "DEV"}, lambda f: f.name.str.contains("dev") | f.description.str.contains("Dev")),
     ({"search": "nothing here is precious"}, lambda f: f.description.str.contains("precious")),
     ({"search": ""}, lambda f: f.name.notna()),
+    ({"search": "НАТАША"}, lambda f: f.name.str.contains("наташа")),
     ({"min_gpu_count": 4}, lambda f: f.gpu_count.ge(4)),
     ({"max_gpu_count": 0}, lambda f: f.gpu_count.eq(0)),
     ({"min_gpu_count": 2, "max_gpu_count": 3}, lambda f: f.gpu_count.between(2, 3)),
@@ -60,6 +57,8 @@ FILTERS: list[tuple[dict[str, object], Callable[[pd.DataFrame], pd.Series[bool]]
     ({"created_after": "2026-02-20T00:00:00Z"}, lambda f: f.created_at.gt(MIDDLE)),
     ({"created_before": "2026-02-20"}, lambda f: f.created_at.lt(MIDDLE)),
     ({"created_before": "2026-02-20T01:00:00+01:00"}, lambda f: f.created_at.lt(MIDDLE)),
+    ({"created_before": "2026-02-20t00:00:00z"}, lambda f: f.created_at.lt(MIDDLE)),
+    ({"created_after": "0001-01-01T00:00:00+01:00"}, lambda f: f.name.notna()),
     (
         {"status": "running", "gpu_type": "A100", "region": "us-east-1"},
         lambda f: f.status.eq("running") & f.gpu_type.eq("A100") & f.region.eq("us-east-1"),
@@ -173,20 +172,24 @@ def test_records_have_the_21_fields_of_the_documentation_and_the_values_of_the_f
 
 
 REFUSALS = [
-    ("page", "0", "Must be 1 or more"),
-    ("page", "x", "Must be 1 or more"),
-    ("page", "9" * 19, "Must be 1 or more"),
+    ("page", "0", "Must be between 1 and 1000000000"),
+    ("page", "x", "Must be between 1 and 1000000000"),
+    ("page", "9" * 19, "Must be between 1 and 1000000000"),
     ("limit", "0", "Must be between 1 and 100"),
     ("limit", "101", "Must be between 1 and 100"),
     ("limit", "1.5", "Must be between 1 and 100"),
     ("limit", "", "Must be between 1 and 100"),
+    ("limit", "\u0667", "Must be between 1 and 100"),
+    ("limit", ["7", "8"], "Must be given once"),
+    ("limit", ["abc", "7"], "Must be given once"),
+    ("search", ["", "dev"], "Must be given once"),
     ("status", "RUNNING", "Must be one of: running, stopped, starting, stopping, error, pending"),
     ("gpu_type", "L40S", "Must be one of: A100, H100, RTX4090, V100, T4"),
     ("region", "mars", "Must be one of: us-east-1, us-west-2, eu-west-1, ap-southeast-1"),
     ("sort_by", "id", "Must be one of: created_at, name, status, gpu_count, cost"),
     ("sort_order", "up", "Must be one of: asc, desc"),
-    ("min_gpu_count", "-1", "Must be an integer of 0 or more"),
-    ("max_gpu_count", "many", "Must be an integer of 0 or more"),
+    ("min_gpu_count", "-1", "Must be between 0 and 1000000000"),
+    ("max_gpu_count", "many", "Must be between 0 and 1000000000"),
     ("created_after", "yesterday", "Must be an ISO 8601 date"),
     ("created_before", "2026-02-30", "Must be an ISO 8601 date"),
 ]
@@ -194,7 +197,7 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("name", "value", "message"), REFUSALS)
 def test_a_bad_value_is_refused_by_its_own_message(
-    api: Api, name: str, value: str, message: str
+    api: Api, name: str, value: str | list[str], message: str
 ) -> None:
     response = api.get(**{name: value})
     assert response.status_code == 400
@@ -249,34 +252,3 @@ def test_version_2_is_a_flat_array_of_the_whole_fleet(api: Api) -> None:
         assert (cluster["status"], cluster["gpuType"]) == (row.status, row.gpu_type)
         assert cluster["volumeSize"] == row.storage_gb
         assert pd.Timestamp(cluster["createdAt"]) == row.created_at
-
-
-def test_openapi_describes_all_14_parameters(api: Api) -> None:
-    operation = api.get("/openapi.json").json()["paths"]["/v1/clusters"]["get"]
-    schemas = {one["name"]: one["schema"] for one in operation["parameters"]}
-    assert len(schemas) == len(operation["parameters"]) == 14
-    assert schemas["limit"] == {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}
-    assert schemas["sort_order"]["default"] == "desc"
-
-
-@pytest.mark.parametrize(
-    ("path", "query", "status", "shape"),
-    [
-        ("/v1/clusters", {"limit": 100}, 200, "ClusterList"),
-        ("/v1/clusters", {"limit": 100, "page": 2, "status": "stopped"}, 200, "ClusterList"),
-        ("/v1/clusters", {"limit": 1000}, 400, "Invalid"),
-        ("/v2/clusters", {}, 200, "FlatClusterList"),
-    ],
-)
-def test_answers_have_the_shape_that_openapi_describes(
-    api: Api, path: str, query: dict[str, object], status: int, shape: str
-) -> None:
-    answer = api.get(path, **query)
-    assert answer.status_code == status
-    body = answer.json()
-    told = msgspec.to_builtins(msgspec.convert(body, type=api_types.SHAPES[shape]))
-    assert told == body  # nothing lacks, nothing is extra
-    document = api.get("/openapi.json").json()
-    said = document["paths"][path]["get"]["responses"][str(status)]
-    assert said["content"]["application/json"]["schema"] == api_types.openapi_schemas()[0][shape]
-    assert "#/components/schemas/Cluster" in json.dumps(document["components"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from pipeline.jobs import Job
 
 DEMO_FOLDER = "data/demo"
+_OF_THE_PORT = (errno.EADDRINUSE, errno.EACCES)
 
 
 @click.command(cls=Command)
@@ -58,11 +61,23 @@ def _counted(job: Job) -> Callable[[Sequence[datetime]], Iterator[datetime]]:
     return each
 
 
+def _sendable(_context: click.Context, _option: click.Parameter, key: str) -> str:
+    if not re.fullmatch("[!-~]+", key):
+        raise click.BadParameter("must be printable ASCII without blanks, and not empty")
+    return key
+
+
 @click.command(cls=Command)
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
 @click.option("--clusters", type=click.IntRange(min=0), default=120, show_default=True)
-@click.option("--seed", type=int, default=1, show_default=True, help="Another seed, another fleet.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=1,
+    show_default=True,
+    help="Another seed, another fleet.",
+)
 @click.option(
     "--speed",
     type=click.FloatRange(min=0),
@@ -72,7 +87,9 @@ def _counted(job: Job) -> Callable[[Sequence[datetime]], Iterator[datetime]]:
 )
 @click.option("--latency-ms", type=click.FloatRange(min=0), default=0.0, show_default=True)
 @click.option("--rate-limit", type=click.IntRange(min=1), help="Requests an hour, then 429.")
-@click.option("--key", default="demo-key", show_default=True, help="The key it accepts.")
+@click.option(
+    "--key", default="demo-key", show_default=True, callback=_sendable, help="The key it accepts."
+)
 def simulate(
     host: str, port: int, clusters: int, seed: int, speed: float, latency_ms: float,
     rate_limit: int | None, key: str,
@@ -99,7 +116,8 @@ def simulate(
     try:
         run_forever(app, host, port, ready)
     except OSError as error:
-        raise SettingsError(f"--port {port}: {error.strerror}; give another") from error
+        named = f"--port {port}" if error.errno in _OF_THE_PORT else f"--host {host}"
+        raise SettingsError(f"{named}: {error.strerror}; give another") from error
 
 
 COMMANDS = (demo, simulate)
