@@ -10,13 +10,15 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.errors import Exit
 from pipeline.ledger.inputs import observed_until
 from pipeline.model import NotObserved
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import date
 
+    from pipeline.jobs import Job
     from pipeline.store import Store
 
 
@@ -47,6 +49,25 @@ class Coverage:
             )
             for name in sorted({*self.since, *accounts})
             if not self.has(name, day) and self.since.get(name, day) <= day
+        )
+
+
+def warn_of_missing(job: Job, day: date, accounts: Iterable[NotObserved]) -> None:
+    """Name each account that should be observed on ``day`` and is not, and the remedy."""
+    for one in accounts:
+        if not one.in_settings:
+            continue
+        since = "on any day" if one.until is None else f"since {one.until}"
+        remedy = (
+            f"`fleetledger extract --account {one.account}` says what is wrong, and `fleetledger "
+            "nightly` catches up"
+            if one.account in job.settings.all_accounts
+            else "give the --config that names it"
+        )
+        job.note(
+            Exit.WARNINGS,
+            f"account {one.account}: not observed {since}, so what it cost later and its findings "
+            f"are not in what is said of {day}; {remedy}",
         )
 
 

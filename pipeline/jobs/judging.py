@@ -19,7 +19,7 @@ import msgspec
 
 from pipeline import rules as catalogue
 from pipeline.errors import SettingsError
-from pipeline.jobs.coverage import coverage
+from pipeline.jobs.coverage import coverage, warn_of_missing
 from pipeline.settings import OwnRule, Rules, Settings
 from pipeline.transform import findings, whatif
 from pipeline.transform import replay as replaying
@@ -67,6 +67,7 @@ class _Day:
 class Judged:
     """The findings of a day, and what they were judged by."""
 
+    day: date
     findings: pd.DataFrame
     policy: Policy
     coverage: Coverage
@@ -116,7 +117,7 @@ def judge(job: Job, day: date, *, rebuild: bool = False) -> Judged:
     if previous is None:
         raise SettingsError(f"--date {day}: no ledger day to judge")
     # As stored: a report must not depend on whether its findings were just made or read.
-    return Judged(job.store.read_findings(day), chain[-1].policy, known)
+    return Judged(day, job.store.read_findings(day), chain[-1].policy, known)
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,9 @@ def what_if(job: Job, change: whatif.Change) -> pd.DataFrame:
     if not days:
         raise SettingsError("no ledger to price a change with; run `fleetledger nightly` first")
     # The newest day is still open: its spend is not all there yet.
-    last = max(days) - timedelta(days=1) if len(set(days)) > 1 else max(days)
+    known = coverage(job.store)
+    last = max(known.until.values(), default=max(days))
+    warn_of_missing(job, last, known.missing(last, tuple(job.settings.accounts)))
     ledger = job.store.read_ledger(
         last - timedelta(days=findings.TRAILING_DAYS - 1), last, damaged=[]
     )

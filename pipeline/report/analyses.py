@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pipeline.report import ahead, causes, lives, owned, silenced, statuses
+from msgspec import structs
+
+from pipeline.report import absent, ahead, causes, lives, owned, silenced, statuses
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.report.given import Budgets, Forecast
-    from pipeline.report.parts import Facts
+    from pipeline.report.parts import Facts, Section
     from pipeline.report.wording import Wording
 
     Days = tuple[date, date]
@@ -42,11 +44,11 @@ def sections(
 ) -> dict[str, Any]:
     """The sections of a view and its ``more_numbers``, by the names of its fields."""
     settings, currency = wording.settings, wording.settings.currency
-    life = lives.lives(findings, facts.day, given.since)
+    life = lives.lives(findings, facts, given.since)
     periods = weeks(facts.day)
     owners = owned.by_owner(ledger, findings, facts) if given.owned else None
     bridge, anomalies, costs = given.bridge, given.anomalies, given.exclusion_costs
-    made = {
+    made: dict[str, Section | None] = {
         "ahead": ahead.section(given.forecast, given.budgets, currency),
         "causes": None
         if bridge is None
@@ -55,6 +57,12 @@ def sections(
         "since": lives.section(life, wording, currency, statuses.sentence(given.changed)),
         "owners": None if owners is None else owned.section(owners, settings),
         "exclusions": None if costs is None else silenced.section(costs, wording, currency),
+    }
+    # What adds up over accounts, or tells what became of clusters, says which ones it lacks.
+    made |= {
+        key: structs.replace(part, sentences=part.sentences + absent.note(facts))
+        for key in ("ahead", "causes", "unusual", "since")
+        if (part := made[key]) is not None
     }
     numbers: dict[str, Any] = {
         **ahead.numbers(given.forecast, given.budgets),

@@ -15,12 +15,14 @@ from pipeline.report import names
 from pipeline.report.facts import CLUSTER, clusters
 from pipeline.report.numbers import UNKNOWN, Money, count, count_of, day_short, known
 from pipeline.report.parts import Column, Section, Table
-from pipeline.report.tables import ACTED_ON, promised_so_far
+from pipeline.report.tables import ACTED_ON, last_known, promised_so_far
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import date
 
+    from pipeline.model import NotObserved
+    from pipeline.report.parts import Facts
     from pipeline.report.wording import Wording
 
     Cells = Callable[[dict[Any, Any]], tuple[str, ...]]
@@ -33,8 +35,14 @@ _BACK = "reopened"
 class Lives:
     """The findings by what became of them since the report of ``since``."""
 
-    def __init__(self, findings: pd.DataFrame, day: date, since: date) -> None:
-        self.day = pd.Timestamp(day)
+    def __init__(
+        self,
+        findings: pd.DataFrame,
+        day: date,
+        since: date,
+        not_observed: Sequence[NotObserved] = (),
+    ) -> None:
+        self.day, self.not_observed = day, not_observed
         after = pd.Timestamp(since)
         state = findings["state"].astype("object")
         active = state.isin(_ACTIVE)
@@ -54,9 +62,9 @@ class Lives:
         acted = is_gone & lived["gone_reason"].astype("object").isin(ACTED_ON)
         promises = lived["promised_micros"].fillna(0) > 0
         realised = lived["realised_micros"].fillna(0)
-        due = acted & (lived["gone_on"] < self.day)
+        due = acted & (lived["gone_on"] < last_known(lived, self.day, self.not_observed))
         rows = lived[promises & (due | (realised != 0))]
-        promised = promised_so_far(rows, self.day.date())
+        promised = promised_so_far(rows, self.day, self.not_observed)
         saved = rows["realised_micros"].fillna(0)
         # A cluster's saving is counted once, and lies on the finding that promised most.
         rows = rows.assign(size=saved.abs(), realised_micros=saved, due=promised).sort_values(
@@ -93,11 +101,11 @@ class Lives:
         }
 
 
-def lives(findings: pd.DataFrame, day: date | None, since: date | None) -> Lives | None:
+def lives(findings: pd.DataFrame, facts: Facts, since: date | None) -> Lives | None:
     """What became of the findings; None where nothing is known of their past."""
-    if day is None or since is None or not findings["state"].notna().any():
+    if facts.day is None or since is None or not findings["state"].notna().any():
         return None
-    return Lives(findings, day, since)
+    return Lives(findings, facts.day, since, facts.not_observed)
 
 
 def section(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pipeline.report import charts, names
+from pipeline.report import absent, charts, names
 from pipeline.report.facts import within
 from pipeline.report.numbers import UNKNOWN, Money, count_of, day_short, days_span, share
 from pipeline.report.parts import Chart, Column, Facts, Swatch, Table
@@ -47,6 +47,7 @@ def by_day_and_project(
         if len(grid.columns) > 1
         else f"{money.rounded(whole)} from {days_span(facts.first, facts.day)}, all in {top}."
     )
+    summary = " ".join([summary, *absent.note(facts)])
     swatches = tuple(
         Swatch(
             css=f"c{place}",

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pipeline.report import (
+    absent,
     ahead,
     headline,
     judged,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.model import Certificate
+    from pipeline.model import Certificate, NotObserved
     from pipeline.report.given import Budgets, Forecast
     from pipeline.rules import Rule
     from pipeline.settings import Settings
@@ -63,6 +64,7 @@ def build(
     owner: str = "",
     owned: bool = False,
     unobservable_micros: int | None = None,
+    not_observed: Sequence[NotObserved] = (),
 ) -> ReportView:
     """The view of the report of ``day``, the last closed day (None: no day is closed yet).
 
@@ -90,6 +92,8 @@ def build(
         owner: whose part of the fleet this is all about; empty for the whole.
         owned: tell who answers for what, by the ``owner`` of ledger and findings.
         unobservable_micros: an estimate of the window's money that no list can show.
+        not_observed: the accounts of which nothing is known on ``day``; the ledger has no row of
+            theirs after their last day.
     """
     facts = gather(
         currency=settings.currency,
@@ -100,6 +104,7 @@ def build(
         findings=findings,
         days=days,
         damaged=len(damaged),
+        not_observed=not_observed,
     )
     evidence_days = settings.rules.idle_window_days
     known_days = frozenset(dates(ledger) if days is None else days)
@@ -124,7 +129,8 @@ def build(
         title=headline.title(facts, findings, evidence_days),
         subject=headline.subject(facts, owner),
         kicker=headline.kicker(facts, owner),
-        lede=headline.lede(
+        lede=absent.sentence(facts)
+        + headline.lede(
             facts,
             len(certificates),
             ahead.lede(given.forecast, given.budgets, settings.currency),
@@ -145,7 +151,7 @@ def build(
             findings=findings,
         ),
         changes=statuses.table(given.changed, facts, given.since),
-        unjudged=judged.unjudged(findings, settings.currency, wording),
+        unjudged=judged.unjudged(findings, settings.currency, wording, facts.not_observed),
         outcomes=judged.outcomes(counts, wording),
         rules=wording.table(),
         trust=trust.trust(facts, ledger, findings, certificates, damaged, unobservable_micros),

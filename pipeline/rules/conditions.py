@@ -18,7 +18,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pipeline.errors import SettingsError
-from pipeline.rules.clauses import Clause, Rule
+from pipeline.rules.clauses import NO_LONGER_LISTED, Clause, Rule
 from pipeline.rules.measures import MEASURES
 
 if TYPE_CHECKING:

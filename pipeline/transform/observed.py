@@ -68,7 +68,7 @@ def waiting(
     until: Until,
     day: date,
 ) -> pd.DataFrame:
-    """The findings of ``day`` of accounts that are not observed on it, from those of the day before.
+    """The findings of accounts that are not observed on ``day``, from those of the day before.
 
     ``rules`` are the rules in force with their fingerprints. ``accounts`` are those the settings
     name (none: all there are); one that was taken out of them takes its findings with it.
@@ -88,9 +88,11 @@ def waiting(
         state=lived.where(lived.isna() | (lived == life.GONE), life.UNJUDGED),
     )
     is_over = (pd.Timestamp(day) - rows["gone_on"]).dt.days > life.FOLLOWED_DAYS
-    forgotten = {name: is_over for name in _LIFE}
-    forgotten |= {name: is_over.notna() for name in schema.FINDINGS.names if name not in _KEPT}
-    rows = rows.assign(**{name: rows[name].mask(where) for name, where in forgotten.items()})
+    for name in schema.FINDINGS.names:
+        if name in _LIFE:
+            rows[name] = rows[name].mask(is_over)
+        elif name not in _KEPT:
+            rows[name] = rows[name].mask(is_over.notna())
     return schema.FINDINGS.enforce(rows.astype(dict.fromkeys(_TEXTS, "category")))
 
 
