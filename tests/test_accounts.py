@@ -8,11 +8,13 @@ import json
 import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
+from msgspec import structs
 
 from pipeline.errors import Exit
 from pipeline.jobs import Job
@@ -21,12 +23,14 @@ from pipeline.jobs.judging import judge
 from pipeline.jobs.looking import extract
 from pipeline.jobs.reporting import make_report
 from pipeline.keys import Secret
-from pipeline.settings import Account, Api, Budget, Settings
+from pipeline.nightly import nightly
+from pipeline.settings import Account, Api, Budget, Extract, Mail, Settings
 from pipeline.simulator.app import make_app
 from pipeline.simulator.clock import Clock
 from pipeline.simulator.fleet import Fleet
 from pipeline.simulator.server import serve
 from pipeline.store import Store
+from pipeline.transform import changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -204,3 +208,100 @@ def test_observed_again_everything_catches_up(
     rebuilt = reach(anew)
     judge(rebuilt, LAST)
     assert files(rebuilt) == late
+
+
+def test_what_came_in_between_is_told_by_the_first_report_that_knows_it(
+    behind: Job, served: tuple[Clock, Settings]
+) -> None:
+    make_report(behind)
+    clock, settings = served
+    clock.set(START + timedelta(days=DAYS + 1, hours=1))
+    for account in settings.accounts:
+        extract(behind, account)
+    update_ledger(behind)
+    after = LAST + timedelta(days=1)
+    make_report(behind)
+    summary = json.loads(behind.store.read_report(after)["summary.json"])
+
+    rows = behind.store.read_ledger(UNTIL, after)
+    lab = rows[(rows["account"] == "lab").to_numpy(bool)]
+    prod = rows[(rows["account"] == "prod").to_numpy(bool)]
+    told = [changes.since(lab, UNTIL, after), changes.since(prod, LAST, after)]
+    assert set(told[0]["cluster_id"]) > set(changes.since(lab, LAST, after)["cluster_id"])
+    assert sum(summary["status_changes"].values()) == sum(len(one) for one in told)
+
+
+def test_a_night_with_one_api_down_reports_the_others_and_names_the_account(behind: Job) -> None:
+    accounts = {**behind.settings.accounts, "lab": Account(url="http://127.0.0.1:9")}
+    down = replace(
+        behind,
+        settings=structs.replace(behind.settings, accounts=accounts, extract=Extract(attempts=1)),
+        now=lambda: START + timedelta(days=DAYS),
+    )
+    reported = nightly(down)
+    assert reported is not None
+    assert reported.day == LAST
+    assert down.codes == {Exit.API_UNAVAILABLE, Exit.WARNINGS}
+    assert [message for message in down.messages if "account lab: not observed since" in message]
+
+
+def test_an_owner_is_told_of_accounts_they_have_clusters_in_and_of_no_other(
+    behind: Job, tmp_path: Path
+) -> None:
+    day = behind.store.read_ledger(UNTIL, UNTIL).astype({"account": "str"})
+    mine = {name: day.loc[day["account"] == name, "cluster_id"].iloc[0] for name in ("lab", "prod")}
+    owners = tmp_path / "owners.toml"
+    owners.write_text(
+        "".join(
+            f'[[owner]]\nmatch = "{cluster}"\nowner = "{name} team"\nmail = "{name}@example.com"\n'
+            for name, cluster in mine.items()
+        )
+    )
+    mail = Mail(per_owner=True)
+    behind.settings = structs.replace(behind.settings, owners_file=str(owners), mail=mail)
+    make_report(behind)
+    pages = {
+        name: content.decode()
+        for name, content in behind.store.read_report(LAST).items()
+        if name.startswith("report-")
+    }
+    told = {name: "account lab not observed" in page for name, page in pages.items()}
+    assert {name.partition("-")[2][:4]: yes for name, yes in told.items()} == {
+        "lab-": True, "prod": False,
+    }  # fmt: skip
+
+
+def test_an_account_taken_out_of_the_settings_is_no_news_and_takes_its_findings_with_it(
+    behind: Job,
+) -> None:
+    kept = {"prod": behind.settings.accounts["prod"]}
+    behind.settings = structs.replace(behind.settings, accounts=kept)
+    reported = make_report(behind)
+    assert behind.exit_code == Exit.DONE
+    assert "lab" not in reported.view.title
+    assert of_lab(judge(behind, LAST).findings).empty
+    assert len(of_lab(judge(behind, UNTIL).findings))
+    (fact,) = [one for one in reported.view.trust if one.term == "Accounts not observed"]
+    assert "lab" in fact.value
+    assert "no longer in the settings" in fact.value
+    assert "gone" not in reported.view.more_numbers["status_changes"]
+
+
+def test_an_account_that_was_never_observed_is_named(behind: Job) -> None:
+    accounts = {**behind.settings.accounts, "new": Account()}
+    behind.settings = structs.replace(behind.settings, accounts=accounts)
+    reported = make_report(behind)
+    assert "new (on any day)" in reported.view.title.replace("\N{NO-BREAK SPACE}", " ")
+    assert [
+        message for message in behind.messages if "account new: not observed on any day" in message
+    ]
+
+
+def test_alone_it_reports_its_last_closed_day_as_ever(behind: Job) -> None:
+    for part in ("snapshots", "ledger"):
+        shutil.rmtree(behind.store.files.path(f"{part}/account=prod"))  # type: ignore[arg-type]
+    behind.settings = Settings(accounts={"lab": Account()})
+    reported = make_report(behind)
+    assert reported.day == UNTIL
+    assert behind.exit_code == Exit.DONE
+    assert "not observed" not in reported.view.title

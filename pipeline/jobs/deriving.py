@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.jobs.judging import Policy
+    from pipeline.model import NotObserved
     from pipeline.report.parts import ReportView
     from pipeline.settings import Settings
 
@@ -42,6 +43,8 @@ class Past:
     reported: date | None
     """The date of the report before this one."""
     policy: Policy
+    untold: tuple[NotObserved, ...] = ()
+    """The accounts that report lacked: of them this one tells what came after their last day."""
 
     def tells(self, sources: Sources, found: pd.DataFrame) -> dict[str, Any]:
         """What there is to tell besides findings, as ``view.build`` takes it."""
@@ -50,6 +53,8 @@ class Past:
         ledger, past = (
             observed_on(rows, sources.until, day) for rows in (sources.ledger, sources.past)
         )
+        oldest = past["date"].min().date() if len(past) else day
+        earlier = {one.account: max(one.until, oldest) for one in self.untold if one.until}
         month = forecast.forecast(past, day)
         fresh = UNUSUAL_DAYS if self.reported is None else (day - self.reported).days
         before, after = weeks(day)
@@ -57,7 +62,8 @@ class Past:
         rules, window = self.settings.rules, self.settings.report.window_days
         return {
             "since": self.reported,
-            "changed": changes.since(past, self.reported or day - timedelta(days=1), day),
+            "untold": self.untold,
+            "changed": changes.since(past, self.reported or day - timedelta(days=1), day, earlier),
             "anomalies": anomalies.unusual_days(past, rules, day, min(fresh, UNUSUAL_DAYS)),
             "exclusion_costs": exclusions.costs(silenced, found, day) if silenced else None,
             "forecast": month.plus(_spent(sources.past, month) - _spent(past, month)),

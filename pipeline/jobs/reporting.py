@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pipeline.errors import Exit, SettingsError, StorageError
+from pipeline.errors import DamageError, Exit, SettingsError, StorageError
 from pipeline.jobs.composing import message, parts
 from pipeline.jobs.coverage import warn_of_missing
 from pipeline.jobs.deriving import Past, derive
 from pipeline.jobs.judging import judge
 from pipeline.jobs.sources import read
 from pipeline.ledger.inputs import last_closed_day
+from pipeline.model import NotObserved  # noqa: TC001  # msgspec reads the annotations
 from pipeline.schema import FINDINGS
 from pipeline.settings import override
 from pipeline.transform.budgets import evaluate
@@ -66,7 +67,7 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
     if day is not None and judged is not None:
         warn_of_missing(job, day, sources.not_observed)
         before = max((one for one in job.store.report_days() if one < day), default=None)
-        past = Past(settings, day, before, judged.policy)
+        past = Past(settings, day, before, judged.policy, _untold(job.store, before))
         if settings.mail.per_owner:
             files |= parts(job, past, sources, found)
         more = past.tells(sources, found)
@@ -77,6 +78,23 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
     mail = msgspec.structs.replace(settings.mail, to=settings.mail.to or (settings.mail.sender,))
     files["mail.eml"] = message(job, settings, mail, shown, page, whole)
     return Reported(day=shown, folder=job.store.publish_report(shown, files), view=page)
+
+
+def _untold(store: Store, day: date | None) -> tuple[NotObserved, ...]:
+    """The accounts the report of ``day`` lacked; none where it cannot say."""
+    if day is None:
+        return ()
+    try:
+        summary = store.read_report(day)["summary.json"]
+        return msgspec.json.decode(summary, type=_Lacking).not_observed
+    except (DamageError, KeyError, msgspec.DecodeError):
+        return ()
+
+
+class _Lacking(msgspec.Struct, frozen=True):
+    """What a report's summary says of accounts; earlier versions say nothing."""
+
+    not_observed: tuple[NotObserved, ...] = ()
 
 
 def _budgets(job: Job, settings: Settings, sources: Sources, day: date) -> Budgets | None:

@@ -13,6 +13,7 @@ from pipeline.report import absent, ahead, causes, lives, owned, silenced, statu
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pipeline.model import NotObserved
     from pipeline.report.given import Budgets, Forecast
     from pipeline.report.parts import Facts, Section
     from pipeline.report.wording import Wording
@@ -29,6 +30,8 @@ class Analyses:
 
     since: date | None = None
     """The date of the report before this one."""
+    untold: tuple[NotObserved, ...] = ()
+    """The accounts it lacked."""
     exclusion_costs: pd.DataFrame | None = None
     forecast: Forecast | None = None
     bridge: pd.DataFrame | None = None
@@ -44,7 +47,7 @@ def sections(
 ) -> dict[str, Any]:
     """The sections of a view and its ``more_numbers``, by the names of its fields."""
     settings, currency = wording.settings, wording.settings.currency
-    life = lives.lives(findings, facts, given.since)
+    life = lives.lives(findings, facts, given.since, given.untold)
     periods = weeks(facts.day)
     owners = owned.by_owner(ledger, findings, facts) if given.owned else None
     bridge, anomalies, costs = given.bridge, given.anomalies, given.exclusion_costs

@@ -41,9 +41,10 @@ class Lives:
         day: date,
         since: date,
         not_observed: Sequence[NotObserved] = (),
+        untold: Sequence[NotObserved] = (),
     ) -> None:
         self.day, self.not_observed = day, not_observed
-        after = pd.Timestamp(since)
+        after = last_known(findings, since, untold)
         state = findings["state"].astype("object")
         active = state.isin(_ACTIVE)
         self.new = _ranked(findings[active & (findings["found_on"] > after) & (state != _BACK)])
@@ -101,11 +102,18 @@ class Lives:
         }
 
 
-def lives(findings: pd.DataFrame, facts: Facts, since: date | None) -> Lives | None:
-    """What became of the findings; None where nothing is known of their past."""
+def lives(
+    findings: pd.DataFrame,
+    facts: Facts,
+    since: date | None,
+    untold: Sequence[NotObserved] = (),
+) -> Lives | None:
+    """What became of the findings since the report of ``since``, and since the last day that it
+    knew of the accounts ``untold`` in it; None where nothing is known of their past.
+    """
     if facts.day is None or since is None or not findings["state"].notna().any():
         return None
-    return Lives(findings, facts.day, since, facts.not_observed)
+    return Lives(findings, facts.day, since, facts.not_observed, untold)
 
 
 def section(

@@ -65,6 +65,7 @@ def build(
     owned: bool = False,
     unobservable_micros: int | None = None,
     not_observed: Sequence[NotObserved] = (),
+    untold: Sequence[NotObserved] = (),
 ) -> ReportView:
     """The view of the report of ``day``, the last closed day (None: no day is closed yet).
 
@@ -94,6 +95,7 @@ def build(
         unobservable_micros: an estimate of the window's money that no list can show.
         not_observed: the accounts of which nothing is known on ``day``; the ledger has no row of
             theirs after their last day.
+        untold: the same of the report of ``since``: this one tells what became of their findings.
     """
     facts = gather(
         currency=settings.currency,
@@ -115,6 +117,7 @@ def build(
     if day is not None:
         given = Analyses(
             since=since or day - timedelta(days=1),
+            untold=tuple(untold),
             exclusion_costs=exclusion_costs,
             forecast=forecast,
             bridge=bridge,

@@ -38,7 +38,9 @@ _KEPT = (
     *_LIFE,
 )
 """Of a finding whose account is not observed; what it claimed is not claimed any more."""
-_TEXTS = dict.fromkeys(("account", "rule_id", "outcome", "state", "gone_reason"), "object")
+_TEXTS = dict.fromkeys(
+    ("account", "rule_id", "rule_digest", "outcome", "state", "gone_reason"), "object"
+)
 
 
 def observed_days(rows: pd.DataFrame, until: Until) -> pd.DataFrame:
