@@ -19,6 +19,7 @@ import msgspec
 
 from pipeline import rules as catalogue
 from pipeline.errors import SettingsError
+from pipeline.jobs.coverage import coverage, warn_of_missing
 from pipeline.settings import OwnRule, Rules, Settings
 from pipeline.transform import what_if as whatif
 from pipeline.transform.findings import judge as findings
@@ -30,12 +31,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.jobs import Job
+    from pipeline.jobs.coverage import Coverage
     from pipeline.store import Store
 
 POLICIES = "policies"
 
 
-class Policy(msgspec.Struct, frozen=True, kw_only=True):
+class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What findings are judged by from a date on."""
 
     since: date
@@ -43,12 +45,14 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     own_rules: dict[str, OwnRule]
     exclusions: tuple[Exclusion, ...]
     owners: tuple[Owner, ...]
+    accounts: tuple[str, ...] = ()
+    """Those the settings name."""
 
     @property
     def applied(self) -> findings.Policy:
         """As the rules' engine takes it."""
         given = Settings(rules=self.rules, own_rules=self.own_rules)
-        return findings.Policy.of(given, self.exclusions, self.owners)
+        return findings.Policy.of(given, self.exclusions, self.owners, self.accounts)
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,10 @@ class _Day:
 class Judged:
     """The findings of a day, and what they were judged by."""
 
+    day: date
     findings: pd.DataFrame
     policy: Policy
+    coverage: Coverage
 
 
 def read_policy(settings: Settings, since: date) -> Policy:
@@ -83,13 +89,15 @@ def read_policy(settings: Settings, since: date) -> Policy:
         own_rules=settings.own_rules,
         exclusions=parse_exclusions(_toml(exclusions), exclusions, known) if exclusions else (),
         owners=parse_owners(_toml(owners), owners) if owners else (),
+        accounts=tuple(sorted(settings.accounts)),
     )
 
 
 def judge(job: Job, day: date, *, rebuild: bool = False) -> Judged:
     """The findings of ``day``; they and what they follow from are built where they are stale."""
     policies = _policies(job, day)
-    chain = _chain(job.store, policies, day)
+    known = coverage(job.store)
+    chain = _chain(job.store, policies, known, day)
     present = job.store.findings_digests()
     fresh = 0
     if not rebuild:
@@ -103,13 +111,14 @@ def judge(job: Job, day: date, *, rebuild: bool = False) -> Judged:
         ledger = job.store.read_ledger(first, day, damaged=[])
         for one in job.steps.days("findings", [each.day for each in missing]):
             wanted = chain[(one - chain[0].day).days]
-            previous = findings.judge_day(ledger, wanted.policy.applied, one, previous)
+            applied = wanted.policy.applied
+            previous = findings.judge_day(ledger, applied, one, previous, known.until)
             job.store.publish_findings(one, wanted.digest, previous)
     job.add("findings_days", len(missing))
     if previous is None:
         raise SettingsError(f"--date {day}: no ledger day to judge")
     # As stored: a report must not depend on whether its findings were just made or read.
-    return Judged(job.store.read_findings(day), chain[-1].policy)
+    return Judged(day, job.store.read_findings(day), chain[-1].policy, known)
 
 
 @dataclass(frozen=True)
@@ -137,9 +146,9 @@ def replay(job: Job, first: date, last: date, settings: Settings) -> Replayed:
     ledger = job.store.read_ledger(
         first - timedelta(days=findings.LOOK_BACK_DAYS - 1), days[-1], damaged=[]
     )
-    policy = read_policy(settings, first).applied
-    flags = replaying.flags(replaying.replay(ledger, policy, first, last))
-    return Replayed(flags, replaying.precision(flags, ledger, days[-1]))
+    policy, until = read_policy(settings, first).applied, coverage(job.store).until
+    flags = replaying.flags(replaying.replay(ledger, policy, first, last, until))
+    return Replayed(flags, replaying.precision(flags, ledger, days[-1], until=until))
 
 
 def what_if(job: Job, change: whatif.Change) -> pd.DataFrame:
@@ -152,7 +161,9 @@ def what_if(job: Job, change: whatif.Change) -> pd.DataFrame:
     if not days:
         raise SettingsError("no ledger to price a change with; run `fleetledger nightly` first")
     # The newest day is still open: its spend is not all there yet.
-    last = max(days) - timedelta(days=1) if len(set(days)) > 1 else max(days)
+    known = coverage(job.store)
+    last = max(known.until.values(), default=max(days))
+    warn_of_missing(job, last, known.missing(last, tuple(job.settings.accounts)))
     ledger = job.store.read_ledger(
         last - timedelta(days=findings.TRAILING_DAYS - 1), last, damaged=[]
     )
@@ -175,11 +186,15 @@ def _policies(job: Job, day: date) -> list[Policy]:
     return known
 
 
-def _chain(store: Store, policies: list[Policy], last: date) -> list[_Day]:
-    """Every day from the first of the ledger to ``last``, with its digest."""
+def _chain(store: Store, policies: list[Policy], known: Coverage, last: date) -> list[_Day]:
+    """Every day from the first of the ledger to ``last``, with its digest.
+
+    Of each account the days on which it is observed go in: where one catches up, the days it was
+    missing from are judged again.
+    """
     digests: dict[date, list[str]] = {}
     for ref in store.ledger_days():
-        if ref.day <= last:
+        if ref.day <= last and known.has(ref.account, ref.day):
             digests.setdefault(ref.day, []).append(f"{ref.account}={ref.digest}")
     if not digests:
         return []

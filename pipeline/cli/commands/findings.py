@@ -13,6 +13,7 @@ from pipeline.cli.output import shape_option, show
 from pipeline.cli.param_types import Day
 from pipeline.errors import SettingsError, StorageError
 from pipeline.jobs import findings as judging
+from pipeline.jobs.coverage import warn_of_missing
 from pipeline.jobs.report import last_closed
 from pipeline.settings import read_settings
 from pipeline.transform.findings import lifecycle
@@ -58,7 +59,9 @@ def findings(
             if day is not None and day > closed:
                 raise SettingsError(f"--date {day}: the last closed day is {closed}")
             which = day or closed
-            found = judging.judge(job, which, rebuild=rebuild).findings
+            judged = judging.judge(job, which, rebuild=rebuild)
+        found, missing = judged.findings, judged.coverage.missing(which, judged.policy.accounts)
+        warn_of_missing(job, which, missing)
         rows = lifecycle.changes(found, which) if changes else _open(found)
         if owner is not None:
             rows = rows[rows["owner"].astype(object) == owner]
