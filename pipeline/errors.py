@@ -15,7 +15,7 @@ class Exit(IntEnum):
     UNEXPECTED = 1
     USAGE = 2
     WARNINGS = 3
-    """Done, but a snapshot is not complete, or a gap opened (said once)."""
+    """Done, but a snapshot is not complete, a gap opened (said once), or an account is missing."""
     NOT_DELIVERED = 4
     """The report was made and is on disk; at least one recipient did not get it."""
     KEY_REFUSED = 10

@@ -107,6 +107,16 @@ class LedgerRef(msgspec.Struct, frozen=True, order=True):
     key: str
 
 
+class NotObserved(msgspec.Struct, frozen=True, kw_only=True):
+    """An account of which nothing is known on a report's day."""
+
+    account: str
+    until: date | None
+    """The last day it was observed (``ledger.inputs.observed_until``); None: no day ever was."""
+    in_settings: bool = True
+    """Whether it should be observed; an account that was taken out of the settings should not."""
+
+
 class Sight(msgspec.Struct, frozen=True, kw_only=True):
     """When a look was taken and what it may be trusted for."""
 

@@ -370,7 +370,11 @@ UTILIZATION = Table(
         ),
         *_BANDS,
         *_EVIDENCE,
-        Column("is_present", FLAG, "Still listed at the end of the window."),
+        Column(
+            "is_present",
+            FLAG,
+            "Still listed at the end of the window, or of the last day its account is observed.",
+        ),
         Column(
             "unused_micros",
             INT,

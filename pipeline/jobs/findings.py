@@ -18,6 +18,7 @@ import msgspec
 from pipeline import rules as catalogue
 from pipeline.errors import DamageError, Exit, SettingsError, StorageError
 from pipeline.jobs import provenance
+from pipeline.jobs.coverage import coverage, warn_of_missing
 from pipeline.jobs.ledger import rate_card
 from pipeline.schema import FINDINGS
 from pipeline.settings import OwnRule, Rules, Settings
@@ -32,12 +33,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.jobs import Job
+    from pipeline.jobs.coverage import Coverage
     from pipeline.store import Store
 
 POLICIES = "policies"
 
 
-class Policy(msgspec.Struct, frozen=True, kw_only=True):
+class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What findings are judged by from a date on."""
 
     since: date
@@ -45,21 +47,25 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     own_rules: dict[str, OwnRule]
     exclusions: tuple[Exclusion, ...]
     owners: tuple[Owner, ...]
+    accounts: tuple[str, ...] = ()
+    """Those the settings name."""
 
     @property
     def applied(self) -> findings.Policy:
         """As the rules' engine takes it."""
         given = Settings(rules=self.rules, own_rules=self.own_rules)
-        return findings.Policy.of(given, self.exclusions, self.owners)
+        return findings.Policy.of(given, self.exclusions, self.owners, self.accounts)
 
 
 @dataclass(frozen=True)
 class Judged:
     """The findings of a day, and what they were judged by."""
 
+    day: date
     findings: pd.DataFrame
     policy: Policy
     digest: str
+    coverage: Coverage
     incomplete: list[str] = field(default_factory=list)
     """The inputs that were damaged, missing or not whole, each with what is wrong with it."""
 
@@ -81,6 +87,7 @@ def read_policy(settings: Settings, since: date) -> Policy:
         if exclusions
         else (),
         owners=parse_owners(read_toml(owners, "owners_file"), owners) if owners else (),
+        accounts=tuple(sorted(settings.accounts)),
     )
 
 
@@ -91,7 +98,8 @@ def judge(job: Job, day: date, *, rebuild: bool = False, is_stored: bool = True)
     ``is_stored``.
     """
     policies = _policies(job, day, is_stored=is_stored)
-    days = inputs_of(job.store, policies, day)
+    known = coverage(job.store)
+    days = inputs_of(job.store, policies, known, day)
     if not days:
         stored = [ref.day for ref in job.store.ledger_days()]
         if not stored:
@@ -109,7 +117,8 @@ def judge(job: Job, day: date, *, rebuild: bool = False, is_stored: bool = True)
         for one in job.steps.days("findings", [each.day for each in missing]):
             lacking = provenance.look_back(damaged, one)
             before = days[(one - days[0].day).days].digest(before, lacking)
-            previous = findings.judge_day(ledger, _in_force(policies, one).applied, one, previous)
+            applied = _in_force(policies, one).applied
+            previous = findings.judge_day(ledger, applied, one, previous, known.until)
             left_out |= lacking
             if is_stored:
                 job.store.publish_findings(one, before, previous, lacking)
@@ -118,7 +127,7 @@ def judge(job: Job, day: date, *, rebuild: bool = False, is_stored: bool = True)
     # As stored: a report must not depend on whether its findings were just made or read.
     found = job.store.read_findings(day) if missing and is_stored else _in_order(previous)
     incomplete = _incomplete(job, day, sorted(left_out))
-    return Judged(found, _in_force(policies, day), before, incomplete)
+    return Judged(day, found, _in_force(policies, day), before, known, incomplete)
 
 
 def _in_order(found: pd.DataFrame) -> pd.DataFrame:
@@ -186,9 +195,9 @@ def replay(job: Job, first: date, last: date, settings: Settings) -> Replayed:
     ledger = job.store.read_ledger(
         first - timedelta(days=findings.LOOK_BACK_DAYS - 1), days[-1], damaged=[]
     )
-    policy = read_policy(settings, first).applied
-    flags = replaying.flags(replaying.replay(ledger, policy, first, last))
-    return Replayed(flags, replaying.precision(flags, ledger, days[-1]))
+    policy, until = read_policy(settings, first).applied, coverage(job.store).until
+    flags = replaying.flags(replaying.replay(ledger, policy, first, last, until))
+    return Replayed(flags, replaying.precision(flags, ledger, days[-1], until=until))
 
 
 def what_if(job: Job, change: whatif.Change) -> pd.DataFrame:
@@ -201,7 +210,9 @@ def what_if(job: Job, change: whatif.Change) -> pd.DataFrame:
     if not days:
         raise SettingsError("no ledger to price a change with; run `fleetledger nightly` first")
     # The newest day is still open: its spend is not all there yet.
-    last = max(days) - timedelta(days=1) if len(set(days)) > 1 else max(days)
+    known = coverage(job.store)
+    last = max(known.until.values(), default=max(days))
+    warn_of_missing(job, last, known.missing(last, tuple(job.settings.accounts)))
     ledger = job.store.read_ledger(
         last - timedelta(days=findings.TRAILING_DAYS - 1), last, damaged=[]
     )
@@ -234,11 +245,17 @@ def _in_force(policies: list[Policy], day: date) -> Policy:
     return next(one for one in reversed(policies) if one.since <= day)
 
 
-def inputs_of(store: Store, policies: list[Policy], last: date) -> list[provenance.Inputs]:
-    """What the findings of each day are made from, from the first of the ledger to ``last``."""
+def inputs_of(
+    store: Store, policies: list[Policy], known: Coverage, last: date
+) -> list[provenance.Inputs]:
+    """What the findings of each day are made from, from the first of the ledger to ``last``.
+
+    Of each account the days on which it is observed go in: where one catches up, the days it was
+    missing from are judged again.
+    """
     digests: dict[date, list[str]] = {}
     for ref in store.ledger_days():
-        if ref.day <= last:
+        if ref.day <= last and known.has(ref.account, ref.day):
             digests.setdefault(ref.day, []).append(f"{ref.account}={ref.digest}")
     if not digests:
         return []

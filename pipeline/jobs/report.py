@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pipeline.errors import SettingsError, StorageError
+from pipeline.errors import DamageError, SettingsError, StorageError
+from pipeline.jobs.coverage import warn_of_missing
 from pipeline.jobs.findings import judge, note_damaged
 from pipeline.jobs.owner_reports import message, parts
 from pipeline.jobs.report_build import Past, derive
 from pipeline.jobs.report_inputs import read
 from pipeline.ledger.inputs import last_closed_day
+from pipeline.model import NotObserved  # noqa: TC001  # msgspec reads the annotations
 from pipeline.report.model import Inputs
 from pipeline.schema import FINDINGS, FINDINGS_VERSION
 from pipeline.settings import override
@@ -22,10 +24,9 @@ from pipeline.transform.budgets import evaluate
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
-
     from pipeline.jobs import Job
     from pipeline.jobs.findings import Judged
+    from pipeline.jobs.report_inputs import Sources
     from pipeline.model import SnapshotRef
     from pipeline.report.model import ReportView
     from pipeline.settings import Settings
@@ -57,8 +58,7 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
         )
     day = _checked(day, last_closed(job.store), refs)
     judged = None if day is None else judge(job, day)
-    owners = () if judged is None else judged.policy.owners
-    sources = read(job.store, settings, refs, day, owners)
+    sources = read(job.store, settings, refs, judged)
     for name in sources.damaged:
         note_damaged(job, name)
     found = FINDINGS.empty() if judged is None else judged.findings
@@ -66,13 +66,14 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
     more: dict[str, Any] = {}
     files: dict[str, bytes] = {}
     if day is not None and judged is not None:
+        warn_of_missing(job, day, sources.not_observed)
         before = max((one for one in job.store.report_days() if one < day), default=None)
-        past = Past(settings, day, before, judged.policy)
+        past = Past(settings, day, before, judged.policy, _untold(job.store, before))
         if settings.mail.per_owner:
             files |= parts(job, past, sources, found)
         more = past.tells(sources, found)
-        more["budgets"] = _budgets(job, settings, sources.ledger, day)
-        more["owned"] = bool(owners)
+        more["budgets"] = _budgets(job, settings, sources, day)
+        more["owned"] = bool(judged.policy.owners)
         more["inputs"] = _inputs(judged, sources.damaged)
     page, whole = derive(settings, day, sources, found, more)
     files |= whole
@@ -89,7 +90,24 @@ def _inputs(judged: Judged, damaged: Sequence[str]) -> Inputs:
     )
 
 
-def _budgets(job: Job, settings: Settings, ledger: pd.DataFrame, day: date) -> Budgets | None:
+def _untold(store: Store, day: date | None) -> tuple[NotObserved, ...]:
+    """The accounts the report of ``day`` lacked; none where it cannot say."""
+    if day is None:
+        return ()
+    try:
+        summary = store.read_report(day)["summary.json"]
+        return msgspec.json.decode(summary, type=_Lacking).not_observed
+    except (DamageError, KeyError, msgspec.DecodeError):
+        return ()
+
+
+class _Lacking(msgspec.Struct, frozen=True):
+    """What a report's summary says of accounts; earlier versions say nothing."""
+
+    not_observed: tuple[NotObserved, ...] = ()
+
+
+def _budgets(job: Job, settings: Settings, sources: Sources, day: date) -> Budgets | None:
     """Where the budgets stand; each line crossed is an alert once, on the day it is crossed.
 
     What had fired before a day is kept with it, so that the day's report made again is the same.
@@ -98,9 +116,8 @@ def _budgets(job: Job, settings: Settings, ledger: pd.DataFrame, day: date) -> B
         return None
     kept = job.store.get_state("budgets")
     memory = msgspec.json.decode(kept, type=_Fired) if kept else _Fired(date.min, (), ())
-    standing = evaluate(
-        settings.budgets, ledger, day, memory.before if day <= memory.day else memory.after
-    )
+    fired = memory.before if day <= memory.day else memory.after
+    standing = evaluate(settings.budgets, sources.ledger, day, fired, sources.missing)
     if day >= memory.day:
         before = memory.before if day == memory.day else memory.after
         told = _Fired(day, before, tuple(standing.fired))
@@ -130,6 +147,6 @@ def _checked(asked: date | None, closed: date | None, refs: Sequence[SnapshotRef
 
 
 def last_closed(store: Store) -> date | None:
-    """The last day that is closed in any account; accounts behind it show in the coverage."""
+    """The last day that is closed in any account; the report names those that are behind it."""
     closed = [last_closed_day(store.snapshots(account)) for account in store.accounts()]
     return max((day for day in closed if day is not None), default=None)

@@ -23,11 +23,13 @@ from pipeline.transform import (
     utilization,
 )
 from pipeline.transform.findings import exclusions, judge
+from pipeline.transform.observed import observed_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.jobs.findings import Policy
+    from pipeline.model import NotObserved
     from pipeline.report.model import ReportView
     from pipeline.settings import Settings
 
@@ -41,25 +43,41 @@ class Past:
     reported: date | None
     """The date of the report before this one."""
     policy: Policy
+    untold: tuple[NotObserved, ...] = ()
+    """The accounts that report lacked: of them this one tells what came after their last day."""
 
     def tells(self, sources: Sources, found: pd.DataFrame) -> dict[str, Any]:
         """What there is to tell besides findings, as ``view.build`` takes it."""
-        day, ledger, silenced = self.day, sources.ledger, self.policy.exclusions
+        day, silenced = self.day, self.policy.exclusions
+        # What compares days, or looks ahead, is of the accounts that are known to the end.
+        ledger, past = (
+            observed_on(rows, sources.until, day) for rows in (sources.ledger, sources.past)
+        )
+        oldest = past["date"].min().date() if len(past) else day
+        earlier = {one.account: max(one.until, oldest) for one in self.untold if one.until}
+        month = forecast.forecast(past, day)
         fresh = UNUSUAL_DAYS if self.reported is None else (day - self.reported).days
         before, after = weeks(day)
         has_weeks = bool(sources.days) and sources.days[0] <= before[0]
         rules, window = self.settings.rules, self.settings.report.window_days
         return {
             "since": self.reported,
-            "changed": changes.since(sources.past, self.reported or day - timedelta(days=1), day),
-            "anomalies": anomalies.unusual_days(sources.past, rules, day, min(fresh, UNUSUAL_DAYS)),
+            "untold": self.untold,
+            "changed": changes.since(past, self.reported or day - timedelta(days=1), day, earlier),
+            "anomalies": anomalies.unusual_days(past, rules, day, min(fresh, UNUSUAL_DAYS)),
             "exclusion_costs": exclusions.costs(silenced, found, day) if silenced else None,
-            "forecast": forecast.forecast(sources.past, day),
+            "forecast": month.plus(_spent(sources.past, month) - _spent(past, month)),
             "bridge": changes.bridge_rows(ledger, before, after) if has_weeks else None,
             "unobservable_micros": None
             if sources.spacing is None
             else unobserved_spend.estimate(sources.since(day, window), sources.spacing),
+            "not_observed": sources.not_observed,
         }
+
+
+def _spent(rows: pd.DataFrame, month: forecast.Forecast) -> int:
+    """What is known to be spent of a forecast's period."""
+    return int(rows.loc[rows["date"] >= pd.Timestamp(month.first), "spend_micros"].sum())
 
 
 def derive(
@@ -75,8 +93,8 @@ def derive(
     ledger = sources.ledger
     window = sources.since(day, settings.report.window_days)
     recent = sources.since(day, settings.rules.idle_window_days)
-    ranked = utilization.rank(window)
-    evidence = utilization.rank(recent)
+    ranked = utilization.rank(window, sources.until)
+    evidence = utilization.rank(recent, sources.until)
     candidates = idle.of_findings(evidence, found)
     page = view.build(
         settings=settings,
@@ -100,6 +118,7 @@ def derive(
         day=day,
         changed=more.get("changed"),
         anomalies=more.get("anomalies"),
+        not_observed=sources.not_observed,
     )
     files["summary.json"] = csv_files.summary(page)
     files["report.html"] = render.html(page).encode()

@@ -8,6 +8,7 @@ import msgspec
 
 from pipeline.errors import FleetLedgerError
 from pipeline.jobs import provenance
+from pipeline.jobs.coverage import coverage
 from pipeline.jobs.findings import inputs_of, stored_policies
 from pipeline.report.model import Inputs  # noqa: TC001 - msgspec reads the types at run time
 from pipeline.schema import FINDINGS_VERSION
@@ -33,7 +34,9 @@ def findings(store: Store) -> Iterator[Problem]:
     """Stored findings that do not follow from their inputs, or were made without some of them."""
     stored = store.findings_digests()
     try:
-        days = inputs_of(store, stored_policies(store), max(stored)) if stored else []
+        days = (
+            inputs_of(store, stored_policies(store), coverage(store), max(stored)) if stored else []
+        )
     except FleetLedgerError:  # the check of single files names what is damaged
         return
     if not days:

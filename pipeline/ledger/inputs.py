@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from pipeline.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pipeline.model import SnapshotRef
 
@@ -77,6 +77,25 @@ def last_closed_day(refs: Sequence[SnapshotRef]) -> date | None:
     if not complete or complete[-1] == refs[0].day:
         return None
     return complete[-1] - ONE_DAY
+
+
+def observed_until(
+    refs: Sequence[SnapshotRef], built: Iterable[date], final: Collection[date] = ()
+) -> date | None:
+    """The last day on which an account is observed; None while there is none.
+
+    That is the newest day that is closed (a complete snapshot lies wholly at or after its end, or
+    it was made final) and is in the ledger. Of later days nothing is known, however much the
+    account's snapshots show of them.
+
+    Args:
+        refs: the account's snapshots, sorted by time.
+        built: the days the ledger has of it.
+        final: those of them that are final; ``prune`` may have removed their snapshots.
+    """
+    closed = last_closed_day(refs)
+    days = (day for day in built if day in final or (closed is not None and day <= closed))
+    return max(days, default=None)
 
 
 def usual_spacing(refs: Sequence[SnapshotRef]) -> float | None:

@@ -7,7 +7,9 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import structs
 
+from pipeline.report import absent
 from pipeline.report.sections import cluster_changes, exclusions, finding_changes, spend_change
 from pipeline.report.sections import forecast as ahead
 from pipeline.report.sections import owners as owned
@@ -15,8 +17,9 @@ from pipeline.report.sections import owners as owned
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pipeline.model import NotObserved
     from pipeline.report.given import Budgets, Forecast
-    from pipeline.report.model import Facts, Inputs
+    from pipeline.report.model import Facts, Inputs, Section
     from pipeline.report.text.rules import Wording
 
     Days = tuple[date, date]
@@ -31,6 +34,8 @@ class Analyses:
 
     since: date | None = None
     """The date of the report before this one."""
+    untold: tuple[NotObserved, ...] = ()
+    """The accounts it lacked."""
     exclusion_costs: pd.DataFrame | None = None
     forecast: Forecast | None = None
     bridge: pd.DataFrame | None = None
@@ -47,11 +52,11 @@ def sections(
 ) -> dict[str, Any]:
     """The sections of a view and its ``more_numbers``, by the names of its fields."""
     settings, currency = wording.settings, wording.settings.currency
-    life = finding_changes.lives(findings, facts.day, given.since)
+    life = finding_changes.lives(findings, facts, given.since, given.untold)
     periods = weeks(facts.day)
     owners = owned.by_owner(ledger, findings, facts) if given.owned else None
     bridge, anomalies, costs = given.bridge, given.anomalies, given.exclusion_costs
-    made = {
+    made: dict[str, Section | None] = {
         "ahead": ahead.section(given.forecast, given.budgets, currency),
         "causes": None
         if bridge is None
@@ -62,6 +67,12 @@ def sections(
         ),
         "owners": None if owners is None else owned.section(owners, settings),
         "exclusions": None if costs is None else exclusions.section(costs, wording, currency),
+    }
+    # What adds up over accounts, or tells what became of clusters, says which ones it lacks.
+    made |= {
+        key: structs.replace(part, sentences=part.sentences + absent.note(facts))
+        for key in ("ahead", "causes", "unusual", "since")
+        if (part := made[key]) is not None
     }
     numbers: dict[str, Any] = {
         **ahead.numbers(given.forecast, given.budgets),

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from pipeline.model import NotObserved  # noqa: TC001  # msgspec reads the annotations
+
 Tone = Literal["plain", "good", "bad", "warn"]
 
 
@@ -67,6 +69,8 @@ class Facts(Part, frozen=True):
     gpu_read_seconds: int = 0
     gpu_clusters: int = 0
     """Clusters behind that mean."""
+    not_observed: tuple[NotObserved, ...] = ()
+    """Accounts of which nothing is known on the date: no number has what they cost on it."""
 
 
 class Inputs(Part, frozen=True):

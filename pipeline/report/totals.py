@@ -20,7 +20,9 @@ from pipeline.rules import CLEAR, FINDING, INSUFFICIENT_DATA, PROVEN
 from pipeline.schema import BAND_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
+
+    from pipeline.model import NotObserved
 
 CLUSTER = ["account", "cluster_id"]
 _WEEK = 7
@@ -36,13 +38,17 @@ def gather(
     findings: pd.DataFrame,
     days: Collection[date] | None = None,
     damaged: int = 0,
+    not_observed: Sequence[NotObserved] = (),
 ) -> Facts:
     """The numbers of the report of ``day``; ``days`` are the days that have a ledger, ``damaged``
-    the stored files that could not be read.
+    the stored files that could not be read. The date and the days before it are compared without
+    the accounts ``not_observed`` on it.
     """
     if day is None:
         return Facts(currency=currency, day=None, first=None, damaged=damaged)
-    nothing = None if damaged else 0
+    nothing = None if damaged or not_observed else 0
+    lacking = ledger["account"].isin([one.account for one in not_observed])
+    compared = ledger[~lacking.to_numpy(bool)] if not_observed else ledger
     first = day - timedelta(days=window_days - 1)
     known = sorted(d for d in (days if days is not None else dates(ledger)) if d <= day)
     window = within(ledger, first, day)
@@ -60,8 +66,10 @@ def gather(
         damaged=damaged,
         days_known=sum(d >= first for d in known),
         clusters=len(clusters(window)),
-        day_micros=_spent(within(ledger, day, day), nothing) if day in known else None,
-        week_before_micros=_mean(within(ledger, before[0], before[-1]), before) if before else None,
+        day_micros=_spent(within(compared, day, day), nothing) if day in known else None,
+        week_before_micros=_mean(within(compared, before[0], before[-1]), before)
+        if before
+        else None,
         week_before_days=len(before),
         month_micros=_spent(within(ledger, of_month[0], day), nothing) if of_month else None,
         month_first=of_month[0] if of_month else None,
@@ -80,6 +88,7 @@ def gather(
         gpu_use_pct=use,
         gpu_read_seconds=seconds,
         gpu_clusters=behind,
+        not_observed=tuple(not_observed),
     )
 
 

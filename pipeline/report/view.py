@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from pipeline.report import absent
 from pipeline.report.analyses import Analyses, sections
 from pipeline.report.model import Inputs, ReportView
 from pipeline.report.sections import cluster_changes, data_quality, headline, outcomes, waste_charts
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.model import Certificate
+    from pipeline.model import Certificate, NotObserved
     from pipeline.report.given import Budgets, Forecast
     from pipeline.rules import Rule
     from pipeline.settings import Settings
@@ -58,6 +59,8 @@ def build(
     owned: bool = False,
     unobservable_micros: int | None = None,
     inputs: Inputs | None = None,
+    not_observed: Sequence[NotObserved] = (),
+    untold: Sequence[NotObserved] = (),
 ) -> ReportView:
     """The view of the report of ``day``, the last closed day (None: no day is closed yet).
 
@@ -86,6 +89,9 @@ def build(
         owned: tell who answers for what, by the ``owner`` of ledger and findings.
         unobservable_micros: an estimate of the window's money that no list can show.
         inputs: the findings it is made from, and what they were made without.
+        not_observed: the accounts of which nothing is known on ``day``; the ledger has no row of
+            theirs after their last day.
+        untold: the same of the report of ``since``: this one tells what became of their findings.
     """
     facts = gather(
         currency=settings.currency,
@@ -96,6 +102,7 @@ def build(
         findings=findings,
         days=days,
         damaged=len(damaged),
+        not_observed=not_observed,
     )
     evidence_days = settings.rules.idle_window_days
     known_days = frozenset(dates(ledger) if days is None else days)
@@ -106,6 +113,7 @@ def build(
     if day is not None:
         given = Analyses(
             since=since or day - timedelta(days=1),
+            untold=tuple(untold),
             exclusion_costs=exclusion_costs,
             forecast=forecast,
             bridge=bridge,
@@ -121,7 +129,8 @@ def build(
         title=headline.title(facts, findings, evidence_days),
         subject=headline.subject(facts, owner),
         kicker=headline.kicker(facts, owner),
-        lede=headline.lede(
+        lede=absent.sentence(facts)
+        + headline.lede(
             facts,
             len(certificates),
             ahead.lede(given.forecast, given.budgets, settings.currency),
@@ -142,7 +151,7 @@ def build(
             findings=findings,
         ),
         changes=cluster_changes.table(given.changed, facts, given.since),
-        unjudged=outcomes.unjudged(findings, settings.currency, wording),
+        unjudged=outcomes.unjudged(findings, settings.currency, wording, facts.not_observed),
         outcomes=outcomes.outcomes(counts, wording),
         rules=wording.table(),
         trust=data_quality.trust(

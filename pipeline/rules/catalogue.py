@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pipeline.rules.clauses import LIKELY, PROVEN, SUSPECTED, Clause, Rule
+from pipeline.rules.clauses import LIKELY, NO_LONGER_LISTED, PROVEN, SUSPECTED, Clause, Rule
 
-_LISTED = Clause("is_present", "is", True, "it is no longer listed")  # noqa: FBT003
+_LISTED = Clause("is_present", "is", True, NO_LONGER_LISTED)  # noqa: FBT003
 _RUNS = Clause("status", "in", ("running",))
 _RAN_ENOUGH = Clause("running_hours", ">=", "idle_min_running_hours")
 _LOOKED_AT = Clause("samples", ">=", "idle_min_samples")

@@ -30,6 +30,8 @@ OUTCOMES = (FINDING, CLEAR, INSUFFICIENT_DATA, NOT_APPLICABLE)
 PROVEN, LIKELY, SUSPECTED = "proven", "likely", "suspected"
 GRADES = (PROVEN, LIKELY, SUSPECTED)
 
+NO_LONGER_LISTED = "it is no longer listed"
+
 OPERATORS = {
     "<": "below",
     "<=": "at most",

@@ -18,7 +18,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pipeline.errors import SettingsError
-from pipeline.rules.clauses import Clause, Rule
+from pipeline.rules.clauses import NO_LONGER_LISTED, Clause, Rule
 from pipeline.rules.measures import MEASURES
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _rule(name: str, given: settings.OwnRule, taken: tuple[str, ...], source: st
     )
     for part in says.split("{")[1:]:
         _known(part.split("}")[0], f"{source}.reason")
-    listed = Clause("is_present", "is", True, "it is no longer listed")  # noqa: FBT003
+    listed = Clause("is_present", "is", True, NO_LONGER_LISTED)  # noqa: FBT003
     return Rule(
         id=name,
         version=1,

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 _OUTCOME_MEANING = {
     "FINDING": "all conditions hold",
     "CLEAR": "one of them is known not to hold",
-    "INSUFFICIENT_DATA": "it cannot be said: too little was seen, or a value is unknown",
+    "INSUFFICIENT_DATA": "it cannot be said: too little was seen, a value is unknown, or "
+    "the account is not observed on the day",
     "NOT_APPLICABLE": "the rule is not about this cluster now",
 }
 _INTRODUCTION = """# Findings

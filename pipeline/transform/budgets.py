@@ -64,11 +64,16 @@ def evaluate(
     ledger: pd.DataFrame,
     as_of: date,
     fired: Collection[str] = (),
+    missing: Collection[str] = (),
 ) -> Budgets:
-    """Every budget at the end of ``as_of``; ``fired`` is what the last evaluation remembered."""
+    """Every budget at the end of ``as_of``; ``fired`` is what the last evaluation remembered.
+
+    ``missing`` are accounts that are not observed on the day: what is spent is then the least it
+    can be, and where they have a part in a budget nothing is forecast.
+    """
     tables, crossed = [], []
     for name, budget in budgets.items():
-        table = _standing(name, budget, ledger, as_of)
+        table = _standing(name, budget, ledger, as_of, missing)
         tables.append(table)
         crossed.append(_crossed(table, budget, as_of))
     columns = [*STANDING, "alert", "key"]
@@ -84,7 +89,11 @@ def evaluate(
 
 
 def _standing(
-    name: str, budget: settings.Budget, ledger: pd.DataFrame, as_of: date
+    name: str,
+    budget: settings.Budget,
+    ledger: pd.DataFrame,
+    as_of: date,
+    missing: Collection[str],
 ) -> pd.DataFrame:
     """One budget's groups: what is spent this month, and where that leads."""
     rows = ledger[ledger["date"] <= pd.Timestamp(as_of)]
@@ -96,6 +105,8 @@ def _standing(
         rows_in = inside & (code >= 0)
         np.add.at(total, code[rows_in], spend[rows_in])
     days = int(ago.max(initial=-1)) + 1
+    lacking = np.full(len(groups), bool(missing) and budget.per == "fleet")
+    lacking[code[rows["account"].isin(missing).to_numpy(bool) & (code >= 0)]] = True
     month_days = calendar.monthrange(as_of.year, as_of.month)[1]
     ahead = spent + recent * (month_days - as_of.day) // max(1, min(days, WEEK))
     amount = round(budget.amount * MICROS_PER_UNIT)
@@ -108,7 +119,7 @@ def _standing(
             "spent_share": spent / amount,
             "elapsed_share": as_of.day / month_days,
             "forecast_micros": pd.Series(ahead, dtype="Int64").where(
-                np.full(len(groups), days >= LEAST_DAYS)
+                np.full(len(groups), days >= LEAST_DAYS) & ~lacking
             ),
         }
     )

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pipeline.transform.fold import Fold, between
+from pipeline.transform.fold import Fold, between, day_number, day_numbers
+from pipeline.transform.observed import last_observed
 
 if TYPE_CHECKING:
     from datetime import date
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.arrays import Floats, Ints
+    from pipeline.transform.observed import Until
 
 
 CAUSES = ("new", "gone", "resumed", "stopped", "storage", "hours", "GPUs", "rate")
@@ -91,12 +93,17 @@ def bridge_rows(
     return whole
 
 
-def since(ledger: pd.DataFrame, before: date, day: date) -> pd.DataFrame | None:
+def since(
+    ledger: pd.DataFrame, before: date, day: date, earlier: Until | None = None
+) -> pd.DataFrame | None:
     """:func:`status_changes` from the end of ``before`` to that of ``day``.
 
-    None where nothing is known of one of them.
+    Of the accounts in ``earlier`` from the end of their day there. None where nothing is known of
+    one of the two moments.
     """
-    was, now = between(ledger, before, before), between(ledger, day, day)
+    begins = last_observed(ledger, earlier or {}, day_number(before))
+    was = ledger[day_numbers(ledger["date"]) == begins]
+    now = between(ledger, day, day)
     if was.empty or now.empty:
         return None
     return status_changes(_still_listed(was), _still_listed(now))

@@ -22,7 +22,7 @@ the forecast is of priced spend. Known limit: a campaign that starts tomorrow is
 from __future__ import annotations
 
 import calendar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -92,6 +92,26 @@ class Forecast:
         enough = min(_FAIR_ORIGINS, max((e.origins for e in tested), default=0))
         fair = [e for e in tested if e.origins >= enough]
         return min(fair, key=lambda e: e.error_share or 0.0) if fair else next(iter(usable), None)
+
+    def plus(self, micros: int) -> Forecast:
+        """With what was spent on clusters that are in no series: nothing is expected of them."""
+
+        def add(value: int | None) -> int | None:
+            return None if value is None else value + micros
+
+        return replace(
+            self,
+            spent_micros=self.spent_micros + micros,
+            estimates=tuple(
+                replace(
+                    one,
+                    total_micros=one.total_micros + micros,
+                    low_micros=add(one.low_micros),
+                    high_micros=add(one.high_micros),
+                )
+                for one in self.estimates
+            ),
+        )
 
 
 def forecast(ledger: pd.DataFrame, as_of: date, until: date | None = None) -> Forecast:

@@ -22,6 +22,7 @@ import pandas as pd
 from pipeline import schema
 from pipeline.transform.findings.confidence import busy_share_bound
 from pipeline.transform.fold import HOURS_OF_WEEK, Fold, day_number, day_numbers
+from pipeline.transform.observed import last_observed
 
 if TYPE_CHECKING:
     from datetime import date
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.arrays import Floats
+    from pipeline.transform.observed import Until
 
 
 DIMENSIONS = (
@@ -74,9 +76,12 @@ _IDLE_BANDS = tuple(
 )
 
 
-def rank(ledger: pd.DataFrame) -> pd.DataFrame:
-    """Every cluster of the window, most unused money first; unknown last."""
-    frame = facts(Fold.of(ledger))
+def rank(ledger: pd.DataFrame, until: Until | None = None) -> pd.DataFrame:
+    """Every cluster of the window, most unused money first; unknown last.
+
+    ``until``: the last day on which each account is observed, where that is before the end.
+    """
+    frame = facts(Fold.of(ledger), until=until)
     frame = frame.sort_values(
         ["unused_micros", "account", "cluster_id"],
         ascending=[False, True, True],
@@ -86,10 +91,11 @@ def rank(ledger: pd.DataFrame) -> pd.DataFrame:
     return schema.UTILIZATION.enforce(frame)
 
 
-def facts(fold: Fold, last_day: date | None = None) -> pd.DataFrame:
+def facts(fold: Fold, last_day: date | None = None, until: Until | None = None) -> pd.DataFrame:
     """The columns of the utilization table, one row per cluster in the order of the fold.
 
-    ``last_day`` is the window's end; by default the latest day of the rows.
+    ``last_day`` is the window's end; by default the latest day of the rows. An account is described
+    as of the last day in ``until``, if that is earlier.
     """
     if not fold.size:
         return schema.UTILIZATION.empty()
@@ -108,19 +114,22 @@ def facts(fold: Fold, last_day: date | None = None) -> pd.DataFrame:
     frame["last_observed_at"] = fold.highest(["last_observed_at"])
     _read_bands(frame)
     _count_samples(frame, fold)
-    frame["is_present"] = is_present(fold, last_day)
+    frame["is_present"] = is_present(fold, last_day, until)
     spend = frame["spend_micros"].to_numpy(np.float64, na_value=np.nan)
     unused = np.floor(spend * (1.0 - frame["gpu_mean_pct"].to_numpy() / 100.0))
     frame["unused_micros"] = pd.Series(unused).astype("Int64")
     return frame
 
 
-def is_present(fold: Fold, last_day: date | None = None) -> NDArray[np.bool_]:
+def is_present(
+    fold: Fold, last_day: date | None = None, until: Until | None = None
+) -> NDArray[np.bool_]:
     """Whether each cluster was still listed at the end of the window's last day."""
-    last = fold.latest(["date", "flags"])
+    last = fold.latest(["account", "date", "flags"])
     vanished = last["flags"].astype("str").str.contains("vanished", regex=False).to_numpy(bool)
-    end = fold.day.max() if last_day is None else day_number(last_day)
-    return np.asarray((day_numbers(last["date"]) == end) & ~vanished)
+    end = int(fold.day.max()) if last_day is None else day_number(last_day)
+    ends = np.minimum(last_observed(last, until or {}, end), end)
+    return np.asarray((day_numbers(last["date"]) == ends) & ~vanished)
 
 
 def percentile(frame: pd.DataFrame, share_pct: int) -> Floats:

@@ -11,6 +11,7 @@ from pipeline.ledger.inputs import (
     is_closed,
     last_closed_day,
     midnight,
+    observed_until,
 )
 from pipeline.model import SnapshotRef, State
 from tests.ledger.histories import at
@@ -107,3 +108,30 @@ def test_a_gap_is_a_stretch_far_longer_than_the_usual_spacing() -> None:
     assert gaps(hourly) == []
     assert gaps([*hourly, ref("2 09:00"), ref("2 10:00")]) == [(at("2 05:00"), at("2 09:00"))]
     assert gaps(hourly[:1]) == []
+
+
+@pytest.mark.parametrize(
+    ("refs", "built", "final", "until"),
+    [
+        ((), (), (), None),
+        (("2 02:00",), (2,), (), None),  # its one day is open
+        (("2 02:00", "3 02:00"), (2, 3), (), 2),
+        (("2 02:00", "3 02:00", "3 14:00"), (2, 3), (), 2),  # half a day is none
+        (("2 02:00", "5 02:00"), (2, 3, 4, 5), (), 4),  # days in between are built
+        (("2 02:00", "5 02:00"), (2, 3), (), 3),  # as far as they are
+        (("9 02:00",), (2, 3, 4), (2, 3, 4), 4),  # their snapshots were pruned
+        ((), (2,), (2,), 2),
+    ],
+)
+def test_an_account_is_observed_until_its_last_closed_day_in_the_ledger(
+    refs: tuple[str, ...], built: tuple[int, ...], final: tuple[int, ...], until: int | None
+) -> None:
+    days = [date(2026, 3, day) for day in built]
+    got = observed_until([ref(when) for when in refs], days, {date(2026, 3, day) for day in final})
+    assert got == (None if until is None else date(2026, 3, until))
+
+
+def test_a_snapshot_that_is_not_complete_observes_nothing() -> None:
+    refs = [ref("2 02:00"), ref("3 02:00"), ref("4 02:00", State.UNPROVEN)]
+    built = [date(2026, 3, day) for day in (2, 3, 4)]
+    assert observed_until(refs, built) == date(2026, 3, 2)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from pipeline import schema
-from pipeline.model import Certificate, State
+from pipeline.model import Certificate, NotObserved, State
 from pipeline.report.view import ReportView, build
 from pipeline.rules import Clause, Rule
 from pipeline.settings import Report, Settings
@@ -300,8 +300,9 @@ def make(name: str) -> dict[str, Any]:
         return results([], certificates=looks, days=days)
     if name == "no_closed_day":
         return results([], day=None, certificates=looks[:1])
-    if name == "one_cluster":
-        return results([NORMAL[1]], certificates=looks)
+    if name in ("one_cluster", "account_behind"):
+        alone = results([NORMAL[1]], certificates=looks)
+        return alone if name == "one_cluster" else account_behind(looks)
     if name == "all_unjudged":
         missing = {rule.id: "Mean GPU use is unknown" for rule in RULEBOOK}
         v2 = tuple(
@@ -329,6 +330,32 @@ def make(name: str) -> dict[str, Any]:
         ]
         return results(clusters, certificates=looks, damaged=list(EVIL), **analyses(EVIL[0]))
     raise KeyError(name)
+
+
+def account_behind(looks: tuple[Certificate, ...]) -> dict[str, Any]:
+    """``full`` beside an account that is not observed since two days ago, and one that was taken
+    out of the settings before.
+    """
+    until, left = DAY - timedelta(days=2), DAY - timedelta(days=5)
+    waits = dict.fromkeys((rule.id for rule in RULEBOOK), f"Account lab not observed since {until}")
+    lab = Cluster("cluster_b1", "lab-idle", "vision", 8.0, 0.0, account="lab", insufficient=waits)
+    old = Cluster("cluster_c1", "old-box", "llm", 5.0, 40.0, account="old")
+    made = results([*NORMAL, lab, old], certificates=looks, **analyses("team-a"))
+    rows = made["ledger"]
+    for account, last in (("lab", until), ("old", left)):
+        rows = rows[(rows["account"] != account) | (rows["date"] <= pd.Timestamp(last))]
+    found = made["findings"]
+    made["ledger"] = rows.reset_index(drop=True)
+    found = with_lives(found[(found["account"] != "old").to_numpy(bool)].reset_index(drop=True))
+    early = pd.Timestamp(DAY - timedelta(days=9))
+    life = {"state": "unjudged", "found_on": early, "promised_micros": 500 * UNIT}
+    made["findings"] = lived(found, cluster_b1__idle={**life, "waiting_cost_micros": 90 * UNIT})
+    made["not_observed"] = (
+        NotObserved(account="lab", until=until),
+        NotObserved(account="old", until=left, in_settings=False),
+        NotObserved(account="prod-2", until=None),
+    )
+    return made
 
 
 def analyses(name: str) -> dict[str, Any]:
@@ -499,7 +526,16 @@ def with_lives(findings: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-SETS = ("normal", "empty_fleet", "no_closed_day", "one_cluster", "all_unjudged", "hostile", "full")
+SETS = (
+    "normal",
+    "account_behind",
+    "empty_fleet",
+    "no_closed_day",
+    "one_cluster",
+    "all_unjudged",
+    "hostile",
+    "full",
+)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
+from pipeline.model import NotObserved
 from pipeline.report.text.numbers import MINUS, NBSP, UNKNOWN
 from pipeline.report.text.rules import Wording
 from pipeline.report.view import ReportView, build
@@ -190,6 +191,22 @@ def test_an_older_last_report_makes_more_new() -> None:
     )
 
 
+def test_what_a_report_lacked_the_next_one_tells() -> None:
+    # The last report knew the account to a day before one finding was new and another gone.
+    until = DAY - timedelta(days=11)
+    life = full(untold=[NotObserved(account="default", until=until)]).more_numbers["life"]
+    assert (life["new"], life["gone"]) == (2, {"resumed work": 1, "stopped": 2})
+    other = full(untold=[NotObserved(account="other", until=until)]).more_numbers["life"]
+    assert (other["new"], other["gone"]) == (1, {"resumed work": 1})
+
+
+def test_savings_of_an_account_that_is_not_observed_are_due_to_its_last_day_only() -> None:
+    until = DAY - timedelta(days=6)
+    life = full(not_observed=[NotObserved(account="default", until=until)]).more_numbers["life"]
+    assert life["promised_micros"] == 300 * UNIT * 4 // 30
+    assert life["realised_micros"] == 80 * UNIT
+
+
 def test_a_row_says_that_it_is_new_and_its_why_since_when_and_what_waiting_cost(
     views: dict[str, ReportView],
 ) -> None:
@@ -216,6 +233,27 @@ def test_what_no_list_can_show_is_said_and_in_no_total(views: dict[str, ReportVi
     values = {fact.term: fact.value for fact in views["full"].trust}
     assert values["Between two looks"] == "$12.00"
     assert views["full"].facts.spend_micros == views["normal"].facts.spend_micros
+
+
+def test_the_date_is_compared_without_the_accounts_that_are_not_observed_on_it(
+    views: dict[str, ReportView],
+) -> None:
+    view = views["account_behind"]
+    # The other accounts spend the same every day but one that began three days ago.
+    assert view.facts.day_micros == views["normal"].facts.day_micros
+    assert view.facts.week_before_micros == views["normal"].facts.week_before_micros
+    for card in view.cards[:-1]:
+        assert "without 2 accounts" in plain(card.note)
+    for section in (view.ahead, view.causes, view.unusual, view.since):
+        assert "lab (since 20 November 2026)" in told(section)[-1]
+
+
+def test_a_fleet_is_not_called_empty_while_an_account_is_not_observed() -> None:
+    lost = [NotObserved(account="lab", until=DAY - timedelta(days=20))]
+    view = build(**make("empty_fleet"), not_observed=lost)
+    assert "empty" not in view.title + view.subject
+    assert plain(view.title).endswith("; account lab not observed since 2 November 2026")
+    assert view.facts.day_micros is None
 
 
 def test_before_a_day_is_closed_no_section_is_told() -> None:

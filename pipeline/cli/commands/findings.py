@@ -12,6 +12,7 @@ from pipeline.cli.output import shape_option, show
 from pipeline.cli.param_types import Day, Number
 from pipeline.errors import ReadOnlyError, SettingsError, StorageError
 from pipeline.jobs import findings as judging
+from pipeline.jobs.coverage import warn_of_missing
 from pipeline.jobs.report import last_closed
 from pipeline.settings import read_settings
 from pipeline.transform.findings import lifecycle
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.jobs import Job
+    from pipeline.jobs.findings import Judged
 
 OPEN = (
     "name", "rule_id", "grade", "provable_waste_micros", "counted_saving_micros", "action",
@@ -56,7 +58,9 @@ def findings(
         if day is not None and day > closed:
             raise SettingsError(f"--date {day}: the last closed day is {closed}")
         which = day or closed
-        found = _judged(job, which, rebuild=rebuild)
+        judged = _judged(job, which, rebuild=rebuild)
+        found, missing = judged.findings, judged.coverage.missing(which, judged.policy.accounts)
+        warn_of_missing(job, which, missing)
         rows = lifecycle.changes(found, which) if changes else _open(found)
         if owner is not None:
             rows = rows[rows["owner"].astype(object) == owner]
@@ -143,15 +147,15 @@ def what_if(
     run("what-if", action, is_recorded=False, needs_data=True)
 
 
-def _judged(job: Job, day: date, *, rebuild: bool) -> pd.DataFrame:
+def _judged(job: Job, day: date, *, rebuild: bool) -> Judged:
     """The findings of ``day``, stored where the store may be written."""
     try:
         with job.store.lock("derive"):
-            return judging.judge(job, day, rebuild=rebuild).findings
+            return judging.judge(job, day, rebuild=rebuild)
     except ReadOnlyError:
         if rebuild:
             raise
-        return judging.judge(job, day, is_stored=False).findings
+        return judging.judge(job, day, is_stored=False)
 
 
 def _open(found: pd.DataFrame) -> pd.DataFrame:

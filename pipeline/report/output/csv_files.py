@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pandas as pd
 
+from pipeline.report import absent
 from pipeline.report.output import csv_cells
 from pipeline.report.totals import CLUSTER
 from pipeline.rules import FINDING, INSUFFICIENT_DATA
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
 
+    from pipeline.model import NotObserved
     from pipeline.report.model import ReportView
 
 FINDINGS_COLUMNS = {
@@ -88,6 +91,7 @@ def csv_files(
     day: date | None = None,
     changed: pd.DataFrame | None = None,
     anomalies: pd.DataFrame | None = None,
+    not_observed: Sequence[NotObserved] = (),
 ) -> dict[str, bytes]:
     """Every CSV file of a report, by name.
 
@@ -95,7 +99,9 @@ def csv_files(
     ``transform.anomalies.unusual_days``; what is not known is a file with a header only.
     """
     rows = (
-        pd.DataFrame(columns=[*FINDINGS_COLUMNS]) if day is None else findings_rows(findings, day)
+        pd.DataFrame(columns=[*FINDINGS_COLUMNS])
+        if day is None
+        else findings_rows(findings, day, not_observed)
     )
     return {
         "findings.csv": to_csv(rows),
@@ -120,7 +126,9 @@ def _owned(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.drop(columns="owner", errors="ignore").assign(owner=owner)
 
 
-def findings_rows(findings: pd.DataFrame, day: date) -> pd.DataFrame:
+def findings_rows(
+    findings: pd.DataFrame, day: date, not_observed: Sequence[NotObserved] = ()
+) -> pd.DataFrame:
     """Every FINDING, most provable money first; then what became of those that no longer are."""
     lived = findings[(findings["outcome"] == FINDING) | findings["state"].notna()]
     first = lived.assign(is_past=lived["outcome"] != FINDING).sort_values(
@@ -128,25 +136,38 @@ def findings_rows(findings: pd.DataFrame, day: date) -> pd.DataFrame:
         ascending=[True, False, False, False, True, True, True],
         kind="stable",
     )
-    return readable(_lived(first, day))[list(FINDINGS_COLUMNS)]
+    return readable(_lived(first, day, not_observed))[list(FINDINGS_COLUMNS)]
 
 
-def _lived(findings: pd.DataFrame, day: date) -> pd.DataFrame:
-    """With the life of each, as of ``day``."""
-    end = findings["gone_on"].fillna(pd.Timestamp(day))
+def _lived(findings: pd.DataFrame, day: date, not_observed: Sequence[NotObserved]) -> pd.DataFrame:
+    """With the life of each, as of the last day anything is known of it."""
+    end = findings["gone_on"].fillna(last_known(findings, day, not_observed))
     return findings.assign(
         first_seen_on=findings["found_on"],
         days_open=(end - findings["found_on"]).dt.days.astype("Int64"),
         promised_saving_micros=findings["promised_micros"],
-        promised_so_far_micros=promised_so_far(findings, day),
+        promised_so_far_micros=promised_so_far(findings, day, not_observed),
         realised_saving_micros=findings["realised_micros"],
     ).drop(columns=["promised_micros", "realised_micros", "found_on"])
 
 
-def promised_so_far(findings: pd.DataFrame, day: date) -> pd.Series[Any]:
-    """What those that were acted on were to save from then to ``day``: at most 30 days of it."""
+def last_known(
+    findings: pd.DataFrame, day: date, not_observed: Sequence[NotObserved] = ()
+) -> pd.Series[Any]:
+    """The last day anything is known of each finding: ``day``, or that of its account."""
+    ends = {name: pd.Timestamp(last) for name, last in absent.last_days(not_observed).items()}
+    known = [ends.get(name, pd.Timestamp(day)) for name in findings["account"].astype("object")]
+    return pd.Series(known, index=findings.index, dtype="datetime64[us]")
+
+
+def promised_so_far(
+    findings: pd.DataFrame, day: date, not_observed: Sequence[NotObserved] = ()
+) -> pd.Series[Any]:
+    """What those that were acted on were to save from then on, as far as that is known: at most 30
+    days of it.
+    """
     acted = findings["gone_reason"].astype("object").isin(ACTED_ON)
-    age = (pd.Timestamp(day) - findings["gone_on"]).dt.days
+    age = (last_known(findings, day, not_observed) - findings["gone_on"]).dt.days
     days = age.clip(upper=FOLLOWED_DAYS).astype("Int64")
     due: pd.Series[Any] = findings["promised_micros"].astype("Int64") * days // FOLLOWED_DAYS
     return due.where(acted)

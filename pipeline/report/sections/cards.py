@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
+from pipeline.report import absent
 from pipeline.report.model import Card
 from pipeline.report.text.numbers import (
     UNKNOWN,
@@ -26,13 +29,21 @@ def cards(facts: Facts, evidence_days: int, forecast: Card | None = None) -> tup
         return ()
     money = Money(facts.currency)
     return (
-        _day(facts, money),
-        _month(facts, money),
-        *([forecast] if forecast else []),
-        _window(facts, money),
-        _waste(facts, money, evidence_days),
+        _without(_day(facts, money), facts),
+        _without(_month(facts, money), facts, in_part=True),
+        *([_without(forecast, facts, in_part=True)] if forecast else []),
+        _without(_window(facts, money), facts, in_part=True),
+        _without(_waste(facts, money, evidence_days), facts),
         _use(facts),
     )
+
+
+def _without(card: Card, facts: Facts, *, in_part: bool = False) -> Card:
+    """The same, saying which accounts it lacks; ``in_part``: after the last day they are known."""
+    lost = absent.short(absent.missing(facts))
+    if not lost:
+        return card
+    return structs.replace(card, note=f"{card.note}; {'in part ' if in_part else ''}without {lost}")
 
 
 def _day(facts: Facts, money: Money) -> Card:

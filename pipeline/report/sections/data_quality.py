@@ -9,6 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pipeline.model import Certificate, State
+from pipeline.report import absent
 from pipeline.report.model import Fact
 from pipeline.report.text import names
 from pipeline.report.text.numbers import Money, count, count_of, duration, moment, percent, share
@@ -42,7 +43,12 @@ def trust(
     incomplete: Sequence[str] = (),
 ) -> tuple[Fact, ...]:
     """What is known about the report's own evidence."""
-    said = [_looks(certificates), *_limits_of_v2(certificates), *_troubles(certificates)]
+    said = [
+        *absent.trust(facts),
+        _looks(certificates),
+        *_limits_of_v2(certificates),
+        *_troubles(certificates),
+    ]
     if damaged:
         said.append(_damaged(damaged))
     if incomplete:
@@ -50,7 +56,8 @@ def trust(
     if facts.day is not None and facts.first is not None:
         window = within(ledger, facts.first, facts.day)
         unseen = _unobservable(unobservable_micros, Money(facts.currency))
-        said[1:1] = [_days(facts), *_spend(facts, window), *unseen, *_time(window)]
+        after = 1 + bool(facts.not_observed)
+        said[after:after] = [_days(facts), *_spend(facts, window), *unseen, *_time(window)]
         said += _silenced(findings, Money(facts.currency))
     return tuple(said)
 

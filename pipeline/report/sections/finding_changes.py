@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pipeline.report.model import Column, Section, Table
-from pipeline.report.output.csv_files import ACTED_ON, promised_so_far
+from pipeline.report.output.csv_files import ACTED_ON, last_known, promised_so_far
 from pipeline.report.text import names
 from pipeline.report.text.numbers import UNKNOWN, Money, count, count_of, day_short, known
 from pipeline.report.totals import CLUSTER, clusters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import date
 
+    from pipeline.model import NotObserved
+    from pipeline.report.model import Facts
     from pipeline.report.text.rules import Wording
 
     Cells = Callable[[dict[Any, Any]], tuple[str, ...]]
@@ -33,9 +35,16 @@ _BACK = "reopened"
 class Lives:
     """The findings by what became of them since the report of ``since``."""
 
-    def __init__(self, findings: pd.DataFrame, day: date, since: date) -> None:
-        self.day = pd.Timestamp(day)
-        after = pd.Timestamp(since)
+    def __init__(
+        self,
+        findings: pd.DataFrame,
+        day: date,
+        since: date,
+        not_observed: Sequence[NotObserved] = (),
+        untold: Sequence[NotObserved] = (),
+    ) -> None:
+        self.day, self.not_observed = day, not_observed
+        after = last_known(findings, since, untold)
         state = findings["state"].astype("object")
         active = state.isin(_ACTIVE)
         self.new = _ranked(findings[active & (findings["found_on"] > after) & (state != _BACK)])
@@ -54,9 +63,9 @@ class Lives:
         acted = is_gone & lived["gone_reason"].astype("object").isin(ACTED_ON)
         promises = lived["promised_micros"].fillna(0) > 0
         realised = lived["realised_micros"].fillna(0)
-        due = acted & (lived["gone_on"] < self.day)
+        due = acted & (lived["gone_on"] < last_known(lived, self.day, self.not_observed))
         rows = lived[promises & (due | (realised != 0))]
-        promised = promised_so_far(rows, self.day.date())
+        promised = promised_so_far(rows, self.day, self.not_observed)
         saved = rows["realised_micros"].fillna(0)
         # A cluster's saving is counted once, and lies on the finding that promised most.
         rows = rows.assign(size=saved.abs(), realised_micros=saved, due=promised).sort_values(
@@ -93,11 +102,18 @@ class Lives:
         }
 
 
-def lives(findings: pd.DataFrame, day: date | None, since: date | None) -> Lives | None:
-    """What became of the findings; None where nothing is known of their past."""
-    if day is None or since is None or not findings["state"].notna().any():
+def lives(
+    findings: pd.DataFrame,
+    facts: Facts,
+    since: date | None,
+    untold: Sequence[NotObserved] = (),
+) -> Lives | None:
+    """What became of the findings since the report of ``since``, and since the last day that it
+    knew of the accounts ``untold`` in it; None where nothing is known of their past.
+    """
+    if facts.day is None or since is None or not findings["state"].notna().any():
         return None
-    return Lives(findings, day, since)
+    return Lives(findings, facts.day, since, facts.not_observed, untold)
 
 
 def section(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.report import absent
 from pipeline.report.text import names
 from pipeline.report.text.numbers import (
     UNKNOWN,
@@ -34,14 +35,20 @@ _CONCENTRATED = 0.5
 
 
 def title(facts: Facts, findings: pd.DataFrame, evidence_days: int) -> str:
-    """The headline."""
+    """The headline, and which accounts it is not about."""
+    said = [_title(facts, findings, evidence_days), absent.phrase(absent.missing(facts))]
+    return "; ".join(part for part in said if part)
+
+
+def _title(facts: Facts, findings: pd.DataFrame, evidence_days: int) -> str:
     money = Money(facts.currency)
     if facts.day is None or facts.first is None:
         return "No day is closed yet, so there is nothing to report"
     if not facts.clusters and facts.damaged:
         return f"Nothing can be said: {count_of(facts.damaged, 'stored file')} cannot be read"
     if not facts.clusters:
-        return f"The fleet was empty: no cluster from {days_span(facts.first, facts.day)}"
+        seen = "No cluster was seen" if facts.not_observed else "The fleet was empty: no cluster"
+        return f"{seen} from {days_span(facts.first, facts.day)}"
     if facts.waste_micros:
         waste = money.rounded(facts.waste_micros)
         return f"{waste} provably wasted in {evidence_days} days; {_holders(facts, findings)}"
@@ -82,7 +89,8 @@ def _holders(facts: Facts, findings: pd.DataFrame) -> str:
 
 def subject(facts: Facts, owner: str = "") -> str:
     """The headline for a mail's subject: short, without a name from outside."""
-    said = _subject(facts)
+    lost = absent.short(absent.missing(facts))
+    said = _subject(facts) + (f"; {lost} not observed" if lost else "")
     return f"{owner}: {said}" if owner else said
 
 
@@ -93,7 +101,8 @@ def _subject(facts: Facts) -> str:
     if not facts.clusters and facts.damaged:
         return f"stored files are damaged ({facts.day.isoformat()})"
     if not facts.clusters:
-        return f"the fleet was empty ({facts.day.isoformat()})"
+        seen = "no cluster was seen" if facts.not_observed else "the fleet was empty"
+        return f"{seen} ({facts.day.isoformat()})"
     if facts.waste_micros:
         waste = money.rounded(facts.waste_micros)
         text = f"{waste} provably wasted by {count_of(facts.wasteful, 'cluster')}"
@@ -126,6 +135,8 @@ def lede(facts: Facts, looks: int, ahead: Sequence[str] = ()) -> tuple[str, ...]
     if not facts.clusters and facts.damaged:
         return ("What is damaged was skipped, and nothing is left: see below which files.",)
     if not facts.clusters:
+        if facts.not_observed:
+            return ("The accounts that are observed listed no cluster at all.",)
         what = (
             "The API answered, and listed no cluster at all. If that surprises you, check which "
             "account the key belongs to."

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from pipeline.report.model import Column, Table
 from pipeline.report.text.numbers import Money, count, known
 from pipeline.report.text.rules import kind_of_reason
+from pipeline.report.totals import CLUSTER
 from pipeline.rules import INSUFFICIENT_DATA, OUTCOMES
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Sequence
 
+    from pipeline.model import NotObserved
     from pipeline.report.text.rules import Wording
 
 _KINDS = 25
+_EVERY = "*"
 _WORDS = {
     "FINDING": "Finding",
     "CLEAR": "Clear",
@@ -23,9 +28,17 @@ _WORDS = {
 }
 
 
-def unjudged(findings: pd.DataFrame, currency: str, wording: Wording) -> Table:
-    """INSUFFICIENT_DATA by rule and kind of reason, most clusters first."""
-    rows = findings[findings["outcome"] == INSUFFICIENT_DATA]
+def unjudged(
+    findings: pd.DataFrame, currency: str, wording: Wording, not_observed: Sequence[NotObserved]
+) -> Table:
+    """INSUFFICIENT_DATA by rule and kind of reason, most clusters first.
+
+    No rule can judge an account that is not observed: that is said once, not once for each.
+    """
+    rows = findings[findings["outcome"] == INSUFFICIENT_DATA].astype({"rule_id": "object"})
+    lost = rows["account"].isin([one.account for one in not_observed]).to_numpy(bool)
+    whole = rows[lost].drop_duplicates(CLUSTER).assign(rule_id=_EVERY)
+    rows = pd.concat([rows[~lost], whole]) if lost.any() else rows
     # Reasons repeat with other numbers; distinct texts are far fewer than rows.
     kinds = rows["reason"].astype("object").map(kind_of_reason, na_action=None)
     groups = (
@@ -45,7 +58,12 @@ def unjudged(findings: pd.DataFrame, currency: str, wording: Wording) -> Table:
             Column(label="Their spend", is_number=True),
         ),
         rows=tuple(
-            (wording.name(rule), kind, count(clusters), money.exact(known(spend)))
+            (
+                "Every rule" if rule == _EVERY else wording.name(rule),
+                kind,
+                count(clusters),
+                money.exact(known(spend)),
+            )
             for rule, kind, clusters, spend in groups.head(_KINDS).itertuples(index=False)
         ),
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pipeline.report import charts
+from pipeline.report import absent, charts
 from pipeline.report.model import Chart, Column, Facts, Swatch, Table
 from pipeline.report.text import names
 from pipeline.report.text.numbers import UNKNOWN, Money, count_of, day_short, days_span, share
@@ -48,6 +48,7 @@ def by_day_and_project(
         if len(grid.columns) > 1
         else f"{money.rounded(whole)} from {days_span(facts.first, facts.day)}, all in {top}."
     )
+    summary = " ".join([summary, *absent.note(facts)])
     swatches = tuple(
         Swatch(
             css=f"c{place}",

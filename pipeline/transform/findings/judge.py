@@ -5,6 +5,7 @@ evidence; each rule is judged on all clusters at once; savings of one cluster ar
 which the best counts. Findings graded suspected, and excluded ones, count nothing.
 
 Every cluster of the trailing 30 days is judged; one that is no longer listed is NOT_APPLICABLE.
+Those of an account that is not observed on the day are INSUFFICIENT_DATA, and their findings wait.
 Nothing but the arguments matters: findings of a day are a function of the ledger up to that day,
 the findings of the day before, and the settings, exclusions and owners in force.
 """
@@ -21,6 +22,7 @@ from pandas.api.types import union_categoricals
 
 from pipeline import rules as catalogue
 from pipeline import schema
+from pipeline.transform import observed
 from pipeline.transform.anomalies import HISTORY_DAYS
 from pipeline.transform.findings import details, rule_engine, savings
 from pipeline.transform.findings import exclusions as silenced
@@ -29,12 +31,13 @@ from pipeline.transform.findings.outcomes import Everyone
 from pipeline.transform.findings.owners import owner_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import date
 
     from pipeline import settings
     from pipeline.transform.findings.exclusions import Exclusion
     from pipeline.transform.findings.owners import Owner
+    from pipeline.transform.observed import Until
 
 TRAILING_DAYS = savings.DAYS_AHEAD
 LOOK_BACK_DAYS = HISTORY_DAYS + 1
@@ -49,6 +52,8 @@ class Policy:
     rulebook: Sequence[catalogue.Rule] = catalogue.RULES
     exclusions: Sequence[Exclusion] = ()
     owners: Sequence[Owner] = ()
+    accounts: Collection[str] = ()
+    """Those the settings name; none means all there are."""
 
     @classmethod
     def of(
@@ -56,11 +61,17 @@ class Policy:
         given: settings.Settings,
         exclusions: Sequence[Exclusion] = (),
         owners: Sequence[Owner] = (),
+        accounts: Collection[str] = (),
     ) -> Policy:
         """What the settings file says: thresholds, and its own rules after the built-in ones."""
         taken = tuple(rule.id for rule in catalogue.RULES)
         own = catalogue.own_rules(given.own_rules, taken)
-        return cls(given.rules, (*catalogue.RULES, *own), exclusions, owners)
+        return cls(given.rules, (*catalogue.RULES, *own), exclusions, owners, accounts)
+
+    @property
+    def fingerprints(self) -> tuple[tuple[catalogue.Rule, str], ...]:
+        """The rules, each with the digest of all that decides whether it finds."""
+        return tuple((rule, rule.fingerprint(self.rules)) for rule in self.rulebook)
 
 
 def judge(
@@ -94,18 +105,38 @@ def history(
     first: date,
     last: date,
     previous: pd.DataFrame | None = None,
+    until: Until | None = None,
 ) -> Iterator[tuple[date, pd.DataFrame]]:
     """The findings of each day from ``first`` to ``last``, each from those of the day before."""
     for offset in range((last - first).days + 1):
         day = first + timedelta(days=offset)
-        previous = judge_day(ledger, policy, day, previous)
+        previous = judge_day(ledger, policy, day, previous, until)
         yield day, previous
 
 
 def judge_day(
-    ledger: pd.DataFrame, policy: Policy, as_of: date, previous: pd.DataFrame | None = None
+    ledger: pd.DataFrame,
+    policy: Policy,
+    as_of: date,
+    previous: pd.DataFrame | None = None,
+    until: Until | None = None,
 ) -> pd.DataFrame:
-    """One day of :func:`judge`."""
+    """One day of :func:`judge`. ``until``: the last day on which each account is observed; None:
+    all of them are on every day.
+    """
+    if until is None:
+        return _judge_observed(ledger, policy, as_of, previous)
+    judged = _judge_observed(observed.observed_on(ledger, until, as_of), policy, as_of, previous)
+    waiting = observed.waiting(previous, policy.fingerprints, policy.accounts, until, as_of)
+    if waiting.empty:
+        return judged
+    return schema.FINDINGS.enforce(pd.concat([judged, waiting], ignore_index=True))
+
+
+def _judge_observed(
+    ledger: pd.DataFrame, policy: Policy, as_of: date, previous: pd.DataFrame | None
+) -> pd.DataFrame:
+    """The findings of accounts that are observed on the day."""
     evidence = gather(ledger, policy.rules, as_of)
     if evidence.empty:
         return schema.FINDINGS.empty()
@@ -123,7 +154,7 @@ def judge_day(
     everyone = Everyone(
         evidence,
         owner_of(policy.owners, evidence).astype("category"),
-        tuple((rule, rule.fingerprint(policy.rules)) for rule in policy.rulebook),
+        policy.fingerprints,
         union_categoricals(outcomes),
         np.concatenate(reasons),
     )

@@ -5,6 +5,7 @@ remembered, so a chain of days rebuilt from its first one is equal to the byte.
 
 - new: found for the first time; open: found before; reopened: found again after it was gone.
 - unjudged: it was open and could not be judged today. It is not gone: unknown is not solved.
+  While its account is not observed nothing of it moves (:mod:`~pipeline.transform.observed`).
 - excluded: found, and silenced by an exclusion in force.
 - gone: judged and no longer found. Reasons, the first that is true: terminated (no longer listed),
   stopped (which its rule is not about), rule changed (its version, its thresholds or the window),

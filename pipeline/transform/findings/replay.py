@@ -20,13 +20,15 @@ import pandas as pd
 from pipeline.rules import FINDING
 from pipeline.transform.findings.judge import history
 from pipeline.transform.fold import day_number, day_numbers
+from pipeline.transform.observed import last_observed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
-    from pipeline.arrays import Floats
+    from pipeline.arrays import Floats, Ints
     from pipeline.transform.findings.judge import Policy
+    from pipeline.transform.observed import Until
 
 
 HORIZON_DAYS = 14
@@ -38,10 +40,10 @@ _KEPT = [*_KEY, "rule_id", "outcome", "grade", "state", "found_on"]
 
 
 def replay(
-    ledger: pd.DataFrame, policy: Policy, first: date, last: date
+    ledger: pd.DataFrame, policy: Policy, first: date, last: date, until: Until | None = None
 ) -> Iterator[tuple[date, pd.DataFrame]]:
     """The findings of each day from ``first`` to ``last``, as they would have been made then."""
-    return history(ledger, policy, first, last)
+    return history(ledger, policy, first, last, until=until)
 
 
 def flags(days: Iterator[tuple[date, pd.DataFrame]]) -> pd.DataFrame:
@@ -54,16 +56,22 @@ def flags(days: Iterator[tuple[date, pd.DataFrame]]) -> pd.DataFrame:
 
 
 def precision(
-    flagged: pd.DataFrame, ledger: pd.DataFrame, last: date, horizon: int = HORIZON_DAYS
+    flagged: pd.DataFrame,
+    ledger: pd.DataFrame,
+    last: date,
+    horizon: int = HORIZON_DAYS,
+    until: Until | None = None,
 ) -> pd.DataFrame:
     """Per rule: ``flagged``, ``acted_on``, ``kept``, ``undecided`` and ``precision`` (0-1).
 
-    ``ledger`` reaches to ``last``, the last day anything is known of.
+    ``ledger`` reaches to ``last``, the last day anything is known of; ``until`` is that of each
+    account that is not observed to the end.
     """
-    ended = _first_end(flagged, ledger, last)
+    known = np.minimum(last_observed(flagged, until or {}, day_number(last)), day_number(last))
+    ended = _first_end(flagged, ledger, known)
     found = day_numbers(flagged["found_on"])
     acted = ended <= found + horizon
-    over = found + horizon <= day_number(last)
+    over = found + horizon <= known
     table = pd.DataFrame(
         {
             "rule_id": flagged["rule_id"].astype("str"),
@@ -81,17 +89,22 @@ def precision(
     return out
 
 
-def _first_end(flagged: pd.DataFrame, ledger: pd.DataFrame, last: date) -> Floats:
-    """The first day after its flag on which each cluster was stopped or gone; infinite if none."""
+def _first_end(flagged: pd.DataFrame, ledger: pd.DataFrame, known: Ints) -> Floats:
+    """The first day after its flag on which each cluster was stopped or gone; infinite if none.
+
+    ``known``: the number of the last day anything is known of each.
+    """
     keys = pd.MultiIndex.from_frame(flagged[_KEY].astype("str"))
     clusters = keys.unique()
     code = clusters.get_indexer(pd.MultiIndex.from_frame(ledger[_KEY].astype("str")))
     day = day_numbers(ledger["date"])
-    mine = (code >= 0) & (day <= day_number(last))
+    flag = clusters.get_indexer(keys)
+    last = np.full(len(clusters), -1, dtype=np.int64)
+    last[flag] = known
+    mine = (code >= 0) & (day <= last[code])
     final = np.full(len(clusters), -1, dtype=np.int64)
     np.maximum.at(final, code[mine], day[mine])
-    flag = clusters.get_indexer(keys)
-    gone = np.where(final < day_number(last), final + 1.0, np.inf)[flag]
+    gone = np.where(final < last, final + 1.0, np.inf)[flag]
     stops = mine & ledger["status"].isin(_ENDED).to_numpy(bool)
     # One sorted list of cluster and day finds each flag's next stop.
     marks = np.sort(np.append(code[stops] * _FAR + day[stops], len(clusters) * _FAR))

@@ -1,0 +1,91 @@
+"""Until when each account is observed, told from the names of its snapshots and ledger days.
+
+Nothing here reads the clock: what an account's data lacks on a day is told by what is stored of it,
+so a report of a past day that has caught up since is judged from all of it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.errors import Exit
+from pipeline.ledger.inputs import observed_until
+from pipeline.model import NotObserved
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from datetime import date
+
+    from pipeline.jobs import Job
+    from pipeline.store import Store
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The accounts that have a history."""
+
+    since: Mapping[str, date]
+    """The day of each one's first snapshot or ledger day."""
+    until: Mapping[str, date]
+    """The last day on which it is observed; an account without one is not in it."""
+
+    def has(self, account: str, day: date) -> bool:
+        """Whether the account is observed on ``day``: it is closed, and in the ledger."""
+        return account in self.until and day <= self.until[account]
+
+    def missing(self, day: date, accounts: Collection[str]) -> tuple[NotObserved, ...]:
+        """The accounts that are not observed on ``day``.
+
+        ``accounts`` are those the settings name; none means all there are. An account whose history
+        begins later is not missing: nothing was known of any account before its own.
+        """
+        return tuple(
+            NotObserved(
+                account=name,
+                until=self.until.get(name),
+                in_settings=not accounts or name in accounts,
+            )
+            for name in sorted({*self.since, *accounts})
+            if not self.has(name, day) and self.since.get(name, day) <= day
+        )
+
+
+def warn_of_missing(job: Job, day: date, accounts: Iterable[NotObserved]) -> None:
+    """Name each account that should be observed on ``day`` and is not, and the remedy."""
+    for one in accounts:
+        if not one.in_settings:
+            continue
+        since = "on any day" if one.until is None else f"since {one.until}"
+        remedy = (
+            f"`fleetledger extract --account {one.account}` says what is wrong, and `fleetledger "
+            "nightly` catches up"
+            if one.account in job.settings.all_accounts
+            else "give the --config that names it"
+        )
+        job.note(
+            Exit.WARNINGS,
+            f"account {one.account}: not observed {since}, so what it cost later and its findings "
+            f"are not in what is said of {day}; {remedy}",
+        )
+
+
+def coverage(store: Store) -> Coverage:
+    """Of every account in the store."""
+    built: dict[str, list[date]] = defaultdict(list)
+    for ref in store.ledger_days():
+        built[ref.account].append(ref.day)
+    final: dict[str, set[date]] = defaultdict(set)
+    for account, day in store.final_days():
+        final[account].add(day)
+    since, until = {}, {}
+    for account in store.accounts():
+        refs = store.snapshots(account)
+        days = [*built[account], *(ref.day for ref in refs[:1])]
+        last = observed_until(refs, built[account], final[account])
+        if days:
+            since[account] = min(days)
+        if last is not None:
+            until[account] = last
+    return Coverage(since, until)
