@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "nightly": SHARED | {"jobs"},
     "console": {"schema"},
     "demo": SHARED | {"jobs", "nightly", "store", "simulator"},
-    "door": SHARED | {"store", "ledger", "transform"},
+    "notebook": SHARED | {"store", "ledger", "transform"},
     "cli": SHARED | STAGES | {"jobs", "nightly", "console", "demo"},
     "__main__": {"cli"},
 }
@@ -80,7 +80,7 @@ def name_of(module: Path) -> str:
 def test_a_room_looks_only_into_the_rooms_it_may(module: Path) -> None:
     used = rooms_used(module) - {room(module)}
     if room(module) == "":
-        assert used <= {"door"}
+        assert used <= {"notebook"}
     else:
         assert used <= MAY_IMPORT[room(module)], f"{module} must not import {used}"
     assert "relative import" not in imported(module)
