@@ -12,6 +12,7 @@ from pipeline.cli.options import Command, run, say
 from pipeline.cli.words import Age
 from pipeline.errors import Exit
 from pipeline.jobs import upkeep
+from pipeline.jobs.bookkeeping import note_future
 from pipeline.store.prune import Ages
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def status(max_age: timedelta | None) -> None:
     """The last runs, and how old the newest look is; for people and monitors."""
 
     def action(job: Job) -> dict[str, object]:
+        note_future(job)
         accounts = [_account_status(job, name, max_age) for name in _known_accounts(job)]
         last = job.store.runs(10)
         for entry in accounts:
@@ -45,7 +47,7 @@ def _known_accounts(job: Job) -> list[str]:
 
 
 def _account_status(job: Job, name: str, max_age: timedelta | None) -> dict[str, object]:
-    refs = job.store.snapshots(name)
+    refs = job.snapshots(name)
     complete = [ref.started_at for ref in refs if ref.is_complete]
     newest = complete[-1] if complete else None
     if max_age is not None and (newest is None or job.now() - newest > max_age):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pipeline.errors import Exit, SettingsError, StorageError
+from pipeline.jobs.bookkeeping import note_future
 from pipeline.jobs.composing import message, parts
 from pipeline.jobs.deriving import Past, derive
 from pipeline.jobs.judging import judge
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from pipeline.model import SnapshotRef
     from pipeline.report.parts import ReportView
     from pipeline.settings import Settings
-    from pipeline.store import Store
     from pipeline.transform.budgets import Budgets
 
 
@@ -48,12 +48,13 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
         StorageError: there is no snapshot yet.
     """
     settings = override(job.settings, "report", window=window)
-    refs = job.store.snapshots()
+    note_future(job)
+    refs = job.snapshots()
     if not refs:
         raise StorageError(
             f"{job.store.url('')}: nothing to report from yet; run `fleetledger extract` first"
         )
-    day = _checked(day, last_closed(job.store), refs)
+    day = _checked(day, last_closed(job), refs)
     judged = None if day is None else judge(job, day)
     owners = () if judged is None else judged.policy.owners
     sources = read(job.store, settings, refs, day, owners)
@@ -119,7 +120,7 @@ def _checked(asked: date | None, closed: date | None, refs: Sequence[SnapshotRef
     return asked
 
 
-def last_closed(store: Store) -> date | None:
+def last_closed(job: Job) -> date | None:
     """The last day that is closed in any account; accounts behind it show in the coverage."""
-    closed = [last_closed_day(store.snapshots(account)) for account in store.accounts()]
+    closed = [last_closed_day(job.snapshots(account)) for account in job.store.accounts()]
     return max((day for day in closed if day is not None), default=None)
