@@ -175,6 +175,15 @@ def _policies(job: Job, day: date) -> list[Policy]:
     return known
 
 
+def forget_policies(job: Job, last: date) -> None:
+    """Forget policies in force only after ``last``: those days never were."""
+    stored = job.store.get_state(POLICIES)
+    known = msgspec.json.decode(stored, type=list[Policy]) if stored else []
+    true = [one for one in known if one.since <= last]
+    if true != known:
+        job.store.put_state(POLICIES, msgspec.json.encode(true))
+
+
 def _chain(store: Store, policies: list[Policy], last: date) -> list[_Day]:
     """Every day from the first of the ledger (after its last gap that is too long) to ``last``,
     with its digest.

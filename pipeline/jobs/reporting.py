@@ -99,6 +99,15 @@ def _budgets(job: Job, settings: Settings, ledger: pd.DataFrame, day: date) -> B
     return standing
 
 
+def forget_budgets(job: Job, last: date) -> None:
+    """Forget which alerts fired after ``last``: those days never were."""
+    kept = job.store.get_state("budgets")
+    memory = msgspec.json.decode(kept, type=_Fired) if kept else None
+    if memory is not None and memory.day > last:
+        true = _Fired(last, memory.before, memory.before)
+        job.store.put_state("budgets", msgspec.json.encode(true))
+
+
 class _Fired(msgspec.Struct, frozen=True):
     """Which alerts had fired before and after the newest day a budget was looked at."""
 
