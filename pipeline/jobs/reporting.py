@@ -89,6 +89,8 @@ def _budgets(job: Job, settings: Settings, ledger: pd.DataFrame, day: date) -> B
         return None
     kept = job.store.get_state("budgets")
     memory = msgspec.json.decode(kept, type=_Fired) if kept else _Fired(date.min, (), ())
+    if memory.day > job.latest().date():  # a report of a day that never was
+        memory = _Fired(date.min, memory.before, memory.before)
     standing = evaluate(
         settings.budgets, ledger, day, memory.before if day <= memory.day else memory.after
     )

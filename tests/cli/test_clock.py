@@ -56,7 +56,8 @@ class World:
         self.clock.set(at)
         self.answers, self.wrong = 0, {int(name[1:]): by for name, by in wrong.items()}
         config = self.home / "settings.toml"
-        config.write_text(self.mail + (settings or "[extract]\n") + "page_size = 10\n")
+        budget = "[budgets.fleet]\namount = 1500\n"  # crossed on one of the nights
+        config.write_text(self.mail + budget + (settings or "[extract]\n") + "page_size = 10\n")
         done = subprocess.run(  # noqa: S603 - our own program
             [
                 sys.executable, "-m", "tests.cli.under_clock", at.isoformat(), *args,
@@ -135,18 +136,18 @@ def test_the_night_of_a_wrong_date_says_host_skew_and_remedy(world: World) -> No
 
 @pytest.fixture
 def poisoned(world: World) -> World:
-    """An old store: on its second night every Date was believed, though it was 40 days ahead."""
+    """An old store: on its second night every Date was believed, though it was 9 days ahead."""
     assert world.run(START + timedelta(hours=20), "extract").code == 0
     assert world.run(night(1), "nightly").code == 0
     shutil.copytree(world.home / "data", world.home / "clean", symlinks=True)
-    assert world.run(night(2), "nightly", settings=SIMULATED, n0=FAR).code in {0, 3}
-    assert "2026-04-12" in world.days("reports")
+    assert world.run(night(2), "nightly", settings=SIMULATED, n0=timedelta(days=9)).code in {0, 3}
+    assert "2026-03-12" in world.days("reports")
     return world
 
 
 def test_a_poisoned_store_reports_the_right_day_and_discard_heals_it(poisoned: World) -> None:
     world = poisoned
-    snapshot = next((world.home / "data/snapshots").rglob("20260413*.parquet"))
+    snapshot = next((world.home / "data/snapshots").rglob("20260313*.parquet"))
     third = world.run(night(3), "nightly")
     assert third.code == 3
     [line] = [one for one in third.err.splitlines() if "fleetledger discard" in one]
@@ -157,22 +158,22 @@ def test_a_poisoned_store_reports_the_right_day_and_discard_heals_it(poisoned: W
     done = world.run(night(3), "discard", str(snapshot), "--reason", "wrong Date", "--json")
     assert done.code == 0, done.err
     told = json.loads(done.out)
-    assert told["report_days"] == ["2026-04-12"]
-    assert (told["ledger_days"][0], told["ledger_days"][-1]) == ("2026-03-06", "2026-04-13")
+    assert told["report_days"] == ["2026-03-12"]
+    assert (told["ledger_days"][0], told["ledger_days"][-1]) == ("2026-03-06", "2026-03-13")
     assert not snapshot.exists()
-    moved = world.home / "data/discarded/account=default/date=2026-04-13" / snapshot.name
+    moved = world.home / "data/discarded/account=default/date=2026-03-13" / snapshot.name
     assert moved.is_file()
     record = json.loads(moved.with_name(moved.name + ".json").read_text())["record"]
     assert record["reason"] == "wrong Date"
     assert "@" in record["discarded_by"]
-    assert (world.home / "data/discarded/reports/2026-04-12/report.html").is_file()
+    assert (world.home / "data/discarded/reports/2026-03-12/report.html").is_file()
     assert (world.home / "data/reports/latest").readlink().name == "2026-03-04"
     assert world.days("ledger") == {f"2026-03-0{day}" for day in (2, 3, 4, 5)}
     assert max(world.days("findings")) == "2026-03-04"
 
     # From here on the store is one that was never poisoned.
     assert world.run(night(4), "nightly").code == 0
-    assert world.mailed_days() == ["2026-03-02", "2026-04-12", "2026-03-04", "2026-03-05"]
+    assert world.mailed_days() == ["2026-03-02", "2026-03-12", "2026-03-04", "2026-03-05"]
     for at in (night(3), night(4)):
         assert world.run(at, "nightly", data="clean").code == 0
     assert [world.home.joinpath(one).exists() for one in ledgers(world, "clean")] == [True] * 5
