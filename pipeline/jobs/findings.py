@@ -19,6 +19,7 @@ import msgspec
 
 from pipeline import rules as catalogue
 from pipeline.errors import SettingsError
+from pipeline.ledger.inputs import unbroken_since
 from pipeline.settings import OwnRule, Rules, Settings
 from pipeline.transform import what_if as whatif
 from pipeline.transform.findings import judge as findings
@@ -130,7 +131,7 @@ def replay(job: Job, first: date, last: date, settings: Settings) -> Replayed:
     """
     if first > last:
         raise SettingsError(f"--from {first} is after --to {last}: swap them")
-    days = sorted({ref.day for ref in job.store.ledger_days()})
+    days = sorted({ref.day for ref in job.store.ledger_days(None, None, job.latest().date())})
     if not days or not days[0] <= first <= last <= days[-1]:
         span = f"{days[0]} to {days[-1]}" if days else "nothing yet"
         raise SettingsError(f"--from {first} --to {last}: the ledger covers {span}")
@@ -148,7 +149,7 @@ def what_if(job: Job, change: whatif.Change) -> pd.DataFrame:
     Raises:
         SettingsError: a change that cannot be meant, or no ledger to apply it to.
     """
-    days = [ref.day for ref in job.store.ledger_days()]
+    days = [ref.day for ref in job.store.ledger_days(None, None, job.latest().date())]
     if not days:
         raise SettingsError("no ledger to price a change with; run `fleetledger nightly` first")
     # The newest day is still open: its spend is not all there yet.
@@ -175,15 +176,26 @@ def _policies(job: Job, day: date) -> list[Policy]:
     return known
 
 
+def forget_policies(job: Job, last: date) -> None:
+    """Forget policies in force only after ``last``: those days never were."""
+    stored = job.store.get_state(POLICIES)
+    known = msgspec.json.decode(stored, type=list[Policy]) if stored else []
+    true = [one for one in known if one.since <= last]
+    if true != known:
+        job.store.put_state(POLICIES, msgspec.json.encode(true))
+
+
 def _chain(store: Store, policies: list[Policy], last: date) -> list[_Day]:
-    """Every day from the first of the ledger to ``last``, with its digest."""
+    """Every day from the first of the ledger (after its last gap that is too long) to ``last``,
+    with its digest.
+    """
     digests: dict[date, list[str]] = {}
     for ref in store.ledger_days():
         if ref.day <= last:
             digests.setdefault(ref.day, []).append(f"{ref.account}={ref.digest}")
     if not digests:
         return []
-    first, before, chain = min(digests), "", []
+    first, before, chain = unbroken_since(sorted(digests)), "", []
     for offset in range((last - first).days + 1):
         day = first + timedelta(days=offset)
         policy = next(one for one in reversed(policies) if one.since <= day)

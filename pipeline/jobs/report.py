@@ -10,6 +10,7 @@ import msgspec
 
 from pipeline.errors import Exit, SettingsError, StorageError
 from pipeline.jobs.findings import judge
+from pipeline.jobs.ledger import note_future
 from pipeline.jobs.owner_reports import message, parts
 from pipeline.jobs.report_build import Past, derive
 from pipeline.jobs.report_inputs import read
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from pipeline.model import SnapshotRef
     from pipeline.report.model import ReportView
     from pipeline.settings import Settings
-    from pipeline.store import Store
     from pipeline.transform.budgets import Budgets
 
 
@@ -48,12 +48,13 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
         StorageError: there is no snapshot yet.
     """
     settings = override(job.settings, "report", window=window)
-    refs = job.store.snapshots()
+    note_future(job)
+    refs = job.snapshots()
     if not refs:
         raise StorageError(
             f"{job.store.url('')}: nothing to report from yet; run `fleetledger extract` first"
         )
-    day = _checked(day, last_closed(job.store), refs)
+    day = _checked(day, last_closed(job), refs)
     judged = None if day is None else judge(job, day)
     owners = () if judged is None else judged.policy.owners
     sources = read(job.store, settings, refs, day, owners)
@@ -88,6 +89,8 @@ def _budgets(job: Job, settings: Settings, ledger: pd.DataFrame, day: date) -> B
         return None
     kept = job.store.get_state("budgets")
     memory = msgspec.json.decode(kept, type=_Fired) if kept else _Fired(date.min, (), ())
+    if memory.day > job.latest().date():  # a report of a day that never was
+        memory = _Fired(date.min, memory.before, memory.before)
     standing = evaluate(
         settings.budgets, ledger, day, memory.before if day <= memory.day else memory.after
     )
@@ -96,6 +99,15 @@ def _budgets(job: Job, settings: Settings, ledger: pd.DataFrame, day: date) -> B
         told = _Fired(day, before, tuple(standing.fired))
         job.store.put_state("budgets", msgspec.json.encode(told))
     return standing
+
+
+def forget_budgets(job: Job, last: date) -> None:
+    """Forget which alerts fired after ``last``: those days never were."""
+    kept = job.store.get_state("budgets")
+    memory = msgspec.json.decode(kept, type=_Fired) if kept else None
+    if memory is not None and memory.day > last:
+        true = _Fired(last, memory.before, memory.before)
+        job.store.put_state("budgets", msgspec.json.encode(true))
 
 
 class _Fired(msgspec.Struct, frozen=True):
@@ -119,7 +131,7 @@ def _checked(asked: date | None, closed: date | None, refs: Sequence[SnapshotRef
     return asked
 
 
-def last_closed(store: Store) -> date | None:
+def last_closed(job: Job) -> date | None:
     """The last day that is closed in any account; accounts behind it show in the coverage."""
-    closed = [last_closed_day(store.snapshots(account)) for account in store.accounts()]
+    closed = [last_closed_day(job.snapshots(account)) for account in job.store.accounts()]
     return max((day for day in closed if day is not None), default=None)

@@ -49,7 +49,7 @@ def findings(
 
     def action(job: Job) -> dict[str, object]:
         with job.store.lock("derive"):
-            closed = last_closed(job.store)
+            closed = last_closed(job)
             if closed is None:
                 raise StorageError(
                     "no day is closed yet, so nothing is judged: a day closes with the first "
