@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
+AFTER = START + timedelta(days=3660)
+"""Later than any look here."""
 ACCOUNT = "default"
 # About as many come as go, so that a long history is not a larger fleet.
 STEADY = {"births_per_day": 0.0026, "deaths_per_day": 0.0026, "expiry_share": 0.04}
@@ -99,7 +101,7 @@ def our_night(folder: str, window: int) -> dict[str, object]:
 
     settings = Settings()
     store = Store(folder)
-    update_ledger(Job(store, settings, lambda *_: Secret(""), lambda: START))
+    update_ledger(Job(store, settings, lambda *_: Secret(""), lambda: AFTER))
     last = max(ref.day for ref in store.ledger_days(ACCOUNT)) - timedelta(days=1)
     ledger = store.read_ledger(last - timedelta(days=window - 1), last)
     rows = spend.spend_rows(ledger)
@@ -124,7 +126,7 @@ def our_numbers(folder: str, window: int) -> dict[str, object]:
     from pipeline.transform.utilization import percentile
 
     store = Store(folder)
-    update_ledger(Job(store, Settings(), lambda *_: Secret(""), lambda: START))
+    update_ledger(Job(store, Settings(), lambda *_: Secret(""), lambda: AFTER))
     last = max(ref.day for ref in store.ledger_days(ACCOUNT)) - timedelta(days=1)
     masks = ["hours_observed", "hours_busy"]
     columns = ["date", "cluster_id", "metered_micros", "last_busy_at", *masks, *BAND_COLUMNS]
@@ -161,7 +163,7 @@ def fold_one(folder: str) -> dict[str, object]:
     from pipeline.settings import Settings
     from pipeline.store import Store
 
-    job = Job(Store(folder), Settings(), lambda *_: Secret(""), lambda: START)
+    job = Job(Store(folder), Settings(), lambda *_: Secret(""), lambda: AFTER)
     return {"days": len(update_ledger(job))}
 
 

@@ -54,7 +54,10 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     bad_fields: int = 0
     """Values that were unusable and stored as null."""
     clock_skew_seconds: float = 0.0
-    """Local clock minus server clock."""
+    """Local clock minus server clock: the largest difference of any answer."""
+    wrong_dates: int = 0
+    """Answers dated by the local clock, because their Date differed from it, or from the walk's
+    other answers, by more than ``extract.max_clock_skew_hours``."""
     request_ids: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     tool_version: str = ""

@@ -41,7 +41,7 @@ def _night(job: Job) -> Reported | None:
     with job.store.lock("derive"):
         job.store.sweep()
         update_ledger(job)
-        if not job.store.snapshots():
+        if not job.snapshots():
             return None
         reported = make_report(job)
         if job.settings.mail.to or job.settings.mail.per_owner:

@@ -90,7 +90,13 @@ class Extract(Section, frozen=True):
     shrink_limit_share: Share = 0.9
     """A fleet that lost this share since the last complete look is confirmed by a second walk."""
     connection_details: Literal["drop", "keep"] = "drop"
-    clock: Literal["server", "local"] = "server"
+    clock: Literal["server", "local", "simulated"] = "server"
+    """Whose time dates a snapshot: the API's (its ``Date`` header), this machine's, or the API's
+    unchecked, for a simulated API whose clock is deliberately another one."""
+    max_clock_skew_hours: Annotated[float, Meta(gt=0, le=24)] = 0.5
+    """Beyond it the API's ``Date`` is not believed. Clocks that the network sets agree within
+    seconds; the smallest mistake of a time zone is an hour, and should be heard of. At most a day,
+    so that no snapshot lies more than a day ahead."""
     fresh_minutes: NotNegative = 30.0
     """``nightly`` takes no new snapshot while the newest is younger."""
 

@@ -10,6 +10,7 @@ from pipeline.errors import ApiError
 from pipeline.extract.api_errors import RefusedError
 from pipeline.extract.budget import Budget, BudgetError, Timing
 from pipeline.extract.client import ApiTarget, Client
+from pipeline.extract.clocks import clock_warning
 from pipeline.extract.completeness import by_numbers, prove
 from pipeline.extract.record_set import Roster
 from pipeline.extract.resume import ResumePoint, WalkInterruptedError, go_on, keep
@@ -34,6 +35,7 @@ __all__ = [
     "Silent",
     "Timing",
     "WalkInterruptedError",
+    "clock_warning",
     "take_snapshot",
 ]
 
@@ -167,9 +169,11 @@ def _snapshot(
 ) -> Snapshot:
     if walk.started_at is None or walk.finished_at is None:
         raise ApiError(f"{api.base_url}: not one usable answer")
+    clocks = walk.clocks
+    clocks.check_walk(api.base_url, walk.started_at)
     table = walk.roster.table()
-    if abs(walk.skew) > NOTABLE_SKEW_SECONDS:
-        walk.warnings.append(f"the local clock differs from the server's by {walk.skew:.0f} s")
+    if abs(clocks.skew) > NOTABLE_SKEW_SECONDS:
+        walk.warnings.append(f"the local clock differs from the server's by {clocks.skew:.0f} s")
     certificate = Certificate(
         account=account,
         state=verdict.state,
@@ -184,7 +188,8 @@ def _snapshot(
         proof=verdict.proof,
         quarantined=len(walk.roster.quarantine),
         bad_fields=walk.roster.bad_fields,
-        clock_skew_seconds=walk.skew,
+        clock_skew_seconds=clocks.skew,
+        wrong_dates=clocks.wrong,
         request_ids=tuple(walk.request_ids),
         warnings=tuple(walk.warnings),
         tool_version=tool_version,

@@ -14,11 +14,12 @@ import msgspec
 
 from pipeline.errors import ApiError
 from pipeline.extract import decode
+from pipeline.extract.clocks import LONGEST_WALK
 from pipeline.extract.walk import Slice, Traits, Walk  # noqa: TC001 - field types
 from pipeline.model import Quarantined  # noqa: TC001 - a field type, read at run time
 
-OLDEST_RESUMED = timedelta(hours=12)
-"""A walk spread over more than this is begun anew."""
+OLDEST_RESUMED = LONGEST_WALK
+"""A walk that would be spread over more than this is begun anew."""
 
 
 class ResumePoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +42,8 @@ class ResumePoint(msgspec.Struct, frozen=True, kw_only=True):
     duplicates: int
     rows: bytes
     """The table so far, as an Arrow stream."""
+    clock_skew_seconds: float = 0.0
+    wrong_dates: int = 0
 
     @property
     def clusters(self) -> int:
@@ -79,19 +82,26 @@ def keep(walk: Walk, account: str, base_url: str) -> ResumePoint | None:
         bad_fields=walk.roster.bad_fields,
         duplicates=walk.roster.duplicates,
         rows=rows,
+        clock_skew_seconds=walk.clocks.skew,
+        wrong_dates=walk.clocks.wrong,
     )
 
 
 def go_on(walk: Walk, point: ResumePoint, account: str, base_url: str) -> bool:
-    """Set ``walk`` to where ``point`` stands; False if that is another list or too long ago."""
-    age = walk.local_now() - point.finished_at
-    if (point.account, point.base_url) != (account, base_url) or not age < OLDEST_RESUMED:
+    """Set ``walk`` to where ``point`` stands; False if that is another list, too long ago, or in
+    the future: a clock was wrong, then or now.
+    """
+    age = walk.local_now() - point.started_at
+    skew = timedelta(hours=walk.settings.max_clock_skew_hours)
+    left = OLDEST_RESUMED - timedelta(seconds=walk.settings.max_walk_seconds)
+    if (point.account, point.base_url) != (account, base_url) or not -skew <= age < left:
         return False
     walk.roster.restore(decode.from_stream(point.rows))
     walk.roster.quarantine.update({broken.raw: broken for broken in point.quarantine})
     walk.roster.bad_fields, walk.roster.duplicates = point.bad_fields, point.duplicates
     walk.started_at, walk.finished_at = point.started_at, point.finished_at
     walk.total_count, walk.pages = point.total_count, point.pages
+    walk.clocks.skew, walk.clocks.wrong = point.clock_skew_seconds, point.wrong_dates
     walk.budget.requests_before = point.requests
     walk.request_ids = list(point.request_ids)
     walk.warnings = [*point.warnings, f"a walk begun at {point.started_at:%H:%M:%S} was resumed"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from pipeline.extract.clocks import Clocks
 from pipeline.extract.decode import decode_page
 
 if TYPE_CHECKING:
@@ -105,7 +106,6 @@ class Walk:
     """What the first answer about the whole list said it holds."""
     started_at: datetime | None = None
     finished_at: datetime | None = None
-    skew: float = 0.0
     request_ids: list[str] = field(default_factory=list)
     traits: Traits = field(default_factory=Traits)
     slices: list[Slice] = field(default_factory=lambda: [Slice()])
@@ -119,6 +119,7 @@ class Walk:
         self._began = self.budget.timing.monotonic()
         self._ids_seen: dict[str, frozenset[tuple[str, str | int]]] = {}
         self._latest: datetime | None = None
+        self.clocks = Clocks(self.settings, self.local_now)
 
     def ask(self, query: Query, client: Client | None = None) -> tuple[Page, datetime]:
         """One fresh answer, and when it was given by the clock the settings choose."""
@@ -132,13 +133,7 @@ class Walk:
         else:
             self.doubts.append("the API repeated answers it had given before")
         with self._lock:
-            local = self.local_now()
-            at = fetched.server_time or local
-            if fetched.server_time is not None:
-                self.skew = (local - fetched.server_time).total_seconds()
-            if self.settings.clock == "local":
-                at = local
-            at = at.astimezone(UTC)
+            at = self.clocks.time_of(fetched.server_time)
             self.started_at = self.started_at or at
             self.finished_at = at if self.finished_at is None else max(self.finished_at, at)
             self.pages += 1
@@ -156,7 +151,8 @@ class Walk:
         first_asked = self._ids_seen.get(fetched.page.request_id or "")
         repeats = first_asked not in {None, frozenset(query.items())} and len(self._ids_seen) > 1
         at, latest = fetched.server_time, self._latest
-        if at is not None and (latest is None or at > latest):
+        # A wrong Date ahead of the others must not make all that follow look old.
+        if at is not None and (latest is None or at > latest) and self.clocks.believes(at):
             self._latest = at
         return repeats or bool(at and latest and at < latest - STALE_AFTER)
 

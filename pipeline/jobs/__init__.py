@@ -8,6 +8,7 @@ from what exists.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.errors import Exit, worst
@@ -15,11 +16,12 @@ from pipeline.extract import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from datetime import date, datetime
+    from datetime import date
 
     from pipeline.errors import FleetLedgerError
     from pipeline.extract import Progress
     from pipeline.keys import Secret
+    from pipeline.model import SnapshotRef
     from pipeline.settings import Account, Settings
     from pipeline.store import Store
 
@@ -63,6 +65,18 @@ class Job:
     messages: list[str] = field(default_factory=list)
     codes: set[Exit] = field(default_factory=set)
     counts: dict[str, int] = field(default_factory=dict)
+
+    def latest(self) -> datetime:
+        """The latest time a snapshot can have: the clock's, and what that may be off by."""
+        extract = self.settings.extract
+        if extract.clock == "simulated":
+            return datetime.max.replace(tzinfo=UTC)
+        return self.now() + timedelta(hours=extract.max_clock_skew_hours)
+
+    def snapshots(self, account: str | None = None) -> list[SnapshotRef]:
+        """The stored snapshots but for those from the future, whose clock was wrong."""
+        latest = self.latest()
+        return [ref for ref in self.store.snapshots(account) if ref.started_at <= latest]
 
     def note(self, code: Exit, message: str) -> None:
         """Something the user must be told, though the run goes on."""

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from datetime import date
 
     from pipeline.jobs import Job
-    from pipeline.store import Store
 
 
 @dataclass(frozen=True)
@@ -71,8 +70,9 @@ def warn_of_missing(job: Job, day: date, accounts: Iterable[NotObserved]) -> Non
         )
 
 
-def coverage(store: Store) -> Coverage:
+def coverage(job: Job) -> Coverage:
     """Of every account in the store."""
+    store = job.store
     built: dict[str, list[date]] = defaultdict(list)
     for ref in store.ledger_days():
         built[ref.account].append(ref.day)
@@ -81,7 +81,7 @@ def coverage(store: Store) -> Coverage:
         final[account].add(day)
     since, until = {}, {}
     for account in store.accounts():
-        refs = store.snapshots(account)
+        refs = job.snapshots(account)
         days = [*built[account], *(ref.day for ref in refs[:1])]
         last = observed_until(refs, built[account], final[account])
         if days:

@@ -10,7 +10,13 @@ import pandas as pd
 
 from pipeline import __version__
 from pipeline.errors import AlreadyStoredError, Exit, SettingsError
-from pipeline.extract import ApiTarget, ResumePoint, WalkInterruptedError, take_snapshot
+from pipeline.extract import (
+    ApiTarget,
+    ResumePoint,
+    WalkInterruptedError,
+    clock_warning,
+    take_snapshot,
+)
 from pipeline.model import State
 from pipeline.schema import SNAPSHOT
 from pipeline.store import layout
@@ -60,8 +66,8 @@ def look(job: Job, account: str, resume: ResumePoint | None = None) -> Snapshot:
     """The fleet as it is now, in memory only."""
     # A suspect look counts: the next one that agrees with it confirms the shrink.
     known = (State.COMPLETE, State.SUSPECT)
-    refs = [ref for ref in job.store.snapshots(account) if ref.state in known]
-    return take_snapshot(
+    refs = [ref for ref in job.snapshots(account) if ref.state in known]
+    snapshot = take_snapshot(
         account,
         _target(job, account),
         job.settings.extract,
@@ -71,6 +77,10 @@ def look(job: Job, account: str, resume: ResumePoint | None = None) -> Snapshot:
         resume=resume,
         tool_version=__version__,
     )
+    limit = job.settings.extract.max_clock_skew_hours
+    if warning := clock_warning(snapshot.certificate, limit):
+        job.note(Exit.WARNINGS, warning)
+    return snapshot
 
 
 def is_fresh(job: Job, account: str) -> bool:
@@ -81,7 +91,7 @@ def is_fresh(job: Job, account: str) -> bool:
 
 def _young(job: Job, account: str, age: timedelta) -> SnapshotRef | None:
     """The newest complete snapshot, if it is younger than ``age``."""
-    refs = [ref for ref in job.store.snapshots(account) if ref.is_complete]
+    refs = [ref for ref in job.snapshots(account) if ref.is_complete]
     # One from the future (a clock was wrong) must not pass for young until then.
     return refs[-1] if refs and abs(job.now() - refs[-1].started_at) < age else None
 

@@ -20,6 +20,7 @@ from pipeline.errors import DamageError, Exit, SettingsError, StorageError
 from pipeline.jobs import provenance
 from pipeline.jobs.coverage import coverage, warn_of_missing
 from pipeline.jobs.ledger import rate_card
+from pipeline.ledger.inputs import unbroken_since
 from pipeline.schema import FINDINGS
 from pipeline.settings import OwnRule, Rules, Settings
 from pipeline.toml_files import read_toml
@@ -98,7 +99,7 @@ def judge(job: Job, day: date, *, rebuild: bool = False, is_stored: bool = True)
     ``is_stored``.
     """
     policies = _policies(job, day, is_stored=is_stored)
-    known = coverage(job.store)
+    known = coverage(job)
     days = inputs_of(job.store, policies, known, day)
     if not days:
         stored = [ref.day for ref in job.store.ledger_days()]
@@ -153,7 +154,7 @@ def _incomplete(job: Job, day: date, left_out: list[str]) -> list[str]:
     """What was lacking when ``day`` was judged; noted, with what to do."""
     for key in left_out:
         note_damaged(job, key)
-    behind = provenance.behind_ledger(job.store, rate_card(job.settings), day)
+    behind = provenance.behind_ledger(job, rate_card(job.settings), day)
     if behind:
         more = f" and {len(behind) - 1} more" if len(behind) > 1 else ""
         job.note(
@@ -188,14 +189,14 @@ def replay(job: Job, first: date, last: date, settings: Settings) -> Replayed:
     """
     if first > last:
         raise SettingsError(f"--from {first} is after --to {last}: swap them")
-    days = sorted({ref.day for ref in job.store.ledger_days()})
+    days = sorted({ref.day for ref in job.store.ledger_days(None, None, job.latest().date())})
     if not days or not days[0] <= first <= last <= days[-1]:
         span = f"{days[0]} to {days[-1]}" if days else "nothing yet"
         raise SettingsError(f"--from {first} --to {last}: the ledger covers {span}")
     ledger = job.store.read_ledger(
         first - timedelta(days=findings.LOOK_BACK_DAYS - 1), days[-1], damaged=[]
     )
-    policy, until = read_policy(settings, first).applied, coverage(job.store).until
+    policy, until = read_policy(settings, first).applied, coverage(job).until
     flags = replaying.flags(replaying.replay(ledger, policy, first, last, until))
     return Replayed(flags, replaying.precision(flags, ledger, days[-1], until=until))
 
@@ -206,11 +207,11 @@ def what_if(job: Job, change: whatif.Change) -> pd.DataFrame:
     Raises:
         SettingsError: a change that cannot be meant, or no ledger to apply it to.
     """
-    days = [ref.day for ref in job.store.ledger_days()]
+    days = [ref.day for ref in job.store.ledger_days(None, None, job.latest().date())]
     if not days:
         raise SettingsError("no ledger to price a change with; run `fleetledger nightly` first")
     # The newest day is still open: its spend is not all there yet.
-    known = coverage(job.store)
+    known = coverage(job)
     last = max(known.until.values(), default=max(days))
     warn_of_missing(job, last, known.missing(last, tuple(job.settings.accounts)))
     ledger = job.store.read_ledger(
@@ -241,6 +242,15 @@ def _policies(job: Job, day: date, *, is_stored: bool) -> list[Policy]:
     return known
 
 
+def forget_policies(job: Job, last: date) -> None:
+    """Forget policies in force only after ``last``: those days never were."""
+    stored = job.store.get_state(POLICIES)
+    known = msgspec.json.decode(stored, type=list[Policy]) if stored else []
+    true = [one for one in known if one.since <= last]
+    if true != known:
+        job.store.put_state(POLICIES, msgspec.json.encode(true))
+
+
 def _in_force(policies: list[Policy], day: date) -> Policy:
     return next(one for one in reversed(policies) if one.since <= day)
 
@@ -248,7 +258,8 @@ def _in_force(policies: list[Policy], day: date) -> Policy:
 def inputs_of(
     store: Store, policies: list[Policy], known: Coverage, last: date
 ) -> list[provenance.Inputs]:
-    """What the findings of each day are made from, from the first of the ledger to ``last``.
+    """What the findings of each day are made from, from the first of the ledger (after
+    its last gap that is too long) to ``last``.
 
     Of each account the days on which it is observed go in: where one catches up, the days it was
     missing from are judged again.
@@ -266,7 +277,7 @@ def inputs_of(
         ).hexdigest()
         for one in policies
     }
-    first = min(digests)
+    first = unbroken_since(sorted(digests))
     days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
     return [
         provenance.Inputs(

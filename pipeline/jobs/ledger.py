@@ -8,7 +8,14 @@ import msgspec
 
 from pipeline.errors import Exit
 from pipeline.ledger.days import day_of
-from pipeline.ledger.inputs import digest_of, digests, gaps, inputs_of
+from pipeline.ledger.inputs import (
+    LONGEST_GAP_DAYS,
+    digest_of,
+    digests,
+    gaps,
+    inputs_of,
+    long_gaps,
+)
 from pipeline.ledger.observations import History
 from pipeline.model import Look, Sight
 from pipeline.schema import MICROS_PER_UNIT, SNAPSHOT
@@ -38,6 +45,7 @@ def update_ledger(job: Job, *, rebuild: bool = False) -> list[date]:
     until the file is whole or gone.
     """
     card = rate_card(job.settings)
+    note_future(job)
     built: list[date] = []
     for account in job.store.accounts():
         final = {day for _, day in job.store.final_days(account)}
@@ -113,7 +121,7 @@ def _usable(job: Job, account: str, final: Collection[date]) -> list[SnapshotRef
     """The snapshots days may read: one that came too late for a final day is kept and told, once,
     but changes nothing.
     """
-    refs = job.store.snapshots(account)
+    refs = job.snapshots(account)
     if not final:
         return refs
     late = job.store.late_ignored(account)
@@ -123,11 +131,35 @@ def _usable(job: Job, account: str, final: Collection[date]) -> list[SnapshotRef
 
 
 def _note_new_gaps(job: Job, account: str, refs: Sequence[SnapshotRef]) -> None:
+    too_long = {one.started_at: one.key for one, _ in long_gaps(refs)}
     told = [
         f"{account}: no look between {begin:%Y-%m-%d %H:%M:%SZ} and {end:%Y-%m-%d %H:%M:%SZ}"
+        + (_too_long(too_long[begin]) if begin in too_long else "")
         for begin, end in gaps(refs)
     ]
     _note_once(job, f"gaps-{account}", told)
+
+
+def _too_long(key: str) -> str:
+    return (
+        f": more than {LONGEST_GAP_DAYS} days, so those between are not built; if the date of "
+        f"{key} is wrong, take it out: fleetledger discard {key}"
+    )
+
+
+def note_future(job: Job) -> None:
+    """Warn of snapshots from the future: no day and no report reads them."""
+    latest = job.latest()
+    future = [ref for ref in job.store.snapshots() if ref.started_at > latest]
+    for account in sorted({ref.account for ref in future}):
+        first, *others = [ref.key for ref in future if ref.account == account]
+        more = f" (and {len(others)} more)" if others else ""
+        job.note(
+            Exit.WARNINGS,
+            f"{job.store.url(first)}{more}: later than this machine's clock "
+            f"({job.now():%Y-%m-%d}), so no day and no report reads it; if the clock is right, "
+            f"take it out: fleetledger discard {first}",
+        )
 
 
 def _note_once(job: Job, name: str, messages: Sequence[str]) -> None:

@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 def check(job: Job, *, read_data: bool = False) -> checking.Checked:
     """Everything stored, against what it should be; ``read_data``: to the last bit."""
-    expected = provenance.expected_ledger(job.store, rate_card(job.settings))
+    expected = provenance.expected_ledger(job, rate_card(job.settings))
     checked = checking.check(job.store.files, read_data=read_data, expected=expected)
-    stale = [*staleness.findings(job.store), *staleness.reports(job.store)]
+    stale = [*staleness.findings(job), *staleness.reports(job.store)]
     return msgspec.structs.replace(checked, problems=tuple(sorted([*checked.problems, *stale])))
 
 
 def ages(job: Job, thin_after_days: int, drop_after_days: int) -> pruning.Ages:
     """Ages as of the newest snapshot: a clock that runs ahead makes nothing old."""
-    today = max((ref.day for ref in job.store.snapshots()), default=job.now().date())
+    today = max((ref.day for ref in job.snapshots()), default=job.now().date())
     return pruning.Ages(
         today=min(today, job.now().date()),
         thin_after_days=thin_after_days,
@@ -60,6 +60,9 @@ class _Rule:
 
     store: Store
     card: Mapping[str, int]
+
+    def days_between(self, refs: Sequence[SnapshotRef]) -> list[date]:
+        return inputs.days_between(refs)
 
     def inputs_of(self, refs: Sequence[SnapshotRef], day: date) -> list[SnapshotRef]:
         return inputs.inputs_of(refs, day)

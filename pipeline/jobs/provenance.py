@@ -24,6 +24,7 @@ from pipeline.transform.findings.judge import LOOK_BACK_DAYS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from pipeline.jobs import Job
     from pipeline.store import Store
 
 
@@ -93,25 +94,30 @@ def look_back(keys: Iterable[str], day: date) -> frozenset[str]:
     return frozenset(ref.key for ref in refs if ref is not None and first <= ref.day <= day)
 
 
-def expected_ledger(store: Store, rate_card: Mapping[str, int]) -> dict[str, dict[date, str]]:
+def expected_ledger(job: Job, rate_card: Mapping[str, int]) -> dict[str, dict[date, str]]:
     """The digest each account's ledger days should carry, by account and day."""
-    expected = {}
+    store, expected = job.store, {}
     for account in store.accounts():
         final = {day: digest for (_, day), digest in store.final_days(account).items()}
         late = store.late_ignored(account) if final else []
-        refs = [ref for ref in store.snapshots(account) if ref not in late]
-        expected[account] = inputs.digests(refs, rate_card) | final
+        refs = [ref for ref in job.snapshots(account) if ref not in late]
+        # Days that snapshots from the future caused go with these, not before.
+        today = job.latest().date()
+        future = {r.day: r.digest for r in store.ledger_days(account) if r.day > today}
+        expected[account] = future | inputs.digests(refs, rate_card) | final
     return expected
 
 
-def behind_ledger(store: Store, rate_card: Mapping[str, int], last: date) -> list[str]:
+def behind_ledger(job: Job, rate_card: Mapping[str, int], last: date) -> list[str]:
     """The ledger days the findings of ``last`` read that are not what their snapshots make."""
     first = last - timedelta(days=LOOK_BACK_DAYS - 1)
-    stored = {(ref.account, ref.day): ref.digest for ref in store.ledger_days(None, first, last)}
+    stored = {
+        (ref.account, ref.day): ref.digest for ref in job.store.ledger_days(None, first, last)
+    }
     return [
         f"{layout.LEDGER}/account={account}/date={day}: "
         + ("made without some of its snapshots" if (account, day) in stored else "missing")
-        for account, days in sorted(expected_ledger(store, rate_card).items())
+        for account, days in sorted(expected_ledger(job, rate_card).items())
         for day, digest in sorted(days.items())
         if first <= day <= last and stored.get((account, day)) != digest
     ]

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 class LedgerRule(Protocol):
     """What the ledger says about its days. ``refs``: one account's snapshots, sorted by time."""
 
+    def days_between(self, refs: Sequence[SnapshotRef]) -> Sequence[date]:
+        """The days there are."""
+
     def inputs_of(self, refs: Sequence[SnapshotRef], day: date) -> Sequence[SnapshotRef]:
         """The snapshots a day reads."""
 
@@ -147,7 +150,7 @@ class _History:
     def ready(self, rule: LedgerRule, ages: Ages) -> tuple[list[LedgerRef], list[str]]:
         """Days that may become final, and why other old days may not."""
         ready, reasons = [], []
-        for day in self._open_days():
+        for day in self._open_days(rule):
             if not ages.is_thinned(day):
                 continue
             ref = self.days.get(day)
@@ -163,7 +166,7 @@ class _History:
         """Snapshots on ``final`` days that no other day reads, less the one kept per day."""
         needed = {
             ref
-            for day in self._open_days()
+            for day in self._open_days(rule)
             if day not in final
             for ref in rule.inputs_of(self.live, day)
         }
@@ -179,13 +182,9 @@ class _History:
             )
         ]
 
-    def _open_days(self) -> list[date]:
+    def _open_days(self, rule: LedgerRule) -> list[date]:
         """Days between the first look and the last that are not final yet."""
-        if not self.live:
-            return []
-        first, last = self.live[0].day, self.live[-1].day
-        days = (first + timedelta(days=n) for n in range((last - first).days + 1))
-        return [day for day in days if day not in self.final]
+        return [day for day in rule.days_between(self.live) if day not in self.final]
 
     def _reason(self, day: date, why: str) -> str:
         return f"account {self.account}, {day}: its snapshots stay: {why}"

@@ -11,6 +11,7 @@ import msgspec
 from pipeline.errors import DamageError, SettingsError, StorageError
 from pipeline.jobs.coverage import warn_of_missing
 from pipeline.jobs.findings import judge, note_damaged
+from pipeline.jobs.ledger import note_future
 from pipeline.jobs.owner_reports import message, parts
 from pipeline.jobs.report_build import Past, derive
 from pipeline.jobs.report_inputs import read
@@ -51,12 +52,13 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
         StorageError: there is no snapshot yet.
     """
     settings = override(job.settings, "report", window=window)
-    refs = job.store.snapshots()
+    note_future(job)
+    refs = job.snapshots()
     if not refs:
         raise StorageError(
             f"{job.store.url('')}: nothing to report from yet; run `fleetledger extract` first"
         )
-    day = _checked(day, last_closed(job.store), refs)
+    day = _checked(day, last_closed(job), refs)
     judged = None if day is None else judge(job, day)
     sources = read(job.store, settings, refs, judged)
     for name in sources.damaged:
@@ -116,6 +118,8 @@ def _budgets(job: Job, settings: Settings, sources: Sources, day: date) -> Budge
         return None
     kept = job.store.get_state("budgets")
     memory = msgspec.json.decode(kept, type=_Fired) if kept else _Fired(date.min, (), ())
+    if memory.day > job.latest().date():  # a report of a day that never was
+        memory = _Fired(date.min, memory.before, memory.before)
     fired = memory.before if day <= memory.day else memory.after
     standing = evaluate(settings.budgets, sources.ledger, day, fired, sources.missing)
     if day >= memory.day:
@@ -123,6 +127,15 @@ def _budgets(job: Job, settings: Settings, sources: Sources, day: date) -> Budge
         told = _Fired(day, before, tuple(standing.fired))
         job.store.put_state("budgets", msgspec.json.encode(told))
     return standing
+
+
+def forget_budgets(job: Job, last: date) -> None:
+    """Forget which alerts fired after ``last``: those days never were."""
+    kept = job.store.get_state("budgets")
+    memory = msgspec.json.decode(kept, type=_Fired) if kept else None
+    if memory is not None and memory.day > last:
+        true = _Fired(last, memory.before, memory.before)
+        job.store.put_state("budgets", msgspec.json.encode(true))
 
 
 class _Fired(msgspec.Struct, frozen=True):
@@ -146,7 +159,7 @@ def _checked(asked: date | None, closed: date | None, refs: Sequence[SnapshotRef
     return asked
 
 
-def last_closed(store: Store) -> date | None:
+def last_closed(job: Job) -> date | None:
     """The last day that is closed in any account; the report names those that are behind it."""
-    closed = [last_closed_day(store.snapshots(account)) for account in store.accounts()]
+    closed = [last_closed_day(job.snapshots(account)) for account in job.store.accounts()]
     return max((day for day in closed if day is not None), default=None)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
 
+    from pipeline.jobs import Job
     from pipeline.store import Store
 
 _DAYS_NAMED = 3
@@ -30,12 +31,13 @@ class _Summary(msgspec.Struct):
     inputs: Inputs | None = None
 
 
-def findings(store: Store) -> Iterator[Problem]:
+def findings(job: Job) -> Iterator[Problem]:
     """Stored findings that do not follow from their inputs, or were made without some of them."""
+    store = job.store
     stored = store.findings_digests()
     try:
         days = (
-            inputs_of(store, stored_policies(store), coverage(store), max(stored)) if stored else []
+            inputs_of(store, stored_policies(store), coverage(job), max(stored)) if stored else []
         )
     except FleetLedgerError:  # the check of single files names what is damaged
         return

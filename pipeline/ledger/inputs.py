@@ -27,6 +27,10 @@ name gives only a walk's start; with this it also says when the walk was over at
 
 ONE_DAY = timedelta(days=1)
 
+LONGEST_GAP_DAYS = 400
+"""Over a longer stretch without a snapshot no days are built and no interval is drawn: the history
+begins anew after it. So one snapshot, however wrong its date, causes a bounded number of days."""
+
 
 def midnight(day: date) -> datetime:
     """The instant a UTC day begins."""
@@ -34,11 +38,27 @@ def midnight(day: date) -> datetime:
 
 
 def days_between(refs: Sequence[SnapshotRef]) -> list[date]:
-    """Every UTC day from the first snapshot's to the last one's, gaps included."""
-    if not refs:
-        return []
-    first, last = refs[0].day, refs[-1].day
-    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    """Every UTC day from the first snapshot's to the last one's, all gaps but too long ones
+    included.
+    """
+    days = sorted({ref.day for ref in refs})
+    between = [
+        day + timedelta(days=n)
+        for day, following in pairwise(days)
+        for n in range(1 if _is_too_far(day, following) else (following - day).days)
+    ]
+    return between + days[-1:]
+
+
+def unbroken_since(days: Sequence[date]) -> date:
+    """The first of ``days`` (sorted) after the last gap that is too long."""
+    starts = [following for day, following in pairwise(days) if _is_too_far(day, following)]
+    return starts[-1] if starts else days[0]
+
+
+def long_gaps(refs: Sequence[SnapshotRef]) -> list[tuple[SnapshotRef, SnapshotRef]]:
+    """The snapshots on both sides of each gap whose days are not built."""
+    return [(one, other) for one, other in pairwise(refs) if _is_too_far(one.day, other.day)]
 
 
 def inputs_of(refs: Sequence[SnapshotRef], day: date) -> list[SnapshotRef]:
@@ -68,13 +88,15 @@ def digest_of(inputs: Sequence[SnapshotRef], rate_card: Mapping[str, int]) -> st
 def is_closed(refs: Sequence[SnapshotRef], day: date) -> bool:
     """Whether a complete snapshot lies wholly at or after the day's end."""
     end = midnight(day + ONE_DAY)
-    return any(ref.is_complete and ref.started_at >= end for ref in reversed(refs))
+    return any(ref.is_complete and ref.started_at >= end for ref in inputs_of(refs, day))
 
 
 def last_closed_day(refs: Sequence[SnapshotRef]) -> date | None:
-    """The newest closed day that has begun within the history; None while there is none."""
+    """The newest closed day that has begun within the history, since its last gap that is too
+    long; None while there is none.
+    """
     complete = [ref.day for ref in refs if ref.is_complete]
-    if not complete or complete[-1] == refs[0].day:
+    if not complete or complete[-1] == _begin(refs, complete[-1]):
         return None
     return complete[-1] - ONE_DAY
 
@@ -96,6 +118,11 @@ def observed_until(
     closed = last_closed_day(refs)
     days = (day for day in built if day in final or (closed is not None and day <= closed))
     return max(days, default=None)
+
+
+def _begin(refs: Sequence[SnapshotRef], day: date) -> date:
+    """The first day of the history that ``day`` belongs to."""
+    return unbroken_since(sorted({ref.day for ref in refs if ref.day <= day}))
 
 
 def usual_spacing(refs: Sequence[SnapshotRef]) -> float | None:
@@ -125,16 +152,25 @@ def _inputs(
 ) -> list[SnapshotRef]:
     begin, end = midnight(day), midnight(day + ONE_DAY)
     first = bisect_left(starts, begin)
-    while first > 0:
+    while first > 0 and not _begins_anew(refs, first):
         first -= 1
         if refs[first].is_complete and _ended_by(starts, first, begin):
             break
     last = bisect_left(starts, end)
-    while last < len(refs):
+    while last < len(refs) and not _begins_anew(refs, last):
         last += 1
         if refs[last - 1].is_complete:
             break
     return list(refs[first:last])
+
+
+def _begins_anew(refs: Sequence[SnapshotRef], position: int) -> bool:
+    """Whether too long a gap lies before the snapshot at ``position``."""
+    return 0 < position < len(refs) and _is_too_far(refs[position - 1].day, refs[position].day)
+
+
+def _is_too_far(day: date, following: date) -> bool:
+    return (following - day).days > LONGEST_GAP_DAYS
 
 
 def _ended_by(starts: Sequence[datetime], position: int, instant: datetime) -> bool:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.settings import LEASE_SECONDS
+from pipeline.store import discards, findings, layout, ledger, reports, runs, snapshots
 from pipeline.store import final_days as finals
-from pipeline.store import findings, layout, ledger, reports, runs, snapshots
 from pipeline.store.files import open_files
 
 if TYPE_CHECKING:
@@ -97,6 +97,10 @@ class Store:
         finals = ledger.final_listing(self.files, account, None)
         return {(ref.account, ref.day): ref.digest for ref in finals}
 
+    def days_final_on(self, ref: SnapshotRef) -> list[date]:
+        """The final days that were built from ``ref``."""
+        return finals.days_on(self.files, ref)
+
     def late_ignored(
         self, account: str | None = None, first: date | None = None
     ) -> list[SnapshotRef]:
@@ -171,6 +175,16 @@ class Store:
     def get_state(self, name: str) -> bytes | None:
         """What was last kept under ``name``."""
         return runs.get_state(self.files, name)
+
+    def forget_sent(self, day: date) -> None:
+        """Forget who got the report of ``day``: it was none."""
+        for key in self.files.keys(layout.STATE):
+            if (layout.parse_state(key) or "").startswith(f"sent-{day}"):
+                self.files.delete(key)
+
+    def discarded(self, account: str) -> int:
+        """How many snapshots of an account were taken out."""
+        return discards.count(self.files, account)
 
     def lock(self, name: str) -> AbstractContextManager[None]:
         """Hold a lock while the block runs; LockedError if another run holds it."""

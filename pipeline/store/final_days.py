@@ -71,6 +71,12 @@ def content_hash(files: Files, ref: LedgerRef) -> str:
     return hashlib.sha256(files.read(ref.key)).hexdigest()
 
 
+def days_on(files: Files, ref: SnapshotRef) -> list[date]:
+    """The final days that were built from ``ref``."""
+    finals = ledger.final_listing(files, ref.account, None)
+    return [final.day for final in finals if ref.key in read(files, final.key).inputs]
+
+
 def late(
     files: Files, refs: Sequence[SnapshotRef], account: str | None, first: date | None
 ) -> list[SnapshotRef]:

@@ -21,6 +21,7 @@ STATE = "state"
 LOCKS = "locks"
 CLOCK = "locks/clock"
 """In an object store: written to see what time it is there."""
+DISCARDED = "discarded"
 FOLDERS = (SNAPSHOTS, LEDGER, FINDINGS, REPORTS, RUNS, STATE)
 """What holds something worth keeping."""
 
@@ -154,6 +155,16 @@ def parse_account(folder: str) -> str | None:
 def lock(name: str) -> str:
     """The key of a lock's file."""
     return f"{LOCKS}/{safe_name(name)}.lock"
+
+
+def discarded(key: str) -> str:
+    """Where a snapshot or a report's file goes that no reader shall read any more."""
+    return f"{DISCARDED}/{key.removeprefix(f'{SNAPSHOTS}/')}"
+
+
+def discard_record(key: str) -> str:
+    """Beside a discarded snapshot: who took it out, when and why."""
+    return f"{discarded(key)}.json"
 
 
 def is_within(folder: str, first: date | None, last: date | None) -> bool:

@@ -25,6 +25,20 @@ def publish(files: Files, day: date, contents: Mapping[str, bytes]) -> str:
     return folder
 
 
+def discard(files: Files, day: date) -> None:
+    """Move a day's report to where no reader looks; the newest of the others is the latest then."""
+    folder = layout.report(day)
+    for key in files.keys(folder):
+        files.replace(layout.discarded(key), files.read(key))
+    for key in files.keys(folder):
+        files.delete(key)
+    latest, left = f"{layout.REPORTS}/{layout.LATEST}", days(files)
+    if left:
+        files.point(latest, str(left[-1]))
+    else:
+        files.delete(latest)
+
+
 def days(files: Files) -> list[date]:
     """The days that have a report."""
     parsed = (layout.parse_report(key) for key in files.keys(layout.REPORTS))

@@ -22,6 +22,9 @@ ROOT = Path(__file__).parent.parent.parent
 START = datetime(2026, 3, 2, tzinfo=UTC)
 KEY = "canary-7f3a9c51e8"
 """Looked for in everything that is printed or stored."""
+SIMULATED = '[extract]\nclock = "simulated"\n'
+"""The API's clock stands in March, this machine's does not. For every settings file of a test that
+takes snapshots."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,15 @@ def api(served: Api) -> Api:
 
 def make_run(home: Path, data: Path) -> Run:
     """Runs the program on ``data``; nothing it prints or stores may hold the key."""
+    config = home / "simulated.toml"
+    config.write_text(SIMULATED)
 
     def run(*args: str, url: str | None = None, key: str | None = KEY, **env: str) -> Ran:
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
             "FLEETLEDGER_DATA_DIR": str(data),
+            "FLEETLEDGER_CONFIG": str(config),
             **({"FLEETLEDGER_API_URL": url} if url else {}),
             **({"TENSORONE_API_KEY": key} if key is not None else {}),
             **env,

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from tests.cli.conftest import KEY
+from tests.cli.conftest import KEY, SIMULATED
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Api, Run
@@ -135,7 +135,7 @@ def test_global_options_stand_before_or_after_the_command(
 
 def test_v2_and_the_bare_key_are_accepted(api: Api, run: Run, tmp_path: Path) -> None:
     config = tmp_path / "bare.toml"
-    config.write_text('[api]\nauth = "bare"\n')
+    config.write_text('[api]\nauth = "bare"\n' + SIMULATED)
     ran = run("extract", "--api-version", "v2", "--config", str(config), url=api.url)
     assert ran.code in {0, 3}
     frame = pd.read_parquet(ran.out.strip())
@@ -147,7 +147,8 @@ def test_each_account_has_its_own_key_and_partition(
     api: Api, run: Run, tmp_path: Path, data: Path
 ) -> None:
     config = tmp_path / "two.toml"
-    config.write_text('[accounts.lab]\nkey_env = "LAB"\n[accounts.prod]\nkey_env = "PROD"\n')
+    accounts = '[accounts.lab]\nkey_env = "LAB"\n[accounts.prod]\nkey_env = "PROD"\n'
+    config.write_text(accounts + SIMULATED)
     ran = run("extract", "--config", str(config), url=api.url, key=None, LAB=KEY, PROD=KEY)
     assert ran.code == 0
     assert {path.name for path in (data / "snapshots").iterdir()} == {"account=lab", "account=prod"}

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.cli.conftest import KEY, ROOT
+from tests.cli.conftest import KEY, ROOT, SIMULATED
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Api
@@ -21,6 +21,8 @@ def test_the_crontab_lines_work_as_they_stand(api: Api, tmp_path: Path) -> None:
     (home / "fleetledger/.venv/bin").mkdir(parents=True)
     (home / "fleetledger/.venv/bin/fleetledger").symlink_to(binary)
     (home / ".tensorone_api_key").write_text(f"{KEY}\n")
+    config = home / "simulated.toml"
+    config.write_text(SIMULATED)
     lines = [
         line.split(maxsplit=5)[5]
         for line in (ROOT / "deploy/crontab").read_text(encoding="utf-8").splitlines()
@@ -30,7 +32,12 @@ def test_the_crontab_lines_work_as_they_stand(api: Api, tmp_path: Path) -> None:
         # As cron does it: /bin/sh, almost no environment.
         done = subprocess.run(  # noqa: S603 - our own crontab
             ["/bin/sh", "-c", command],
-            env={"HOME": str(home), "PATH": "/usr/bin:/bin", "FLEETLEDGER_API_URL": api.url},
+            env={
+                "HOME": str(home),
+                "PATH": "/usr/bin:/bin",
+                "FLEETLEDGER_API_URL": api.url,
+                "FLEETLEDGER_CONFIG": str(config),
+            },
             capture_output=True,
             text=True,
             timeout=120,

@@ -21,7 +21,7 @@ from pipeline.simulator.faults import Faults
 from pipeline.simulator.fleet import Fleet
 from pipeline.simulator.server import serve
 from pipeline.store import Store
-from tests.cli.conftest import KEY, ROOT, START
+from tests.cli.conftest import KEY, ROOT, SIMULATED, START
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -273,7 +273,8 @@ def test_a_report_whose_mail_cannot_be_sent_is_made_and_says_so(
     history: Run, api: Api, tmp_path: Path, data: Path
 ) -> None:
     config = tmp_path / "settings.toml"
-    config.write_text('[mail]\nto = ["ana@example.org"]\nusername = "ledger"\n')
+    mail = '[mail]\nto = ["ana@example.org"]\nusername = "ledger"\n'
+    config.write_text(mail + SIMULATED)
     ran = history("nightly", "--config", str(config), url=api.url)
     assert ran.code == 4
     assert "mail.username needs a password" in only_line(ran.err)

@@ -218,7 +218,7 @@ def make_walk(api: FakeApi, **settings: object) -> Walk:
         settings=settings,
         version="v1",
         progress=Silent(),
-        local_now=lambda: EPOCH,
+        local_now=lambda: EPOCH + timedelta(seconds=api.now),
     )
 
 

@@ -28,7 +28,7 @@ FLEET = Fleet(5, 12, START, 9, births_per_day=0.2, deaths_per_day=0.1, short_liv
 
 
 def job_of(store: Store) -> Job:
-    return Job(store, Settings(), lambda *_: Secret(""), lambda: START)
+    return Job(store, Settings(), lambda *_: Secret(""), lambda: START + timedelta(days=30))
 
 
 def publish(store: Store, when: datetime, state: State, share: float = 1.0) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -10,6 +10,7 @@ from pipeline.ledger.inputs import (
     inputs_of,
     is_closed,
     last_closed_day,
+    long_gaps,
     midnight,
     observed_until,
 )
@@ -84,6 +85,37 @@ def test_the_last_closed_day_lies_before_the_newest_complete_look() -> None:
     assert last_closed_day([ref("1 02:00"), ref("4 02:00")]) == date(2026, 3, 3)
     assert last_closed_day([ref("1 02:00"), ref("1 20:00"), ref("2 01:00", State.DRIFTED)]) is None
     assert last_closed_day([]) is None
+
+
+def years(*days: str) -> list[SnapshotRef]:
+    return [
+        SnapshotRef("a", datetime.fromisoformat(f"{day}T02:00Z"), State.COMPLETE, f"x/{day}")
+        for day in days
+    ]
+
+
+def test_over_a_longer_pause_than_400_days_the_history_begins_anew() -> None:
+    refs = years("1970-01-01", "2026-03-01", "2026-03-02", "2026-03-03")
+    assert [str(day) for day in digests(refs, {})] == [
+        "1970-01-01",
+        "2026-03-01",
+        "2026-03-02",
+        "2026-03-03",
+    ]
+    # What was there before changes no day of now.
+    assert digests(refs, {}).items() >= digests(refs[1:], {}).items()
+    assert not is_closed(refs, refs[0].day)
+    assert last_closed_day(refs) == date(2026, 3, 2)
+    assert last_closed_day(refs[:2]) is None
+    assert long_gaps(refs) == [(refs[0], refs[1])]
+
+
+def test_a_pause_of_400_days_has_every_day() -> None:
+    refs = years("2025-01-26", "2026-03-02")
+    assert len(digests(refs, {})) == 401
+    assert inputs_of(refs, date(2025, 8, 1)) == refs
+    assert last_closed_day(refs) == date(2026, 3, 1)
+    assert long_gaps(refs) == []
 
 
 def test_a_late_look_makes_stale_just_the_days_that_read_it() -> None:

@@ -40,6 +40,9 @@ class Rule:
     def __init__(self, store: Store) -> None:
         self.store = store
 
+    def days_between(self, refs: Sequence[SnapshotRef]) -> list[date]:
+        return inputs.days_between(refs)
+
     def inputs_of(self, refs: Sequence[SnapshotRef], day: date) -> Sequence[SnapshotRef]:
         return inputs.inputs_of(refs, day)
 

@@ -49,7 +49,7 @@ def findings(
     """The open findings, most money first, or what changed in them."""
 
     def action(job: Job) -> dict[str, object]:
-        closed = last_closed(job.store)
+        closed = last_closed(job)
         if closed is None:
             raise StorageError(
                 "no day is closed yet, so nothing is judged: a day closes with the first "

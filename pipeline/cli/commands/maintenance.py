@@ -1,7 +1,10 @@
-"""The commands that look after the history: status, check, prune."""
+"""The commands that look after the history: status, check, prune, discard."""
 
 from __future__ import annotations
 
+import getpass
+import os
+import socket
 import sys
 from typing import TYPE_CHECKING
 
@@ -11,7 +14,8 @@ import msgspec
 from pipeline.cli.options import Command, run, say
 from pipeline.cli.param_types import Age
 from pipeline.errors import Exit
-from pipeline.jobs import maintenance
+from pipeline.jobs import discarding, maintenance
+from pipeline.jobs.ledger import note_future
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -28,11 +32,13 @@ def status(max_age: timedelta | None) -> None:
     """The last runs, and how old the newest look is; for people and monitors."""
 
     def action(job: Job) -> dict[str, object]:
+        note_future(job)
         accounts = [_account_status(job, name, max_age) for name in _known_accounts(job)]
         last = job.store.runs(10)
         for entry in accounts:
+            discarded = f", {entry['discarded']} discarded" if entry["discarded"] else ""
             say(
-                f"{entry['account']}: {entry['snapshots']} snapshots, "
+                f"{entry['account']}: {entry['snapshots']} snapshots{discarded}, "
                 f"newest complete {entry['newest_complete'] or 'none'}"
             )
         for one in last:
@@ -47,7 +53,7 @@ def _known_accounts(job: Job) -> list[str]:
 
 
 def _account_status(job: Job, name: str, max_age: timedelta | None) -> dict[str, object]:
-    refs = job.store.snapshots(name)
+    refs = job.snapshots(name)
     complete = [ref.started_at for ref in refs if ref.is_complete]
     newest = complete[-1] if complete else None
     if max_age is not None and (newest is None or job.now() - newest > max_age):
@@ -56,6 +62,7 @@ def _account_status(job: Job, name: str, max_age: timedelta | None) -> dict[str,
     return {
         "account": name,
         "snapshots": len(refs),
+        "discarded": job.store.discarded(name),
         "newest": None if not refs else refs[-1].started_at.isoformat(),
         "newest_complete": None if newest is None else newest.isoformat(),
     }
@@ -67,6 +74,7 @@ def check(*, read_data: bool) -> None:
     """Verify everything stored: structure, certificates, gaps, stale days."""
 
     def action(job: Job) -> dict[str, object]:
+        note_future(job)
         checked = maintenance.check(job, read_data=read_data)
         for problem in checked.problems:
             job.note(checked.exit_code, problem.message)
@@ -119,4 +127,38 @@ def prune(thin_after: int, drop_after: int, *, dry_run: bool) -> None:
     run("prune", action, needs_data=True)
 
 
-COMMANDS = (status, check, prune)
+@click.command(cls=Command)
+@click.argument("snapshot")
+@click.option("--reason", metavar="TEXT", default="", help="Why; kept in the record.")
+def discard(snapshot: str, reason: str) -> None:
+    """Take out a bad snapshot, and what only it caused.
+
+    SNAPSHOT is a path, as extract prints it, or a file's name. It is moved to discarded/, never
+    deleted; the next ledger or nightly builds again what was made from it.
+    """
+
+    def action(job: Job) -> dict[str, object]:
+        done = discarding.discard(job, snapshot, _who(), reason)
+        removed = done.removed
+        say(done.moved_to)
+        if sys.stdout.isatty():
+            say(f"{len(removed.ledger_days)} days and {len(removed.report_days)} reports removed")
+        return {
+            "snapshot": done.snapshot,
+            "moved_to": done.moved_to,
+            **msgspec.to_builtins(removed),
+        }
+
+    run("discard", action, needs_data=True)
+
+
+def _who() -> str:
+    """The person at the keyboard, as far as the system knows one."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container without a user database
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+COMMANDS = (status, check, prune, discard)

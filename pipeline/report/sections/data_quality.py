@@ -206,13 +206,19 @@ def _troubles(certificates: Sequence[Certificate]) -> list[Fact]:
             )
         )
     skew = max((abs(c.clock_skew_seconds) for c in certificates), default=0)
+    wrong = sum(certificate.wrong_dates for certificate in certificates)
     if skew >= _SKEW_WORTH_SAYING_SECONDS:
         said.append(
             Fact(
                 term="Clock",
                 value=f"off by up to {duration(int(skew))}",
-                meaning="This machine's clock against the API's. Times are the API's, so no money "
-                "moved.",
+                meaning="This machine's clock against the API's. "
+                + (
+                    f"Of {count_of(wrong, 'answer')} the API's time was not believed: this "
+                    "machine's counts."
+                    if wrong
+                    else "Times are the API's, so no money moved."
+                ),
                 tone="warn",
             )
         )
