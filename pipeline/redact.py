@@ -35,9 +35,10 @@ DEEPEST = 5
 """Escapes within escapes that are undone."""
 
 _ESCAPE = re.compile(
-    r"\\+u00([0-9a-f]{2})|\\+x([0-9a-f]{2})|%([0-9a-f]{2})"
-    r"|(&#x?0*[0-9a-f]{2,3};?|&[a-z]{2,8};)|\\+([!-~])",
-    re.IGNORECASE,
+    # One set of first characters lets the search skip over all others.
+    r"[\\%&](?:(?<=\\)\\*(?:u00([0-9A-Fa-f]{2})|x([0-9A-Fa-f]{2})|([!-~]))"
+    r"|(?<=%)([0-9A-Fa-f]{2})"
+    r"|(?<=&)(#[xX]?0*[0-9A-Fa-f]{2,3};?|[A-Za-z]{2,8};))"
 )
 
 
@@ -134,8 +135,8 @@ def _unfolded(text: str) -> str:
 
 def _meant(match: re.Match[str]) -> str:
     """The character an escape stands for."""
-    unicode, hexadecimal, percent, entity, character = match.groups()
+    unicode, hexadecimal, character, percent, entity = match.groups()
     if entity:
-        return unescape(entity)
+        return unescape(f"&{entity}")
     code = unicode or hexadecimal or percent
     return chr(int(code, 16)) if code else str(character)

@@ -67,7 +67,7 @@ def find_password(mail: Mail, environment: Mapping[str, str]) -> Secret | None:
     """The password for ``mail.username``, from ``mail.password_file`` or the environment.
 
     Raises:
-        SettingsError: a user name without a password; a file that is not readable, or open to others.
+        SettingsError: a user name without a password, a file that is unreadable or open to others.
     """
     if not mail.username:
         return None
