@@ -12,7 +12,7 @@ PACKAGE = ROOT / "pipeline"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 STAGES = {"extract", "store", "ledger", "transform", "report", "deliver", "simulator"}
-SHARED = {"errors", "keys", "model", "rules", "schema", "settings", ""}
+SHARED = {"errors", "keys", "model", "redact", "rules", "schema", "settings", ""}
 MAY_IMPORT = {
     **dict.fromkeys(STAGES, SHARED),
     **dict.fromkeys(SHARED, SHARED),

@@ -7,21 +7,19 @@ looks, so that cron has nothing to mail.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import click
 
 from pipeline import __version__
 from pipeline.cli.commands import findings, fleet, maintenance, pipeline, simulator
-from pipeline.cli.options import PROGRAM, Program, one_object
+from pipeline.cli.options import PROGRAM, Options, Program, one_object, redactor_of
+from pipeline.cli.outlet import Outlet
 from pipeline.errors import Exit, FleetLedgerError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
@@ -55,33 +53,35 @@ def main() -> None:
 def _guarded() -> int:
     """Run the program; its exit code, whatever happened."""
     stdout = sys.stdout
+    options = Options(outlet=Outlet(redactor_of([], os.environ)))
     try:
-        cli.main(prog_name=PROGRAM, standalone_mode=False)
+        cli.main(prog_name=PROGRAM, standalone_mode=False, obj=options)
     except SystemExit as end:
         # click replaces stdout, and fails, when its reader has seen enough (`--help | head -1`).
         return end.code if isinstance(end.code, int) and sys.stdout is stdout else Exit.DONE
     except click.ClickException as error:
-        return _failed(Exit.USAGE, error.format_message(), error.show)
+        shown = io.StringIO()
+        error.show(shown)
+        return _failed(options.outlet, Exit.USAGE, error.format_message(), shown.getvalue())
     except (click.Abort, KeyboardInterrupt):
-        return _failed(INTERRUPTED, "interrupted; what was stored is whole")
+        return _failed(options.outlet, INTERRUPTED, "interrupted; what was stored is whole")
     except FleetLedgerError as error:
-        return _failed(error.exit_code, str(error))
+        return _failed(options.outlet, error.exit_code, str(error))
     except Exception as error:
         logging.getLogger(PROGRAM).debug("unexpected", exc_info=True)
         what = f"unexpected: {type(error).__name__}: {error}; run again with -v for details"
-        return _failed(Exit.UNEXPECTED, what)
+        return _failed(options.outlet, Exit.UNEXPECTED, what)
     return Exit.DONE
 
 
-def _failed(code: int, message: str, show: Callable[[], None] | None = None) -> int:
-    """Say why no command came to its end (``show`` does it for people); ``code``."""
-    with suppress(BrokenPipeError):
-        if show is None:
-            click.echo(f"{PROGRAM}: {message}", err=True)
-        else:
-            show()
-        if _wants_json():
-            click.echo(one_object({}, code, [message], {}))
+def _failed(outlet: Outlet, code: int, message: str, shown: str = "") -> int:
+    """Say why no command came to its end (people may be ``shown`` more); ``code``."""
+    if shown:
+        outlet.err(shown.rstrip("\n"))
+    else:
+        outlet.message(f"{PROGRAM}: {message}")
+    if _wants_json():
+        outlet.out(one_object({}, code, [message], {}, outlet.redactor))
     return code
 
 

@@ -32,6 +32,7 @@ def show(frame: pd.DataFrame, shape: str, columns: Sequence[str], title: str) ->
     if shape == "csv":
         say(to_csv(readable(frame)).decode().rstrip("\r\n"))
     elif shape == "json":
-        say(msgspec.json.format(msgspec.json.encode(console.records(frame)), indent=2).decode())
+        rows = msgspec.json.format(msgspec.json.encode(console.records(frame)), indent=2).decode()
+        say(console.printable(rows))
     else:
-        say(console.table(frame[list(columns)], title))
+        say(console.table(frame[list(columns)], title), is_drawn=True)

@@ -21,6 +21,7 @@ def test_the_crontab_lines_work_as_they_stand(api: Api, tmp_path: Path) -> None:
     (home / "fleetledger/.venv/bin").mkdir(parents=True)
     (home / "fleetledger/.venv/bin/fleetledger").symlink_to(binary)
     (home / ".tensorone_api_key").write_text(f"{KEY}\n")
+    (home / ".tensorone_api_key").chmod(0o600)
     lines = [
         line.split(maxsplit=5)[5]
         for line in (ROOT / "deploy/crontab").read_text(encoding="utf-8").splitlines()
