@@ -5,6 +5,7 @@ Without a terminal there is no progress at all, so that cron has nothing to mail
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -132,6 +133,21 @@ def table(frame: pd.DataFrame, title: str) -> str:
     return capture.get().rstrip("\n")
 
 
+LONGEST_CELL = 200
+"""Characters of a text that a table shows; CSV and JSON have all."""
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""What a terminal obeys instead of showing (C0, DEL, C1), and what turns the direction of text."""
+
+
+def printable(text: str) -> str:
+    """``text`` with control characters escaped as JSON does it, so that JSON stays the same data.
+
+    Lines and tabs stay.
+    """
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text.replace("\r\n", "\n"))
+
+
 _GAP = 2
 _TEXT_WRAPS_AT = 12
 """A text may be wrapped to this width, not below."""
@@ -199,4 +215,6 @@ def _cell(value: object, *, is_amount: bool) -> str:
         return f"{value:%Y-%m-%d}" if is_day else f"{value:%Y-%m-%d %H:%M:%SZ}"
     if isinstance(value, float):
         return f"{value:.4g}"
-    return "".join(c if c.isprintable() else "�" for c in str(value))
+    text = str(value)
+    shown = text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 1]}…"
+    return "".join(c if c.isprintable() else "�" for c in shown)

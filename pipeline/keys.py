@@ -1,11 +1,19 @@
-"""API keys: where they may come from, and a wrapper that never prints one."""
+"""API keys and passwords: where they may come from, and a wrapper that never prints one.
+
+A file with a secret is for its owner alone. One that belongs to another user (root, as a rule) may
+be readable by a group, since that is how this user reads it: systemd shows the access list of a
+credential as group permissions (0440), Kubernetes gives a secret to the pod's ``fsGroup``.
+"""
 
 from __future__ import annotations
 
+import os
+import re
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import KeyRefusedError
+from pipeline.errors import FleetLedgerError, KeyRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,19 +49,26 @@ def find_key(
     ``TENSORONE_API_KEY_FILE``; ``TENSORONE_API_KEY``. Never the command line: it is public.
 
     Raises:
-        KeyRefusedError: none given, unreadable, or not a key (a header could leak it).
+        KeyRefusedError: none given, unreadable, readable by others, or not a key (a header could
+            leak it).
     """
+
+    def from_file(path: str, source: str) -> Secret:
+        return _from_file(path, source, environment)
+
     if account.key_file:
-        return _from_file(account.key_file, f"accounts.{account_name}.key_file")
+        return from_file(account.key_file, f"accounts.{account_name}.key_file")
     if account.key_env:
-        return _checked(environment.get(account.key_env, ""), f"the variable {account.key_env}")
+        name = account.key_env if _VARIABLE.fullmatch(account.key_env) else "it names"
+        source = f"accounts.{account_name}.key_env (the variable {name})"
+        return _checked(environment.get(account.key_env, ""), source)
     directory = environment.get("CREDENTIALS_DIRECTORY")
     if directory and (Path(directory) / "tensorone_api_key").is_file():
-        return _from_file(str(Path(directory) / "tensorone_api_key"), "CREDENTIALS_DIRECTORY")
+        return from_file(str(Path(directory) / "tensorone_api_key"), "CREDENTIALS_DIRECTORY")
     if settings.api.key_file:
-        return _from_file(settings.api.key_file, "api.key_file")
+        return from_file(settings.api.key_file, "api.key_file")
     if environment.get("TENSORONE_API_KEY_FILE"):
-        return _from_file(environment["TENSORONE_API_KEY_FILE"], "TENSORONE_API_KEY_FILE")
+        return from_file(environment["TENSORONE_API_KEY_FILE"], "TENSORONE_API_KEY_FILE")
     if environment.get("TENSORONE_API_KEY"):
         return _checked(environment["TENSORONE_API_KEY"], "TENSORONE_API_KEY")
     raise KeyRefusedError(
@@ -62,11 +77,52 @@ def find_key(
     )
 
 
-def _from_file(path: str, source: str) -> Secret:
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+"""A variable as people name them; anything else may be the key itself, by mistake."""
+
+
+def read_private(
+    path: str, what: str, error: type[FleetLedgerError], environment: Mapping[str, str]
+) -> str:
+    """The text of a file that holds a secret; ``what`` names it in an ``error``.
+
+    Raises:
+        error: not readable, or readable by more than it should be.
+    """
     try:
-        text = Path(path).expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise KeyRefusedError(f"API key file {path} (from {source}) is not readable") from error
+        # What is checked is what is read: a link's target, whatever the name stands for by then.
+        with Path(path).expanduser().open(encoding="utf-8") as file:
+            found = os.fstat(file.fileno())
+            text = file.read()
+    except (OSError, UnicodeDecodeError, RuntimeError) as reason:
+        raise error(f"{what} is not readable") from reason
+    directory = environment.get("CREDENTIALS_DIRECTORY")
+    is_credential = bool(directory) and Path(path).parent == Path(directory or "")
+    is_by_group = is_credential or found.st_uid != os.geteuid()
+    if stat.S_ISREG(found.st_mode) and is_exposed(found.st_mode, is_by_group=is_by_group):
+        raise error(
+            f"{what} is open to other users (mode {stat.S_IMODE(found.st_mode):04o}); "
+            f"run: chmod 600 {path} (of a Kubernetes secret: defaultMode: 0400)"
+        )
+    return text
+
+
+def is_exposed(mode: int, *, is_by_group: bool) -> bool:
+    """Whether a file of this mode is open to more than it should be.
+
+    Args:
+        mode: its permissions.
+        is_by_group: whether a group may read it, because that is how this user does.
+    """
+    return bool(mode & (0o037 if is_by_group else 0o077))
+
+
+def _from_file(path: str, source: str, environment: Mapping[str, str]) -> Secret:
+    what = f"API key file {path} (from {source})"
+    # Where a path was expected, some give the key.
+    if not path.startswith(("/", "~", ".")) and not os.access(path, os.F_OK):
+        what = f"the API key file that {source} names (the key itself belongs in TENSORONE_API_KEY)"
+    text = read_private(path, what, KeyRefusedError, environment)
     return _checked(text, f"{path} (from {source})")
 
 

@@ -12,7 +12,17 @@ PACKAGE = ROOT / "pipeline"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 STAGES = {"extract", "store", "ledger", "transform", "report", "deliver", "simulator"}
-SHARED = {"addresses", "currency", "errors", "keys", "model", "rules", "schema", "settings"}
+SHARED = {
+    "addresses",
+    "currency",
+    "errors",
+    "keys",
+    "model",
+    "redact",
+    "rules",
+    "schema",
+    "settings",
+}
 SHARED |= {"toml_files", ""}
 MAY_IMPORT = {
     **dict.fromkeys(STAGES, SHARED),

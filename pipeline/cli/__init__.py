@@ -17,7 +17,16 @@ from click.exceptions import NoArgsIsHelpError
 
 from pipeline import __version__
 from pipeline.cli.commands import findings, fleet, maintenance, pipeline, simulator
-from pipeline.cli.options import PROGRAM, Program, one_object, source_of, unexpected
+from pipeline.cli.options import (
+    PROGRAM,
+    Options,
+    Program,
+    one_object,
+    redactor_of,
+    source_of,
+    unexpected,
+)
+from pipeline.cli.outlet import Outlet
 from pipeline.errors import Exit, FleetLedgerError, SettingsError
 
 
@@ -52,21 +61,22 @@ def main() -> None:
 def _guarded() -> int:
     """Run the program; its exit code, whatever happened."""
     stdout = sys.stdout
+    options = Options(outlet=Outlet(redactor_of([], os.environ)))
     try:
         _refuse_bytes()
-        cli.main(prog_name=PROGRAM, standalone_mode=False)
+        cli.main(prog_name=PROGRAM, standalone_mode=False, obj=options)
     except SystemExit as end:
         # click replaces stdout, and fails, when its reader has seen enough (`--help | head -1`).
         return end.code if isinstance(end.code, int) and sys.stdout is stdout else Exit.DONE
     except click.ClickException as error:
-        return _refused(error)
+        return _refused(options.outlet, error)
     except (click.Abort, KeyboardInterrupt):
-        return _failed(INTERRUPTED, "interrupted; what was stored is whole")
+        return _failed(options.outlet, INTERRUPTED, "interrupted; what was stored is whole")
     except FleetLedgerError as error:
-        return _failed(error.exit_code, str(error))
+        return _failed(options.outlet, error.exit_code, str(error))
     except BaseException as error:  # a panic of a library in Rust is no Exception
         logging.getLogger(PROGRAM).debug("unexpected", exc_info=True)
-        return _failed(Exit.UNEXPECTED, unexpected(error))
+        return _failed(options.outlet, Exit.UNEXPECTED, unexpected(error))
     return Exit.DONE
 
 
@@ -88,7 +98,7 @@ def _is_text(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _refused(error: click.ClickException) -> int:
+def _refused(outlet: Outlet, error: click.ClickException) -> int:
     """Say what is wrong with the arguments, where it came from, and what the right ones are."""
     if isinstance(error, NoArgsIsHelpError):
         error.show()  # the whole help
@@ -96,20 +106,21 @@ def _refused(error: click.ClickException) -> int:
     message = " ".join(error.format_message().split())
     ctx = error.ctx if isinstance(error, click.UsageError) else None
     if ctx is None:
-        return _failed(Exit.USAGE, message)
+        return _failed(outlet, Exit.USAGE, message)
     if isinstance(error, click.BadParameter) and error.param is not None:
         source = source_of(ctx, str(error.param.name))
         if source not in error.param.opts:  # a variable, which click's message does not name
             message = f"{source}: {message}"
-    return _failed(Exit.USAGE, f"{message.removesuffix('.')}; see `{ctx.command_path} --help`")
+    return _failed(
+        outlet, Exit.USAGE, f"{message.removesuffix('.')}; see `{ctx.command_path} --help`"
+    )
 
 
-def _failed(code: int, message: str) -> int:
+def _failed(outlet: Outlet, code: int, message: str) -> int:
     """Say why no command came to its end; ``code``."""
-    with suppress(BrokenPipeError):
-        click.echo(f"{PROGRAM}: {message}", err=True)
-        if _wants_json():
-            click.echo(one_object({}, code, [message], {}))
+    outlet.message(f"{PROGRAM}: {message}")
+    if _wants_json():
+        outlet.out(one_object({}, code, [message], {}, outlet.redactor))
     return code
 
 

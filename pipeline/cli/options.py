@@ -9,27 +9,30 @@ from __future__ import annotations
 import difflib
 import logging
 import os
-import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 import msgspec
 
 from pipeline import console
 from pipeline.addresses import check_api_url
+from pipeline.cli.outlet import Outlet
 from pipeline.deliver.mail import PASSWORD_VARIABLE, find_password
 from pipeline.errors import Exit, FleetLedgerError, SettingsError, StorageError
 from pipeline.jobs import Job, Quiet
-from pipeline.keys import find_key
+from pipeline.keys import Secret, find_key
 from pipeline.model import RunRecord
+from pipeline.redact import Redactor
 from pipeline.settings import named, override, read_settings
 from pipeline.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.settings import Settings
@@ -44,8 +47,10 @@ class Options:
     given: dict[str, Any] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
     """The option or variable each of them came from."""
-    said: list[tuple[str, bool]] = field(default_factory=list)
-    """What there is to say, and whether on stderr, once no progress bar moves the cursor."""
+    said: list[Callable[[], None]] = field(default_factory=list)
+    """What there is to say once no progress bar moves the cursor."""
+    outlet: Outlet = field(default_factory=Outlet)
+    """Knows more secrets once the settings are read."""
 
     def settings(self) -> Settings:
         """Option, environment variable, file, default: in this order.
@@ -194,15 +199,15 @@ def run(
         raise
     finally:
         if is_recorded:
-            _record(job, name, started_at, code)
-        with suppress(BrokenPipeError):  # a reader that has seen enough changes nothing
-            for text, is_aside in options.said:
-                click.echo(text, err=is_aside)
-    with suppress(BrokenPipeError):
-        for message in job.messages:
-            click.echo(f"{PROGRAM}: {message}", err=True)
-        if options.as_json:
-            click.echo(one_object(result, code, job.messages, job.counts))
+            _record(job, name, started_at, code, options.outlet.redactor)
+        for say_it in options.said:
+            say_it()
+    for message in job.messages:
+        options.outlet.message(f"{PROGRAM}: {message}")
+    if options.as_json:
+        options.outlet.out(
+            one_object(result, code, job.messages, job.counts, options.outlet.redactor)
+        )
     raise SystemExit(int(code))
 
 
@@ -213,14 +218,20 @@ def unexpected(error: BaseException) -> str:
 
 
 def one_object(
-    result: Mapping[str, object], code: int, messages: Sequence[str], counts: Mapping[str, int]
+    result: Mapping[str, object],
+    code: int,
+    messages: Sequence[str],
+    counts: Mapping[str, int],
+    redactor: Redactor,
 ) -> str:
     """What ``--json`` prints, however a run ended."""
     told = {"exit_code": int(code), "messages": messages, "counts": counts}
-    return msgspec.json.encode({**result, **told}).decode()
+    # Value by value, so that it stays JSON.
+    clean = redactor.scrub_all(msgspec.to_builtins({**result, **told}))
+    return console.printable(msgspec.json.encode(clean).decode())
 
 
-def _record(job: Job, name: str, started_at: datetime, code: Exit) -> None:
+def _record(job: Job, name: str, started_at: datetime, code: Exit, redactor: Redactor) -> None:
     """Keep what the run did; a store that cannot even take that has been reported already."""
     with suppress(FleetLedgerError):
         job.store.record_run(
@@ -229,28 +240,70 @@ def _record(job: Job, name: str, started_at: datetime, code: Exit) -> None:
                 started_at=started_at,
                 finished_at=job.now(),
                 exit_code=int(code),
-                messages=tuple(job.messages),
+                messages=tuple(map(redactor.scrub, job.messages)),
                 counts=job.counts,
             )
         )
 
 
 def make_job(options: Options, environment: Mapping[str, str] = os.environ) -> Job:
-    """A job on the options' store, with the environment's keys and the real clock."""
+    """A job on the options' store, with the environment's keys and the real clock.
+
+    Keys and passwords are read here, once, so that the outlet knows them before anything happens;
+    one that cannot be had is an error when it is needed.
+    """
     settings = options.settings()
-    is_verbose = options.given.get("verbose")
-    logging.basicConfig(level=logging.DEBUG if is_verbose else logging.WARNING, stream=sys.stderr)
+    keys = {
+        name: _kept(partial(find_key, name, account, settings, environment))
+        for name, account in settings.all_accounts.items()
+    }
+    password = _kept(partial(find_password, settings.mail, environment))
+    options.outlet = Outlet(redactor_of([*keys.values(), password], environment))
+    options.outlet.log(logging.DEBUG if options.given.get("verbose") else logging.WARNING)
     aws = {name: value for name, value in environment.items() if name.startswith("AWS_")}
     with named(options.sources.get("data_dir", "data_dir")):  # which only opening can refuse
         store = Store(settings.data_dir, aws, settings.lease_seconds)
     return Job(
         store=store,
         settings=settings,
-        find_key=lambda name, account: find_key(name, account, settings, environment),
+        find_key=lambda name, _account: keys[name](),
         now=lambda: datetime.now(UTC),
-        password=lambda: find_password(settings.mail, environment),
+        password=password,
         messages=_unknown_variables(environment),
     )
+
+
+T = TypeVar("T")
+SECRET_VARIABLES = (
+    "TENSORONE_API_KEY",
+    PASSWORD_VARIABLE,
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+)
+
+
+def redactor_of(
+    found: Iterable[Callable[[], Secret | None]], environment: Mapping[str, str]
+) -> Redactor:
+    """Knows every secret that could be had, used or not."""
+    secrets = [Secret(environment[name]) for name in SECRET_VARIABLES if environment.get(name)]
+    for get in found:
+        with suppress(FleetLedgerError):
+            secrets += [one for one in (get(),) if one is not None]
+    return Redactor.of(secrets)
+
+
+def _kept(find: Callable[[], T]) -> Callable[[], T]:
+    """``find``, called now and never again: a pipe can be read once."""
+    try:
+        value = find()
+    except FleetLedgerError as error:
+        return partial(_refuse, error)
+    return lambda: value
+
+
+def _refuse(error: FleetLedgerError) -> NoReturn:
+    raise error
 
 
 def _unknown_variables(environment: Mapping[str, str]) -> list[str]:
@@ -269,15 +322,17 @@ def is_json() -> bool:
     return _options().as_json
 
 
-def say(text: str) -> None:
+def say(text: str, *, is_drawn: bool = False) -> None:
     """A result for a person: not where stdout is one JSON object."""
     if not is_json():
-        _options().said.append((text, False))
+        options = _options()
+        options.said.append(partial(options.outlet.out, text, is_drawn=is_drawn))
 
 
 def say_aside(text: str) -> None:
     """Something about the result, on stderr."""
-    _options().said.append((f"{PROGRAM}: {text}", True))
+    options = _options()
+    options.said.append(partial(options.outlet.message, f"{PROGRAM}: {text}"))
 
 
 def _options() -> Options:

@@ -7,14 +7,14 @@ recipients and not for others is reported as exactly that.
 from __future__ import annotations
 
 import ipaddress
+import re
 import smtplib
 import ssl
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.deliver.message import address, compose, one_line
 from pipeline.errors import NotDeliveredError, SettingsError
-from pipeline.keys import Secret
+from pipeline.keys import Secret, read_private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,17 +74,13 @@ def find_password(mail: Mail, environment: Mapping[str, str]) -> Secret | None:
     """The password for ``mail.username``, from ``mail.password_file`` or the environment.
 
     Raises:
-        SettingsError: a user name without a password, or a file that cannot be read.
+        SettingsError: a user name without a password, a file that is unreadable or open to others.
     """
     if not mail.username:
         return None
     if mail.password_file:
-        try:
-            text = Path(mail.password_file).expanduser().read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(
-                f"mail.password_file {mail.password_file} is not readable"
-            ) from error
+        what = f"mail.password_file {mail.password_file}"
+        text = read_private(mail.password_file, what, SettingsError, environment)
         return Secret(text.strip("\r\n"))
     if environment.get(PASSWORD_VARIABLE):
         return Secret(environment[PASSWORD_VARIABLE])
@@ -131,7 +127,10 @@ def _explained(error: Exception, mail: Mail) -> str:
             "give its CA as mail.ca_file, or the host name the certificate is for as mail.host"
         )
     if isinstance(error, smtplib.SMTPResponseException):
-        return f"{_refused(error)} ({_reply(error.smtp_code, error.smtp_error)})"
+        reply = _reply(error.smtp_code, error.smtp_error)
+        if isinstance(error, smtplib.SMTPAuthenticationError):
+            reply = _code(reply)
+        return f"{_refused(error)} ({reply})"
     if isinstance(error, TimeoutError):
         said = f"no answer in {mail.timeout_seconds:g} s"
     elif isinstance(error, ssl.SSLError):
@@ -148,6 +147,12 @@ def _refused(error: smtplib.SMTPResponseException) -> str:
     if isinstance(error, smtplib.SMTPSenderRefused):
         return "sender refused: check mail.sender and mail.username"
     return "message refused"
+
+
+def _code(reply: str) -> str:
+    """A reply's codes without its words, which may repeat what it was told: a password."""
+    match = re.match(r"\d{3}( \d\.\d{1,3}\.\d{1,3}\b)?", reply)
+    return match[0] if match else "no code"
 
 
 def _reply(code: int, text: bytes | str) -> str:

@@ -10,8 +10,10 @@ import re
 
 from pipeline.errors import ApiError
 
-LONGEST_TEXT = 300
-"""Characters of the API's own words that reach a message."""
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
+"""All of an answer that a message may quote: the words around them are the sender's, and this
+answers a request that carried a key."""
 
 PERMANENT_CODES = frozenset(
     {
@@ -39,25 +41,19 @@ class RefusedError(ApiError):
     def __init__(
         self,
         code: str,
-        message: str,
         *,
-        details: dict[str, str] | None = None,
         request_id: str | None = None,
         status: int = 200,
         retry_after: float | None = None,
     ) -> None:
         self.code = code
-        self.message = message
-        self.details = details or {}
         self.request_id = request_id
         self.status = status
         self.retry_after = retry_after
         """Seconds, if the body named them."""
-        listed = "; ".join(f"{name}: {text}" for name, text in self.details.items())
-        parts = [f"the API answered {code}: {message}" if message else f"the API answered {code}"]
-        parts += [f"({listed})"] if listed else []
-        parts += [f"[request {request_id}]"] if request_id else []
-        super().__init__(" ".join(parts))
+        super().__init__(
+            f"the API answered {code}" + (f" [request {request_id}]" if request_id else "")
+        )
 
     @property
     def is_permanent(self) -> bool:
@@ -83,10 +79,8 @@ def refusal_in(answer: object, status: int = 200) -> RefusedError | None:
     wait = details.get("retry_after")
     identity = answer.get("request_id") or _meta_request_id(answer)
     return RefusedError(
-        clean(code) if isinstance(code, str) and code else f"HTTP {status}",
-        clean(envelope.get("message")),
-        details={clean(name): clean(value) for name, value in list(details.items())[:10]},
-        request_id=clean(identity) if isinstance(identity, str) else None,
+        _if_valid(code, _CODE) or f"HTTP {status}",
+        request_id=_if_valid(identity, _REQUEST_ID),
         status=status,
         retry_after=float(wait) if isinstance(wait, (int, float)) and 0 <= wait < 1e6 else None,  # noqa: PLR2004
     )
@@ -97,9 +91,5 @@ def _meta_request_id(answer: dict[str, object]) -> object:
     return meta.get("request_id") if isinstance(meta, dict) else None
 
 
-def clean(value: object) -> str:
-    """Words of the API on one printable line of bounded length."""
-    text = "" if value is None else value if isinstance(value, str) else repr(value)
-    text = text[: 4 * LONGEST_TEXT]
-    text = "".join(letter if letter.isprintable() else " " for letter in text)
-    return re.sub(r" +", " ", text).strip()[:LONGEST_TEXT]
+def _if_valid(value: object, pattern: re.Pattern[str]) -> str | None:
+    return value if isinstance(value, str) and pattern.fullmatch(value) else None

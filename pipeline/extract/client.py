@@ -27,6 +27,7 @@ from pipeline.extract import lenient_decode
 from pipeline.extract.api_errors import KEY_CODES, RefusedError, UnusableError, refusal_in
 from pipeline.extract.budget import http_date, retry_after
 from pipeline.extract.deadline import Watchdog, watched
+from pipeline.redact import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -108,11 +109,14 @@ class Client:
         self._base_url = api.base_url.rstrip("/")
         self._settings = settings
         self._budget = budget
-        self._secret = api.key.reveal()
+        self._redactor = Redactor.of([api.key])
+        if self._redactor.finds(api.base_url):
+            raise SettingsError("api.url holds the API key; it is given separately")
+        secret = api.key.reveal()
         headers = {
             "Accept": "application/json",
             "Accept-Encoding": "gzip",
-            "Authorization": self._secret if api.auth == "bare" else f"Bearer {self._secret}",
+            "Authorization": secret if api.auth == "bare" else f"Bearer {secret}",
             "User-Agent": "fleetledger",
         }
         self._request = requests.Request("GET", self._address, headers=headers).prepare()
@@ -159,7 +163,7 @@ class Client:
             try:
                 response = self._adapter.send(self._request, **self._transport)
                 try:
-                    body = self._body(response)
+                    body = self._without_key(self._body(response))
                 except BaseException:
                     response.raw.close()
                     raise
@@ -177,16 +181,15 @@ class Client:
         try:
             return Fetched(decode(body), server_time)
         except UnusableError as error:
-            raise _Again(self._without_key(str(error))) from error
-        except RefusedError as error:
-            refusal = self._scrubbed(body, OK) or error
+            raise _Again(str(error)) from error
+        except RefusedError as refusal:
             raise self._judged(refusal, refusal.retry_after) from None
 
     def _body(self, response: requests.Response) -> bytes:
         """The decoded body, never more of it than the settings allow."""
         encoding = response.headers.get("content-encoding", "identity").lower()
         if encoding not in {"gzip", "identity"}:
-            raise _Again(f"the answer is encoded as {encoding!r:.40}, which was not asked for")
+            raise _Again("the answer has a Content-Encoding that was not asked for")
         blocks = _blocks(response)
         if encoding == "gzip":
             blocks = _unpacked(blocks, self._settings.max_page_bytes + 1)
@@ -223,7 +226,7 @@ class Client:
                 f"{self._base_url} redirects elsewhere (HTTP {status}), which is never followed; "
                 "set api.url to the API itself"
             )
-        refusal = self._scrubbed(body, status) or RefusedError(f"HTTP {status}", "", status=status)
+        refusal = _refusal_in(body, status) or RefusedError(f"HTTP {status}", status=status)
         if status in {UNAUTHORIZED, FORBIDDEN}:
             return KeyNotAcceptedError(refusal, self._base_url)
         if status not in TRANSIENT:
@@ -240,16 +243,23 @@ class Client:
             return KeyNotAcceptedError(refusal, self._base_url)
         return refusal if refusal.is_permanent else _Again(str(refusal), wait)
 
-    def _scrubbed(self, body: bytes, status: int) -> RefusedError | None:
-        """The refusal in ``body``, should it quote the key without the key."""
+    def _without_key(self, body: bytes) -> bytes:
+        """``body``, should it quote the key without the key; nothing reads it before."""
+        if not self._redactor.finds(body.decode("utf-8", "surrogateescape")):
+            return body
         try:
-            answer = lenient_decode.parse(body.replace(self._secret.encode(), b"***"))
-        except ValueError:
-            return None
-        return refusal_in(answer, status)
+            return lenient_decode.dump(
+                self._redactor.scrub_all(lenient_decode.parse(body))
+            ).encode()
+        except (ValueError, RecursionError):
+            return b""
 
-    def _without_key(self, text: str) -> str:
-        return text.replace(self._secret, "***")
+
+def _refusal_in(body: bytes, status: int) -> RefusedError | None:
+    try:
+        return refusal_in(lenient_decode.parse(body), status)
+    except ValueError:
+        return None
 
 
 def _blocks(response: requests.Response) -> Iterator[bytes]:
@@ -283,15 +293,19 @@ def _checked(base_url: str) -> str:
     """
     parts = urlsplit(base_url)
     host = parts.hostname or ""
-    if parts.scheme not in {"https", "http"} or not host or parts.query or parts.fragment:
+    if parts.username or parts.password:
+        raise SettingsError("api.url holds a user name or password; the key is given separately")
+    if parts.scheme not in {"https", "http"} or not host:
         raise SettingsError(f"api.url {base_url!r}: not an address like https://api.example.com")
+    if parts.query or parts.fragment:
+        raise SettingsError(
+            "api.url has a part after '?' or '#'; give scheme and host only, the key separately"
+        )
     if re.search(r"/v\d+(/clusters)?/?$", parts.path):
         raise SettingsError(
             f"api.url {base_url!r}: give scheme and host only; the version is a setting of its own "
             "(--api-version, api.version)"
         )
-    if parts.username or parts.password:
-        raise SettingsError("api.url holds a user name or password; the key is given separately")
     if parts.scheme == "http" and not _is_loopback(host):
         raise SettingsError(f"api.url {base_url!r}: the key would travel unencrypted; use https")
     return base_url.rstrip("/")

@@ -141,10 +141,9 @@ def _integer(value: object) -> int | None:
 
 
 def _glimpse(body: bytes) -> str:
-    """What the body begins with, short and printable: enough to recognise a login page."""
-    start = body[:40].decode("utf-8", "replace")
-    shown = "".join(letter if letter.isprintable() else " " for letter in start).strip()
-    return f"{len(body)} bytes, beginning {shown!r}" if body else "0 bytes"
+    """What the body is, without a word of it: enough to recognise a login page."""
+    is_markup = body[:100].lstrip().startswith(b"<")
+    return f"{len(body)} bytes{' of HTML or XML' if is_markup else ''}"
 
 
 def micros(values: Sequence[float | None]) -> pa.Array:

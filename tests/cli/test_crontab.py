@@ -23,6 +23,7 @@ def test_the_crontab_lines_work_as_they_stand(api: Api, tmp_path: Path) -> None:
     (home / ".tensorone_api_key").write_text(f"{KEY}\n")
     config = home / "simulated.toml"
     config.write_text(SIMULATED)
+    (home / ".tensorone_api_key").chmod(0o600)
     lines = [
         line.split(maxsplit=5)[5]
         for line in (ROOT / "deploy/crontab").read_text(encoding="utf-8").splitlines()

@@ -20,7 +20,8 @@ from rich.progress import Progress, TextColumn
 
 from pipeline import console
 from pipeline.cli import output
-from tests.cli.conftest import ROOT
+from tests.cli.conftest import KEY, ROOT
+from tests.cli.test_canary import echoing, page, reply
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,13 +31,13 @@ if TYPE_CHECKING:
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def on_a_terminal(data: Path, *args: str, columns: int = 100) -> str:
+def on_a_terminal(data: Path, *args: str, columns: int = 100, **env: str) -> str:
     """What the program writes to a terminal, every byte of it."""
     ours, its = pty.openpty()
     with subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-m", "pipeline", "--data-dir", str(data), *args],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "TERM": "xterm", "COLUMNS": str(columns)},
+        env={"PATH": os.environ["PATH"], "TERM": "xterm", "COLUMNS": str(columns), **env},
         stdout=its,
         stderr=its,
     ):
@@ -133,6 +134,48 @@ def test_a_reader_that_has_seen_enough_is_no_failure(history: Run, data: Path, a
     os.close(writer)
     assert "Traceback" not in done.stderr
     assert done.returncode == (2 if "--no-such" in args else 0), done.stderr
+
+
+HOSTILE = "x\x1b[31m\x1b]0;t\x07\x7f\x9b2J\u202e\u2066\u200fy"
+"""What sets colours and titles, clears the screen and turns text around."""
+
+
+def hostile_page(_key: str) -> bytes:
+    return reply(200, page(name=json.dumps(HOSTILE), description=json.dumps(HOSTILE)))
+
+
+@pytest.mark.parametrize("args", [("--format", "csv"), ("--format", "json"), ("--json",), ()])
+def test_nothing_a_terminal_would_obey_reaches_one(tmp_path: Path, args: tuple[str, ...]) -> None:
+    with echoing(hostile_page) as url:
+        where = ("--api-url", url, "clusters", "--max-age", "0m")
+        seen = on_a_terminal(tmp_path, *where, *args, TENSORONE_API_KEY=KEY)
+    after = seen[seen.index("c-1") :]
+    assert not re.search(
+        "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200f\u202a-\u202e\u2066-\u2069]", after
+    )
+
+
+def test_data_in_a_pipe_is_the_data(run: Run) -> None:
+    with echoing(hostile_page) as url:
+        asked = ("clusters", "--max-age", "0m", "--api-url", url)
+        csv, as_json = run(*asked, "--format", "csv"), run(*asked, "--json")
+    assert HOSTILE in csv.out
+    assert json.loads(as_json.out)["clusters"][0]["name"] == HOSTILE
+    assert "\x9b" not in as_json.out
+
+
+def test_a_message_is_one_printable_line_whatever_it_quotes(run: Run) -> None:
+    ran = run("extract", "--account", f"a\nb{HOSTILE}")
+    assert ran.code == 2
+    assert ran.err.count("\n") == 1
+    assert ran.err.strip().isprintable()
+
+
+def test_a_name_of_any_length_makes_no_table_of_any_length() -> None:
+    frame = pd.DataFrame({"name": ["n" * 100_000, "b"] * 10, "gpu_count": [1, 2] * 10})
+    shown = console.table(frame, "title")
+    assert len(shown) < 10_000
+    assert "n" * (console.LONGEST_CELL - 1) + "…" in shown
 
 
 @pytest.mark.parametrize(

@@ -242,8 +242,17 @@ def test_a_ca_file_that_is_none_is_named(tmp_path: Path) -> None:
         send(message(mail), mail, None)
 
 
+def test_a_login_refusal_is_quoted_by_its_codes_only(
+    starttls_server: Server, authority: Authority
+) -> None:
+    mail = starttls_server.settings(username="reporter", ca_file=str(authority.ca_file))
+    with pytest.raises(NotDeliveredError, match=r"password \(535 5\.7\.8\)$"):
+        send(message(mail), mail, Secret("not-this-one"))
+
+
 def test_a_password_comes_from_its_file_or_the_environment(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("from a file\n")
+    (tmp_path / "password").chmod(0o600)
     with_file = Mail(username="u", password_file=str(tmp_path / "password"))
     from_file = find_password(with_file, {})
     assert from_file is not None
@@ -254,5 +263,8 @@ def test_a_password_comes_from_its_file_or_the_environment(tmp_path: Path) -> No
     assert find_password(Mail(), {}) is None
     with pytest.raises(SettingsError, match="needs a password"):
         find_password(Mail(username="u"), {})
+    (tmp_path / "password").chmod(0o640)
+    with pytest.raises(SettingsError, match=r"mode 0640.*chmod 600 .*/password"):
+        find_password(with_file, {})
     with pytest.raises(SettingsError, match="not readable"):
         find_password(Mail(username="u", password_file=str(tmp_path / "absent")), {})

@@ -259,7 +259,7 @@ def test_a_refused_key_costs_one_request_and_is_never_quoted(status: int, body: 
     assert error.refusal.status == status
     if body:
         assert error.refusal.code == "FORBIDDEN"
-        assert error.refusal.message == "bad key ***"
+        assert "bad key" not in str(error)
 
 
 @pytest.mark.parametrize("status", [200, 400, 404, 409, 422])
@@ -276,13 +276,8 @@ def test_a_permanent_refusal_is_typed_and_costs_one_request(status: int) -> None
     with serving(reply(status, json.dumps(body).encode())) as server:
         error = refused(server, RefusedError)
     assert len(server.seen) == 1
-    assert (error.code, error.message, error.request_id) == (
-        "INVALID_PARAMETERS",
-        "Invalid query",
-        "req_7",
-    )
-    assert error.details == {"limit": "Must be between 1 and 100"}
-    assert "limit: Must be between 1 and 100" in str(error)
+    assert (error.code, error.request_id) == ("INVALID_PARAMETERS", "req_7")
+    assert str(error) == "the API answered INVALID_PARAMETERS [request req_7]"
 
 
 def test_the_flat_envelope_is_understood_as_well() -> None:
@@ -296,6 +291,14 @@ def test_the_flat_envelope_is_understood_as_well() -> None:
     with serving(reply(400, json.dumps(body).encode())) as server:
         error = refused(server, RefusedError)
     assert (error.code, error.status, error.request_id) == ("VALIDATION_ERROR", 400, "req_8")
+
+
+@pytest.mark.parametrize("text", ["a b", "\u202e", "x" * 100, "", "<p>", 7, None, ["A"]])
+def test_a_code_or_request_id_of_another_alphabet_or_length_is_not_quoted(text: object) -> None:
+    body = json.dumps({"error": {"code": text, "message": "m"}, "request_id": text})
+    with serving(reply(400, body.encode())) as server:
+        error = refused(server, RefusedError)
+    assert str(error) == "the API answered HTTP 400"
 
 
 def test_no_redirect_is_followed() -> None:
