@@ -56,7 +56,7 @@ UNUSABLE = {
     "nested without end": http(b'{"error": ' + b"[" * 5000 + b"]" * 5000 + b"}", status="500 X"),
 }
 USABLE = {
-    "a date with an absurd zone": http(GOOD, DATE.replace("GMT", "-99999999999999")),
+    "a date with an absurd zone": http(GOOD, DATE.replace("GMT", "-9999999999999999")),
     "a date in the year 9999": http(GOOD, "Date: Fri, 31 Dec 9999 23:59:59 -2359"),
     "a date in the year 1900": http(GOOD, "Date: Mon, 01 Jan 1900 00:00:00 +2359"),
     "a date of commas": http(GOOD, "Date: ,,,,"),
@@ -66,12 +66,14 @@ USABLE = {
 }
 
 
-def ask(url: str, **settings: object) -> Fetched:
+def ask(url: str, *, times: int = 1, **settings: object) -> Fetched:
     settings = Extract(page_deadline_seconds=2.0, **settings)
     slept: list[float] = []
     budget = Budget(settings, Timing(lambda: sum(slept), slept.append, lambda: 0.5))
     client = Client(ApiTarget(url, "v1", "bearer", Secret("tpo_live_key")), settings, budget)
     with closing(client):
+        for _ in range(times - 1):
+            client.get({}, lambda body: decode_page(body, "v1"))
         return client.get({"page": 1}, lambda body: decode_page(body, "v1"))
 
 
@@ -87,7 +89,7 @@ def test_an_odd_answer_is_asked_for_again(name: str) -> None:
 @pytest.mark.parametrize("name", USABLE)
 def test_an_odd_header_costs_no_good_answer(name: str) -> None:
     with raw_server(lambda _: USABLE[name]) as url:
-        answer = ask(url, attempts=1)
+        answer = ask(url, times=2, attempts=1)
     assert answer.page.records[0].id == "a"
     if "a date" in name:
         assert answer.server_time is None
