@@ -157,13 +157,13 @@ class Client:
             try:
                 return self._attempt(decode)
             except _Again as failure:
-                last = failure
+                # Not the failure itself: its traceback would keep the whole answer in memory.
+                why, asked = str(failure), failure.wait
             if failures < self._settings.attempts:
                 self._budget.retries += 1
-                wait = self._budget.backoff(failures) if last.wait is None else last.wait
-                self._budget.wait(wait, str(last))
+                self._budget.wait(self._budget.backoff(failures) if asked is None else asked, why)
         tries = self._settings.attempts
-        raise ApiError(f"{self._base_url}: {last} ({tries} tries); is the API up? try again later")
+        raise ApiError(f"{self._base_url}: {why} ({tries} tries); is the API up? try again later")
 
     def _attempt(self, decode: Callable[[bytes], Page]) -> Fetched:
         response, body = self._exchange()
