@@ -18,8 +18,13 @@ from pipeline.errors import SettingsError
 if TYPE_CHECKING:
     from pathlib import Path
 
-Positive = Annotated[float, Meta(gt=0)]
-Count = Annotated[int, Meta(ge=1)]
+MOST = 1e9
+"""No number of a setting needs more; clocks, sockets and integer money overflow some way beyond."""
+
+Positive = Annotated[float, Meta(gt=0, le=MOST)]
+NotNegative = Annotated[float, Meta(ge=0, le=MOST)]
+Timeout = Annotated[float, Meta(ge=0.01, le=86_400)]
+Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 Days = Annotated[int, Meta(ge=1, le=3660)]
@@ -59,16 +64,16 @@ class Extract(Section, frozen=True):
     page_size: Annotated[int, Meta(ge=1, le=100)] = 100
     attempts: Count = 5
     """Tries per page, the first one included."""
-    connect_timeout_seconds: Positive = 10.0
-    page_deadline_seconds: Positive = 60.0
+    connect_timeout_seconds: Timeout = 10.0
+    page_deadline_seconds: Timeout = 60.0
     """For one page as a whole, not per read."""
-    max_wait_seconds: Annotated[float, Meta(ge=0)] = 900.0
+    max_wait_seconds: NotNegative = 900.0
     """Waiting (back-off, rate limits) one run may add up to before it gives up and leaves a
     resume point."""
     max_walk_seconds: Annotated[float, Meta(gt=0, le=21600)] = 3600.0
     max_pages: Count = 20_000
     max_page_bytes: Count = 64 * 2**20
-    reserve_requests: Annotated[int, Meta(ge=0)] = 20
+    reserve_requests: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 20
     """Requests of the rate limit left to other users of the key."""
     workers: Annotated[int, Meta(ge=1, le=4)] = 1
     quarantine_limit_share: Share = 0.01
@@ -77,7 +82,7 @@ class Extract(Section, frozen=True):
     """A fleet that lost this share since the last complete look is confirmed by a second walk."""
     connection_details: Literal["drop", "keep"] = "drop"
     clock: Literal["server", "local"] = "server"
-    fresh_minutes: Annotated[float, Meta(ge=0)] = 30.0
+    fresh_minutes: NotNegative = 30.0
     """``nightly`` takes no new snapshot while the newest is younger."""
 
 
@@ -108,7 +113,7 @@ class Mail(Section, frozen=True):
     username: str | None = None
     password_file: str | None = None
     ca_file: str | None = None
-    timeout_seconds: Positive = 30.0
+    timeout_seconds: Timeout = 30.0
     subject_prefix: str = "[GPU costs]"
     when: Literal["always", "findings"] = "always"
     per_owner: bool = False
@@ -148,23 +153,23 @@ class Rules(Section, frozen=True):
     off_hours_min_per_week: Count = 40
     stuck_min_hours: Positive = 6.0
     stopped_min_hours: Positive = 168.0
-    stopped_min_spend: Annotated[float, Meta(ge=0)] = 1.0
+    stopped_min_spend: NotNegative = 1.0
     no_expiry_min_days: Positive = 7.0
-    price_ratio: Annotated[float, Meta(gt=1)] = 1.25
+    price_ratio: Annotated[float, Meta(gt=1, le=MOST)] = 1.25
     price_min_peers: Count = 5
     anomaly_score: Positive = 3.5
     anomaly_min_history: Count = 5
     anomaly_min_days: Count = 10
     """Days of history before anything is called unusual."""
-    anomaly_min_money: Annotated[float, Meta(ge=0)] = 10.0
-    seed_hourly_rate: Annotated[float, Meta(ge=0)] = 10.0
+    anomaly_min_money: NotNegative = 10.0
+    seed_hourly_rate: NotNegative = 10.0
     seed_utilization_pct: Percent = 30.0
 
 
 class Budget(Section, frozen=True):
     """An amount per calendar month: for the fleet, or for each project, GPU type or cluster."""
 
-    amount: Positive
+    amount: Annotated[float, Meta(gt=0, le=1e12)]
     per: Literal["fleet", "project", "gpu_type", "cluster"] = "fleet"
     match: str = "*"
     """Only groups that fit this pattern; a cluster is ``account/id``."""
