@@ -11,10 +11,12 @@ counted among the records set aside), or that shows one that never lived.
 from __future__ import annotations
 
 import argparse
+import gzip
 import logging
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ApiError, KeyRefusedError
@@ -32,9 +34,10 @@ from pipeline.simulator.bad_records import (
 )
 from pipeline.simulator.churn import Churn
 from pipeline.simulator.clock import Clock
-from pipeline.simulator.faults import Faults
+from pipeline.simulator.faults import Fault, Faults
 from pipeline.simulator.fleet import Fleet
 from pipeline.simulator.query_results import Quirks
+from pipeline.simulator.response import Reply
 from pipeline.simulator.server import serve
 
 if TYPE_CHECKING:
@@ -75,6 +78,35 @@ def quirk(**quirks: Any) -> Callable[[], dict[str, Any]]:  # noqa: ANN401
     return lambda: {"quirks": Quirks(**quirks)}
 
 
+def asks_to_wait(retry_after: str) -> Fault:
+    """A 503 with a wait that cannot be meant."""
+    return Fault("absurd wait", on_reply=lambda *_: Reply(503, b"", {"Retry-After": retry_after}))
+
+
+def without_pagination() -> Fault:
+    """Pages as asked for, and no word about the whole list."""
+    return Fault("no pagination", on_page=lambda page: page.pagination.clear())
+
+
+def one_page_for_ever() -> dict[str, Any]:
+    """The first page whatever is asked, and no word about the whole list."""
+    first: list[Reply] = []
+
+    def on_reply(reply: Reply, _: datetime) -> Reply:
+        first.append(reply)
+        return first[0]
+
+    return {"always": (without_pagination(), Fault("one page", on_reply=on_reply))}
+
+
+@cache
+def empty_records(megabytes: int) -> Fault:
+    """``{},`` again and again: some kilobytes on the wire, gigabytes as objects."""
+    many = b"{}," * (megabytes * 2**20 // 3) + b"{}"
+    body = gzip.compress(b'{"data": {"clusters": [' + many + b"]}}")
+    return Fault("records", on_reply=lambda *_: Reply(200, body, {"Content-Encoding": "gzip"}))
+
+
 IMPATIENT = {"page_deadline_seconds": 0.4}
 EVERYTHING = (
     failed_responses.status(500),
@@ -101,6 +133,14 @@ MATRIX = {
         "429 500 502 503 504, 1 in 4",
         now_and_then(*(failed_responses.status(code) for code in (429, 500, 502, 503, 504))),
     ),
+    "other statuses": Row(
+        "408 425 520 524 530 599, 1 in 4",
+        now_and_then(*(failed_responses.status(code) for code in (408, 425, 520, 524, 530, 599))),
+    ),
+    "absurd waits": Row(
+        "503 with Retry-After of 30 million years or in 9999, 1 in 4",
+        now_and_then(asks_to_wait("9" * 15), asks_to_wait("Fri, 31 Dec 9999 23:59:59 -2359")),
+    ),
     "lost answers": Row(
         "dropped, truncated, HTML with 200, 1 in 4",
         now_and_then(
@@ -120,6 +160,7 @@ MATRIX = {
         always(failed_responses.gzip_bomb(200)),
         settings={"max_page_bytes": 2**22},
     ),
+    "records": Row("21 million empty records, always", lambda: {"always": (empty_records(60),)}),
     "redirect": Row("a redirect, always", always(failed_responses.redirect("http://127.0.0.1:9/"))),
     "refused": Row("401, always", always(failed_responses.status(401))),
     "retry on 200": Row(
@@ -141,6 +182,12 @@ MATRIX = {
     ),
     "count too high": Row("count too high by 3, always", always(bad_responses.miscounted(3))),
     "count too low": Row("count too low by 3, always", always(bad_responses.miscounted(-3))),
+    "no count": Row("no pagination object, always", always(without_pagination())),
+    "no count, quiet": Row("the same on a quiet list", always(without_pagination()), churn=0),
+    "one page": Row("the first 50 whatever is asked, no count", one_page_for_ever, churn=0),
+    "nameless": Row(
+        "no record has an identity", always(bad_responses.damaged(tuple(NO_IDENTITY), 1))
+    ),
     "inclusive": Row("created_before includes its bound", quirk(before_inclusive=True)),
     "ignored": Row("created_before has no effect", quirk(before_ignored=True)),
     "ignored, quiet": Row("the same on a quiet list", quirk(before_ignored=True), churn=0),
@@ -163,6 +210,12 @@ MATRIX = {
     ),
     "v2": Row("v2, quiet", dict, churn=0, version="v2"),
     "v2 churn": Row("v2, 0.3 births and deaths before each request", dict, churn=0.3, version="v2"),
+    "v2 pages of 50": Row(
+        "v2 lists 50 a page, quiet", dict, churn=0, version="v2", app={"v2_page_size": 50}
+    ),
+    "v2 pages of 50, churn": Row(
+        "the same with 0.3 births and deaths", dict, 0.3, version="v2", app={"v2_page_size": 50}
+    ),
     "v2 pages": Row(
         "v2 lists the first 20 only", dict, churn=0, version="v2", app={"v2_pages": True}
     ),

@@ -7,6 +7,7 @@ Envelope B is nested: ``{"success": false, "error": {"code": "CODE", "message", 
 from __future__ import annotations
 
 import re
+from typing import Self
 
 from pipeline.errors import ApiError
 
@@ -54,6 +55,11 @@ class RefusedError(ApiError):
         super().__init__(
             f"the API answered {code}" + (f" [request {request_id}]" if request_id else "")
         )
+
+    def by(self, who: str) -> Self:
+        """The same, its message led by who said it."""
+        self.args = (f"{who}: {self}",)
+        return self
 
     @property
     def is_permanent(self) -> bool:

@@ -25,6 +25,15 @@ if TYPE_CHECKING:
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0
 
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""A header that names a time outside of these says nothing."""
+
+LONGEST_WAIT_SECONDS = 366 * 86_400
+"""Nor does one that asks to wait for longer than a year."""
+
+LONGEST_DATE = 100
+"""Characters."""
+
 RESERVE_SHARE = 5
 """The reserve takes at most this fraction (one fifth) of a small limit."""
 
@@ -158,7 +167,7 @@ class Budget:
         self, headers: Mapping[str, str], server_time: datetime | None
     ) -> float | None:
         reset = whole_number(headers.get("x-ratelimit-reset"))
-        window = whole_number(headers.get("x-ratelimit-window")) or 3600
+        window = min(whole_number(headers.get("x-ratelimit-window")) or 3600, LONGEST_WAIT_SECONDS)
         if reset is None or server_time is None:
             return None
         # A second more: the header is whole seconds, and so is the Date it is measured against.
@@ -172,21 +181,24 @@ def whole_number(text: str | None) -> int | None:
 
 
 def http_date(text: str | None) -> datetime | None:
-    """The UTC time of a ``Date`` or ``Retry-After`` header, or None."""
-    try:
-        when = parsedate_to_datetime(text) if text else None
-    except ValueError:
+    """The UTC time of a ``Date`` or ``Retry-After`` header; None if no server can have meant it."""
+    if not text or len(text) > LONGEST_DATE:
         return None
-    return when.replace(tzinfo=UTC) if when and when.tzinfo is None else when
+    try:
+        when = parsedate_to_datetime(text)
+        when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    except (ArithmeticError, LookupError, TypeError, ValueError):
+        return None
+    return when if EARLIEST <= when < LATEST else None
 
 
 def retry_after(headers: Mapping[str, str], server_time: datetime | None) -> float | None:
     """Seconds a 429 or 503 asks to wait, from a number or a date; None if it does not say."""
     text = headers.get("retry-after")
-    seconds = whole_number(text)
-    if seconds is not None:
-        return float(seconds)
-    when = http_date(text)
-    if when is None or server_time is None:
-        return None
-    return max(0.0, (when - server_time).total_seconds())
+    seconds: float | None = whole_number(text)
+    if seconds is None:
+        when = http_date(text)
+        if when is None or server_time is None:
+            return None
+        seconds = max(0.0, (when - server_time).total_seconds())
+    return float(seconds) if seconds <= LONGEST_WAIT_SECONDS else None

@@ -5,16 +5,24 @@ HTTP to another machine, skip certificate checks, read an answer of any size or 
 time, or put the key anywhere but in the one header it belongs in.
 
 Proxies (``HTTPS_PROXY``, ``NO_PROXY``) and CA bundles (``REQUESTS_CA_BUNDLE``) of the environment
-are honoured; a ``ca_file`` of the settings wins. A request is prepared once and only its address
+are honoured; a ``ca_file`` of the settings wins. A proxy sees no key: it is used for https alone,
+as a tunnel, and never on the way to this machine. A request is prepared once and only its address
 changes; it goes straight to the transport adapter, without a session's cookies, hooks and history.
+
+An answer is the other side's to write, byte by byte, and libraries fail on odd ones in ways that
+they do not list. Whatever a transport raises is therefore one lost answer, to be asked for again.
 """
 
 from __future__ import annotations
 
+import io
 import ipaddress
+import logging
 import re
+import ssl
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode, urlsplit
 
@@ -22,7 +30,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from pipeline.errors import ApiError, KeyRefusedError, SettingsError
+from pipeline.errors import ApiError, FleetLedgerError, KeyRefusedError, SettingsError
 from pipeline.extract import lenient_decode
 from pipeline.extract.api_errors import KEY_CODES, RefusedError, UnusableError, refusal_in
 from pipeline.extract.budget import http_date, retry_after
@@ -39,12 +47,14 @@ if TYPE_CHECKING:
     from pipeline.settings import Extract
 
 OK, UNAUTHORIZED, FORBIDDEN, TOO_MANY, UNAVAILABLE = 200, 401, 403, 429, 503
-TRANSIENT = frozenset({TOO_MANY, 500, 502, UNAVAILABLE, 504})
-REDIRECTS = range(300, 400)
+REDIRECTS, CLIENT_ERRORS = range(300, 400), range(400, 500)
+PASSING_CLIENT_ERRORS = frozenset({408, 425, TOO_MANY})
+"""A slow or an early request, or one too many: the same one may be answered later."""
 BLOCK_BYTES = 1 << 20
 GZIP = 16 + zlib.MAX_WBITS
 
-_LOST = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+# It writes a traceback for a malformed header line, even when the answer can be used.
+logging.getLogger("urllib3.connection").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
@@ -122,11 +132,12 @@ class Client:
         self._request = requests.Request("GET", self._address, headers=headers).prepare()
         with requests.Session() as session:
             environment = session.merge_environment_settings(self._address, {}, None, None, None)
+        is_here = _is_loopback(urlsplit(self._address).hostname or "")
         self._transport: dict[str, Any] = {
             "stream": True,
             "timeout": (settings.connect_timeout_seconds, settings.page_deadline_seconds),
-            "verify": api.ca_file or environment["verify"] or True,
-            "proxies": environment["proxies"],
+            "verify": _ca_bundle(api.ca_file, environment["verify"]),
+            "proxies": {} if is_here else environment["proxies"],
         }
         self._watchdog = Watchdog(settings.page_deadline_seconds)
         self._adapter = _WatchedAdapter(self._watchdog)
@@ -150,30 +161,16 @@ class Client:
             try:
                 return self._attempt(decode)
             except _Again as failure:
-                last = failure
+                # Not the failure itself: its traceback would keep the whole answer in memory.
+                why, asked = str(failure), failure.wait
             if failures < self._settings.attempts:
                 self._budget.retries += 1
-                wait = self._budget.backoff(failures) if last.wait is None else last.wait
-                self._budget.wait(wait, str(last))
+                self._budget.wait(self._budget.backoff(failures) if asked is None else asked, why)
         tries = self._settings.attempts
-        raise ApiError(f"{self._base_url}: {last} ({tries} tries); is the API up? try again later")
+        raise ApiError(f"{self._base_url}: {why} ({tries} tries); is the API up? try again later")
 
     def _attempt(self, decode: Callable[[bytes], Page]) -> Fetched:
-        with self._watchdog.running():
-            try:
-                response = self._adapter.send(self._request, **self._transport)
-                try:
-                    body = self._without_key(self._body(response))
-                except BaseException:
-                    response.raw.close()
-                    raise
-            except requests.exceptions.SSLError as error:
-                raise ApiError(
-                    f"{self._base_url}: its certificate was not accepted; "
-                    "if it is signed by your own CA, set api.ca_file"
-                ) from error
-            except _LOST as error:
-                raise _Again(self._how_it_was_lost(error)) from error
+        response, body = self._exchange()
         server_time = http_date(response.headers.get("date"))
         self._budget.observe(response.headers, server_time)
         if response.status_code != OK:
@@ -185,6 +182,26 @@ class Client:
         except RefusedError as refusal:
             raise self._judged(refusal, refusal.retry_after) from None
 
+    def _exchange(self) -> tuple[requests.Response, bytes]:
+        """One request and the whole answer to it."""
+        with self._watchdog.running():
+            try:
+                response = self._adapter.send(self._request, **self._transport)
+                try:
+                    return response, self._without_key(self._body(response))
+                except BaseException:
+                    response.raw.close()
+                    raise
+            except (FleetLedgerError, _Again):
+                raise
+            except Exception as error:
+                if _is_distrust(error):
+                    raise ApiError(
+                        f"{self._base_url}: its certificate was not accepted; "
+                        "if it is signed by your own CA, set api.ca_file"
+                    ) from error
+                raise _Again(self._how_it_was_lost(error)) from error
+
     def _body(self, response: requests.Response) -> bytes:
         """The decoded body, never more of it than the settings allow."""
         encoding = response.headers.get("content-encoding", "identity").lower()
@@ -192,18 +209,16 @@ class Client:
             raise _Again("the answer has a Content-Encoding that was not asked for")
         blocks = _blocks(response)
         if encoding == "gzip":
-            blocks = _unpacked(blocks, self._settings.max_page_bytes + 1)
-        kept: list[bytes] = []
-        size = 0
+            blocks = _unpacked(blocks)
+        kept = io.BytesIO()  # unlike a list of blocks, it is the body, without a copy
         for block in blocks:
-            kept.append(block)
-            size += len(block)
-            if size > self._settings.max_page_bytes:
+            kept.write(block)
+            if kept.tell() > self._settings.max_page_bytes:
                 most = self._settings.max_page_bytes
                 raise ApiError(
                     f"{self._base_url}: a page is larger than extract.max_page_bytes ({most})"
                 )
-        return kept[0] if len(kept) == 1 else b"".join(kept)
+        return kept.getvalue()
 
     def _how_it_was_lost(self, error: Exception) -> str:
         slow = (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError)
@@ -226,22 +241,23 @@ class Client:
                 f"{self._base_url} redirects elsewhere (HTTP {status}), which is never followed; "
                 "set api.url to the API itself"
             )
-        refusal = _refusal_in(body, status) or RefusedError(f"HTTP {status}", status=status)
+        said = _refusal_in(body, status)
+        refusal = said or RefusedError(f"HTTP {status}", status=status)
         if status in {UNAUTHORIZED, FORBIDDEN}:
             return KeyNotAcceptedError(refusal, self._base_url)
-        if status not in TRANSIENT:
-            return refusal
+        if status in CLIENT_ERRORS and status not in PASSING_CLIENT_ERRORS:
+            return refusal.by(f"{self._base_url}: HTTP {status}" if said else self._base_url)
         wait = None
         if status in {TOO_MANY, UNAVAILABLE}:
             wait = retry_after(response.headers, server_time)
             wait = refusal.retry_after if wait is None else wait
-        return _Again(f"HTTP {status}: {refusal}", wait)
+        return _Again(f"HTTP {status}: {said}" if said else f"HTTP {status}", wait)
 
     def _judged(self, refusal: RefusedError, wait: float | None) -> Exception:
         """What a refusal under status 200 means."""
         if refusal.code in KEY_CODES:
             return KeyNotAcceptedError(refusal, self._base_url)
-        return refusal if refusal.is_permanent else _Again(str(refusal), wait)
+        return refusal.by(self._base_url) if refusal.is_permanent else _Again(str(refusal), wait)
 
     def _without_key(self, body: bytes) -> bytes:
         """``body``, should it quote the key without the key; nothing reads it before."""
@@ -268,8 +284,8 @@ def _blocks(response: requests.Response) -> Iterator[bytes]:
         yield block
 
 
-def _unpacked(blocks: Iterable[bytes], most: int) -> Iterator[bytes]:
-    """The body out of its gzip members, no block of it larger than ``most``."""
+def _unpacked(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """The body out of its gzip members, in blocks of bounded size."""
     member = zlib.decompressobj(GZIP)
     for block in blocks:
         left = block
@@ -277,7 +293,7 @@ def _unpacked(blocks: Iterable[bytes], most: int) -> Iterator[bytes]:
             if member.eof:
                 member = zlib.decompressobj(GZIP)
             try:
-                yield member.decompress(left, most)
+                yield member.decompress(left, BLOCK_BYTES)
             except zlib.error as error:
                 raise _Again("the answer's compression is damaged") from error
             left = member.unused_data if member.eof else member.unconsumed_tail
@@ -291,12 +307,16 @@ def _checked(base_url: str) -> str:
     Raises:
         SettingsError: not an http(s) address, credentials inside, or plain http to another host.
     """
-    parts = urlsplit(base_url)
-    host = parts.hostname or ""
+    wrong = SettingsError(f"api.url {base_url!r}: not an address like https://api.example.com")
+    try:
+        parts = urlsplit(base_url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise wrong from error
     if parts.username or parts.password:
         raise SettingsError("api.url holds a user name or password; the key is given separately")
     if parts.scheme not in {"https", "http"} or not host:
-        raise SettingsError(f"api.url {base_url!r}: not an address like https://api.example.com")
+        raise wrong
     if parts.query or parts.fragment:
         raise SettingsError(
             "api.url has a part after '?' or '#'; give scheme and host only, the key separately"
@@ -316,3 +336,34 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _ca_bundle(ca_file: str | None, environment: str | bool | None) -> str | bool:  # noqa: FBT001 - as requests has it
+    """What certificates are verified with: a file or folder, or True for the usual CAs.
+
+    Raises:
+        SettingsError: it cannot be read, or holds no certificate.
+    """
+    source = "api.ca_file" if ca_file is not None else "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE"
+    bundle = environment if ca_file is None else ca_file
+    if not isinstance(bundle, str):
+        return True
+    where = {"capath" if Path(bundle).is_dir() else "cafile": bundle}
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(**where)
+    except (OSError, ValueError) as error:
+        why = "no certificates in PEM" if isinstance(error, ssl.SSLError) else "cannot be read"
+        if isinstance(error, FileNotFoundError):
+            why = "there is no such file"
+        raise SettingsError(f"{source} {bundle!r}: {why}; name a CA bundle, or none") from error
+    return bundle
+
+
+def _is_distrust(error: BaseException) -> bool:
+    """Whether a certificate was the reason; other TLS failures pass."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, (ssl.SSLCertVerificationError, ssl.CertificateError)):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+MOST_OBJECTS = {"v1": 50_000, "v2": 200_000}
+MOST_VALUES = 1_000_000
+"""In one answer, counted before any is made: as objects they take up to 50 times the room of their
+text. It is room for 7,000 records of v1, which are asked for by the hundred, and for 120,000 of
+v2, which lists a whole fleet."""
+
 _V1 = msgspec.json.Decoder(AnswerV1)
 _V2 = msgspec.json.Decoder(list[ClusterV2])
 _NO_NOTES: dict[int, Note] = {}
@@ -39,10 +45,20 @@ def decode_page(body: bytes, version: str) -> Page:
         UnusableError: not an answer of this API (truncated, HTML, another shape); asked again.
         RefusedError: the API said no in a well-formed error envelope under a good status.
     """
+    most = MOST_OBJECTS[version]
+    if len(body) > most and _is_absurd(body, most):
+        limits = f"{most:,} objects or {MOST_VALUES:,} values"
+        raise UnusableError(f"the answer holds more than {limits}: not a page of clusters")
     try:
         return _typed_v2(body) if version == "v2" else _typed_v1(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _leniently(body, version)
+
+
+def _is_absurd(body: bytes, most_objects: int) -> bool:
+    """Whether there may be too many values in ``body``: each but the first costs one mark."""
+    objects = body.count(b"{")
+    return objects > most_objects or objects + body.count(b",") + body.count(b"[") > MOST_VALUES
 
 
 def _typed_v1(body: bytes) -> Page:

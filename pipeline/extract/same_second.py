@@ -61,12 +61,14 @@ def _by_pages(walk: Walk, query: Query, client: Client | None) -> bool:
         if page.total_count is None or total not in {None, page.total_count}:
             return False
         total = page.total_count
+        known = len(seen)
         seen.update(record.id for record in page.records)
         size += page.size
         # A full page is never the end, whatever the count says: what if it is too low?
         if page.size < min(walk.settings.page_size, page.per_page or walk.settings.page_size):
             return 0 < len(seen) == size == total
-        if size > total:  # the same page again and again, or a count that is refuted
+        # The same page again and again, or a count that is refuted.
+        if size > total or len(seen) == known:
             return False
         number += 1
 

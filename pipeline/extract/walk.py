@@ -30,6 +30,10 @@ LOOKS_AT_A_STALE_ANSWER = LOOKS_AT_A_SHORT_ANSWER = 3
 STALE_AFTER = timedelta(seconds=30)
 """Servers behind one address may differ by a little; a Date further back is a cached answer."""
 
+COUNTED_WRONG, MOST_UNCOUNTED = 10, 250_000
+"""More clusters than this many times the highest count (or than this many, without any) are not a
+list with a wrong count, but a server that makes them up as it is asked."""
+
 MOST_REQUEST_IDS = 20
 """Request ids kept for the certificate: the first and latest ones, for a support ticket."""
 
@@ -120,6 +124,14 @@ class Walk:
         self._ids_seen: dict[str, frozenset[tuple[str, str | int]]] = {}
         self._latest: datetime | None = None
         self.clocks = Clocks(self.settings, self.local_now)
+        self._highest_count = 0
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether far more has come than a list can hold, by the API's own count."""
+        most = COUNTED_WRONG * self._highest_count + MOST_UNCOUNTED // COUNTED_WRONG
+        most = most if self._highest_count else MOST_UNCOUNTED
+        return len(self.roster) + len(self.roster.quarantine) > most
 
     def ask(self, query: Query, client: Client | None = None) -> tuple[Page, datetime]:
         """One fresh answer, and when it was given by the clock the settings choose."""
@@ -128,6 +140,7 @@ class Walk:
             fetched = asker.get(query, lambda body: decode_page(body, self.version))
             with self._lock:
                 self.traits.counts_too_low |= fetched.page.counts_too_low
+                self._highest_count = max(self._highest_count, fetched.page.total_count or 0)
                 if not self._is_stale(fetched, query):
                     break
         else:

@@ -33,6 +33,9 @@ LOOKS_AT_A_FLAW = 3
 
 NEWEST_FIRST: Query = {"page": 1, "sort_by": "created_at", "sort_order": "desc"}
 
+MOST_IDLE_PAGES = 10
+"""Slices overlap, and so may pages; after this many without a new cluster a walk goes nowhere."""
+
 NAMELESS = "records without identity"
 
 
@@ -62,10 +65,12 @@ class Keyset:
             NoKeysetError: bounds or the order are not honoured.
         """
         before: frozenset[str] | None = None
+        idle = 0
         while True:
             page, at = self._sound_page(part)
             times = created_times(page)
             added = self._walk.take(page, at)
+            idle = 0 if added.fresh else idle + 1
             if part.bound is not None and part.bound in times:
                 self._traits.bound_is_inclusive = True
             self._account(part, page, added.repeated, before)
@@ -77,6 +82,8 @@ class Keyset:
                 return
             if not times:
                 raise NoKeysetError("a page without a single creation time")
+            if self._walk.is_endless or idle == MOST_IDLE_PAGES:
+                raise NoKeysetError(f"no end after {len(self._walk.roster)} clusters")
             self._step(part, times, remaining)
             if self._share(part):
                 # The count of what is left is no longer known: overlap, so that no tie is lost.

@@ -104,6 +104,7 @@ def make_app(
     rate_clock: Literal["simulated", "real"] = "simulated",
     latency_ms: float = 0,
     v2_pages: bool = False,
+    v2_page_size: int | None = None,
     faults: Faults | None = None,
 ) -> ASGIApp:
     """The ASGI application.
@@ -117,9 +118,12 @@ def make_app(
         rate_clock: whether the window passes in simulated or in real time.
         latency_ms: real time that every answer takes.
         v2_pages: ``/v2/clusters`` silently lists the first 20 clusters only.
+        v2_page_size: it lists so many, and others for ``page=2``; None for all.
         faults: what goes wrong, and the churn between requests.
     """
-    pages = Pages(fleet, faults, latency_ms=latency_ms, v2_pages=v2_pages)
+    pages = Pages(
+        fleet, faults, latency_ms=latency_ms, v2_pages=v2_pages, v2_page_size=v2_page_size
+    )
     gate = _Gate(
         clock=clock,
         limit=RateLimit(rate_limit, rate_window_seconds, rate_clock),

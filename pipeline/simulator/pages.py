@@ -38,10 +38,17 @@ class Pages:
     """Answers valid requests of callers who may ask."""
 
     def __init__(
-        self, fleet: Fleet, faults: Faults | None, *, latency_ms: float, v2_pages: bool
+        self,
+        fleet: Fleet,
+        faults: Faults | None,
+        *,
+        latency_ms: float,
+        v2_pages: bool,
+        v2_page_size: int | None = None,
     ) -> None:
         self._fleet, self._faults = fleet, faults
         self._latency_ms, self._v2_pages = int(latency_ms), v2_pages
+        self._v2_page_size = v2_page_size
         self._listing = Listing()
         self._served = 0
         self._previous: list[Json] = []
@@ -62,12 +69,17 @@ class Pages:
         page = self._page(selected, parsed.query.page, limit, met)
         return _changed(json_reply(self._envelope(page, parsed)), met, now)
 
-    def v2(self, _given: Iterable[tuple[str, str]], now: datetime) -> Reply:
-        """``GET /v2/clusters``: no parameters, no envelope."""
+    def v2(self, given: Iterable[tuple[str, str]], now: datetime) -> Reply:
+        """``GET /v2/clusters``: no documented parameters, no envelope."""
         met = self._meet(now)
         selected = self._select(Query(), now, met)
         if self._v2_pages:
             selected = selected.taken(np.arange(min(_V2_PAGE, len(selected.rows))))
+        elif self._v2_page_size:
+            asked = dict(given).get("page", "1")
+            begin = (int(asked) - 1 if asked.isdecimal() else 0) * self._v2_page_size
+            whole = np.arange(len(selected.rows))
+            selected = selected.taken(whole[begin : begin + self._v2_page_size])
         page = Page(records_v2(self._current, selected), {}, self._previous)
         self._previous = list(page.clusters)
         for fault in met:

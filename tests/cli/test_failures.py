@@ -22,6 +22,7 @@ from pipeline.simulator.fleet import Fleet
 from pipeline.simulator.server import serve
 from pipeline.store import Store
 from tests.cli.conftest import KEY, ROOT, SIMULATED, START
+from tests.extract.rawserver import http, raw_server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,6 +66,14 @@ def test_a_refused_key_is_not_tried_again(api: Api, run: Run, data: Path) -> Non
         ("[own_rules.x]\nwhn = 'a'", "own_rules.x.whn; did you mean own_rules.x.when?"),
         ("[extract]\npage_size = 500", "extract.page_size"),
         ('currency = "dollars"', "currency"),
+        ("[extract]\npage_deadline_seconds = inf", "extract.page_deadline_seconds"),
+        ("[extract]\nconnect_timeout_seconds = 1e300", "extract.connect_timeout_seconds"),
+        ("[extract]\nfresh_minutes = nan", "extract.fresh_minutes"),
+        ("[extract]\nmax_wait_seconds = inf", "extract.max_wait_seconds"),
+        (f"[extract]\nmax_page_bytes = {2**63 - 1}", "extract.max_page_bytes"),
+        ("[mail]\ntimeout_seconds = 1e300", "mail.timeout_seconds"),
+        ("[rules]\nseed_hourly_rate = inf", "rules.seed_hourly_rate"),
+        ("[budgets.gpu]\namount = inf", "budgets[...].amount"),
         ("[[[", "not valid TOML"),
         ('[accounts."../x"]\nkey_env = "A"', "folder's name"),
     ],
@@ -93,6 +102,8 @@ def test_a_setting_that_cannot_be_meant_is_named(
         (("clusters", "--created-after", "soon"), "is not a moment"),
         (("extract", "--api-url", "https://api.example.com/v1"), "--api-version"),
         (("clusters", "--api-url", "https://api.example.com/v2/clusters/"), "--api-version"),
+        (("extract", "--api-url", "http://127.0.0.1:99999"), "api.url"),
+        (("extract", "--api-url", "http://[::1"), "api.url"),
     ],
 )
 def test_an_argument_that_cannot_be_meant_is_named(
@@ -110,6 +121,29 @@ def test_an_api_that_is_down_stores_nothing(run: Run, tmp_path: Path, data: Path
     assert ran.code == 11
     assert NOWHERE in only_line(ran.err)
     assert not snapshots(data)
+
+
+def test_a_ca_file_that_is_not_there_is_named_at_once(run: Run, tmp_path: Path, data: Path) -> None:
+    config = tmp_path / "settings.toml"
+    config.write_text('[api]\nca_file = "/nowhere/ca.pem"\n')
+    ran = run("extract", "--config", str(config), url="https://127.0.0.1:1")
+    assert ran.code == 2
+    assert "api.ca_file '/nowhere/ca.pem': there is no such file" in only_line(ran.err)
+    assert not snapshots(data)
+
+
+def test_what_the_http_library_finds_odd_is_not_printed(run: Run) -> None:
+    body = b'{"success": true, "data": {"clusters": [], "pagination": {"total_count": 0}}}'
+    with raw_server(lambda _: http(body, "a header without a colon")) as url:
+        ran = run("extract", url=url)
+    assert (ran.code, ran.err) == (0, "")
+
+
+def test_the_key_never_meets_a_proxy_on_the_way_to_this_machine(run: Run, api: Api) -> None:
+    met: list[bytes] = []
+    with raw_server(lambda request: met.append(request) or http(b"{}")) as proxy:
+        ran = run("extract", url=api.url, HTTP_PROXY=proxy, http_proxy=proxy, ALL_PROXY=proxy)
+    assert (ran.code, met) == (0, [])
 
 
 def test_a_night_with_the_api_down_still_reports(history: Run, tmp_path: Path, data: Path) -> None:
