@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.version import __version__
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.notebook import OpenStore
 
-__version__ = "0.1.0"
+__all__ = ["__version__", "open_store"]
 
 
 def open_store(uri: str = "data", options: Mapping[str, str] | None = None) -> OpenStore:

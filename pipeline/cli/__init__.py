@@ -15,7 +15,6 @@ from contextlib import suppress
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from pipeline import __version__
 from pipeline.cli.commands import findings, fleet, maintenance, pipeline, simulator
 from pipeline.cli.options import (
     PROGRAM,
@@ -28,6 +27,7 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.outlet import Outlet
 from pipeline.errors import Exit, FleetLedgerError, SettingsError
+from pipeline.version import __version__
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})

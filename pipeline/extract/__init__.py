@@ -15,24 +15,24 @@ from pipeline.extract.completeness import by_numbers, prove
 from pipeline.extract.record_set import Roster
 from pipeline.extract.resume import ResumePoint, WalkInterruptedError, go_on, keep
 from pipeline.extract.verdict import Verdict
-from pipeline.extract.walk import Progress, Silent, Walk
+from pipeline.extract.walk import Walk
 from pipeline.extract.walk_by_time import Keyset, NoKeysetError
 from pipeline.extract.walk_v2 import walk_flat
 from pipeline.extract.workers import Crew
 from pipeline.model import Certificate, Snapshot, State
+from pipeline.progress import ignore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from pipeline.progress import OnPage
     from pipeline.settings import Extract
 
 __all__ = [
     "ApiTarget",
     "BudgetError",
-    "Progress",
     "ResumePoint",
-    "Silent",
     "Timing",
     "WalkInterruptedError",
     "clock_warning",
@@ -48,7 +48,7 @@ def take_snapshot(
     settings: Extract,
     *,
     previous: Certificate | None = None,
-    progress: Progress | None = None,
+    on_page: OnPage = ignore,
     local_now: Callable[[], datetime],
     resume: ResumePoint | None = None,
     timing: Timing | None = None,
@@ -61,7 +61,7 @@ def take_snapshot(
         api: Where and how to ask.
         settings: The walk's limits.
         previous: Certificate of the newest snapshot whose count may be compared with.
-        progress: Told after each page.
+        on_page: Called after each page.
         local_now: The local clock, for the skew and for servers that send no Date.
         resume: The place an interrupted run left, to go on from.
         timing: Monotonic time, sleep and chance; real ones by default.
@@ -81,7 +81,7 @@ def take_snapshot(
             roster=Roster(keep_connection=settings.connection_details == "keep"),
             settings=settings,
             version=api.version,
-            progress=progress or Silent(),
+            on_page=on_page,
             local_now=local_now,
         )
 

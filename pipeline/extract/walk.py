@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from pipeline.extract.clocks import Clocks
 from pipeline.extract.decode import decode_page
+from pipeline.progress import WalkProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pipeline.extract.budget import Budget
     from pipeline.extract.client import Client, Fetched
     from pipeline.extract.record_set import Added, Roster
+    from pipeline.progress import OnPage
     from pipeline.settings import Extract
 
 Query = dict[str, str | int]
@@ -36,36 +38,6 @@ list with a wrong count, but a server that makes them up as it is asked."""
 
 MOST_REQUEST_IDS = 20
 """Request ids kept for the certificate: the first and latest ones, for a support ticket."""
-
-
-class Progress(Protocol):
-    """Something that shows how the walk is doing."""
-
-    def update(
-        self,
-        *,
-        clusters: int,
-        total: int | None,
-        pages: int,
-        requests_left: int | None,
-        eta_seconds: float | None,
-    ) -> None:
-        """After each page."""
-
-
-class Silent:
-    """Shows nothing."""
-
-    def update(
-        self,
-        *,
-        clusters: int,
-        total: int | None,
-        pages: int,
-        requests_left: int | None,
-        eta_seconds: float | None,
-    ) -> None:
-        """Do nothing."""
 
 
 class Slice(msgspec.Struct):
@@ -102,7 +74,7 @@ class Walk:
     roster: Roster
     settings: Extract
     version: str
-    progress: Progress
+    on_page: OnPage
     local_now: Callable[[], datetime]
     pages: int = 0
     """Usable answers."""
@@ -185,15 +157,13 @@ class Walk:
     def take(self, page: Page, at: datetime) -> Added:
         """Remember the records of a page that passed its checks."""
         added = self.roster.add(page, at)
-        seen, total = len(self.roster), self.total_count
-        spent = self.budget.timing.monotonic() - self._began
-        eta = spent / seen * (total - seen) if total and 0 < seen <= total else None
-        self.progress.update(
-            clusters=seen,
-            total=total,
-            pages=self.pages,
-            requests_left=self.budget.remaining,
-            eta_seconds=eta,
+        self.on_page(
+            WalkProgress(
+                clusters=len(self.roster),
+                total=self.total_count,
+                pages=self.pages,
+                requests_left=self.budget.remaining,
+            )
         )
         return added
 

@@ -9,45 +9,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from pipeline.errors import Exit, worst
-from pipeline.extract import Silent
+from pipeline.progress import NoProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from datetime import date
+    from collections.abc import Callable
 
     from pipeline.errors import FleetLedgerError
-    from pipeline.extract import Progress
     from pipeline.keys import Secret
     from pipeline.model import SnapshotRef
+    from pipeline.progress import Progress
     from pipeline.settings import Account, Settings
     from pipeline.store import Store
-
-
-class Steps(Protocol):
-    """Something that shows how a run is doing; a null object where nobody looks."""
-
-    def walk(self, account: str) -> Progress:
-        """The walk over an account's list begins."""
-
-    def days(self, what: str, days: Sequence[date]) -> Iterable[date]:
-        """The days to build, shown as they pass."""
-
-
-class Quiet:
-    """Shows nothing."""
-
-    def walk(self, account: str) -> Progress:
-        """Nobody looks at the walk."""
-        del account
-        return Silent()
-
-    def days(self, what: str, days: Sequence[date]) -> Iterable[date]:
-        """The days as they are."""
-        del what
-        return days
 
 
 @dataclass
@@ -61,7 +36,7 @@ class Job:
     now: Callable[[], datetime]
     password: Callable[[], Secret | None] = lambda: None
     """The mail server's password, looked up when it is needed."""
-    steps: Steps = field(default_factory=Quiet)
+    progress: Progress = field(default_factory=NoProgress)
     messages: list[str] = field(default_factory=list)
     codes: set[Exit] = field(default_factory=set)
     counts: dict[str, int] = field(default_factory=dict)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 import pandas as pd
 
-from pipeline import __version__
 from pipeline.errors import AlreadyStoredError, Exit, SettingsError
 from pipeline.extract import (
     ApiTarget,
@@ -20,6 +19,7 @@ from pipeline.extract import (
 from pipeline.model import State
 from pipeline.schema import SNAPSHOT
 from pipeline.store import layout
+from pipeline.version import __version__
 
 if TYPE_CHECKING:
     from pipeline.jobs import Job
@@ -72,7 +72,7 @@ def look(job: Job, account: str, resume: ResumePoint | None = None) -> Snapshot:
         _target(job, account),
         job.settings.extract,
         previous=job.store.certificate(refs[-1]) if refs else None,
-        progress=job.steps.walk(account),
+        on_page=job.progress.walk(account),
         local_now=job.now,
         resume=resume,
         tool_version=__version__,

@@ -115,7 +115,7 @@ def judge(job: Job, day: date, *, rebuild: bool = False, is_stored: bool = True)
         first = missing[0].day - timedelta(days=findings.LOOK_BACK_DAYS - 1)
         damaged: list[str] = []
         ledger = job.store.read_ledger(first, day, damaged=damaged)
-        for one in job.steps.days("findings", [each.day for each in missing]):
+        for one in job.progress.days("findings", [each.day for each in missing]):
             lacking = provenance.look_back(damaged, one)
             before = days[(one - days[0].day).days].digest(before, lacking)
             applied = _in_force(policies, one).applied

@@ -57,7 +57,7 @@ def update_ledger(job: Job, *, rebuild: bool = False) -> list[date]:
             if day not in final and (rebuild or present.get(day) != digest)
         ]
         build = _builder(job, account, refs)
-        for day in job.steps.days(f"ledger {account}", stale):
+        for day in job.progress.days(f"ledger {account}", stale):
             build(day)
         built += stale
         _note_new_gaps(job, account, refs)

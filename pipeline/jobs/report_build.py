@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pipeline import __version__
 from pipeline.jobs.report_inputs import UNUSUAL_DAYS, Sources
 from pipeline.report import view
 from pipeline.report.analyses import weeks
@@ -24,6 +23,7 @@ from pipeline.transform import (
 )
 from pipeline.transform.findings import exclusions, judge
 from pipeline.transform.observed import observed_on
+from pipeline.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

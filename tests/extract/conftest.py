@@ -13,7 +13,8 @@ import pytest
 from pipeline.extract.budget import Budget, Timing
 from pipeline.extract.client import Fetched
 from pipeline.extract.record_set import Roster
-from pipeline.extract.walk import Silent, Walk
+from pipeline.extract.walk import Walk
+from pipeline.progress import ignore
 from pipeline.settings import Extract
 
 if TYPE_CHECKING:
@@ -217,7 +218,7 @@ def make_walk(api: FakeApi, **settings: object) -> Walk:
         roster=Roster(keep_connection=False),
         settings=settings,
         version="v1",
-        progress=Silent(),
+        on_page=ignore,
         local_now=lambda: EPOCH + timedelta(seconds=api.now),
     )
 

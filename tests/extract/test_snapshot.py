@@ -17,6 +17,7 @@ from pipeline.errors import ApiError, Exit, KeyRefusedError
 from pipeline.extract import ApiTarget, ResumePoint, Timing, WalkInterruptedError, take_snapshot
 from pipeline.keys import Secret
 from pipeline.model import State
+from pipeline.progress import WalkProgress
 from pipeline.settings import Extract
 from pipeline.simulator.app import make_app
 from pipeline.simulator.bad_responses import damaged
@@ -225,25 +226,18 @@ def test_nobody_at_home_stores_nothing(fleet: Fleet) -> None:
         snap(fleet, base_url="http://127.0.0.1:9", attempts=2)
 
 
-def test_progress_is_told_after_each_page(fleet: Fleet) -> None:
-    told = []
-
-    class Teller:
-        def update(self, **values: object) -> None:
-            told.append(values)
-
+def test_progress_is_reported_after_each_page(fleet: Fleet) -> None:
+    pages: list[WalkProgress] = []
     with serve(make_app(fleet, Clock(NOW), rate_limit=1_000)) as url:
         take_snapshot(
             "default",
             ApiTarget(url, "v1", "bearer", Secret("demo-key")),
             Extract(),
-            progress=Teller(),
+            on_page=pages.append,
             local_now=lambda: NOW,
         )
-    assert [one["clusters"] for one in told[:2]] == [100, 200]
-    assert told[0]["total"] == len(fleet.at(NOW))
-    assert told[0]["requests_left"] == 999
-    assert told[0]["eta_seconds"] > 0
+    assert [page.clusters for page in pages[:2]] == [100, 200]
+    assert pages[0] == WalkProgress(100, len(fleet.at(NOW)), 1, requests_left=999)
 
 
 @pytest.mark.slow
