@@ -13,12 +13,14 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import FleetLedgerError, KeyRefusedError
+from pipeline.errors import FleetLedgerError, KeyRefusedError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.settings import Account, Settings
+    from pipeline.settings import Account, Mail, Settings
+
+PASSWORD_VARIABLE = "FLEETLEDGER_MAIL_PASSWORD"  # noqa: S105 - a name, not a password
 
 
 class Secret:
@@ -134,3 +136,22 @@ def _checked(text: str, source: str) -> Secret:
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise KeyRefusedError(f"the API key in {source} is not one line of printable ASCII")
     return Secret(key)
+
+
+def find_password(mail: Mail, environment: Mapping[str, str]) -> Secret | None:
+    """The password for ``mail.username``, from ``mail.password_file`` or the environment.
+
+    Raises:
+        SettingsError: a user name without a password, a file that is unreadable or open to others.
+    """
+    if not mail.username:
+        return None
+    if mail.password_file:
+        what = f"mail.password_file {mail.password_file}"
+        text = read_private(mail.password_file, what, SettingsError, environment)
+        return Secret(text.strip("\r\n"))
+    if environment.get(PASSWORD_VARIABLE):
+        return Secret(environment[PASSWORD_VARIABLE])
+    raise SettingsError(
+        f"mail.username needs a password: set mail.password_file or {PASSWORD_VARIABLE}"
+    )

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-import pyarrow as pa
+import pyarrow as pa  # noqa: TID253 - the types of every column are its own
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA_VERSION = 1
 """Part of every ledger day's digest: raise it when a stored column changes meaning."""
@@ -92,7 +94,10 @@ class Table:
         Nullable integers and booleans become pandas' masked types, so that money never passes
         through a float; codes become categories; timestamps stay UTC.
         """
-        masked = {c.name: _MASKED[c.type] for c in self.columns if c.nullable and c.type in _MASKED}
+        import pandas as pd
+
+        types = {INT: pd.Int64Dtype(), FLAG: pd.BooleanDtype()}
+        masked = {c.name: types[c.type] for c in self.columns if c.nullable and c.type in types}
         series = {
             name: column.to_pandas(types_mapper={column.type: masked[name]}.get)
             if name in masked
@@ -135,12 +140,12 @@ def _with_days(table: pa.Table) -> pa.Table:
 
 def _text_categories(series: pd.Series[Any]) -> pd.Series[Any]:
     """A column without values would have categories of no type, which unite with no others."""
+    import pandas as pd
+
     if isinstance(series.dtype, pd.CategoricalDtype) and not len(series.cat.categories):
         return series.astype(pd.CategoricalDtype(pd.Index([], dtype="str")))
     return series
 
-
-_MASKED = {INT: pd.Int64Dtype(), FLAG: pd.BooleanDtype()}
 
 _ACCOUNT = Column("account", CODE, "The account's name in the settings.", in_path=True)
 _DATE = Column("date", DAY, "The UTC day.", in_path=True)

@@ -16,16 +16,9 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from pipeline.cli.commands import findings, fleet, maintenance, pipeline, simulator
-from pipeline.cli.options import (
-    PROGRAM,
-    Options,
-    Program,
-    one_object,
-    redactor_of,
-    source_of,
-    unexpected,
-)
+from pipeline.cli.options import PROGRAM, Options, Program, source_of
 from pipeline.cli.outlet import Outlet
+from pipeline.cli.run import one_object, redactor_of, unexpected
 from pipeline.errors import Exit, FleetLedgerError, SettingsError
 from pipeline.version import __version__
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import click
 
-from pipeline.console import printable
 from pipeline.redact import Redactor
+from pipeline.terminal.text import printable
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
-from pipeline import console
 from pipeline.cli.options import is_json, say
-from pipeline.report.output.csv_files import readable, to_csv
+from pipeline.errors import SettingsError
+from pipeline.terminal.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     import pandas as pd
 
@@ -27,12 +27,25 @@ shape_option = click.option(
 
 def show(frame: pd.DataFrame, shape: str, columns: Sequence[str], title: str) -> None:
     """All of ``frame``; as a table only ``columns``, the most important first."""
+    import msgspec
+
+    from pipeline.report.output.csv_files import readable, to_csv
+    from pipeline.terminal import tables
+
     if is_json():
         return
     if shape == "csv":
         say(to_csv(readable(frame)).decode().rstrip("\r\n"))
     elif shape == "json":
-        rows = msgspec.json.format(msgspec.json.encode(console.records(frame)), indent=2).decode()
-        say(console.printable(rows))
+        rows = msgspec.json.format(msgspec.json.encode(tables.records(frame)), indent=2).decode()
+        say(printable(rows))
     else:
-        say(console.table(frame[list(columns)], title), is_drawn=True)
+        say(tables.table(frame[list(columns)], title), is_drawn=True)
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write what the user asked for, where the user asked for it."""
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}; give another file") from error

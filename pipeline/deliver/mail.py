@@ -14,18 +14,16 @@ from typing import TYPE_CHECKING
 
 from pipeline.deliver.message import address, compose, one_line
 from pipeline.errors import NotDeliveredError, SettingsError
-from pipeline.keys import Secret, read_private
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from email.message import EmailMessage
 
+    from pipeline.keys import Secret
     from pipeline.settings import Mail
 
-__all__ = ["compose", "find_password", "is_permanent", "send"]
+__all__ = ["compose", "is_permanent", "send"]
 
 _LONGEST_REPLY = 200
-PASSWORD_VARIABLE = "FLEETLEDGER_MAIL_PASSWORD"  # noqa: S105  # a name, not a password
 
 
 def send(message: EmailMessage, mail: Mail, password: Secret | None) -> dict[str, str]:
@@ -68,25 +66,6 @@ def send(message: EmailMessage, mail: Mail, password: Secret | None) -> dict[str
 def is_permanent(refusal: str) -> bool:
     """Whether the server refused a recipient for good (5xx), not for now (4xx)."""
     return refusal.startswith("5")
-
-
-def find_password(mail: Mail, environment: Mapping[str, str]) -> Secret | None:
-    """The password for ``mail.username``, from ``mail.password_file`` or the environment.
-
-    Raises:
-        SettingsError: a user name without a password, a file that is unreadable or open to others.
-    """
-    if not mail.username:
-        return None
-    if mail.password_file:
-        what = f"mail.password_file {mail.password_file}"
-        text = read_private(mail.password_file, what, SettingsError, environment)
-        return Secret(text.strip("\r\n"))
-    if environment.get(PASSWORD_VARIABLE):
-        return Secret(environment[PASSWORD_VARIABLE])
-    raise SettingsError(
-        f"mail.username needs a password: set mail.password_file or {PASSWORD_VARIABLE}"
-    )
 
 
 def _connect(mail: Mail, context: ssl.SSLContext | None) -> smtplib.SMTP:

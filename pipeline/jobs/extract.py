@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import msgspec
-import pandas as pd
 
 from pipeline.errors import AlreadyStoredError, Exit, SettingsError
 from pipeline.extract import (
@@ -17,7 +16,6 @@ from pipeline.extract import (
     take_snapshot,
 )
 from pipeline.model import State
-from pipeline.schema import SNAPSHOT
 from pipeline.store import layout
 from pipeline.version import __version__
 
@@ -86,10 +84,10 @@ def look(job: Job, account: str, resume: ResumePoint | None = None) -> Snapshot:
 def is_fresh(job: Job, account: str) -> bool:
     """Whether the newest complete snapshot is younger than ``extract.fresh_minutes``."""
     age = timedelta(minutes=job.settings.extract.fresh_minutes)
-    return _young(job, account, age) is not None
+    return newest_young(job, account, age) is not None
 
 
-def _young(job: Job, account: str, age: timedelta) -> SnapshotRef | None:
+def newest_young(job: Job, account: str, age: timedelta) -> SnapshotRef | None:
     """The newest complete snapshot, if it is younger than ``age``."""
     refs = [ref for ref in job.snapshots(account) if ref.is_complete]
     # One from the future (a clock was wrong) must not pass for young until then.
@@ -126,39 +124,3 @@ def _resume_point(kept: bytes | None) -> ResumePoint | None:
         return msgspec.msgpack.decode(kept, type=ResumePoint) if kept else None
     except msgspec.DecodeError:
         return None
-
-
-class Source(msgspec.Struct, frozen=True):
-    """What is known of one account's fleet, and since when."""
-
-    account: str
-    source: Literal["snapshot", "api"]
-    state: State
-    observed_at: datetime
-    age_seconds: int
-
-
-def fleet_now(job: Job, age: timedelta) -> tuple[pd.DataFrame, list[Source]]:
-    """Every account's fleet, and where it is from: its newest complete snapshot if that is younger
-    than ``age``, else live.
-
-    A live look is not stored: a question leaves no trace in the history. It is noted where it is
-    not complete.
-    """
-    frames, sources = [], []
-    for account in job.settings.all_accounts:
-        ref = _young(job, account, age)
-        if ref is not None:
-            frames.append(job.store.read_snapshots([ref]))
-            state, seen_at = ref.state, ref.started_at
-        else:
-            snapshot = look(job, account)
-            frames.append(SNAPSHOT.to_pandas(snapshot.table).assign(account=account))
-            certificate = snapshot.certificate
-            state, seen_at = certificate.state, certificate.started_at
-            if state is not State.COMPLETE:
-                job.note(Exit.WARNINGS, f"{account}: {state}: {certificate.proof}")
-        since = max(0, int((job.now() - seen_at).total_seconds()))
-        sources.append(Source(account, "snapshot" if ref else "api", state, seen_at, since))
-    whole = pd.concat(frames, ignore_index=True)
-    return SNAPSHOT.enforce(whole[list(SNAPSHOT.names)]), sources

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.deliver.mail import compose, find_password, send
+from pipeline.deliver.mail import compose, send
 from pipeline.errors import NotDeliveredError, SettingsError
-from pipeline.keys import Secret
+from pipeline.keys import Secret, find_password
 from pipeline.settings import Mail
 
 if TYPE_CHECKING:

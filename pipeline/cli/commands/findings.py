@@ -6,17 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline import console
-from pipeline.cli.options import Command, run, say
+from pipeline.cli.options import Command, say
 from pipeline.cli.output import shape_option, show
 from pipeline.cli.param_types import Day, Number
+from pipeline.cli.run import run
 from pipeline.errors import ReadOnlyError, SettingsError, StorageError
-from pipeline.jobs import findings as judging
-from pipeline.jobs.coverage import warn_of_missing
-from pipeline.jobs.report import last_closed
-from pipeline.settings import read_settings
-from pipeline.transform.findings import lifecycle
-from pipeline.transform.what_if import Change
 
 if TYPE_CHECKING:
     from datetime import date
@@ -49,6 +43,11 @@ def findings(
     """The open findings, most money first, or what changed in them."""
 
     def action(job: Job) -> dict[str, object]:
+        from pipeline.jobs.coverage import warn_of_missing
+        from pipeline.jobs.report import last_closed
+        from pipeline.terminal.tables import records
+        from pipeline.transform.findings import lifecycle
+
         closed = last_closed(job)
         if closed is None:
             raise StorageError(
@@ -66,7 +65,7 @@ def findings(
             rows = rows[rows["owner"].astype(object) == owner]
         what = "changes" if changes else "findings"
         show(rows, shape, CHANGED if changes else OPEN, f"{len(rows)} {what} of {which}")
-        return {"date": which.isoformat(), what: console.records(rows)}
+        return {"date": which.isoformat(), what: records(rows)}
 
     run("findings", action, is_recorded=False, needs_data=True)
 
@@ -89,11 +88,15 @@ def replay(first: date, last: date, other: str | None, shape: str) -> None:
     """
 
     def action(job: Job) -> dict[str, object]:
+        from pipeline.jobs.findings import replay as replay_rules
+        from pipeline.settings import read_settings
+        from pipeline.terminal.tables import records
+
         settings = job.settings if other is None else read_settings(other, "--settings")
-        done = judging.replay(job, first, last, settings)
+        done = replay_rules(job, first, last, settings)
         told = done.precision if shape == "table" else done.flags
         show(told, shape, list(told.columns), f"{first} to {last}")
-        return {"precision": console.records(done.precision), "flags": console.records(done.flags)}
+        return {"precision": records(done.precision), "flags": records(done.flags)}
 
     run("replay", action, is_recorded=False, needs_data=True)
 
@@ -114,6 +117,9 @@ def what_if(
     rate_card: str | None, shape: str,
 ) -> None:  # fmt: skip
     """What 30 days of the fleet would cost under one change."""
+    from pipeline.settings import read_settings
+    from pipeline.transform.what_if import Change
+
     changes = []
     if stop is not None:
         changes.append(Change("stop", stop))
@@ -128,7 +134,10 @@ def what_if(
         raise SettingsError("give one of --stop, --gpus, --hours-a-week, --rate-card")
 
     def action(job: Job) -> dict[str, object]:
-        rows = judging.what_if(job, changes[0])
+        from pipeline.jobs.findings import what_if as price_change
+        from pipeline.terminal.tables import money, records
+
+        rows = price_change(job, changes[0])
         priced = rows[rows["is_priced"].astype(bool)]
         totals = {
             name: int(priced[f"{name}_micros"].sum()) for name in ("before", "after", "difference")
@@ -136,12 +145,12 @@ def what_if(
         show(rows, shape, list(rows.columns), f"{len(rows)} clusters, 30 days")
         if shape == "table":
             for name, micros in totals.items():
-                say(f"{name:<10} {console.money(micros):>16} {job.settings.currency}")
+                say(f"{name:<10} {money(micros):>16} {job.settings.currency}")
             if len(priced) < len(rows):
                 say(f"{len(rows) - len(priced)} of them cannot be priced and are in no total")
         return {
             **{f"{name}_micros": micros for name, micros in totals.items()},
-            "clusters": console.records(rows),
+            "clusters": records(rows),
         }
 
     run("what-if", action, is_recorded=False, needs_data=True)
@@ -149,13 +158,15 @@ def what_if(
 
 def _judged(job: Job, day: date, *, rebuild: bool) -> Judged:
     """The findings of ``day``, stored where the store may be written."""
+    from pipeline.jobs.findings import judge
+
     try:
         with job.store.lock("derive"):
-            return judging.judge(job, day, rebuild=rebuild)
+            return judge(job, day, rebuild=rebuild)
     except ReadOnlyError:
         if rebuild:
             raise
-        return judging.judge(job, day, is_stored=False)
+        return judge(job, day, is_stored=False)
 
 
 def _open(found: pd.DataFrame) -> pd.DataFrame:

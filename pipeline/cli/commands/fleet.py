@@ -6,20 +6,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
-from pipeline import console
-from pipeline.cli.options import Command, run, say, say_aside
+from pipeline.cli.options import Command, say, say_stderr
 from pipeline.cli.output import shape_option, show
 from pipeline.cli.param_types import Age, Instant, Number
-from pipeline.jobs.extract import fleet_now
-from pipeline.transform import snapshot_queries
+from pipeline.cli.run import run
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.jobs import Job
-    from pipeline.jobs.extract import Source
+    from pipeline.jobs.fleet import Source
+
+SORT_KEYS = ("created_at", "name", "status", "gpu_count", "cost")
+"""``sort_by`` of the API."""
 
 SHOWN = (
     "cluster_id", "name", "status", "gpu_type", "gpu_count", "hourly_rate_micros",
@@ -46,12 +46,7 @@ age_option = click.option(
 @click.option("--region", help="us-east-1, us-west-2, eu-west-1, ap-southeast-1")
 @click.option("--project-id")
 @click.option("--template-id")
-@click.option(
-    "--sort-by",
-    type=click.Choice(list(snapshot_queries.SORT_COLUMNS)),
-    default="created_at",
-    show_default=True,
-)
+@click.option("--sort-by", type=click.Choice(SORT_KEYS), default="created_at", show_default=True)
 @click.option("--sort-order", type=click.Choice(["asc", "desc"]), default="desc", show_default=True)
 @click.option("--search", metavar="TEXT", help="In name or description.")
 @click.option("--min-gpu-count", type=click.IntRange(min=0))
@@ -65,6 +60,9 @@ def clusters(max_age: timedelta, shape: str, **parameters: Any) -> None:  # noqa
     page, limit = parameters.pop("page"), parameters.pop("limit")
 
     def action(job: Job) -> dict[str, object]:
+        from pipeline.terminal.tables import records
+        from pipeline.transform import snapshot_queries
+
         whole, sources = _fleet(job, max_age)
         matched = snapshot_queries.select(whole, limit=None, **parameters)
         pages = max(1, -(-len(matched) // limit))
@@ -72,7 +70,7 @@ def clusters(max_age: timedelta, shape: str, **parameters: Any) -> None:  # noqa
         title = f"page {page} of {pages}: {len(found)} of {len(matched)} clusters that match"
         show(found, shape, SHOWN, f"{title}, {len(whole)} in the fleet")
         return {
-            "clusters": console.records(found),
+            "clusters": records(found),
             # As the API says it.
             "pagination": {
                 "current_page": page,
@@ -96,10 +94,15 @@ def overview(status: str, max_age: timedelta) -> None:
     """How many clusters run, what they cost an hour, how busy their GPUs are."""
 
     def action(job: Job) -> dict[str, object]:
+        import msgspec
+
+        from pipeline.terminal.tables import money
+        from pipeline.transform import snapshot_queries
+
         whole, sources = _fleet(job, max_age)
         seen = snapshot_queries.overview(whole, status=status)
         mean = seen.average_gpu_utilization_pct
-        cost = f"{console.money(seen.total_hourly_cost_micros)} {job.settings.currency}"
+        cost = f"{money(seen.total_hourly_cost_micros)} {job.settings.currency}"
         say(f"{status} clusters        {seen.total_clusters}")
         say(f"cost per hour           {cost}{' or more' if seen.without_rate else ''}")
         say(f"average GPU utilization {'—' if mean is None else f'{mean:.1f} %'}")
@@ -123,10 +126,13 @@ def dev_clusters(max_age: timedelta, shape: str, **parameters: Any) -> None:  # 
     """Development clusters a team could use: stopped RTX4090s named dev or sandbox."""
 
     def action(job: Job) -> dict[str, object]:
+        from pipeline.terminal.tables import records
+        from pipeline.transform import snapshot_queries
+
         whole, sources = _fleet(job, max_age)
         found = snapshot_queries.dev_clusters(whole, **parameters)
         show(found, shape, SHOWN, f"{len(found)} development clusters")
-        return {"clusters": console.records(found), "sources": sources}
+        return {"clusters": records(found), "sources": sources}
 
     run("dev-clusters", action, is_recorded=False)
 
@@ -148,18 +154,19 @@ def candidates(
     """Running clusters that cost much and do little at this moment, dearest first."""
 
     def action(job: Job) -> dict[str, object]:
+        from pipeline.terminal.tables import records
+        from pipeline.transform import snapshot_queries
+
         whole, sources = _fleet(job, max_age)
         seen = snapshot_queries.candidates(
-            whole,
-            min_hourly_rate=min_hourly_rate,
-            below_utilization_pct=below_utilization,
+            whole, min_hourly_rate=min_hourly_rate, below_utilization_pct=below_utilization
         )
         show(seen.found, shape, SHOWN, f"{len(seen.found)} candidates")
         if shape == "table" and len(seen.unjudged):
             show(seen.unjudged, shape, SHOWN, f"{len(seen.unjudged)} could not be judged")
         return {
-            "candidates": console.records(seen.found),
-            "unjudged": console.records(seen.unjudged),
+            "candidates": records(seen.found),
+            "unjudged": records(seen.unjudged),
             "sources": sources,
         }
 
@@ -168,10 +175,12 @@ def candidates(
 
 def _fleet(job: Job, max_age: timedelta) -> tuple[pd.DataFrame, list[Source]]:
     """The fleet, and where it is from; what is not of this moment is said to be."""
+    from pipeline.jobs.fleet import fleet_now
+
     whole, sources = fleet_now(job, max_age)
     for one in sources:
         if one.source == "snapshot":
-            say_aside(
+            say_stderr(
                 f"{one.account}: from the snapshot of {one.observed_at:%Y-%m-%d %H:%M:%SZ}, "
                 f"{timedelta(seconds=one.age_seconds)} old; --max-age 0m asks the API"
             )

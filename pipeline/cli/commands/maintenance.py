@@ -9,13 +9,11 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
-from pipeline.cli.options import Command, run, say
+from pipeline.cli.options import Command, say
 from pipeline.cli.param_types import Age
+from pipeline.cli.run import run
 from pipeline.errors import Exit
-from pipeline.jobs import discarding, maintenance
-from pipeline.jobs.ledger import note_future
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -32,6 +30,10 @@ def status(max_age: timedelta | None) -> None:
     """The last runs, and how old the newest look is; for people and monitors."""
 
     def action(job: Job) -> dict[str, object]:
+        import msgspec
+
+        from pipeline.jobs.ledger import note_future
+
         note_future(job)
         accounts = [_account_status(job, name, max_age) for name in _known_accounts(job)]
         last = job.store.runs(10)
@@ -74,6 +76,11 @@ def check(*, read_data: bool) -> None:
     """Verify everything stored: structure, certificates, gaps, stale days."""
 
     def action(job: Job) -> dict[str, object]:
+        import msgspec
+
+        from pipeline.jobs import maintenance
+        from pipeline.jobs.ledger import note_future
+
         note_future(job)
         checked = maintenance.check(job, read_data=read_data)
         for problem in checked.problems:
@@ -106,6 +113,8 @@ def prune(thin_after: int, drop_after: int, *, dry_run: bool) -> None:
     """Thin old snapshots without losing a cent."""
 
     def action(job: Job) -> dict[str, object]:
+        from pipeline.jobs import maintenance
+
         ages = maintenance.ages(job, thin_after, drop_after)
         if dry_run:
             planned = maintenance.plan_prune(job, ages)
@@ -138,7 +147,11 @@ def discard(snapshot: str, reason: str) -> None:
     """
 
     def action(job: Job) -> dict[str, object]:
-        done = discarding.discard(job, snapshot, _who(), reason)
+        import msgspec
+
+        from pipeline.jobs.discarding import discard as discard_snapshot
+
+        done = discard_snapshot(job, snapshot, _who(), reason)
         removed = done.removed
         say(done.moved_to)
         if sys.stdout.isatty():

@@ -9,17 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.options import Command, run, say, say_aside, write_file
+from pipeline.cli.options import Command, say, say_stderr
+from pipeline.cli.output import write_file
 from pipeline.cli.param_types import Day
+from pipeline.cli.run import run
 from pipeline.errors import SettingsError
-from pipeline.jobs.extract import check_account
-from pipeline.jobs.extract import extract as extract_account
-from pipeline.jobs.ledger import update_ledger
-from pipeline.jobs.report import make_report
-from pipeline.jobs.send import send as send_report
-from pipeline.jobs.send import stored_message
-from pipeline.nightly import nightly as run_nightly
-from pipeline.settings import WINDOW
 
 if TYPE_CHECKING:
     from datetime import date
@@ -34,6 +28,9 @@ def extract(account: str | None) -> None:
     """Take one snapshot of the whole fleet; print its path."""
 
     def action(job: Job) -> dict[str, object]:
+        from pipeline.jobs.extract import check_account
+        from pipeline.jobs.extract import extract as extract_account
+
         names = list(job.settings.all_accounts)
         if account is not None:
             names = [check_account(job, account)]
@@ -44,7 +41,7 @@ def extract(account: str | None) -> None:
             say(paths[-1])
         if sys.stderr.isatty():
             spent = f"{job.counts['clusters']} clusters in {job.counts['requests']} requests"
-            say_aside(spent)
+            say_stderr(spent)
         return {"snapshots": paths}
 
     run("extract", action)
@@ -56,6 +53,8 @@ def ledger(*, rebuild: bool) -> None:
     """Build the ledger days that are stale or missing."""
 
     def action(job: Job) -> dict[str, object]:
+        from pipeline.jobs.ledger import update_ledger
+
         with job.store.lock("derive"):
             built = update_ledger(job, rebuild=rebuild)
         if sys.stdout.isatty():
@@ -70,10 +69,14 @@ def ledger(*, rebuild: bool) -> None:
 @click.option("--window", metavar="DAYS", help="Days the report covers, such as 30d.")
 def report(day: date | None, window: str | None) -> None:
     """Make the report from what is stored; print its folder."""
+    from pipeline.settings import WINDOW
+
     if window is not None and not re.match(WINDOW, window):
         raise SettingsError(f"--window {window[:40]!r}: give a number of days, such as 30d")
 
     def action(job: Job) -> dict[str, object]:
+        from pipeline.jobs.report import make_report
+
         with job.store.lock("derive"):
             reported = make_report(job, day, window)
         say(reported.folder)
@@ -94,6 +97,9 @@ def send(day: date | None, to_file: Path | None, *, again: bool) -> None:
     """Mail a report to everyone who has not got it yet."""
 
     def action(job: Job) -> dict[str, object]:
+        from pipeline.jobs.send import send as send_report
+        from pipeline.jobs.send import stored_message
+
         stored = job.store.report_days()
         if not stored and day is None:
             raise SettingsError("no report to send yet; make one with `fleetledger report`")
@@ -116,6 +122,8 @@ def nightly() -> None:
     """Extract, ledger, findings, report, deliver: the cron line."""
 
     def action(job: Job) -> dict[str, object]:
+        from pipeline.nightly import nightly as run_nightly
+
         reported = run_nightly(job)
         if reported and sys.stdout.isatty():
             headline(reported)

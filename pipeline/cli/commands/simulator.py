@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline import console
 from pipeline.cli.commands.pipeline import headline, told
-from pipeline.cli.options import PROGRAM, Command, Options, run
+from pipeline.cli.options import PROGRAM, Command, Options
+from pipeline.cli.run import run
 from pipeline.errors import SettingsError
+from pipeline.terminal.bars import Bars
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -34,7 +35,7 @@ def demo() -> None:
     options.given.setdefault("data_dir", DEMO_FOLDER)
 
     def action(job: Job) -> dict[str, object]:
-        from pipeline.demo import demo as run_demo  # noqa: PLC0415 - the simulator is an extra
+        from pipeline.demo import demo as run_demo
 
         reported = run_demo(job, job.settings.data_dir, _counted(job))
         if reported:
@@ -48,8 +49,8 @@ def _counted(job: Job) -> Callable[[Sequence[datetime]], Iterator[datetime]]:
     """Shows how far the demo's looks are: a bar on a terminal, else a line for each ten days."""
 
     def each(looks: Sequence[datetime]) -> Iterator[datetime]:
-        if isinstance(job.steps, console.Shown):
-            yield from job.steps.each("looks at the fleet", looks)
+        if isinstance(job.progress, Bars):
+            yield from job.progress.each("looks at the fleet", looks)
             return
         for number, when in enumerate(looks):
             if number % 240 == 0:
@@ -95,10 +96,10 @@ def simulate(
     rate_limit: int | None, key: str,
 ) -> None:  # fmt: skip
     """Serve the List Clusters API over a simulated fleet, until Ctrl-C."""
-    from pipeline.simulator.app import make_app  # noqa: PLC0415 - an extra
-    from pipeline.simulator.clock import Clock  # noqa: PLC0415
-    from pipeline.simulator.fleet import Fleet  # noqa: PLC0415
-    from pipeline.simulator.server import run_forever  # noqa: PLC0415
+    from pipeline.simulator.app import make_app
+    from pipeline.simulator.clock import Clock
+    from pipeline.simulator.fleet import Fleet
+    from pipeline.simulator.server import run_forever
 
     start = datetime.now(UTC).replace(microsecond=0)
     # The fleet lives for a quarter before and a quarter after now.

@@ -1,105 +1,23 @@
-"""What a person sees in a terminal: progress on stderr, tables and results on stdout.
-
-Without a terminal there is no progress at all, so that cron has nothing to mail on success.
-"""
+"""Results as tables that fit a terminal, and as the records of JSON."""
 
 from __future__ import annotations
 
-import re
 import sys
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pandas as pd
 from rich.cells import cell_len
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
 from pipeline.schema import MICROS_PER_UNIT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from datetime import date
-
-T = TypeVar("T")
-
-
-class _Walk:
-    """Shows one walk: clusters, pages, what is left of the rate limit."""
-
-    def __init__(self, bar: Progress, task: TaskID) -> None:
-        self._bar, self._task = bar, task
-
-    def update(
-        self,
-        *,
-        clusters: int,
-        total: int | None,
-        pages: int,
-        requests_left: int | None,
-        eta_seconds: float | None,
-    ) -> None:
-        del eta_seconds  # the bar estimates from what it sees
-        left = "" if requests_left is None else f", {requests_left} requests left"
-        self._bar.update(self._task, completed=clusters, total=total, note=f"{pages} pages{left}")
-
-
-class Shown:
-    """Progress bars on a terminal."""
-
-    def __init__(self, bar: Progress) -> None:
-        self._bar = bar
-        self._walks: dict[str, TaskID] = {}
-
-    def walk(self, account: str) -> _Walk:
-        """The walk over an account's list begins; its next one takes the same line."""
-        if account in self._walks:
-            self._bar.reset(self._walks[account])
-        else:
-            self._walks[account] = self._bar.add_task(f"list {account}", total=None, note="")
-        return _Walk(self._bar, self._walks[account])
-
-    def days(self, what: str, days: Sequence[date]) -> Iterable[date]:
-        """The days to build, counted as they pass."""
-        return self.each(what, days) if days else days
-
-    def each(self, what: str, things: Sequence[T]) -> Iterator[T]:
-        """The things, counted as they pass."""
-        task = self._bar.add_task(what, total=len(things), note="")
-        for thing in things:
-            yield thing
-            self._bar.advance(task)
-
-
-@contextmanager
-def progress() -> Iterator[Shown | None]:
-    """Bars while the block runs; None where stderr is not a terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield Shown(bar)
+    from collections.abc import Sequence
 
 
 def table(frame: pd.DataFrame, title: str) -> str:
@@ -135,18 +53,6 @@ def table(frame: pd.DataFrame, title: str) -> str:
 
 LONGEST_CELL = 200
 """Characters of a text that a table shows; CSV and JSON have all."""
-
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""What a terminal obeys instead of showing (C0, DEL, C1), and what turns the direction of text."""
-
-
-def printable(text: str) -> str:
-    """``text`` with control characters escaped as JSON does it, so that JSON stays the same data.
-
-    Lines and tabs stay.
-    """
-    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text.replace("\r\n", "\n"))
-
 
 _GAP = 2
 _TEXT_WRAPS_AT = 12
