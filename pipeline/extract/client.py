@@ -53,8 +53,9 @@ PASSING_CLIENT_ERRORS = frozenset({408, 425, TOO_MANY})
 BLOCK_BYTES = 1 << 20
 GZIP = 16 + zlib.MAX_WBITS
 
-# It writes a traceback for a malformed header line, even when the answer can be used.
-logging.getLogger("urllib3.connection").setLevel(logging.CRITICAL)
+# It warns, with tracebacks, of what it finds odd in an answer, even when the answer can be used.
+for _room in ("connection", "connectionpool", "response"):
+    logging.getLogger(f"urllib3.{_room}").addFilter(lambda line: line.levelno < logging.WARNING)
 
 
 @dataclass(frozen=True)

@@ -132,9 +132,18 @@ def test_a_ca_file_that_is_not_there_is_named_at_once(run: Run, tmp_path: Path, 
     assert not snapshots(data)
 
 
-def test_what_the_http_library_finds_odd_is_not_printed(run: Run) -> None:
-    body = b'{"success": true, "data": {"clusters": [], "pagination": {"total_count": 0}}}'
-    with raw_server(lambda _: http(body, "a header without a colon")) as url:
+EMPTY = b'{"success": true, "data": {"clusters": [], "pagination": {"total_count": 0}}}'
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http(EMPTY, "a header without a colon"),
+        http(b"%x\r\n%b\r\n0\r\n\r\n" % (len(EMPTY), EMPTY), "Transfer-Encoding: chunked"),
+    ],
+)
+def test_what_the_http_library_finds_odd_is_not_printed(run: Run, answer: bytes) -> None:
+    with raw_server(lambda _: answer) as url:
         ran = run("extract", url=url)
     assert (ran.code, ran.err) == (0, "")
 
