@@ -25,11 +25,9 @@ if TYPE_CHECKING:
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0
 
-EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-"""A header that names a time outside of these says nothing."""
 
 LONGEST_WAIT_SECONDS = 366 * 86_400
-"""Nor does one that asks to wait for longer than a year."""
+"""A header that asks to wait longer says nothing."""
 
 LONGEST_DATE = 100
 """Characters."""
@@ -181,15 +179,14 @@ def whole_number(text: str | None) -> int | None:
 
 
 def http_date(text: str | None) -> datetime | None:
-    """The UTC time of a ``Date`` or ``Retry-After`` header; None if no server can have meant it."""
+    """The UTC time of a ``Date`` or ``Retry-After`` header; None if it is not one."""
     if not text or len(text) > LONGEST_DATE:
         return None
     try:
         when = parsedate_to_datetime(text)
-        when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+        return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
     except (ArithmeticError, LookupError, TypeError, ValueError):
         return None
-    return when if EARLIEST <= when < LATEST else None
 
 
 def retry_after(headers: Mapping[str, str], server_time: datetime | None) -> float | None:

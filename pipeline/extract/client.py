@@ -50,6 +50,10 @@ OK, UNAUTHORIZED, FORBIDDEN, TOO_MANY, UNAVAILABLE = 200, 401, 403, 429, 503
 REDIRECTS, CLIENT_ERRORS = range(300, 400), range(400, 500)
 PASSING_CLIENT_ERRORS = frozenset({408, 425, TOO_MANY})
 """A slow or an early request, or one too many: the same one may be answered later."""
+SEARCHED_BYTES = 2**20
+OVERLAP_BYTES = 2**14
+"""More than a key takes with every character escaped, twice."""
+
 BLOCK_BYTES = 1 << 20
 GZIP = 16 + zlib.MAX_WBITS
 
@@ -247,7 +251,8 @@ class Client:
         if status in {UNAUTHORIZED, FORBIDDEN}:
             return KeyNotAcceptedError(refusal, self._base_url)
         if status in CLIENT_ERRORS and status not in PASSING_CLIENT_ERRORS:
-            return refusal.by(f"{self._base_url}: HTTP {status}" if said else self._base_url)
+            has_code = said is not None and said.code != f"HTTP {status}"
+            return refusal.by(f"{self._base_url}: HTTP {status}" if has_code else self._base_url)
         wait = None
         if status in {TOO_MANY, UNAVAILABLE}:
             wait = retry_after(response.headers, server_time)
@@ -260,9 +265,22 @@ class Client:
             return KeyNotAcceptedError(refusal, self._base_url)
         return refusal.by(self._base_url) if refusal.is_permanent else _Again(str(refusal), wait)
 
+    def _quotes_key(self, body: bytes) -> bool:
+        """Whether the key is in ``body``, in any form; searched in pieces, so that a page of the
+        largest size allowed is not held in memory a second time.
+        """
+        return any(
+            self._redactor.finds(
+                body[begin : begin + SEARCHED_BYTES + OVERLAP_BYTES].decode(
+                    "utf-8", "surrogateescape"
+                )
+            )
+            for begin in range(0, len(body), SEARCHED_BYTES)
+        )
+
     def _without_key(self, body: bytes) -> bytes:
         """``body``, should it quote the key without the key; nothing reads it before."""
-        if not self._redactor.finds(body.decode("utf-8", "surrogateescape")):
+        if not self._quotes_key(body):
             return body
         try:
             return lenient_decode.dump(

@@ -7,6 +7,7 @@ later or data that came late would each be a second mail of the same news.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ class Sent:
         return {*self._served(self.mail), *self._served(old)}
 
     def refused(self) -> dict[str, str]:
-        """Who was refused it for good, and the server's words."""
+        """Who was refused it for good, and the codes it was refused with."""
         return self._refusals().get(self.mail, {})
 
     def add(self, results: Mapping[str, str]) -> None:
@@ -54,7 +55,8 @@ class Sent:
         self.store.put_state(f"sent-{self.day}{self.mail}", msgspec.json.encode(served))
         before, all_mails = self.refused(), self._refusals()
         kept = {one: said for one, said in before.items() if one not in results}
-        kept |= {one: said for one, said in results.items() if is_permanent(said)}
+        # Codes only: the words are the server's, and it may quote what it was sent.
+        kept |= {one: _codes(said) for one, said in results.items() if is_permanent(said)}
         if kept != before:
             refusals = msgspec.json.encode(all_mails | {self.mail: kept})
             self.store.put_state(f"refused-{self.day}", refusals)
@@ -67,3 +69,9 @@ class Sent:
         """Of all mails of the date: one file, since the longest owner's name leaves no room."""
         kept = self.store.get_state(f"refused-{self.day}")
         return msgspec.json.decode(kept or b"{}", type=dict[str, dict[str, str]])
+
+
+def _codes(reply: str) -> str:
+    """The reply code and the enhanced status code of a refusal, such as ``550 5.1.1``."""
+    found = re.match(r"\d{3}(?:[ -]\d\.\d{1,3}\.\d{1,3})?", reply)
+    return found[0] if found else ""

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline import cli
 from pipeline.errors import Exit
-from tests.cli.conftest import KEY, Ran
+from tests.cli.conftest import KEY, SIMULATED, Ran
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -202,7 +202,7 @@ def test_what_nobody_foresaw_is_one_line_and_kept_for_status(
     def fail(*_: object, **__: object) -> None:
         raise kind("two\nlines")
 
-    monkeypatch.setattr("pipeline.cli.commands.pipeline.update_ledger", fail)
+    monkeypatch.setattr("pipeline.jobs.ledger.update_ledger", fail)
     ran = ask("ledger")
     assert ran.code == 1
     said = f"unexpected: {kind.__name__}: two lines; run again with -v for details"
@@ -216,7 +216,9 @@ def test_the_longest_account_name_goes_through_a_whole_night(
     ask: Ask, api: Api, tmp_path: Path
 ) -> None:
     config, name = tmp_path / "settings.toml", "a" * 56
-    config.write_text(f'data_dir = "{tmp_path}/own"\n[accounts.{name}]\nkey_env = "OWN_KEY"\n')
+    config.write_text(
+        f'data_dir = "{tmp_path}/own"\n[accounts.{name}]\nkey_env = "OWN_KEY"\n{SIMULATED}'
+    )
 
     def done(*args: str) -> None:
         ran = ask(*args, "--config", str(config), FLEETLEDGER_DATA_DIR="", OWN_KEY=KEY)

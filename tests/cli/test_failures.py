@@ -73,7 +73,7 @@ def test_a_refused_key_is_not_tried_again(api: Api, run: Run, data: Path) -> Non
         (f"[extract]\nmax_page_bytes = {2**63 - 1}", "extract.max_page_bytes"),
         ("[mail]\ntimeout_seconds = 1e300", "mail.timeout_seconds"),
         ("[rules]\nseed_hourly_rate = inf", "rules.seed_hourly_rate"),
-        ("[budgets.gpu]\namount = inf", "budgets[...].amount"),
+        ("[budgets.gpu]\namount = inf", "budgets.gpu.amount"),
         ("[[[", "not valid TOML"),
         ('[accounts."../x"]\nkey_env = "A"', "folder's name"),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import datetime, tzinfo
 
-from pipeline.cli import main, options
+from pipeline.cli import main, run
 
 
 class Fixed(datetime):
@@ -18,5 +18,5 @@ class Fixed(datetime):
 
 if __name__ == "__main__":
     moment = sys.argv.pop(1)
-    options.datetime = Fixed  # type: ignore[misc]
+    run.datetime = Fixed  # type: ignore[misc]
     main()

@@ -58,7 +58,6 @@ UNUSABLE = {
 USABLE = {
     "a date with an absurd zone": http(GOOD, DATE.replace("GMT", "-9999999999999999")),
     "a date in the year 9999": http(GOOD, "Date: Fri, 31 Dec 9999 23:59:59 -2359"),
-    "a date in the year 1900": http(GOOD, "Date: Mon, 01 Jan 1900 00:00:00 +2359"),
     "a date of commas": http(GOOD, "Date: ,,,,"),
     "a date of brackets": http(GOOD, "Date: " + "(" * 40_000),
     "a rate limit that ends never": http(GOOD, DATE, "X-RateLimit-Remaining: 9", *LIMITS),
@@ -114,7 +113,7 @@ def test_a_lasting_refusal_names_host_and_status() -> None:
     with raw_server(lambda _: http(body, status="410 Gone")) as url:
         with pytest.raises(RefusedError) as caught:
             ask(url)
-        assert str(caught.value) == f"{url}: HTTP 410: the API answered GONE: no more"
+        assert str(caught.value) == f"{url}: HTTP 410: the API answered GONE"
 
 
 @pytest.mark.parametrize("content", [None, "no certificate\n", b"\xff\xfe"])
