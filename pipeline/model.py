@@ -120,7 +120,7 @@ class NotObserved(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it should be observed; an account that was taken out of the settings should not."""
 
 
-class Sight(msgspec.Struct, frozen=True, kw_only=True):
+class SnapshotInfo(msgspec.Struct, frozen=True, kw_only=True):
     """When a look was taken and what it may be trusted for."""
 
     state: State
@@ -128,7 +128,7 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: datetime
 
 
-class Look(Sight, frozen=True, kw_only=True):
+class SnapshotRows(SnapshotInfo, frozen=True, kw_only=True):
     """A snapshot as the ledger reads it."""
 
     frame: pd.DataFrame

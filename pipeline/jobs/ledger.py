@@ -17,7 +17,7 @@ from pipeline.ledger.inputs import (
     long_gaps,
 )
 from pipeline.ledger.observations import History
-from pipeline.model import Look, Sight
+from pipeline.model import SnapshotInfo, SnapshotRows
 from pipeline.schema import MICROS_PER_UNIT, SNAPSHOT
 
 if TYPE_CHECKING:
@@ -70,10 +70,10 @@ def rate_card(settings: Settings) -> dict[str, int]:
     return {name: round(price * MICROS_PER_UNIT) for name, price in settings.rate_card.items()}
 
 
-def read_look(store: Store, ref: SnapshotRef) -> Look:
+def read_snapshot_rows(store: Store, ref: SnapshotRef) -> SnapshotRows:
     """A stored snapshot as the ledger reads it."""
     snapshot = store.read_snapshot(ref, COLUMNS)
-    return Look(
+    return SnapshotRows(
         state=ref.state,
         started_at=snapshot.certificate.started_at,
         finished_at=snapshot.certificate.finished_at,
@@ -101,13 +101,13 @@ def _read(job: Job, sound: list[SnapshotRef], day: date) -> tuple[History, list[
     while True:
         inputs = inputs_of(sound, day)
         damaged: list[str] = []
-        certificates, rows, frame = job.store.read_looks(inputs, COLUMNS, damaged)
+        certificates, rows, frame = job.store.read_rows(inputs, COLUMNS, damaged)
         if not damaged:
-            sights = [
-                Sight(state=c.state, started_at=c.started_at, finished_at=c.finished_at)
+            infos = [
+                SnapshotInfo(state=c.state, started_at=c.started_at, finished_at=c.finished_at)
                 for c in certificates
             ]
-            return History(sights, rows, frame), inputs
+            return History(infos, rows, frame), inputs
         for key in damaged:
             where = job.store.url(key)
             job.note(

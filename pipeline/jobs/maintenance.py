@@ -9,7 +9,7 @@ import msgspec
 
 from pipeline.jobs import provenance, staleness
 from pipeline.jobs import prune as pruning
-from pipeline.jobs.ledger import rate_card, read_look
+from pipeline.jobs.ledger import rate_card, read_snapshot_rows
 from pipeline.ledger import inputs
 from pipeline.ledger.days import build_day
 from pipeline.store import check as checking
@@ -74,4 +74,4 @@ class _Rule:
         return inputs.is_closed(refs, day)
 
     def build(self, refs: Sequence[SnapshotRef], day: date) -> pd.DataFrame:
-        return build_day([read_look(self.store, ref) for ref in refs], day, self.card)
+        return build_day([read_snapshot_rows(self.store, ref) for ref in refs], day, self.card)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.arrays import Bools, Floats, Ints
-    from pipeline.model import Look
+    from pipeline.model import SnapshotRows
 
     Columns = Mapping[str, NDArray[Any]]
 
@@ -58,7 +58,9 @@ MOVES = ("project_id", "region", "gpu_type", "gpu_count")
 """A change of these moves a cluster's money between groups of a report."""
 
 
-def build_day(looks: Sequence[Look], day: date, rate_card: Mapping[str, int]) -> pd.DataFrame:
+def build_day(
+    looks: Sequence[SnapshotRows], day: date, rate_card: Mapping[str, int]
+) -> pd.DataFrame:
     """The ledger of one UTC day: rows of ``schema.LEDGER``, sorted by cluster.
 
     Args:

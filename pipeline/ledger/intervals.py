@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.arrays import Bools, Ints
-    from pipeline.model import Sight
+    from pipeline.model import SnapshotInfo
 
     Columns = dict[str, NDArray[Any]]
 
@@ -63,7 +63,7 @@ STOPPED_REACH_SECONDS = 7200
 SECONDS_PER_HOUR = 3600
 
 
-def intervals(obs: Observations, looks: Sequence[Sight], begin: int, end: int) -> Columns:
+def intervals(obs: Observations, looks: Sequence[SnapshotInfo], begin: int, end: int) -> Columns:
     """One element per interval, sorted by cluster: ``code``, its ends ``a`` and ``b`` as positions
     in ``obs`` (-1: none), ``start``/``end`` in Unix seconds, money and time as described above.
 
@@ -114,7 +114,7 @@ class _Links:
         )
 
 
-def _link(obs: Observations, looks: Sequence[Sight]) -> _Links:
+def _link(obs: Observations, looks: Sequence[SnapshotInfo]) -> _Links:
     count = len(obs.code)
     is_complete = np.array([look.state is State.COMPLETE for look in looks], dtype=bool)
     before = np.concatenate([[0], np.cumsum(is_complete)])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.arrays import Bools, Floats, Ints
-    from pipeline.model import Look, Sight
+    from pipeline.model import SnapshotInfo, SnapshotRows
 
 
 UNKNOWN = np.int64(-1)
@@ -50,7 +50,7 @@ RESET, VANISHED, CARRIED, CREATED, REPLACED, RATE_CARD, BAD_FIELDS = (
 class History:
     """Some looks in time order, and their rows one below the other in one frame."""
 
-    looks: Sequence[Sight]
+    looks: Sequence[SnapshotInfo]
     rows: Sequence[int]
     """How many of the frame's rows each look has."""
     frame: pd.DataFrame
@@ -86,7 +86,7 @@ class Observations:
     flags: Ints
 
 
-def joined(looks: Sequence[Look]) -> History:
+def joined(looks: Sequence[SnapshotRows]) -> History:
     """Looks with a frame each, their categories united rather than lost."""
     frames = [look.frame for look in looks]
     columns: dict[str, object] = {}

@@ -66,13 +66,13 @@ class Store:
         """The rows of many snapshots, and ``snapshot_state``: what each look may be trusted for."""
         return snapshots.read_frame(self.files, refs, columns, damaged)
 
-    def read_looks(
+    def read_rows(
         self, refs: Sequence[SnapshotRef], columns: Sequence[str], damaged: list[str]
     ) -> tuple[list[Certificate], list[int], pd.DataFrame]:
         """Certificates, numbers of rows, and the rows of all as one frame; ``damaged`` files are
         skipped and said there.
         """
-        return snapshots.read_looks(self.files, refs, columns, damaged)
+        return snapshots.read_rows(self.files, refs, columns, damaged)
 
     def certificate(self, ref: SnapshotRef) -> Certificate:
         """What a snapshot's extraction proved, without reading its rows."""

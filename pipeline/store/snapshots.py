@@ -82,7 +82,7 @@ def read_frame(
     return SNAPSHOT.to_pandas(tables.concat(good))
 
 
-def read_looks(
+def read_rows(
     files: Files, refs: Sequence[SnapshotRef], columns: Sequence[str], damaged: list[str]
 ) -> tuple[list[Certificate], list[int], pd.DataFrame]:
     """The sound ones of ``refs``: what each proved, how many rows it has, and all rows as one

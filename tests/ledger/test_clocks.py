@@ -14,7 +14,7 @@ from tests.ledger.histories import DAY, UNIT, at, cluster, ledger, look
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.model import Look
+    from pipeline.model import SnapshotRows
 
 
 @pytest.fixture(params=["America/New_York", "Asia/Kathmandu", "Pacific/Auckland"])
@@ -26,7 +26,7 @@ def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
     time.tzset()
 
 
-def over_a_clock_change() -> list[Look]:
+def over_a_clock_change() -> list[SnapshotRows]:
     """Hourly looks over 29 March 2026, when Europe's clocks jump, and its neighbours."""
     first = datetime(2026, 3, 28, 20, tzinfo=UTC)
     return [
@@ -81,7 +81,7 @@ def test_late_looks_in_any_order_give_the_day_they_would_have_given_in_time() ->
 
 def test_a_walk_that_straddles_midnight_gives_each_day_its_own_rows() -> None:
     # Page one was answered at 23:58, page two at 00:03.
-    def straddling(before: float, after: float, start: str, end: str) -> Look:
+    def straddling(before: float, after: float, start: str, end: str) -> SnapshotRows:
         return look(
             at(start),
             cluster("early", total=before, observed_at=at(start)),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.ledger.days import build_day
 from pipeline.ledger.inputs import days_between, inputs_of
-from pipeline.model import Look, State
+from pipeline.model import SnapshotRows, State
 from pipeline.schema import BAND_COLUMNS
 from tests.ledger.histories import at, cluster, look, refs_of
 
@@ -26,7 +26,7 @@ START = at("1 20:00")
 
 
 @st.composite
-def histories(draw: st.DrawFn, *, unbroken: bool = False) -> list[Look]:
+def histories(draw: st.DrawFn, *, unbroken: bool = False) -> list[SnapshotRows]:
     """Looks at irregular times over a few days, at up to three clusters."""
     looks, when = [], START
     totals = {name: draw(st.integers(0, 500)) for name in ("a", "b", "c")}
@@ -64,11 +64,11 @@ def histories(draw: st.DrawFn, *, unbroken: bool = False) -> list[Look]:
     return looks
 
 
-def whole(looks: list[Look]) -> pd.DataFrame:
+def whole(looks: list[SnapshotRows]) -> pd.DataFrame:
     return pd.concat([day_of(looks, day) for day in days_between(refs_of(looks))])
 
 
-def day_of(looks: list[Look], day: date) -> pd.DataFrame:
+def day_of(looks: list[SnapshotRows], day: date) -> pd.DataFrame:
     wanted = set(inputs_of(refs_of(looks), day))
     return build_day(
         [one for one, ref in zip(looks, refs_of(looks), strict=True) if ref in wanted], day, {}
@@ -77,7 +77,9 @@ def day_of(looks: list[Look], day: date) -> pd.DataFrame:
 
 @given(histories(unbroken=True))
 @settings(max_examples=25, deadline=None, phases=PHASES)
-def test_unbroken_presence_meters_exactly_the_counters_difference(looks: list[Look]) -> None:
+def test_unbroken_presence_meters_exactly_the_counters_difference(
+    looks: list[SnapshotRows],
+) -> None:
     ledger = whole(looks)
     first, last = (one.frame.set_index("cluster_id") for one in (looks[0], looks[-1]))
     truth = last["total_cost_micros"] - first["total_cost_micros"]
@@ -88,7 +90,7 @@ def test_unbroken_presence_meters_exactly_the_counters_difference(looks: list[Lo
 
 @given(histories(unbroken=True))
 @settings(max_examples=20, deadline=None, phases=PHASES)
-def test_observed_and_gap_seconds_are_the_window(looks: list[Look]) -> None:
+def test_observed_and_gap_seconds_are_the_window(looks: list[SnapshotRows]) -> None:
     ledger = whole(looks).groupby("cluster_id")[["observed_seconds", "gap_seconds"]].sum()
     window = (looks[-1].started_at - looks[0].started_at).total_seconds()
     assert (ledger.sum(axis=1) == window).all()
@@ -96,7 +98,7 @@ def test_observed_and_gap_seconds_are_the_window(looks: list[Look]) -> None:
 
 @given(histories())
 @settings(max_examples=40, deadline=None, phases=PHASES)
-def test_every_row_is_bounded_and_its_seconds_add_up(looks: list[Look]) -> None:
+def test_every_row_is_bounded_and_its_seconds_add_up(looks: list[SnapshotRows]) -> None:
     ledger = whole(looks)
     known = ledger.dropna(subset=["spend_micros", "spend_high_micros"])
     assert (known["spend_low_micros"] <= known["spend_micros"]).all()
@@ -112,9 +114,11 @@ def test_every_row_is_bounded_and_its_seconds_add_up(looks: list[Look]) -> None:
 
 @given(histories(), st.randoms(use_true_random=False))
 @settings(max_examples=15, deadline=None, phases=PHASES)
-def test_the_order_of_rows_changes_nothing(looks: list[Look], shuffler: random.Random) -> None:
+def test_the_order_of_rows_changes_nothing(
+    looks: list[SnapshotRows], shuffler: random.Random
+) -> None:
     shuffled = [
-        Look(
+        SnapshotRows(
             state=one.state,
             started_at=one.started_at,
             finished_at=one.finished_at,
@@ -127,7 +131,9 @@ def test_the_order_of_rows_changes_nothing(looks: list[Look], shuffler: random.R
 
 @given(histories())
 @settings(max_examples=15, deadline=None, phases=PHASES)
-def test_a_day_is_the_same_from_its_inputs_as_from_all_of_history(looks: list[Look]) -> None:
+def test_a_day_is_the_same_from_its_inputs_as_from_all_of_history(
+    looks: list[SnapshotRows],
+) -> None:
     for day in days_between(refs_of(looks)):
         alone, among_all = day_of(looks, day), build_day(looks, day, {})
         pd.testing.assert_frame_equal(alone, among_all)

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.ledger.days import build_day
 from pipeline.ledger.inputs import days_between, inputs_of
-from pipeline.model import Look, SnapshotRef, State
+from pipeline.model import SnapshotRef, SnapshotRows, State
 from pipeline.schema import SNAPSHOT
 from pipeline.simulator.fleet import Fleet
 from pipeline.transform import spend
@@ -36,11 +36,11 @@ UNSEEN: dict[str, object] = {
 }
 
 
-def look(fleet: Fleet, when: datetime) -> Look:
+def look(fleet: Fleet, when: datetime) -> SnapshotRows:
     frame = fleet.at(when).assign(account="a", observed_at=pd.Timestamp(when))
     missing = [name for name in SNAPSHOT.names if name not in frame.columns]
     frame = SNAPSHOT.enforce(frame.assign(**dict.fromkeys(missing)))
-    return Look(state=State.COMPLETE, started_at=when, finished_at=when, frame=frame)
+    return SnapshotRows(state=State.COMPLETE, started_at=when, finished_at=when, frame=frame)
 
 
 def listed(fleet: Fleet, hours: int) -> pd.DataFrame:

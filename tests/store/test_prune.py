@@ -12,7 +12,7 @@ from pipeline.errors import SettingsError, StorageError
 from pipeline.jobs import prune
 from pipeline.ledger import inputs
 from pipeline.ledger.days import build_day
-from pipeline.model import Look, Snapshot, State
+from pipeline.model import Snapshot, SnapshotRows, State
 from pipeline.schema import SNAPSHOT
 from pipeline.simulator.fleet import Fleet
 from pipeline.store import Store
@@ -55,9 +55,9 @@ class Rule:
     def build(self, refs: Sequence[SnapshotRef], day: date) -> pd.DataFrame:
         return build_day([self._look(ref) for ref in refs], day, {})
 
-    def _look(self, ref: SnapshotRef) -> Look:
+    def _look(self, ref: SnapshotRef) -> SnapshotRows:
         taken = self.store.read_snapshot(ref)
-        return Look(
+        return SnapshotRows(
             state=ref.state,
             started_at=taken.certificate.started_at,
             finished_at=taken.certificate.finished_at,
