@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pipeline.errors import Exit
-from pipeline.ledger.days import day_of
+from pipeline.ledger.days import build_day_of
 from pipeline.ledger.inputs import (
     LONGEST_GAP_DAYS,
     digest_of,
@@ -88,7 +88,7 @@ def _builder(job: Job, account: str, refs: Sequence[SnapshotRef]) -> Callable[[d
 
     def build(day: date) -> None:
         history, inputs = _read(job, sound, day)
-        frame = day_of(history, day, card)
+        frame = build_day_of(history, day, card)
         job.store.publish_ledger_day(account, day, digest_of(inputs, card), frame)
 
     return build

@@ -1,4 +1,4 @@
-"""Against what really happened: two fleets, one with parameters never looked at while tuning."""
+"""Against the truth: two simulated fleets, one with parameters that were never tuned for."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ UNSEEN: dict[str, object] = {
 }
 
 
-def look(fleet: Fleet, when: datetime) -> SnapshotRows:
+def snapshot(fleet: Fleet, when: datetime) -> SnapshotRows:
     frame = fleet.at(when).assign(account="a", observed_at=pd.Timestamp(when))
     missing = [name for name in SNAPSHOT.names if name not in frame.columns]
     frame = SNAPSHOT.enforce(frame.assign(**dict.fromkeys(missing)))
@@ -46,11 +46,11 @@ def look(fleet: Fleet, when: datetime) -> SnapshotRows:
 def listed(fleet: Fleet, hours: int) -> pd.DataFrame:
     """Per listed cluster: truth, our spend and its bounds."""
     times = [START + timedelta(hours=n) for n in range(0, DAYS * 24 + 1, hours)]
-    looks = {time: look(fleet, time) for time in times}
+    snapshots = {time: snapshot(fleet, time) for time in times}
     refs = [SnapshotRef("a", time, State.COMPLETE, f"{time:%Y%m%dT%H%M%SZ}") for time in times]
     ledger = pd.concat(
         [
-            build_day([looks[ref.started_at] for ref in inputs_of(refs, day)], day, {})
+            build_day([snapshots[ref.started_at] for ref in inputs_of(refs, day)], day, {})
             for day in days_between(refs)[:-1]
         ],
         ignore_index=True,
@@ -61,7 +61,7 @@ def listed(fleet: Fleet, hours: int) -> pd.DataFrame:
 
 
 def repriced(fleet: Fleet) -> set[str]:
-    """The clusters whose rate changed in their life, whether or not a look showed it."""
+    """The clusters whose rate changed in their life, whether or not a snapshot showed it."""
     lives = pd.DataFrame({"cluster": fleet.lives.cluster, "rate": fleet.lives.rate})
     spread = lives.groupby("cluster")["rate"].agg(np.ptp)
     return set(fleet.roster.cluster_id[spread.index[spread > 0]])
@@ -79,7 +79,7 @@ def test_the_fleets_spend_is_near_the_truth_and_every_cluster_is_inside_its_boun
     inside = (clusters["spend_low_micros"] <= clusters["truth"]) & (
         clusters["truth"] <= clusters["spend_high_micros"]
     )
-    # No bound can know of a rate that rose where nobody looked.
+    # No bound can include a rate that rose between two snapshots.
     outside = set(clusters.index[~inside.to_numpy(dtype=np.bool_)])
     assert outside <= repriced(fleet)
     assert len(outside) <= len(clusters) / 100
