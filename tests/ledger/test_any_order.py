@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from pipeline.errors import AlreadyStoredError
-from pipeline.jobs import Job, maintenance
+from pipeline.jobs import Job
 from pipeline.jobs.ledger import update_ledger
-from pipeline.jobs.prune import Ages
+from pipeline.jobs.prune import Ages, prune
 from pipeline.keys import Secret
 from pipeline.model import Certificate, Snapshot, State
 from pipeline.schema import SNAPSHOT
@@ -97,7 +97,7 @@ class AnyOrder(RuleBasedStateMachine):
         update_ledger(job_of(self.store))
         before = self.money()
         ages = Ages(today=self.now.date(), thin_after_days=thin, drop_after_days=thin + 2)
-        done = maintenance.prune(job_of(self.store), ages)
+        done = prune(job_of(self.store), ages)
         self.pruned = self.pruned or bool(done.final)
         assert self.money() == before
 

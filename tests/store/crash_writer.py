@@ -71,7 +71,7 @@ def steps(files: LocalFiles) -> list[tuple[str, object]]:
         ("state/resume", lambda k: files.replace(k, content("4"))),
         ("reports/2026-10-20", lambda k: files.put_folder(k, REPORT)),
         ("reports/2026-10-20", lambda k: files.put_folder(k, REPORT | {"more.csv": b"1"})),
-        ("reports/latest", lambda k: files.point(k, "2026-10-20")),
+        ("reports/latest", lambda k: files.set_pointer(k, "2026-10-20")),
     ]
 
 

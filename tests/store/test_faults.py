@@ -77,7 +77,7 @@ def new_report(files: LocalFiles) -> None:
 
 
 def new_latest(files: LocalFiles) -> None:
-    files.point("reports/latest", "2026-10-20")
+    files.set_pointer("reports/latest", "2026-10-20")
 
 
 @pytest.mark.parametrize("forever", [False, True], ids=["once", "for good"])
@@ -337,8 +337,8 @@ def test_without_links_a_fact_is_still_published_once(
     assert two_writers(tmp_path / "data") == []
     monkeypatch.setattr(os, "symlink", refuse)
     files = LocalFiles(tmp_path / "data")
-    files.point("reports/latest", "2026-10-20")
-    assert files.pointed("reports/latest") == "2026-10-20"
+    files.set_pointer("reports/latest", "2026-10-20")
+    assert files.read_pointer("reports/latest") == "2026-10-20"
 
 
 def test_where_folders_cannot_be_exchanged_the_old_one_steps_aside(

@@ -64,7 +64,7 @@ def uri(options: dict[str, str]) -> str:
 @pytest.fixture
 def hung(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is renewed in the background, as on a machine that is suspended."""
-    monkeypatch.setattr(Lease, "kept", lambda _: nullcontext())
+    monkeypatch.setattr(Lease, "renewed", lambda _: nullcontext())
 
 
 def test_a_lock_is_held_by_one_and_free_after_it(uri: str, options: dict[str, str]) -> None:

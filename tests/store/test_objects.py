@@ -74,7 +74,7 @@ def test_a_bucket_keeps_everything_a_folder_keeps(
     assert store.publish_report(DAY, {"a.csv": b"1", "b.csv": b"2"}) == f"{uri}/reports/{DAY}"
     store.publish_report(DAY, {"a.csv": b"3"})
     assert store.read_report(DAY) == {"a.csv": b"3"}
-    assert store.files.pointed("reports/latest") == "2026-10-20"
+    assert store.files.read_pointer("reports/latest") == "2026-10-20"
     for _ in range(2):
         store.record_run(RunRecord(command="x", started_at=NOON, finished_at=NOON, exit_code=0))
     assert len(store.runs(9)) == 2

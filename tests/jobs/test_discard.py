@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import Exit, SettingsError
 from pipeline.jobs import Job
-from pipeline.jobs.discarding import discard
+from pipeline.jobs.discard import discard
 from pipeline.jobs.ledger import update_ledger
 from pipeline.jobs.report import last_closed
 from pipeline.keys import Secret
@@ -84,7 +84,7 @@ def test_reports_of_days_that_never_were_go_and_the_real_one_is_the_latest(
     removed = discard(bare, bad.key, "ana@desk", "").removed
     assert removed.report_days == (never,)
     assert store.report_days() == [real]
-    assert store.files.pointed("reports/latest") == str(real)
+    assert store.files.read_pointer("reports/latest") == str(real)
     assert store.get_state(f"sent-{never}") is None
     assert store.get_state(f"sent-{real}") is not None
     assert store.files.read(f"discarded/reports/{never}/report.html") == b"x"
