@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from pipeline.store.files import Files
 
+log = logging.getLogger(__name__)
 
 _LEFT_OUT = "left_out"
 
@@ -38,6 +40,7 @@ def publish(
     for stored, other in listings.findings_days(files, day, day):
         if stored == day and other != key:
             files.delete(other)
+    log.info("published %s: %d rows", key, len(frame))
     return key
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DamageError, StorageError
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from pipeline.store.files import Files
 
+log = logging.getLogger(__name__)
+
 _POINTER = f"{layout.REPORTS}/{layout.LATEST}"
 
 
@@ -25,6 +28,7 @@ def publish(files: Files, day: date, contents: Mapping[str, bytes]) -> str:
     files.put_folder(folder, named | {layout.SUMS: _sums(named)})
     newest = max(listings.report_days(files), default=day)
     files.set_pointer(_POINTER, str(max(newest, day)))
+    log.info("published %s: %d files", folder, len(named))
     return folder
 
 

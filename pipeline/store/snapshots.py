@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pipeline.model import SnapshotRef
     from pipeline.store.files import Files
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 _QUARANTINE_BYTES = 256 * 1024
@@ -36,6 +39,7 @@ def publish(files: Files, snapshot: Snapshot) -> SnapshotRef:
         "quarantine": msgspec.json.encode(_clipped(snapshot.quarantine)).decode(),
     }
     files.put_new(ref.key, tables.encode(snapshot.table, SNAPSHOT, notes))
+    log.info("published %s: %d rows", ref.key, snapshot.table.num_rows)
     return ref
 
 

@@ -1,4 +1,4 @@
-"""Snapshots go, money stays: against the real ledger, over a simulated fleet."""
+"""Prune: snapshots are removed and the ledger stays the same, over a simulated fleet."""
 
 from __future__ import annotations
 
@@ -88,13 +88,13 @@ def ledger_bytes(store: Store) -> dict[str, bytes]:
     return {ref.key: store.files.read(ref.key) for ref in store.ledger_days()}
 
 
-def test_old_looks_go_and_every_ledger_day_stays_to_the_last_digit(watched: Store) -> None:
+def test_old_snapshots_are_removed_and_no_ledger_day_changes(watched: Store) -> None:
     before = ledger_bytes(watched)
     assert snapshots_per_day(watched) == dict.fromkeys(range(DAYS), 6)
     spend = int(watched.read_ledger(FIRST, AGES.today)["spend_micros"].sum())
     done = run(watched)
-    # Days 0-3 dropped, 4-6 thinned to one look, 7-9 untouched; day 6 keeps the two that the first
-    # open day reads: nothing but a later look proves that the walk of 21:00 was over by midnight.
+    # Days 0-3 dropped, 4-6 thinned to one snapshot, 7-9 untouched; day 6 keeps the two that the
+    # first open day reads: only a later snapshot proves that the walk of 21:00 ended by midnight.
     assert snapshots_per_day(watched) == {4: 1, 5: 1, 6: 2, 7: 6, 8: 6, 9: 6}
     assert [(ref.day - FIRST).days for ref in done.final] == [0, 1, 2, 3, 4, 5, 6]
     assert done.blocked == ()
@@ -104,7 +104,7 @@ def test_old_looks_go_and_every_ledger_day_stays_to_the_last_digit(watched: Stor
     assert check(watched.files, read_data=True).problems == ()
 
 
-def test_a_dry_run_names_what_would_go_and_changes_nothing(watched: Store) -> None:
+def test_a_plan_names_what_would_be_removed_and_changes_nothing(watched: Store) -> None:
     before = watched.files.keys("")
     planned = prune.plan(job_of(watched), AGES)
     assert watched.files.keys("") == before
@@ -119,7 +119,7 @@ def test_a_second_prune_finds_nothing_to_do(watched: Store) -> None:
     assert (again.final, again.removed, again.blocked) == ((), (), ())
 
 
-def test_a_pruned_store_goes_on_as_if_nothing_had_happened(
+def test_later_days_are_the_same_after_a_prune(
     watched: Store, fleet: Fleet, snapshot: MakeSnapshot, template: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(template, tmp_path / "never pruned")
@@ -133,7 +133,7 @@ def test_a_pruned_store_goes_on_as_if_nothing_had_happened(
     assert ledger_bytes(watched) == ledger_bytes(other)
 
 
-def test_open_days_are_rebuilt_equal_from_what_is_kept(watched: Store) -> None:
+def test_open_days_are_rebuilt_to_equal_bytes_from_what_is_kept(watched: Store) -> None:
     before = ledger_bytes(watched)
     run(watched, prune.Ages(today=AGES.today, thin_after_days=1, drop_after_days=1))
     final = {day for _, day in watched.final_days()}
@@ -151,13 +151,13 @@ def test_a_final_day_is_never_built_again(watched: Store) -> None:
         watched.publish_ledger_day("default", FIRST, "ffff", frame)
 
 
-def test_a_look_that_comes_too_late_is_stored_marked_and_changes_nothing(
+def test_a_snapshot_too_late_for_a_final_day_changes_nothing(
     watched: Store, fleet: Fleet, snapshot: MakeSnapshot
 ) -> None:
     run(watched)
     before = ledger_bytes(watched)
     late = take(watched, fleet, START + timedelta(days=5, hours=2), snapshot)
-    # Between a final day's end and the look that closed it: inside its inputs all the same.
+    # Between a final day's end and the snapshot that closed it: inside its inputs too.
     edge = take(watched, fleet, START + timedelta(days=7, minutes=30), snapshot)
     fresh = take(watched, fleet, START + timedelta(days=9, hours=23), snapshot)
     assert watched.late_ignored() == [late, edge]
@@ -170,7 +170,7 @@ def test_a_look_that_comes_too_late_is_stored_marked_and_changes_nothing(
     assert late in watched.snapshots()  # kept until it is old enough to be dropped
 
 
-def test_a_stale_or_missing_day_keeps_its_looks_and_says_so(
+def test_a_stale_or_missing_day_keeps_its_snapshots_with_the_reason(
     watched: Store, fleet: Fleet, snapshot: MakeSnapshot
 ) -> None:
     take(watched, fleet, START + timedelta(days=2, hours=2), snapshot)
@@ -181,7 +181,7 @@ def test_a_stale_or_missing_day_keeps_its_looks_and_says_so(
         "account default, 2026-10-01: its snapshots are kept: missing or stale: run ledger first",
         "account default, 2026-10-03: its snapshots are kept: missing or stale: run ledger first",
     )
-    # Each keeps all it needs: its own looks and its neighbours out to the nearest complete ones.
+    # Each keeps all it needs: its own snapshots and their neighbours to the nearest complete ones.
     assert snapshots_per_day(watched) == {
         0: 6,
         1: 3,
@@ -199,7 +199,7 @@ def test_a_stale_or_missing_day_keeps_its_looks_and_says_so(
     assert snapshots_per_day(watched) == {4: 1, 5: 1, 6: 2, 7: 6, 8: 6, 9: 6}
 
 
-def test_a_day_that_comes_out_different_is_not_made_final(watched: Store) -> None:
+def test_a_day_that_is_rebuilt_differently_is_not_made_final(watched: Store) -> None:
     [day] = [ref for ref in watched.ledger_days() if ref.day == FIRST + timedelta(days=1)]
     frame = watched.read_ledger(day.day, day.day)
     frame.loc[0, "spend_micros"] += 1
@@ -210,7 +210,7 @@ def test_a_day_that_comes_out_different_is_not_made_final(watched: Store) -> Non
     assert snapshots_per_day(watched)[1] == 6
 
 
-def test_a_damaged_look_keeps_its_days_open(watched: Store) -> None:
+def test_a_damaged_snapshot_keeps_its_days_open(watched: Store) -> None:
     damaged = watched.snapshots()[8]
     data = bytearray(watched.files.read(damaged.key))
     data[50] ^= 1
@@ -220,11 +220,11 @@ def test_a_damaged_look_keeps_its_days_open(watched: Store) -> None:
     assert damaged in watched.snapshots()
 
 
-def test_days_that_are_not_closed_keep_their_looks(
+def test_days_that_are_not_closed_keep_their_snapshots(
     store: Store, fleet: Fleet, snapshot: MakeSnapshot
 ) -> None:
     watch(store, fleet, snapshot, 0, 2)
-    done = run(store)  # long after the last look
+    done = run(store)  # long after the last snapshot
     assert [(ref.day - FIRST).days for ref in done.final] == [0]
     assert done.blocked == (
         "account default, 2026-10-02: its snapshots are kept: no complete snapshot after it yet",
@@ -232,7 +232,7 @@ def test_days_that_are_not_closed_keep_their_looks(
     assert snapshots_per_day(store) == {0: 2, 1: 6}
 
 
-def test_of_a_thinned_day_the_last_complete_look_stays(
+def test_a_thinned_day_keeps_its_last_complete_snapshot(
     watched: Store, snapshot: MakeSnapshot
 ) -> None:
     taken = snapshot(START + timedelta(days=4, hours=22), state=State.DRIFTED, rows=2)
@@ -286,6 +286,6 @@ def test_a_prune_that_dies_anywhere_is_finished_by_the_next(
 
 
 @pytest.mark.parametrize(("thin", "drop"), [(0, 5), (5, 4)])
-def test_ages_that_cannot_be_meant_are_refused(thin: int, drop: int) -> None:
+def test_invalid_ages_are_refused(thin: int, drop: int) -> None:
     with pytest.raises(SettingsError, match="drop no sooner than thin"):
         prune.Ages(today=FIRST, thin_after_days=thin, drop_after_days=drop)

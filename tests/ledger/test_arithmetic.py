@@ -34,14 +34,14 @@ def test_a_rising_counter_is_metered_exactly() -> None:
     assert row["running_seconds"] == 2700  # 7.50 at 10.00 an hour
 
 
-def test_a_first_sight_without_a_snapshot_before_is_carried_in_and_not_spent() -> None:
+def test_a_first_observation_without_a_snapshot_before_is_carried_in() -> None:
     row = ledger([snapshot(at("2 05:00"), cluster(total=300))], DAY).loc["c1"]
     assert money(row) == (0, 0, 0)
     assert row["carried_in_micros"] == 300 * UNIT
     assert row["flags"] == "carried"
 
 
-def test_a_cluster_born_after_the_complete_snapshot_before_is_metered_from_its_birth() -> None:
+def test_a_cluster_created_after_a_complete_snapshot_is_metered_from_creation() -> None:
     row = ledger(
         [
             snapshot(at("2 05:00"), cluster("other", total=1)),
@@ -61,7 +61,7 @@ def test_a_cluster_born_after_the_complete_snapshot_before_is_metered_from_its_b
 
 
 @pytest.mark.parametrize("created_at", [at("2 04:00"), None], ids=["born earlier", "birth unknown"])
-def test_a_first_sight_of_an_older_cluster_is_carried_in(created_at: object) -> None:
+def test_the_first_observation_of_an_older_cluster_is_carried_in(created_at: object) -> None:
     row = ledger(
         [
             snapshot(at("2 05:00"), cluster("other", total=1)),
@@ -84,7 +84,7 @@ def test_an_incomplete_snapshot_before_does_not_make_a_cluster_new() -> None:
     assert row["carried_in_micros"] == 5 * UNIT
 
 
-def test_a_fallen_counter_is_estimated_between_nothing_and_all_the_time() -> None:
+def test_a_fallen_counter_is_estimated_between_zero_and_the_whole_time() -> None:
     row = ledger(
         [snapshot(at("2 00:00"), cluster(total=100)), snapshot(at("2 02:00"), cluster(total=3))],
         DAY,
@@ -108,7 +108,7 @@ def test_a_counter_is_never_bridged_across_a_null() -> None:
     assert row["metered_micros"] == 0
 
 
-def test_a_session_shorter_than_the_interval_shows_a_restart_nobody_saw() -> None:
+def test_a_session_shorter_than_the_interval_reveals_a_restart() -> None:
     row = ledger(
         [
             snapshot(at("2 00:00"), cluster(session=40)),
@@ -150,7 +150,7 @@ def test_the_walk_that_misses_a_cluster_counts_to_its_last_page() -> None:
     assert money(row) == (0, 6, 12)
 
 
-def test_an_expiry_inside_the_gap_says_when_it_ended() -> None:
+def test_an_expiry_inside_the_interval_is_the_end_of_the_cluster() -> None:
     row = ledger(
         [
             snapshot(at("2 05:00"), cluster(total=9, expires_at=at("2 05:45")), cluster("other")),
@@ -197,7 +197,7 @@ def test_a_rate_card_prices_what_the_api_does_not() -> None:
     assert "rate_card" in row["flags"]
 
 
-def test_storage_is_charged_to_a_stopped_cluster_only_when_nothing_moved_in_between() -> None:
+def test_storage_is_charged_to_a_stopped_cluster_only_if_nothing_changed() -> None:
     def spend_while_stopped(**second: object) -> tuple[int, int]:
         row = ledger(
             [
@@ -214,7 +214,7 @@ def test_storage_is_charged_to_a_stopped_cluster_only_when_nothing_moved_in_betw
     assert spend_while_stopped(total=101, updated_at=at("2 00:30")) == (0, 360)
 
 
-def test_another_birth_under_the_same_id_is_another_cluster() -> None:
+def test_a_later_creation_time_under_the_same_id_is_another_cluster() -> None:
     row = ledger(
         [
             snapshot(at("2 05:00"), cluster(total=90)),
@@ -241,7 +241,7 @@ def test_midnight_divides_money_and_seconds_without_losing_a_unit() -> None:
     assert (before["running_seconds"], after["running_seconds"]) == (2400, 1200)
 
 
-def test_the_cut_says_how_much_money_may_lie_on_the_other_side() -> None:
+def test_the_cut_states_how_much_money_may_be_on_the_other_side() -> None:
     snapshots = [
         snapshot(at("2 23:00"), cluster(total=0)),
         snapshot(at("3 01:00"), cluster(total=10)),
@@ -253,7 +253,7 @@ def test_the_cut_says_how_much_money_may_lie_on_the_other_side() -> None:
     assert before["cut_start_micros"] == after["cut_end_micros"] == 0
 
 
-def test_a_cluster_that_never_rested_leaves_no_doubt_at_midnight() -> None:
+def test_a_cluster_that_always_ran_has_no_cut_error_at_midnight() -> None:
     snapshots = [
         snapshot(at("2 23:00"), cluster(total=0)),
         snapshot(at("3 01:00"), cluster(total=20)),
@@ -313,7 +313,7 @@ def test_a_reading_counts_in_its_band(reading: float | None, band: str) -> None:
     assert row[band] == 3600
 
 
-def test_use_is_weighted_by_the_seconds_it_stands_for() -> None:
+def test_utilization_is_weighted_by_the_seconds_it_speaks_for() -> None:
     row = ledger(
         [
             snapshot(at("2 00:00"), cluster(total=0, gpu_utilization_pct=10)),
@@ -368,7 +368,7 @@ def test_two_snapshots_in_the_same_second_count_once() -> None:
     assert row["looks"] == 3
 
 
-def test_an_unknown_status_is_nobodys_time() -> None:
+def test_the_time_of_an_unknown_status_is_a_gap() -> None:
     row = ledger(
         [
             snapshot(at("2 00:00"), cluster(status="hibernating", rate=0, total=5)),

@@ -55,7 +55,7 @@ def test_a_day_begins_at_utc_midnight_in_every_timezone(zone: str) -> None:
     assert row["spend_micros"] == (first - first * 19 // 24) + second * 19 // 24
 
 
-def test_a_server_clock_that_steps_back_orders_by_what_it_said() -> None:
+def test_snapshots_are_ordered_by_a_server_clock_that_stepped_back() -> None:
     # The second snapshot was taken after the first, but its clock says five minutes earlier.
     snapshots = [
         snapshot(at("2 10:00"), cluster(total=100)),
@@ -70,7 +70,7 @@ def test_a_server_clock_that_steps_back_orders_by_what_it_said() -> None:
     assert row["observed_seconds"] == 3900
 
 
-def test_late_snapshots_in_any_order_give_the_day_they_would_have_given_in_time() -> None:
+def test_late_snapshots_in_any_order_give_the_same_day() -> None:
     snapshots = [snapshot(at(f"2 {hour:02d}:00"), cluster(total=hour)) for hour in range(0, 24, 6)]
     snapshots += [
         snapshot(at("1 18:00"), cluster(total=0)),
@@ -108,7 +108,7 @@ def test_a_walk_that_straddles_midnight_gives_each_day_its_own_rows() -> None:
     assert sum(int(day["spend_micros"].sum()) for day in days) == 2 * 480 * UNIT
 
 
-def test_clusters_that_share_nothing_but_the_id_are_not_one() -> None:
+def test_clusters_that_share_only_the_id_are_different_clusters() -> None:
     old = cluster("x", total=500, region="us", created_at=at("1 00:00"))
     new = cluster("x", total=5, region="eu", created_at=at("2 10:30"), updated_at=at("2 10:30"))
     snapshots = [

@@ -36,7 +36,7 @@ def test_a_day_reads_its_own_snapshots_and_one_complete_neighbour_on_each_side()
     assert read(*refs) == ["1 11:00", "2 02:00", "2 14:00", "3 02:00"]
 
 
-def test_incomplete_neighbours_are_read_on_the_way_out() -> None:
+def test_incomplete_neighbours_before_a_complete_one_are_read_too() -> None:
     refs = [
         ref("1 02:00"),
         ref("1 14:00", State.DRIFTED),
@@ -81,7 +81,7 @@ def test_a_day_is_closed_by_a_complete_snapshot_at_or_after_its_end(
     assert is_closed(refs, DAY) is closed
 
 
-def test_the_last_closed_day_lies_before_the_newest_complete_snapshot() -> None:
+def test_the_last_closed_day_is_before_the_newest_complete_snapshot() -> None:
     assert last_closed_day([ref("1 02:00"), ref("4 02:00")]) == date(2026, 3, 3)
     assert last_closed_day([ref("1 02:00"), ref("1 20:00"), ref("2 01:00", State.DRIFTED)]) is None
     assert last_closed_day([]) is None
@@ -94,7 +94,7 @@ def years(*days: str) -> list[SnapshotRef]:
     ]
 
 
-def test_over_a_longer_pause_than_400_days_the_history_begins_anew() -> None:
+def test_the_history_starts_again_after_a_pause_of_more_than_400_days() -> None:
     refs = years("1970-01-01", "2026-03-01", "2026-03-02", "2026-03-03")
     assert [str(day) for day in digests(refs, {})] == [
         "1970-01-01",
@@ -118,7 +118,7 @@ def test_a_pause_of_400_days_has_every_day() -> None:
     assert long_gaps(refs) == []
 
 
-def test_a_late_snapshot_makes_stale_just_the_days_that_read_it() -> None:
+def test_a_late_snapshot_makes_only_the_days_that_read_it_stale() -> None:
     refs = [ref(f"{day} 02:00") for day in range(1, 8)]
     late = sorted([*refs, ref("4 14:00")])
     before, after = digests(refs, {}), digests(late, {})

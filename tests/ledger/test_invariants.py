@@ -92,7 +92,7 @@ def test_unbroken_presence_meters_exactly_the_counters_difference(
 
 @given(histories(unbroken=True))
 @settings(max_examples=20, deadline=None, phases=PHASES)
-def test_observed_and_gap_seconds_are_the_window(snapshots: list[SnapshotRows]) -> None:
+def test_observed_and_gap_seconds_add_up_to_the_window(snapshots: list[SnapshotRows]) -> None:
     ledger = whole(snapshots).groupby("cluster_id")[["observed_seconds", "gap_seconds"]].sum()
     window = (snapshots[-1].started_at - snapshots[0].started_at).total_seconds()
     assert (ledger.sum(axis=1) == window).all()

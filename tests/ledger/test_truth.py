@@ -69,7 +69,7 @@ def repriced(fleet: Fleet) -> set[str]:
 
 @pytest.mark.parametrize("parameters", [KNOWN, UNSEEN], ids=["known", "unseen"])
 @pytest.mark.parametrize(("hours", "limit"), [(3, 0.0005), (24, 0.002)], ids=["3h", "nightly"])
-def test_the_fleets_spend_is_near_the_truth_and_every_cluster_is_inside_its_bounds(
+def test_the_fleets_spend_is_near_the_truth_and_inside_its_bounds(
     parameters: Mapping[str, object], hours: int, limit: float
 ) -> None:
     fleet = Fleet(clusters=CLUSTERS, start=START, days=DAYS, **parameters)  # type: ignore[arg-type]

@@ -58,7 +58,7 @@ def stored_files(root: Path) -> list[Path]:
     return sorted(p for p in root.rglob("*") if p.is_file() and "latest" not in p.parts)
 
 
-def test_a_sound_store_has_no_problems(full: Store) -> None:
+def test_an_undamaged_store_has_no_problems(full: Store) -> None:
     for read_data in (False, True):
         checked = check(full.files, read_data=read_data)
         assert (checked.problems, checked.exit_code) == ((), Exit.DONE)
@@ -121,7 +121,7 @@ def test_without_reading_data_names_certificates_and_small_files_are_checked(
     assert "checksum" in problem.message
 
 
-def test_rows_that_do_not_add_up_are_found_even_under_a_good_seal(
+def test_rows_that_do_not_add_up_are_found_even_under_a_valid_seal(
     full: Store, monkeypatch: pytest.MonkeyPatch, snapshot: MakeSnapshot
 ) -> None:
     with monkeypatch.context() as patch:
@@ -132,7 +132,7 @@ def test_rows_that_do_not_add_up_are_found_even_under_a_good_seal(
     assert "do not add up" in problem.message
 
 
-def test_a_foreign_file_is_a_warning_and_dot_files_of_writers_are_not(
+def test_a_foreign_file_is_a_warning_and_temporary_files_are_not(
     full: Store, tmp_path: Path
 ) -> None:
     folder = tmp_path / "data/snapshots/account=default/date=2026-10-20"

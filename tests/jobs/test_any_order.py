@@ -1,4 +1,4 @@
-"""Looks, nights and prunes in any order, over a real store and a fleet whose truth is known."""
+"""Snapshots, nights and prunes in any order, over a store and a fleet whose truth is known."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def ledger_bytes(store: Store) -> dict[str, bytes]:
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """The ledger a store ends up with depends on its snapshots, not on when they were folded in."""
+    """The ledger a store ends up with depends on its snapshots, not on the order of runs."""
 
     @initialize()
     def begin(self) -> None:
