@@ -15,7 +15,7 @@ import pandas as pd
 
 from pipeline.ledger.days import build_day
 from pipeline.ledger.inputs import days_between, inputs_of
-from pipeline.model import Look, SnapshotRef, State
+from pipeline.model import SnapshotRef, SnapshotRows, State
 from pipeline.schema import LEDGER, SNAPSHOT
 from pipeline.simulator.fleet import Fleet
 from pipeline.transform import spend, unobserved_spend
@@ -38,11 +38,11 @@ FLEETS: dict[str, dict[str, object]] = {
 }
 
 
-def look(fleet: Fleet, when: datetime) -> Look:
+def look(fleet: Fleet, when: datetime) -> SnapshotRows:
     frame = fleet.at(when).assign(account="a", observed_at=pd.Timestamp(when))
     missing = [name for name in SNAPSHOT.names if name not in frame.columns]
     frame = SNAPSHOT.enforce(frame.assign(**dict.fromkeys(missing)))
-    return Look(state=State.COMPLETE, started_at=when, finished_at=when, frame=frame)
+    return SnapshotRows(state=State.COMPLETE, started_at=when, finished_at=when, frame=frame)
 
 
 def measure(fleet: Fleet, hours: int) -> dict[str, float]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.ledger.days import build_day
-from pipeline.model import Look, State
+from pipeline.model import SnapshotRows, State
 from pipeline.schema import AT, INT, LEDGER, REAL, SNAPSHOT, Table
 from pipeline.simulator.fleet import Fleet
 from pipeline.store import tables
@@ -95,11 +95,11 @@ def compare(kind: Table, table: pa.Table) -> None:
         )
 
 
-def look(fleet: Fleet, moment: datetime) -> Look:
+def look(fleet: Fleet, moment: datetime) -> SnapshotRows:
     frame = fleet.at(moment).assign(account="default", observed_at=moment, extra=None)
     missing = {n: None for n in SNAPSHOT.names if n not in frame.columns}
     whole = SNAPSHOT.enforce(frame.assign(**missing))
-    return Look(state=State.COMPLETE, started_at=moment, finished_at=moment, frame=whole)
+    return SnapshotRows(state=State.COMPLETE, started_at=moment, finished_at=moment, frame=whole)
 
 
 def sorted_table(kind: Table, table: pa.Table) -> pa.Table:

@@ -23,7 +23,7 @@ import pandas as pd
 
 from pipeline.ledger.days import build_day
 from pipeline.ledger.inputs import days_between, inputs_of
-from pipeline.model import Look, SnapshotRef, State
+from pipeline.model import SnapshotRef, SnapshotRows, State
 from pipeline.rules import FINDING, INSUFFICIENT_DATA, LIKELY, PROVEN
 from pipeline.schema import SNAPSHOT
 from pipeline.settings import Rules
@@ -61,12 +61,12 @@ TRUE_PROFILES = {
 }
 
 
-def look(fleet: Fleet, when: datetime) -> Look:
+def look(fleet: Fleet, when: datetime) -> SnapshotRows:
     """One complete look at the fleet."""
     frame = fleet.at(when).assign(account="a", observed_at=pd.Timestamp(when))
     missing = [name for name in SNAPSHOT.names if name not in frame.columns]
     frame = SNAPSHOT.enforce(frame.assign(**dict.fromkeys(missing)))
-    return Look(state=State.COMPLETE, started_at=when, finished_at=when, frame=frame)
+    return SnapshotRows(state=State.COMPLETE, started_at=when, finished_at=when, frame=frame)
 
 
 def ledger_of(fleet: Fleet, hours: int, at_hour: int = 0, days: int = DAYS) -> pd.DataFrame:

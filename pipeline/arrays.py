@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -12,3 +14,5 @@ Texts = npt.NDArray[np.object_]
 UnsignedInts = npt.NDArray[np.uint64]
 Positions = npt.NDArray[np.intp]
 """Positions in other arrays."""
+Columns = dict[str, npt.NDArray[Any]]
+"""Arrays of equal length by name: a table without pandas."""

@@ -1,4 +1,4 @@
-"""Frozen values that cross stages. No behaviour beyond what their fields say."""
+"""Frozen values that cross stages."""
 
 from __future__ import annotations
 
@@ -13,23 +13,22 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FILE_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
-"""What may name a file of the store: the same on every disk and in every object store."""
+"""The names that files of the store may have: valid on every disk and in every object store."""
 ACCOUNT_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,55}"
-"""An account's name, alone and after a word of eight characters (``extract-NAME``), is a FILE_NAME.
-"""
+"""An account's name; with a prefix of eight characters (``extract-NAME``) it is a FILE_NAME too."""
 
 
 class State(StrEnum):
     """What a snapshot may be trusted for."""
 
     COMPLETE = "complete"
-    """Provably every cluster alive throughout the walk: absence from it means gone."""
+    """Proven to hold every cluster that existed throughout the walk: a missing one is gone."""
     DRIFTED = "drifted"
-    """The list changed under the walk and the parts do not add up."""
+    """The list changed during the walk and the parts do not add up."""
     UNPROVEN = "unproven"
     """Nothing contradicts it, nothing proves it."""
     SUSPECT = "suspect"
-    """Complete by its own count, but too unlike the last one to conclude anything from."""
+    """Complete by its own count, but too different from the last one to conclude anything from."""
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +37,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     state: State
     started_at: datetime
-    """The first page's time by the server's clock; it names the file."""
+    """The first page's time by the server's clock; part of the file's name."""
     finished_at: datetime
     """The last page's time by the server's clock."""
     api_version: str
@@ -47,17 +46,17 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     pages: int
     unique_ids: int
     total_count: int | None
-    """What the API said the list holds; None where it does not say (v2)."""
+    """The length of the list as the API reports it; None if it does not (v2)."""
     proof: str
     """One sentence: how completeness was proven, or why it could not be."""
     quarantined: int = 0
     bad_fields: int = 0
     """Values that were unusable and stored as null."""
     clock_skew_seconds: float = 0.0
-    """Local clock minus server clock: the largest difference of any answer."""
+    """Local clock minus server clock: the largest difference of any response."""
     wrong_dates: int = 0
-    """Answers dated by the local clock, because their Date differed from it, or from the walk's
-    other answers, by more than ``extract.max_clock_skew_hours``."""
+    """Responses dated by the local clock, because their Date differed from it, or from the walk's
+    other responses, by more than ``extract.max_clock_skew_hours``."""
     request_ids: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     tool_version: str = ""
@@ -65,14 +64,14 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
-    """A record of the API that has no usable identity: kept raw, with the reason."""
+    """A record of the API without a usable id: kept raw, with the reason."""
 
     reason: str
     raw: str
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """One look at the fleet, in memory, before it is published or after it is read."""
+    """A snapshot in memory, before it is published or after it is read."""
 
     certificate: Certificate
     table: pa.Table
@@ -81,7 +80,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SnapshotRef(msgspec.Struct, frozen=True, order=True):
-    """What a snapshot's path alone says. Sorts by account, then time."""
+    """What a snapshot's path contains. Sorts by account, then time."""
 
     account: str
     started_at: datetime
@@ -96,39 +95,39 @@ class SnapshotRef(msgspec.Struct, frozen=True, order=True):
 
     @property
     def is_complete(self) -> bool:
-        """Whether absence from it means gone."""
+        """Whether a cluster that is missing from it is gone."""
         return self.state is State.COMPLETE
 
 
 class LedgerRef(msgspec.Struct, frozen=True, order=True):
-    """What a ledger day's path alone says."""
+    """What a ledger day's path contains."""
 
     account: str
     day: date
     digest: str
-    """Over the names of its inputs and the schema version: a stale day has another one."""
+    """Covers the names of its inputs and the schema version: that of a stale day differs."""
     key: str
 
 
 class NotObserved(msgspec.Struct, frozen=True, kw_only=True):
-    """An account of which nothing is known on a report's day."""
+    """An account that is not observed on a report's day."""
 
     account: str
     until: date | None
-    """The last day it was observed (``ledger.inputs.observed_until``); None: no day ever was."""
+    """The last day it was observed (``ledger.inputs.observed_until``); None if it never was."""
     in_settings: bool = True
-    """Whether it should be observed; an account that was taken out of the settings should not."""
+    """Whether it should be observed; an account that was removed from the settings should not."""
 
 
-class Sight(msgspec.Struct, frozen=True, kw_only=True):
-    """When a look was taken and what it may be trusted for."""
+class SnapshotInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """When a snapshot was taken and what it may be trusted for."""
 
     state: State
     started_at: datetime
     finished_at: datetime
 
 
-class Look(Sight, frozen=True, kw_only=True):
+class SnapshotRows(SnapshotInfo, frozen=True, kw_only=True):
     """A snapshot as the ledger reads it."""
 
     frame: pd.DataFrame
@@ -136,12 +135,12 @@ class Look(Sight, frozen=True, kw_only=True):
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What one run did: one JSON file per run, for ``status`` and for monitors."""
+    """The record of one run: a JSON file each, for ``status`` and for monitors."""
 
     command: str
     started_at: datetime
     finished_at: datetime
     exit_code: int
     messages: tuple[str, ...] = ()
-    """Warnings and errors, one line each, as the user saw them."""
+    """Warnings and errors, one line each, as they were shown."""
     counts: dict[str, int] = {}

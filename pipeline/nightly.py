@@ -37,7 +37,7 @@ def _night(job: Job) -> Reported | None:
             except (StorageError, SettingsError):
                 raise
             except FleetLedgerError as error:
-                job.excuse(error)
+                job.note_error(error)
     with job.store.lock("derive"):
         job.store.sweep()
         update_ledger(job)
@@ -52,5 +52,5 @@ def _night(job: Job) -> Reported | None:
             except SettingsError as error:  # such as a password nobody gave
                 job.note(Exit.NOT_DELIVERED, str(error))
             except FleetLedgerError as error:
-                job.excuse(error)
+                job.note_error(error)
     return reported

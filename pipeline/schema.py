@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa  # noqa: TID253 - the types of every column are its own
+import pyarrow as pa  # noqa: TID253 - every column has one of its types
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,8 +25,8 @@ FINDINGS_VERSION = 2
 MICROS_PER_UNIT = 1_000_000
 
 BUSY_ABOVE_PCT = 5.0
-"""A GPU reading above this is work. A constant of the schema, so that old days stay comparable
-(AWS Compute Optimizer's line between an active and an inactive GPU)."""
+"""A GPU with a reading above this is busy. A constant of the schema, so that old days stay
+comparable (AWS Compute Optimizer's limit between an active and an inactive GPU)."""
 
 BAND_EDGES_PCT = (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 """Upper edges, inclusive, of the GPU utilization bands; the lowest band starts at 0."""
@@ -52,7 +52,7 @@ DATE = pa.date32()
 
 @dataclass(frozen=True)
 class Column:
-    """One column: what it is called, holds and means."""
+    """One column: its name, type and meaning."""
 
     name: str
     type: pa.DataType
@@ -64,7 +64,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One kind of table: its name, what one row is, and its columns in order."""
+    """One kind of table: its name, what a row is, and its columns in order."""
 
     name: str
     row: str
@@ -139,7 +139,7 @@ def _with_days(table: pa.Table) -> pa.Table:
 
 
 def _text_categories(series: pd.Series[Any]) -> pd.Series[Any]:
-    """A column without values would have categories of no type, which unite with no others."""
+    """``series``, whose categories are texts even if it has no values: others unite with none."""
     import pandas as pd
 
     if isinstance(series.dtype, pd.CategoricalDtype) and not len(series.cat.categories):
@@ -155,14 +155,16 @@ _DIMENSIONS = (
     Column("project_id", CODE, "The project it belongs to.", nullable=True),
     Column("region", CODE, "Where it runs.", nullable=True),
     Column("gpu_type", CODE, "GPU model, as the API spells it.", nullable=True),
-    Column("gpu_count", INT, "GPUs in the cluster; null in v2, which does not say.", nullable=True),
+    Column(
+        "gpu_count", INT, "GPUs in the cluster; null in v2, which does not give it.", nullable=True
+    ),
     Column("template_id", CODE, "The template it was made from.", nullable=True),
-    Column("status", CODE, "Status as the API spells it; unknown ones survive.", nullable=True),
+    Column("status", CODE, "Status as the API spells it, unknown ones too.", nullable=True),
 )
 
 SNAPSHOT = Table(
     "snapshot",
-    "one cluster in one look at the fleet",
+    "one cluster in one snapshot",
     (
         _ACCOUNT,
         Column("cluster_id", TEXT, "The cluster's id, an opaque text."),
@@ -172,18 +174,21 @@ SNAPSHOT = Table(
         Column("cpu_cores", INT, "CPU cores.", nullable=True),
         Column("memory_gb", INT, "RAM.", nullable=True),
         Column("storage_gb", INT, "Persistent storage (`volumeSize` in v2).", nullable=True),
-        Column("container_disk_gb", INT, "Container disk; only v2 says it.", nullable=True),
+        Column("container_disk_gb", INT, "Container disk; only in v2.", nullable=True),
         Column("ssh_enabled", FLAG, "Whether SSH is on.", nullable=True),
-        Column("gpu_utilization_pct", REAL, "GPU use at the look.", nullable=True),
+        Column("gpu_utilization_pct", REAL, "GPU use in the snapshot.", nullable=True),
         Column(
-            "memory_utilization_pct", REAL, "Memory use; the API does not say whose.", nullable=True
+            "memory_utilization_pct",
+            REAL,
+            "Memory use; the API does not say of which memory.",
+            nullable=True,
         ),
-        Column("cpu_utilization_pct", REAL, "CPU use at the look.", nullable=True),
+        Column("cpu_utilization_pct", REAL, "CPU use in the snapshot.", nullable=True),
         Column("hourly_rate_micros", INT, "Price of the whole cluster per hour.", nullable=True),
         Column(
             "current_session_cost_micros",
             INT,
-            "Cost since the present session began.",
+            "Cost since the current session began.",
             nullable=True,
         ),
         Column("total_cost_micros", INT, "Lifetime cost counter.", nullable=True),
@@ -206,10 +211,12 @@ SNAPSHOT = Table(
 
 _MONEY_OF_A_WINDOW = (
     Column("spend_micros", INT, "Spend; null where nothing could be priced.", nullable=True),
-    Column("spend_low_micros", INT, "The least it can have been.", nullable=True),
-    Column("spend_high_micros", INT, "The most it can have been; null if unknown.", nullable=True),
+    Column("spend_low_micros", INT, "The lowest possible spend.", nullable=True),
+    Column("spend_high_micros", INT, "The highest possible spend; null if unknown.", nullable=True),
     Column(
-        "metered_micros", INT, "The part of spend read off the cost counter; the rest is estimated."
+        "metered_micros",
+        INT,
+        "The part of spend read from the cost counter; the rest is estimated.",
     ),
     Column("stopped_spend_micros", INT, "The part of spend charged while stopped (storage)."),
     Column("unpriced_seconds", INT, "Seconds that have neither a counter nor a rate."),
@@ -218,10 +225,10 @@ _MONEY_OF_A_WINDOW = (
 _SECONDS = (
     Column("observed_seconds", INT, "running + stopped + transition + error seconds."),
     Column("running_seconds", INT, "Time it ran (from money where metered)."),
-    Column("stopped_seconds", INT, "Time seen stopped."),
-    Column("transition_seconds", INT, "Time seen starting, stopping or pending."),
-    Column("error_seconds", INT, "Time seen in error."),
-    Column("gap_seconds", INT, "Time nobody can speak for: too far from any look."),
+    Column("stopped_seconds", INT, "Time observed stopped."),
+    Column("transition_seconds", INT, "Time observed starting, stopping or pending."),
+    Column("error_seconds", INT, "Time observed in error."),
+    Column("gap_seconds", INT, "Time with unknown status: too far from any observation."),
 )
 
 _BANDS = (
@@ -233,9 +240,15 @@ _BANDS = (
         )
         for name, low, high in zip(BAND_COLUMNS, (0, *BAND_EDGES_PCT), BAND_EDGES_PCT, strict=False)
     ),
-    Column("band_no_metrics_seconds", INT, "Running seconds near a look without a GPU reading."),
     Column(
-        "band_unseen_seconds", INT, "Running seconds more than 30 minutes from any running look."
+        "band_no_metrics_seconds",
+        INT,
+        "Running seconds near an observation without a GPU reading.",
+    ),
+    Column(
+        "band_unseen_seconds",
+        INT,
+        "Running seconds more than 30 minutes from any running observation.",
     ),
 )
 
@@ -248,16 +261,19 @@ LEDGER = Table(
         Column("cluster_id", TEXT, "The cluster's id."),
         *_DIMENSIONS,
         Column(
-            "expires_at", AT, "When it ends by itself, as of the day's last look.", nullable=True
+            "expires_at",
+            AT,
+            "When it ends by itself, as of the day's last observation.",
+            nullable=True,
         ),
         Column("created_at", AT, "When it was created.", nullable=True),
-        Column("hourly_rate_micros", INT, "Rate as of the day's last look.", nullable=True),
+        Column("hourly_rate_micros", INT, "Rate as of the day's last observation.", nullable=True),
         Column("has_moved", FLAG, "A dimension changed during the day."),
         *_MONEY_OF_A_WINDOW,
         Column(
             "carried_in_micros",
             INT,
-            "Lifetime cost it had when first seen: never this day's spend.",
+            "Lifetime cost it had when first observed: never this day's spend.",
         ),
         Column(
             "cut_start_micros",
@@ -280,12 +296,16 @@ LEDGER = Table(
         Column("cpu_max_pct", REAL, "Highest CPU reading while running.", nullable=True),
         Column("looks", INT, "Observations of the cluster on the day."),
         Column(
-            "hours_observed", INT, "24-bit mask: UTC hours with a running look that read the GPU."
+            "hours_observed",
+            INT,
+            "24-bit mask: UTC hours with a running observation that has a GPU reading.",
         ),
         Column("hours_busy", INT, "24-bit mask: those hours with GPU use above 5 %."),
-        Column("last_busy_at", AT, "Last look of the day with GPU use above 5 %.", nullable=True),
-        Column("first_observed_at", AT, "First look of the day that showed it.", nullable=True),
-        Column("last_observed_at", AT, "Last look of the day that showed it.", nullable=True),
+        Column(
+            "last_busy_at", AT, "Last observation of the day with GPU use above 5 %.", nullable=True
+        ),
+        Column("first_observed_at", AT, "First observation of the day.", nullable=True),
+        Column("last_observed_at", AT, "Last observation of the day.", nullable=True),
         Column(
             "flags",
             CODE,
@@ -297,7 +317,7 @@ LEDGER = Table(
 
 SPEND = Table(
     "spend",
-    "one cluster on one UTC day, the columns money is cut by",
+    "one cluster on one UTC day, with the columns that money is grouped by",
     (
         _DATE,
         _ACCOUNT,
@@ -331,7 +351,11 @@ _WINDOW_FACTS = (
 )
 
 _EVIDENCE = (
-    Column("samples", INT, "n: distinct clock hours with a running look that read the GPU."),
+    Column(
+        "samples",
+        INT,
+        "n: distinct clock hours with a running observation that has a GPU reading.",
+    ),
     Column("busy_samples", INT, "k: those of them with GPU use above 5 %."),
     Column(
         "busy_share_bound",
@@ -340,9 +364,9 @@ _EVIDENCE = (
         nullable=True,
     ),
     Column("hour_of_week_coverage", REAL, "Share of the 168 hours of the week with a sample, 0-1."),
-    Column("last_busy_at", AT, "Last look with GPU use above 5 %.", nullable=True),
-    Column("first_observed_at", AT, "First look in the window.", nullable=True),
-    Column("last_observed_at", AT, "Last look in the window.", nullable=True),
+    Column("last_busy_at", AT, "Last observation with GPU use above 5 %.", nullable=True),
+    Column("first_observed_at", AT, "First observation in the window.", nullable=True),
+    Column("last_observed_at", AT, "Last observation in the window.", nullable=True),
 )
 
 UTILIZATION = Table(

@@ -12,12 +12,12 @@ from pipeline.extract.budget import Budget, BudgetError, Timing
 from pipeline.extract.client import ApiTarget, Client
 from pipeline.extract.clocks import clock_warning
 from pipeline.extract.completeness import by_numbers, prove
-from pipeline.extract.record_set import Roster
-from pipeline.extract.resume import ResumePoint, WalkInterruptedError, go_on, keep
+from pipeline.extract.record_set import RecordSet
+from pipeline.extract.resume import ResumePoint, WalkInterruptedError, keep, restore
 from pipeline.extract.verdict import Verdict
 from pipeline.extract.walk import Walk
-from pipeline.extract.walk_by_time import Keyset, NoKeysetError
-from pipeline.extract.walk_v2 import walk_flat
+from pipeline.extract.walk_by_time import NotWalkableByTimeError, TimeWalk
+from pipeline.extract.walk_v2 import walk_v2
 from pipeline.extract.workers import Crew
 from pipeline.model import Certificate, Snapshot, State
 from pipeline.progress import ignore
@@ -78,7 +78,7 @@ def take_snapshot(
         return Walk(
             client=client,
             budget=budget,
-            roster=Roster(keep_connection=settings.connection_details == "keep"),
+            record_set=RecordSet(keep_connection=settings.connection_details == "keep"),
             settings=settings,
             version=api.version,
             on_page=on_page,
@@ -88,10 +88,10 @@ def take_snapshot(
     def one_walk(point: ResumePoint | None = None) -> tuple[Walk, Verdict]:
         with closing(Client(api, settings, budget)) as client:
             walk = new_walk(client)
-            if point is not None and not go_on(walk, point, account, api.base_url):
+            if point is not None and not restore(walk, point, account, api.base_url):
                 walk.warnings.append("an unfinished walk was too old to go on from")
             if api.version == "v2":
-                return walk, walk_flat(walk)
+                return walk, walk_v2(walk)
             return walk, _walk_v1(walk, account, api)
 
     walk, verdict = one_walk(resume)
@@ -107,12 +107,12 @@ def _walk_v1(walk: Walk, account: str, api: ApiTarget) -> Verdict:
         if walk.settings.workers > 1:
             Crew(walk, walk.settings.workers).run(lambda: Client(api, walk.settings, walk.budget))
         else:
-            keyset = Keyset(walk)
+            keyset = TimeWalk(walk)
             while walk.slices:
                 keyset.run(walk.slices[-1])
                 walk.slices.pop()
         return prove(walk)
-    except NoKeysetError as reason:
+    except NotWalkableByTimeError as reason:
         return by_numbers(walk, f"the list cannot be walked by creation time ({reason})")
     except RefusedError:
         raise
@@ -126,7 +126,7 @@ def _walk_v1(walk: Walk, account: str, api: ApiTarget) -> Verdict:
 def _has_shrunk(walk: Walk, previous: Certificate | None, settings: Extract) -> bool:
     if previous is None or previous.unique_ids == 0:
         return False
-    return len(walk.roster) <= previous.unique_ids * (1 - settings.shrink_limit_share)
+    return len(walk.record_set) <= previous.unique_ids * (1 - settings.shrink_limit_share)
 
 
 def _confirmed(
@@ -137,7 +137,7 @@ def _confirmed(
 ) -> tuple[Walk, Verdict]:
     """A second walk over a list that has all but vanished."""
     before = previous.unique_ids if previous else 0
-    change = f"{len(walk.roster)} clusters where the look before had {before}"
+    change = f"{len(walk.record_set)} clusters where the look before had {before}"
     try:
         second, second_verdict = again()
     except ApiError as error:
@@ -148,12 +148,12 @@ def _confirmed(
         return second, Verdict(
             State.SUSPECT, f"{change}, confirmed by a second walk; {second_verdict.proof}"
         )
-    second.warnings.append(f"a first walk showed only {len(walk.roster)} clusters")
+    second.warnings.append(f"a first walk showed only {len(walk.record_set)} clusters")
     return second, second_verdict
 
 
 def _judge_quarantine(walk: Walk, verdict: Verdict, settings: Extract) -> Verdict:
-    broken, whole = len(walk.roster.quarantine), len(walk.roster)
+    broken, whole = len(walk.record_set.quarantine), len(walk.record_set)
     if not broken:
         return verdict
     text = f"{broken} records without a usable identity were set aside"
@@ -171,7 +171,7 @@ def _snapshot(
         raise ApiError(f"{api.base_url}: not one usable answer")
     clocks = walk.clocks
     clocks.check_walk(api.base_url, walk.started_at)
-    table = walk.roster.table()
+    table = walk.record_set.table()
     if abs(clocks.skew) > NOTABLE_SKEW_SECONDS:
         walk.warnings.append(f"the local clock differs from the server's by {clocks.skew:.0f} s")
     certificate = Certificate(
@@ -183,11 +183,11 @@ def _snapshot(
         base_url=api.base_url,
         requests=walk.budget.requests + walk.budget.requests_before,
         pages=walk.pages,
-        unique_ids=len(walk.roster),
+        unique_ids=len(walk.record_set),
         total_count=walk.total_count,
         proof=verdict.proof,
-        quarantined=len(walk.roster.quarantine),
-        bad_fields=walk.roster.bad_fields,
+        quarantined=len(walk.record_set.quarantine),
+        bad_fields=walk.record_set.bad_fields,
         clock_skew_seconds=clocks.skew,
         wrong_dates=clocks.wrong,
         request_ids=tuple(walk.request_ids),
@@ -196,5 +196,5 @@ def _snapshot(
         schema_version=schema.SCHEMA_VERSION,
     )
     return Snapshot(
-        certificate=certificate, table=table, quarantine=tuple(walk.roster.quarantine.values())
+        certificate=certificate, table=table, quarantine=tuple(walk.record_set.quarantine.values())
     )

@@ -44,7 +44,7 @@ def prove(walk: Walk) -> Verdict:
         return Verdict(State.UNPROVEN, f"no closing look was possible: {error}")
     if problem is not None:
         return by_numbers(walk, problem)
-    seen = f"walked by creation time: {len(walk.roster)} ids"
+    seen = f"walked by creation time: {len(walk.record_set)} ids"
     if gone:
         return Verdict(
             State.COMPLETE,
@@ -66,7 +66,7 @@ def _older(walk: Walk) -> int:
     """
     if walk.started_at is None:
         return 0
-    return walk.roster.count_older(walk.started_at) + len(walk.roster.quarantine)
+    return walk.record_set.count_older(walk.started_at) + len(walk.record_set.quarantine)
 
 
 def _problem(walk: Walk, gone: int) -> str | None:
@@ -106,12 +106,12 @@ def _missed(walk: Walk) -> str | None:
             # More new clusters than fit on the page: count the old ones alone.
             start = iso(whole_second(walk.started_at))
             page, at = walk.ask_whole({**query, "created_before": start})
-            if len(walk.roster) and len(_fresh(walk, page)) == len(page.records):
+            if len(walk.record_set) and len(_fresh(walk, page)) == len(page.records):
                 return "a closing look showed none of the clusters that the walk had seen"
             walk.take(page, at)
-        hidden = (page.total_count or 0) - len(walk.roster) - len(walk.roster.quarantine)
+        hidden = (page.total_count or 0) - len(walk.record_set) - len(walk.record_set.quarantine)
         # Nothing on an empty list can contradict it: only looking again can.
-        if hidden <= 0 and (len(walk.roster) or look > 1):
+        if hidden <= 0 and (len(walk.record_set) or look > 1):
             return None
     return f"the API counts {hidden} clusters more than it lists by creation time"
 
@@ -139,7 +139,7 @@ def _take_closing(walk: Walk, page: Page, at: datetime) -> str | None:
 
 
 def _fresh(walk: Walk, page: Page) -> list[Cluster]:
-    return [record for record in page.records if record.id not in walk.roster]
+    return [record for record in page.records if record.id not in walk.record_set]
 
 
 def by_numbers(walk: Walk, because: str) -> Verdict:
@@ -147,7 +147,7 @@ def by_numbers(walk: Walk, because: str) -> Verdict:
     try:
         disagreement = walk_by_page.agree(walk)
     except ApiError as error:
-        if not len(walk.roster):
+        if not len(walk.record_set):
             raise
         return Verdict(State.UNPROVEN, f"{because}; then: {error}")
     if disagreement is None:

@@ -43,7 +43,7 @@ class Added:
     """Records whose id an earlier page had shown."""
 
 
-class Roster:
+class RecordSet:
     """Collects pages; thread-safe."""
 
     def __init__(self, *, keep_connection: bool) -> None:

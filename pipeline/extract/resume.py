@@ -62,9 +62,9 @@ class WalkInterruptedError(ApiError):
 
 def keep(walk: Walk, account: str, base_url: str) -> ResumePoint | None:
     """Where ``walk`` stands; None if it has not begun."""
-    if walk.started_at is None or walk.finished_at is None or not len(walk.roster):
+    if walk.started_at is None or walk.finished_at is None or not len(walk.record_set):
         return None
-    rows = decode.to_stream(walk.roster.table())
+    rows = decode.to_stream(walk.record_set.table())
     return ResumePoint(
         account=account,
         base_url=base_url,
@@ -78,16 +78,16 @@ def keep(walk: Walk, account: str, base_url: str) -> ResumePoint | None:
         doubts=tuple(walk.doubts),
         traits=walk.traits,
         slices=tuple(walk.slices),
-        quarantine=tuple(walk.roster.quarantine.values()),
-        bad_fields=walk.roster.bad_fields,
-        duplicates=walk.roster.duplicates,
+        quarantine=tuple(walk.record_set.quarantine.values()),
+        bad_fields=walk.record_set.bad_fields,
+        duplicates=walk.record_set.duplicates,
         rows=rows,
         clock_skew_seconds=walk.clocks.skew,
         wrong_dates=walk.clocks.wrong,
     )
 
 
-def go_on(walk: Walk, point: ResumePoint, account: str, base_url: str) -> bool:
+def restore(walk: Walk, point: ResumePoint, account: str, base_url: str) -> bool:
     """Set ``walk`` to where ``point`` stands; False if that is another list, too long ago, or in
     the future: a clock was wrong, then or now.
     """
@@ -96,9 +96,9 @@ def go_on(walk: Walk, point: ResumePoint, account: str, base_url: str) -> bool:
     left = OLDEST_RESUMED - timedelta(seconds=walk.settings.max_walk_seconds)
     if (point.account, point.base_url) != (account, base_url) or not -skew <= age < left:
         return False
-    walk.roster.restore(decode.from_stream(point.rows))
-    walk.roster.quarantine.update({broken.raw: broken for broken in point.quarantine})
-    walk.roster.bad_fields, walk.roster.duplicates = point.bad_fields, point.duplicates
+    walk.record_set.restore(decode.from_stream(point.rows))
+    walk.record_set.quarantine.update({broken.raw: broken for broken in point.quarantine})
+    walk.record_set.bad_fields, walk.record_set.duplicates = point.bad_fields, point.duplicates
     walk.started_at, walk.finished_at = point.started_at, point.finished_at
     walk.total_count, walk.pages = point.total_count, point.pages
     walk.clocks.skew, walk.clocks.wrong = point.clock_skew_seconds, point.wrong_dates

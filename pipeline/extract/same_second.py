@@ -101,4 +101,4 @@ def _by_filters(walk: Walk, query: Query, filters: list[str], client: Client | N
 
 
 def _values(walk: Walk, name: str) -> list[str]:
-    return sorted({*DOCUMENTED[name], *walk.roster.seen_values(name)})
+    return sorted({*DOCUMENTED[name], *walk.record_set.seen_values(name)})

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipeline.extract.api_types import Page
     from pipeline.extract.budget import Budget
     from pipeline.extract.client import Client, Fetched
-    from pipeline.extract.record_set import Added, Roster
+    from pipeline.extract.record_set import Added, RecordSet
     from pipeline.progress import OnPage
     from pipeline.settings import Extract
 
@@ -71,7 +71,7 @@ class Walk:
 
     client: Client
     budget: Budget
-    roster: Roster
+    record_set: RecordSet
     settings: Extract
     version: str
     on_page: OnPage
@@ -103,7 +103,7 @@ class Walk:
         """Whether far more has come than a list can hold, by the API's own count."""
         most = COUNTED_WRONG * self._highest_count + MOST_UNCOUNTED // COUNTED_WRONG
         most = most if self._highest_count else MOST_UNCOUNTED
-        return len(self.roster) + len(self.roster.quarantine) > most
+        return len(self.record_set) + len(self.record_set.quarantine) > most
 
     def ask(self, query: Query, client: Client | None = None) -> tuple[Page, datetime]:
         """One fresh answer, and when it was given by the clock the settings choose."""
@@ -156,10 +156,10 @@ class Walk:
 
     def take(self, page: Page, at: datetime) -> Added:
         """Remember the records of a page that passed its checks."""
-        added = self.roster.add(page, at)
+        added = self.record_set.add(page, at)
         self.on_page(
             WalkProgress(
-                clusters=len(self.roster),
+                clusters=len(self.record_set),
                 total=self.total_count,
                 pages=self.pages,
                 requests_left=self.budget.remaining,

@@ -46,7 +46,7 @@ def agree(walk: Walk) -> str | None:
     for number in range(MOST_WALKS):
         this = _one_pass(walk, "asc" if number % 2 else "desc")
         if walk.is_endless:
-            return f"there is no end of pages, against any count: {len(walk.roster)} clusters"
+            return f"there is no end of pages, against any count: {len(walk.record_set)} clusters"
         if previous is not None and this.ids == previous.ids:
             if this.is_counted and previous.is_counted:
                 return None

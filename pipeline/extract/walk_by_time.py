@@ -39,11 +39,11 @@ MOST_IDLE_PAGES = 10
 NAMELESS = "records without identity"
 
 
-class NoKeysetError(Exception):
+class NotWalkableByTimeError(Exception):
     """The server does not do what the walk rests on; says what."""
 
 
-class Keyset:
+class TimeWalk:
     """The walk over one slice of creation times at a time."""
 
     def __init__(
@@ -81,9 +81,9 @@ class Keyset:
             if (remaining == 0 and not self._is_full(page)) or (not counted and not added.fresh):
                 return
             if not times:
-                raise NoKeysetError("a page without a single creation time")
+                raise NotWalkableByTimeError("a page without a single creation time")
             if self._walk.is_endless or idle == MOST_IDLE_PAGES:
-                raise NoKeysetError(f"no end after {len(self._walk.roster)} clusters")
+                raise NotWalkableByTimeError(f"no end after {len(self._walk.record_set)} clusters")
             self._step(part, times, remaining)
             if self._share(part):
                 # The count of what is left is no longer known: overlap, so that no tie is lost.
@@ -106,10 +106,10 @@ class Keyset:
         bound = second + SECOND if not remaining or is_cut else oldest
         if above is not None and bound >= above:
             # A page that lies within one second: take the second apart, then leave it behind.
-            known = len(self._walk.roster)
+            known = len(self._walk.record_set)
             self._take_second(oldest)
             if remaining is not None:
-                remaining = max(0, remaining - (len(self._walk.roster) - known))
+                remaining = max(0, remaining - (len(self._walk.record_set) - known))
             bound = second - SECOND if self._traits.bound_is_inclusive else second
         part.bound, part.remaining = bound, remaining
 
@@ -150,7 +150,7 @@ class Keyset:
             return "short"
         total = page.total_count if self._traits.counts_follow else None
         if total is not None and part.remaining is not None:
-            repeated = sum(record.id in self._walk.roster for record in page.records)
+            repeated = sum(record.id in self._walk.record_set for record in page.records)
             if total > part.remaining + repeated + len(page.quarantined):
                 return "more than there were"
         return NAMELESS if page.quarantined else None
@@ -168,7 +168,7 @@ class Keyset:
     def _take_as_given(self, flaw: str, page: Page) -> None:
         doubts = self._walk.doubts
         if flaw in {"not sorted", "outside its bounds"}:
-            raise NoKeysetError(f"a page that is {flaw}")
+            raise NotWalkableByTimeError(f"a page that is {flaw}")
         if flaw == "more than there were":
             if page.total_count == self._walk.total_count:
                 self._traits.counts_follow = False
@@ -176,7 +176,7 @@ class Keyset:
                 doubts.append("clusters appeared among those created earlier")
         if flaw == "short" and self._traits.counts_follow and page.total_count is not None:
             if not page.size:
-                raise NoKeysetError("an empty page where the API counts clusters")
+                raise NotWalkableByTimeError("an empty page where the API counts clusters")
             doubts.append("a page stayed shorter than it should be")
 
     def _account(
@@ -215,7 +215,7 @@ class Keyset:
             if flaw is None:
                 break
         else:
-            raise NoKeysetError(flaw)
+            raise NotWalkableByTimeError(flaw)
         self._walk.take(page, at)
         is_ascending = all(earlier <= later for earlier, later in pairwise(times))
         is_all = page.total_count is not None and page.size >= page.total_count

@@ -44,7 +44,7 @@ class Array:
     size: int = 0
 
 
-def walk_flat(walk: Walk) -> Verdict:
+def walk_v2(walk: Walk) -> Verdict:
     """Read until two reads agree; walk all pages if page 2 shows that the array is one."""
     walk.warnings.append(UNKNOWN_IN_V2)
     plain = _read(walk, {})
@@ -110,7 +110,9 @@ def _by_pages(walk: Walk, plain: Array) -> Verdict:
     for _ in range(MOST_READS):
         ids, has_end = _all_pages(walk)
         if walk.is_endless:
-            return Verdict(State.UNPROVEN, f"there is no end of pages: {len(walk.roster)} clusters")
+            return Verdict(
+                State.UNPROVEN, f"there is no end of pages: {len(walk.record_set)} clusters"
+            )
         if ids == previous and has_end:
             return Verdict(
                 State.COMPLETE, f"two walks over all pages showed the same {len(ids)} clusters"

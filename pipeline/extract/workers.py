@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from pipeline.extract.walk import SECOND, Slice, Walk, created_times, whole_second
-from pipeline.extract.walk_by_time import NEWEST_FIRST, Keyset
+from pipeline.extract.walk_by_time import NEWEST_FIRST, TimeWalk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ class Crew:
         client = new_client()
         try:
             while (part := self._next()) is not None:
-                Keyset(self._walk, client, self._share).run(part)
+                TimeWalk(self._walk, client, self._share).run(part)
                 with self._changed:
                     self._walk.slices.remove(part)
         except BaseException:

@@ -59,7 +59,7 @@ class Job:
         if message not in self.messages:
             self.messages.append(message)
 
-    def excuse(self, error: FleetLedgerError) -> None:
+    def note_error(self, error: FleetLedgerError) -> None:
         """An error that does not end the run."""
         self.note(error.exit_code, str(error))
 

@@ -55,7 +55,7 @@ def parts(job: Job, past: Past, sources: Sources, found: pd.DataFrame) -> dict[s
         try:
             files[f"mail-{name}.eml"] = message(job, settings, mail, past.day, page, whole, owner)
         except SettingsError as error:
-            job.excuse(SettingsError(f"owner {owner!r}: {error}"))
+            job.note_error(SettingsError(f"owner {owner!r}: {error}"))
     return files
 
 

@@ -1,57 +1,43 @@
-"""Thin old snapshots without losing a cent.
+"""Prune: remove old snapshots without changing any amount in the ledger.
 
-A ledger day that is closed, older than the thinning age, carries the digest of its inputs and
-comes out equal when it is built from them once more, is recorded as final. Only snapshots that no
-day but final ones reads may go: after the thinning age all but the last complete look of a day,
-after the dropping age that one too. The record is durable before anything is removed, so a run
-that dies in between leaves more than it must, never less.
+A ledger day is recorded as final if it is closed, older than the thinning age, has the digest of
+its inputs, and is built from them again to equal bytes. Only snapshots that no day except final
+ones reads are removed: after the thinning age all but the last complete snapshot of a day, after
+the dropping age that one too. The record is durable before anything is removed, so a run that dies
+in between leaves more than it must, never less.
 """
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+import logging
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from pipeline.errors import DamageError, SettingsError
+from pipeline.jobs.ledger import rate_card, read_snapshot_rows
+from pipeline.ledger.days import build_day
+from pipeline.ledger.inputs import days_between, digest_of, inputs_of, is_closed
 from pipeline.schema import LEDGER
-from pipeline.store import final_days, ledger, snapshots, tables
+from pipeline.store import final_days, ledger, listings, tables
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
-    import pandas as pd
-
+    from pipeline.jobs import Job
     from pipeline.model import LedgerRef, SnapshotRef
     from pipeline.store.files import Files
 
-
-class LedgerRule(Protocol):
-    """What the ledger says about its days. ``refs``: one account's snapshots, sorted by time."""
-
-    def days_between(self, refs: Sequence[SnapshotRef]) -> Sequence[date]:
-        """The days there are."""
-
-    def inputs_of(self, refs: Sequence[SnapshotRef], day: date) -> Sequence[SnapshotRef]:
-        """The snapshots a day reads."""
-
-    def digest_of(self, inputs: Sequence[SnapshotRef]) -> str:
-        """The digest of a day that reads ``inputs``."""
-
-    def is_closed(self, refs: Sequence[SnapshotRef], day: date) -> bool:
-        """Whether nothing later can change the day."""
-
-    def build(self, inputs: Sequence[SnapshotRef], day: date) -> pd.DataFrame:
-        """The day's rows, built anew from ``inputs``."""
+log = logging.getLogger(__name__)
 
 
 class Ages(msgspec.Struct, frozen=True, kw_only=True):
-    """How long what is kept, counted in days back from ``today``."""
+    """The ages at which snapshots are removed, in days before ``today``."""
 
     today: date
     thin_after_days: int
-    """Older days keep one look each."""
+    """Older days keep one snapshot each."""
     drop_after_days: int
     """Older days keep none."""
 
@@ -72,13 +58,13 @@ class Ages(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a prune would do: what ``--dry-run`` shows."""
+    """What a prune would do, as ``--dry-run`` shows it."""
 
     finalize: tuple[LedgerRef, ...]
     """Days to verify and record as final first."""
     remove: tuple[SnapshotRef, ...]
     blocked: tuple[str, ...]
-    """Days old enough whose snapshots stay, each with the reason."""
+    """Days old enough whose snapshots are kept, each with the reason."""
 
 
 class Pruned(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,42 +74,55 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
     removed: tuple[SnapshotRef, ...]
     blocked: tuple[str, ...]
     spend_micros: int
-    """All money in the ledger: the same before and after."""
+    """All spend in the ledger: the same before and after."""
 
 
-def plan(files: Files, rule: LedgerRule, ages: Ages) -> Plan:
-    """What a prune would do now; nothing is read but names and final records."""
+def ages_of(job: Job, thin_after_days: int, drop_after_days: int) -> Ages:
+    """The ages as of the newest snapshot: a clock that is ahead makes no snapshot old."""
+    today = max((ref.day for ref in job.snapshots()), default=job.now().date())
+    return Ages(
+        today=min(today, job.now().date()),
+        thin_after_days=thin_after_days,
+        drop_after_days=drop_after_days,
+    )
+
+
+def plan(job: Job, ages: Ages) -> Plan:
+    """What a prune would do now; only names and final records are read."""
+    card = rate_card(job.settings)
     finalize: list[LedgerRef] = []
     remove: list[SnapshotRef] = []
     blocked: list[str] = []
-    for account in sorted({ref.account for ref in snapshots.listing(files, None, None, None)}):
-        history = _History(files, account)
-        ready, reasons = history.ready(rule, ages)
+    for account in sorted({ref.account for ref in job.store.snapshots()}):
+        history = _History(job.store.files, account)
+        ready, reasons = history.ready(card, ages)
         finalize += ready
         blocked += reasons
-        remove += history.removable(rule, ages, history.final | {ref.day for ref in ready})
+        remove += history.removable(ages, history.final | {ref.day for ref in ready})
     return Plan(finalize=tuple(finalize), remove=tuple(remove), blocked=tuple(blocked))
 
 
-def execute(files: Files, rule: LedgerRule, ages: Ages, recorded_at: datetime) -> Pruned:
-    """Record final days, then remove what only they needed."""
+def prune(job: Job, ages: Ages) -> Pruned:
+    """Record final days, then remove the snapshots that only they needed."""
+    files = job.store.files
     before = _spend(files)
-    planned = plan(files, rule, ages)
+    planned = plan(job, ages)
     blocked = list(planned.blocked)
     final = []
     for ref in planned.finalize:
-        reason = _finalize(files, rule, ref, recorded_at)
+        reason = _finalize(job, ref)
         if reason is None:
             final.append(ref)
         else:
             blocked.append(reason)
-    # Planned again from what is recorded now: a day that failed its proof keeps its inputs.
-    removed = []
+    # Planned again from the final days as recorded: a day that was not verified keeps its inputs.
+    removed: list[SnapshotRef] = []
     for account in sorted({ref.account for ref in planned.remove}):
         history = _History(files, account)
-        removed += history.removable(rule, ages, history.final)
+        removed += history.removable(ages, history.final)
     for snapshot in removed:
         files.delete(snapshot.key)
+        log.info("pruned %s", snapshot.key)
     files.sweep()
     after = _spend(files)
     if before != after:
@@ -137,40 +136,41 @@ def execute(files: Files, rule: LedgerRule, ages: Ages, recorded_at: datetime) -
 
 
 class _History:
-    """One account's names, as the ledger sees them: without what came too late."""
+    """The snapshots and ledger days of one account, from their names."""
 
     def __init__(self, files: Files, account: str) -> None:
         self.account = account
-        self.refs = snapshots.listing(files, account, None, None)
-        self.late = set(final_days.late(files, self.refs, account, None))
-        self.live = [ref for ref in self.refs if ref not in self.late]
-        self.days = {ref.day: ref for ref in ledger.listing(files, account, None, None)}
-        self.final = {ref.day for ref in ledger.final_listing(files, account, None)}
+        self.refs = listings.snapshots(files, account)
+        self.late = set(final_days.late_snapshots(files, self.refs, account, None))
+        self.usable = [ref for ref in self.refs if ref not in self.late]
+        self.days = {ref.day: ref for ref in listings.ledger_days(files, account)}
+        self.final = {ref.day for ref in listings.final_days(files, account)}
 
-    def ready(self, rule: LedgerRule, ages: Ages) -> tuple[list[LedgerRef], list[str]]:
-        """Days that may become final, and why other old days may not."""
+    def ready(self, card: Mapping[str, int], ages: Ages) -> tuple[list[LedgerRef], list[str]]:
+        """Days that may become final, and the reasons why other old days may not."""
         ready, reasons = [], []
-        for day in self._open_days(rule):
+        for day in self._open_days():
             if not ages.is_thinned(day):
                 continue
             ref = self.days.get(day)
-            if not rule.is_closed(self.live, day):
-                reasons.append(self._reason(day, "no complete look after it yet"))
-            elif ref is None or ref.digest != rule.digest_of(rule.inputs_of(self.live, day)):
-                reasons.append(self._reason(day, "missing or stale: run ledger first"))
+            if not is_closed(self.usable, day):
+                reasons.append(_kept(self.account, day, "no complete snapshot after it yet"))
+            elif ref is None or ref.digest != digest_of(inputs_of(self.usable, day), card):
+                reasons.append(_kept(self.account, day, "missing or stale: run ledger first"))
             else:
                 ready.append(ref)
         return ready, reasons
 
-    def removable(self, rule: LedgerRule, ages: Ages, final: set[date]) -> list[SnapshotRef]:
-        """Snapshots on ``final`` days that no other day reads, less the one kept per day."""
+    def removable(self, ages: Ages, final: set[date]) -> list[SnapshotRef]:
+        """Snapshots on ``final`` days that no other day reads, except the one kept per day."""
         needed = {
             ref
-            for day in self._open_days(rule)
+            for day in self._open_days()
             if day not in final
-            for ref in rule.inputs_of(self.live, day)
+            for ref in inputs_of(self.usable, day)
         }
-        kept = {ref.day: ref for ref in sorted(self.live, key=lambda r: (r.is_complete, r))}
+        # Complete ones sort last, so of each day the last complete snapshot is kept.
+        kept = {ref.day: ref for ref in sorted(self.usable, key=lambda r: (r.is_complete, r))}
         return [
             ref
             for ref in self.refs
@@ -182,33 +182,37 @@ class _History:
             )
         ]
 
-    def _open_days(self, rule: LedgerRule) -> list[date]:
-        """Days between the first look and the last that are not final yet."""
-        return [day for day in rule.days_between(self.live) if day not in self.final]
-
-    def _reason(self, day: date, why: str) -> str:
-        return f"account {self.account}, {day}: its snapshots stay: {why}"
+    def _open_days(self) -> list[date]:
+        """Days between the first snapshot and the last that are not final yet."""
+        return [day for day in days_between(self.usable) if day not in self.final]
 
 
-def _finalize(files: Files, rule: LedgerRule, ref: LedgerRef, recorded_at: datetime) -> str | None:
+def _kept(account: str, day: date, reason: str) -> str:
+    return f"account {account}, {day}: its snapshots are kept: {reason}"
+
+
+def _finalize(job: Job, ref: LedgerRef) -> str | None:
     """Verify a day and record it as final; the reason if it cannot be."""
-    history = _History(files, ref.account)
-    inputs = rule.inputs_of(history.live, ref.day)
+    store = job.store
+    inputs = inputs_of(_History(store.files, ref.account).usable, ref.day)
     try:
-        stored, notes = tables.read(files, ref.key, LEDGER)
-        again = ledger.encode(ref, rule.build(inputs, ref.day))
+        stored, notes = tables.read(store.files, ref.key, LEDGER)
+        snapshots = [read_snapshot_rows(store, snapshot) for snapshot in inputs]
     except DamageError as error:
-        return f"account {ref.account}, {ref.day}: its snapshots stay: {error}"
-    if tables.encode(stored, LEDGER, notes) != again:
-        return (
-            f"account {ref.account}, {ref.day}: its snapshots stay: built again, the day differs "
-            "from what is stored: run ledger --rebuild first"
+        return _kept(ref.account, ref.day, str(error))
+    built = ledger.encode(ref, build_day(snapshots, ref.day, rate_card(job.settings)))
+    if tables.encode(stored, LEDGER, notes) != built:
+        return _kept(
+            ref.account,
+            ref.day,
+            "built again, the day differs from the stored one: run ledger --rebuild first",
         )
-    final_days.record(files, ref, inputs, recorded_at)
+    final_days.record(store.files, ref, inputs, tables.totals(stored), job.now())
+    log.info("recorded ledger day %s of account %s as final", ref.day, ref.account)
     return None
 
 
 def _spend(files: Files) -> int:
-    """All money in the ledger, from the footers."""
-    days = ledger.listing(files, None, None, None)
+    """All spend in the ledger, from the footers."""
+    days = listings.ledger_days(files)
     return sum(tables.read_totals(files, ref.key).sums["spend_micros"] for ref in days)

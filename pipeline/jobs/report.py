@@ -11,7 +11,7 @@ import msgspec
 from pipeline.errors import DamageError, SettingsError, StorageError
 from pipeline.jobs.coverage import warn_of_missing
 from pipeline.jobs.findings import judge, note_damaged
-from pipeline.jobs.ledger import note_future
+from pipeline.jobs.future_snapshots import warn_of_future_snapshots
 from pipeline.jobs.owner_reports import message, parts
 from pipeline.jobs.report_build import Past, derive
 from pipeline.jobs.report_inputs import read
@@ -52,7 +52,7 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
         StorageError: there is no snapshot yet.
     """
     settings = override(job.settings, "report", window=window)
-    note_future(job)
+    warn_of_future_snapshots(job)
     refs = job.snapshots()
     if not refs:
         raise StorageError(

@@ -1,7 +1,8 @@
-"""Deliver: a stored report to its recipients, and to each owner their part, once each."""
+"""Send: mail a stored report to its recipients, and to each owner their part, once each."""
 
 from __future__ import annotations
 
+import logging
 from email import message_from_bytes
 from email.policy import SMTP
 from email.utils import format_datetime
@@ -12,7 +13,7 @@ import msgspec
 from pipeline.deliver import mail
 from pipeline.deliver.message import address
 from pipeline.errors import Exit, NotDeliveredError, SettingsError, StorageError
-from pipeline.jobs.sent import Sent
+from pipeline.jobs.sent import SentMail
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -22,124 +23,138 @@ if TYPE_CHECKING:
     from pipeline.jobs import Job
     from pipeline.settings import Settings
 
-_WHOLE = "mail.eml"
+log = logging.getLogger(__name__)
+
+_WHOLE_REPORT = "mail.eml"
 
 
 def send(job: Job, day: date, *, again: bool = False, retry_refused: bool = True) -> dict[str, str]:
-    """Mail the report of ``day`` to everyone who has not got it; each one's result.
+    """Mail the report of ``day`` to all recipients who have not got it; each one's result.
 
-    The result is empty for an accepted message, else the server's refusal. Who got which report
-    is kept in the store, so a run after a partial failure serves only the rest. Whom the server
-    refused for good (5xx) is tried again only if ``retry_refused``, and with the next report.
+    The result is empty for an accepted message, else the server's reason. The store keeps who got
+    which report, so a run after a partial failure serves only the others. Recipients whom the
+    server refused for good (5xx) are tried again only with ``retry_refused``, and with the next
+    report.
 
     Raises:
-        SettingsError: nobody to send to.
+        SettingsError: there are no recipients.
         StorageError: there is no such report.
-        NotDeliveredError: somebody cannot have been served, because the server could not be used.
-        LockedError: this run's lock was lost to another one, which mails in its place.
+        NotDeliveredError: a mail could not be sent because the server could not be used.
+        LockedError: this run lost its lock to another run, which mails in its place.
     """
     settings = job.settings.mail
     if not settings.to and not settings.per_owner:
-        raise SettingsError("nobody to send to: name the recipients in mail.to of the settings")
+        raise SettingsError("no recipients: name them in mail.to of the settings")
     files = job.store.read_report(day)
     messages = _messages(job, day, files)
     results: dict[str, str] = {}
     failed: NotDeliveredError | None = None
     for name, message in messages.items():
-        to = settings.to if name == _WHOLE else (str(message["To"]),)
-        if not to or (name == _WHOLE and _waits_for_findings(job, files)):
+        to = settings.to if name == _WHOLE_REPORT else (str(message["To"]),)
+        if not to or (name == _WHOLE_REPORT and _waits_for_findings(job, files)):
             continue
-        sent = Sent.of(job.store, day, name, is_notice=_summary(files)["day"] is None)
-        served = set() if again else sent.served()
+        sent = SentMail.of(job.store, day, name, is_notice=_summary(files)["day"] is None)
+        served = set() if again else sent.recipients()
         refused = {} if again or retry_refused else sent.refused()
         try:
             if again:
-                _make_new(message, job.now())
-            done = _send_one(job, sent, message, to, served, refused)
-        except NotDeliveredError as error:  # another one may still go through
+                _set_new_message_id(message, job.now())
+            mail_results = _send_mail(job, sent, message, to, served, refused)
+        except NotDeliveredError as error:  # another mail may still be delivered
             failed = error
         else:
-            results |= {one: results.get(one) or refusal for one, refusal in done.items()}
+            results |= {
+                recipient: results.get(recipient) or reason
+                for recipient, reason in mail_results.items()
+            }
     if failed is not None:
         raise failed
     return results
 
 
-def _send_one(
+def _send_mail(
     job: Job,
-    sent: Sent,
+    sent: SentMail,
     message: EmailMessage,
     to: tuple[str, ...],
     served: Collection[str],
     refused: Mapping[str, str],
 ) -> dict[str, str]:
-    """One message to those of ``to`` who are neither served nor refused for good; then kept."""
-    waiting = {address(one, "mail.to").addr_spec: one for one in to}
-    waiting = {spec: one for spec, one in waiting.items() if spec not in served}
-    left_out = {spec: refused[spec] for spec in waiting if spec in refused}
-    for spec, refusal in left_out.items():
+    """Send a mail to those of ``to`` who are neither served nor refused for good, and keep the
+    results.
+    """
+    # The settings' recipients, such as "Ana <ana@example.org>", by their bare addresses.
+    waiting = {address(recipient, "mail.to").addr_spec: recipient for recipient in to}
+    waiting = {spec: recipient for spec, recipient in waiting.items() if spec not in served}
+    skipped = {spec: refused[spec] for spec in waiting if spec in refused}
+    for spec, reason in skipped.items():
         job.note(
             Exit.NOT_DELIVERED,
-            f"mail to {spec} was refused for good: {refusal}; correct the address, or try again "
+            f"mail to {spec} was refused for good: {reason}; correct the address, or try again "
             "with `fleetledger send`",
         )
-    missing = tuple(one for spec, one in waiting.items() if spec not in left_out)
-    if not missing:
-        return left_out
-    message.replace_header("To", ", ".join(missing))
+    recipients = tuple(recipient for spec, recipient in waiting.items() if spec not in skipped)
+    if not recipients:
+        return skipped
+    message.replace_header("To", ", ".join(recipients))
     message.replace_header("Date", format_datetime(job.now()))
-    asked = msgspec.structs.replace(job.settings.mail, to=missing)
+    settings = msgspec.structs.replace(job.settings.mail, to=recipients)
     job.store.confirm_locks()
-    results = mail.send(message, asked, job.password())
+    results = mail.send(message, settings, job.password())
     sent.add(results)
-    for one, refusal in results.items():
-        if refusal:
-            job.note(Exit.NOT_DELIVERED, f"mail to {one} refused: {refusal}")
-    return left_out | results
+    accepted = sum(not reason for reason in results.values())
+    log.info(
+        "mailed %s of %s: %d of %d recipients accepted",
+        sent.mail or "the report", sent.day, accepted, len(results),
+    )  # fmt: skip
+    for recipient, reason in results.items():
+        if reason:
+            job.note(Exit.NOT_DELIVERED, f"mail to {recipient} refused: {reason}")
+    return skipped | results
 
 
-def _make_new(message: EmailMessage, now: datetime) -> None:
-    """Another Message-ID: mail servers drop what they have delivered before, corrected or not."""
+def _set_new_message_id(message: EmailMessage, now: datetime) -> None:
+    """Give the message another Message-ID: mail servers drop one that they have delivered."""
     key, at, domain = str(message["Message-ID"]).rpartition("@")
     message.replace_header("Message-ID", f"{key}.{now:%Y%m%dT%H%M%SZ}{at}{domain}")
 
 
 def check_addresses(settings: Settings) -> None:
-    """Whether mail could be sent where the settings say.
+    """Check the addresses in the settings, before any work is done.
 
     Raises:
-        SettingsError: an address that is none.
+        SettingsError: one of them is not valid.
     """
     address(settings.mail.sender, "mail.sender")
-    for one in settings.mail.to:
-        address(one, "mail.to")
+    for recipient in settings.mail.to:
+        address(recipient, "mail.to")
 
 
 def stored_message(job: Job, day: date) -> EmailMessage:
     """The mail of a stored report, as it would be sent."""
-    return _messages(job, day, job.store.read_report(day))[_WHOLE]
+    return _messages(job, day, job.store.read_report(day))[_WHOLE_REPORT]
 
 
 def _messages(job: Job, day: date, files: Mapping[str, bytes]) -> dict[str, EmailMessage]:
-    """The stored mails by their files' names: the whole report's, and those of its parts."""
-    if _WHOLE not in files:
+    """The stored mails by their file names: that of the whole report, and those of its parts."""
+    if _WHOLE_REPORT not in files:
         raise StorageError(
-            f"the report of {day} has no {_WHOLE}; make it again: report --date {day}"
+            f"the report of {day} has no {_WHOLE_REPORT}; make it again: report --date {day}"
         )
-    wanted = [_WHOLE]
+    names = [_WHOLE_REPORT]
     if job.settings.mail.per_owner:
-        wanted += sorted(n for n in files if n.startswith("mail-") and n.endswith(".eml"))
-    return {name: message_from_bytes(files[name], policy=SMTP) for name in wanted}
+        names += sorted(n for n in files if n.startswith("mail-") and n.endswith(".eml"))
+    return {name: message_from_bytes(files[name], policy=SMTP) for name in names}
 
 
 def _summary(files: Mapping[str, bytes]) -> dict[str, Any]:
-    """The report's numbers; its ``day`` is null where no day was closed yet."""
+    """The report's numbers; its ``day`` is null if no day was closed yet."""
     summary: dict[str, Any] = msgspec.json.decode(files["summary.json"])
     return summary
 
 
 def _waits_for_findings(job: Job, files: Mapping[str, bytes]) -> bool:
-    """Whether the settings want no mail of a report without findings, and this is one."""
+    """Whether the settings allow no mail of a report without findings, and this is one."""
     if job.settings.mail.when == "always":
         return False
     outcomes = _summary(files)["outcomes"]

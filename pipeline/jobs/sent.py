@@ -1,13 +1,12 @@
-"""Who got which mail: kept by date and kind, so that nobody gets the same news twice.
+"""Who got which mail: kept by date and kind, so that a report is mailed to a recipient once.
 
-The notice that no day is closed yet is one mail, the report of the same date another. A report made
-again is not mailed again, be its content equal or not: a repeated night, a page rendered a minute
-later or data that came late would each be a second mail of the same news.
+The notice that no day is closed yet is one mail, the report of the same date another. A report that
+is made again is not mailed again, even if its content differs: a repeated night, a page rendered
+a minute later or data that came late would each cause a second mail with the same news.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,8 +24,8 @@ _NOTICE = "-notice"
 
 
 @dataclass(frozen=True)
-class Sent:
-    """Who got one mail of a date, and who was refused it for good, as the store keeps it."""
+class SentMail:
+    """The recipients of one mail of a date, and those who were refused it for good."""
 
     store: Store
     day: date
@@ -34,44 +33,39 @@ class Sent:
     """Part of the report, and kind; empty for the whole report."""
 
     @classmethod
-    def of(cls, store: Store, day: date, file: str, *, is_notice: bool) -> Sent:
-        """By the mail's ``file`` in the report's folder."""
+    def of(cls, store: Store, day: date, file: str, *, is_notice: bool) -> SentMail:
+        """The mail with the name ``file`` in the report's folder."""
         part = file.removeprefix("mail").removesuffix(".eml")
         return cls(store, day, part + _NOTICE * is_notice)
 
-    def served(self) -> set[str]:
-        """Who got it. Earlier versions kept a notice under the report's name: it counts here."""
-        old = "" if self.mail == _NOTICE else self.mail
-        return {*self._served(self.mail), *self._served(old)}
+    def recipients(self) -> set[str]:
+        """The addresses that have got it."""
+        # Earlier versions kept the recipients of a notice under the report's name.
+        old_name = "" if self.mail == _NOTICE else self.mail
+        return {*self._recipients(self.mail), *self._recipients(old_name)}
 
     def refused(self) -> dict[str, str]:
-        """Who was refused it for good, and the codes it was refused with."""
+        """The addresses that were refused for good, each with the server's reason."""
         return self._refusals().get(self.mail, {})
 
     def add(self, results: Mapping[str, str]) -> None:
-        """Keep what became of it: each recipient's result, empty if accepted."""
-        accepted = {one for one, refusal in results.items() if not refusal}
-        served = sorted(accepted.union(self._served(self.mail)))
-        self.store.put_state(f"sent-{self.day}{self.mail}", msgspec.json.encode(served))
+        """Keep the result of each recipient: empty if accepted, else the server's reason."""
+        accepted = {address for address, reason in results.items() if not reason}
+        recipients = sorted(accepted.union(self._recipients(self.mail)))
+        self.store.put_state(f"sent-{self.day}{self.mail}", msgspec.json.encode(recipients))
         before, all_mails = self.refused(), self._refusals()
-        kept = {one: said for one, said in before.items() if one not in results}
-        # Codes only: the words are the server's, and it may quote what it was sent.
-        kept |= {one: _codes(said) for one, said in results.items() if is_permanent(said)}
-        if kept != before:
-            refusals = msgspec.json.encode(all_mails | {self.mail: kept})
+        refused = {address: reason for address, reason in before.items() if address not in results}
+        refused |= {address: reason for address, reason in results.items() if is_permanent(reason)}
+        if refused != before:
+            refusals = msgspec.json.encode(all_mails | {self.mail: refused})
             self.store.put_state(f"refused-{self.day}", refusals)
 
-    def _served(self, mail: str) -> list[str]:
-        kept = self.store.get_state(f"sent-{self.day}{mail}")
-        return msgspec.json.decode(kept or b"[]", type=list[str])
+    def _recipients(self, mail: str) -> list[str]:
+        data = self.store.get_state(f"sent-{self.day}{mail}")
+        return msgspec.json.decode(data or b"[]", type=list[str])
 
     def _refusals(self) -> dict[str, dict[str, str]]:
-        """Of all mails of the date: one file, since the longest owner's name leaves no room."""
-        kept = self.store.get_state(f"refused-{self.day}")
-        return msgspec.json.decode(kept or b"{}", type=dict[str, dict[str, str]])
-
-
-def _codes(reply: str) -> str:
-    """The reply code and the enhanced status code of a refusal, such as ``550 5.1.1``."""
-    found = re.match(r"\d{3}(?:[ -]\d\.\d{1,3}\.\d{1,3})?", reply)
-    return found[0] if found else ""
+        """The refusals of all mails of the date."""
+        # One file: a name with the date and the longest owner's name would be too long.
+        data = self.store.get_state(f"refused-{self.day}")
+        return msgspec.json.decode(data or b"{}", type=dict[str, dict[str, str]])

@@ -4,12 +4,12 @@ Method. Each interval is clipped to the day: money linearly in time, seconds by 
 running and other time (``split``), so the days' parts of an interval add up exactly. Everything in
 a row is a sum, a maximum, a bit mask or the latest of its kind: a window is a fold over days.
 
-Money cut at a midnight is exact in sum but its share on each side is a guess. The row says how far
-that guess may be off (``cut_start_micros``, ``cut_end_micros``): from what the highest rate allows
-on either side, so a cluster that ran throughout at one rate has no doubt at all.
+Money cut at a midnight is exact in sum, but its share on each side is an estimate. The row states
+the largest error of that estimate (``cut_start_micros``, ``cut_end_micros``), from what the highest
+rate allows on either side. A cluster that ran throughout at one rate has an error of 0.
 
-Known limit: dimensions are those of the day's last look; a change during the day is flagged
-(``has_moved``), its money is not divided.
+Known limit: dimensions are those of the day's last observation. A change during the day is flagged
+(``has_moved``); its money is not divided.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from pipeline.ledger.observations import (
     TRANSITION,
     History,
     Observations,
-    joined,
+    join,
     observe,
 )
 from pipeline.schema import BAND_COLUMNS, BAND_EDGES_PCT, BUSY_ABOVE_PCT, LEDGER
@@ -42,10 +42,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pipeline.arrays import Bools, Floats, Ints
-    from pipeline.model import Look
+    from pipeline.arrays import Bools, Columns, Floats, Ints
+    from pipeline.model import SnapshotRows
 
-    Columns = Mapping[str, NDArray[Any]]
 
 DAY_SECONDS = 86_400
 NEVER = np.iinfo(np.int64).min
@@ -58,32 +57,35 @@ MOVES = ("project_id", "region", "gpu_type", "gpu_count")
 """A change of these moves a cluster's money between groups of a report."""
 
 
-def build_day(looks: Sequence[Look], day: date, rate_card: Mapping[str, int]) -> pd.DataFrame:
+def build_day(
+    snapshots: Sequence[SnapshotRows], day: date, rate_card: Mapping[str, int]
+) -> pd.DataFrame:
     """The ledger of one UTC day: rows of ``schema.LEDGER``, sorted by cluster.
 
     Args:
-        looks: the day's inputs (``inputs.inputs_of``) in time order; rows in any order.
+        snapshots: the day's inputs (``inputs.inputs_of``) in time order; rows in any order.
         day: the UTC day.
         rate_card: micros per GPU-hour by GPU type, for clusters without a rate.
 
     The ``account`` column is left empty: it belongs to the path.
     """
-    return day_of(joined(looks), day, rate_card) if looks else LEDGER.empty()
+    return build_day_of(join(snapshots), day, rate_card) if snapshots else LEDGER.empty()
 
 
-def day_of(history: History, day: date, rate_card: Mapping[str, int]) -> pd.DataFrame:
-    """The same, of looks whose rows were read as one frame."""
+def build_day_of(history: History, day: date, rate_card: Mapping[str, int]) -> pd.DataFrame:
+    """The same as :func:`build_day`, for snapshots whose rows are one frame."""
     obs = observe(history, rate_card)
     begin = int(midnight(day).timestamp())
     end = begin + DAY_SECONDS
-    part = clip(intervals(obs, history.looks, begin, end), begin, end)
+    part = clip(intervals(obs, history.snapshots, begin, end), begin, end)
     in_day = np.flatnonzero((obs.time >= begin) & (obs.time < end))
-    is_here = np.zeros(len(obs.cluster_ids), dtype=bool)
-    is_here[part["code"]] = is_here[obs.code[in_day]] = True
-    clusters = np.flatnonzero(is_here)
+    # A cluster has a row if it has an interval or an observation in the day.
+    is_present = np.zeros(len(obs.cluster_ids), dtype=bool)
+    is_present[part["code"]] = is_present[obs.code[in_day]] = True
+    clusters = np.flatnonzero(is_present)
     if not len(clusters):
         return LEDGER.empty()
-    parts, looks = Groups(part["code"], clusters), Groups(obs.code[in_day], clusters)
+    parts, observed = Groups(part["code"], clusters), Groups(obs.code[in_day], clusters)
     columns: dict[str, object] = {
         "account": "",
         "date": pd.Timestamp(day),
@@ -92,23 +94,23 @@ def day_of(history: History, day: date, rate_card: Mapping[str, int]) -> pd.Data
     columns |= _dimensions(obs, clusters, end)
     columns |= _money(part, parts)
     columns |= _time(part, parts)
-    columns |= _use(obs, part, parts)
-    columns |= _looks(obs, in_day, looks)
-    columns["has_moved"] = looks.any_of(_moved(obs)[in_day])
-    flags = parts.fold(np.bitwise_or, part["flags"], 0) | looks.fold(
+    columns |= _utilization(obs, part, parts)
+    columns |= _observed(obs, in_day, observed)
+    columns["has_moved"] = observed.any_of(_moved(obs)[in_day])
+    flags = parts.fold(np.bitwise_or, part["flags"], 0) | observed.fold(
         np.bitwise_or, obs.flags[in_day], 0
     )
-    columns["flags"] = _words(flags)
+    columns["flags"] = _flag_names(flags)
     return LEDGER.enforce(pd.DataFrame(columns, copy=False))
 
 
 def _money(part: Columns, parts: Groups) -> dict[str, object]:
-    """The day's share of each interval's money, its bounds, and the doubt at both midnights."""
+    """The day's share of the money, its bounds, and the largest error of both midnight cuts."""
     spend, priced = part["spend"], part["is_priced"]
     has_price = parts.any_of(priced & ((part["x1"] > part["x0"]) | (spend > 0)))
     has_unpriced = parts.any_of(~priced)
-    # A cluster with a look but no interval yet (its next look is still to come) spent nothing so
-    # far: that is known, and it is zero.
+    # A cluster that was observed but has no interval yet (its next observation is still to come)
+    # has spent nothing so far: that is known, and it is zero.
     known = has_price | ~has_unpriced
     return {
         "spend_micros": _masked(parts.sum_of(np.where(priced, spend, 0)), known),
@@ -126,7 +128,7 @@ def _money(part: Columns, parts: Groups) -> dict[str, object]:
 
 
 def _time(part: Columns, parts: Groups) -> dict[str, object]:
-    """The day's seconds by what is known of them."""
+    """The day's seconds by what the cluster was doing, and those that are not known."""
     rest_a, rest_b = part["rest_a"], part["rest_b"]
     columns: dict[str, object] = {"running_seconds": parts.sum_of(part["running"])}
     for name, status in (("stopped", STOPPED), ("transition", TRANSITION), ("error", ERROR)):
@@ -138,23 +140,24 @@ def _time(part: Columns, parts: Groups) -> dict[str, object]:
     return columns
 
 
-def _use(obs: Observations, part: Columns, parts: Groups) -> dict[str, object]:
-    """Claimed running seconds per utilization band, and the weight, sum and maximum of each kind
-    of use; sums of integers do not depend on order.
+def _utilization(obs: Observations, part: Columns, parts: Groups) -> dict[str, object]:
+    """Claimed running seconds per utilization band, and the weight, sum and maximum of GPU, memory
+    and CPU utilization; sums of integers do not depend on order.
     """
-    # Both ends of an interval speak for it: one observation's claims on either side are one.
+    # The seconds an observation speaks for: its claims on the intervals before and after it.
     count = len(obs.code)
     seconds = np.zeros(count, dtype=np.int64)
     for end, run in (("a", "run_a"), ("b", "run_b")):
-        speaks = part[run] > 0
-        # Each observation begins at most one interval and ends at most one.
-        seconds[part[end][speaks]] += part[run][speaks]
-    spoken = np.flatnonzero(seconds)
-    seconds = seconds[spoken]
-    groups = Groups(obs.code[spoken], parts.clusters)
-    columns = _bands(obs.gpu[spoken], seconds, groups)
+        claims = part[run] > 0
+        # No index repeats here, which += needs: an observation begins at most one interval and
+        # ends at most one.
+        seconds[part[end][claims]] += part[run][claims]
+    at = np.flatnonzero(seconds)
+    seconds = seconds[at]
+    groups = Groups(obs.code[at], parts.clusters)
+    columns = _bands(obs.gpu[at], seconds, groups)
     for name, readings in (("gpu", obs.gpu), ("memory", obs.memory), ("cpu", obs.cpu)):
-        reading = readings[spoken]
+        reading = readings[at]
         known = ~np.isnan(reading)
         milli = np.rint(np.where(known, reading, 0.0) * 1000).astype(np.int64)
         columns[f"{name}_weight_seconds"] = groups.sum_of(seconds * known)
@@ -164,44 +167,46 @@ def _use(obs: Observations, part: Columns, parts: Groups) -> dict[str, object]:
 
 
 def _bands(gpu: Floats, seconds: Ints, groups: Groups) -> dict[str, object]:
-    """Seconds per band; those without a reading have their own."""
+    """Seconds per band; those without a reading have a band of their own."""
     names = (*BAND_COLUMNS, "band_no_metrics_seconds")
+    # Upper edges are inclusive; readings above 100 go to the last band.
     band = np.searchsorted(BAND_EDGES_PCT, gpu, side="left")
     band = np.where(np.isnan(gpu), len(BAND_COLUMNS), np.minimum(band, len(BAND_COLUMNS) - 1))
     size = len(groups.clusters)
-    # A float holds every sum of seconds exactly.
+    # One count per cell of the table cluster x band. A float holds every sum of seconds exactly.
     table = np.bincount(
         groups.positions() * len(names) + band, weights=seconds, minlength=size * len(names)
     )
     return dict(zip(names, table.astype(np.int64).reshape(size, len(names)).T, strict=True))
 
 
-def _looks(obs: Observations, in_day: Ints, looks: Groups) -> dict[str, object]:
-    """What the day's own looks showed: how many, when, and in which hours work was seen."""
+def _observed(obs: Observations, in_day: Ints, groups: Groups) -> dict[str, object]:
+    """How many observations the day has, when, and in which hours the GPU was busy."""
     at, gpu = obs.time[in_day], obs.gpu[in_day]
     is_reading = (obs.status[in_day] == RUNNING) & ~np.isnan(gpu)
     is_busy = is_reading & (gpu > BUSY_ABOVE_PCT)
-    hour = np.left_shift(1, (at % DAY_SECONDS) // 3600)
+    hour = np.left_shift(1, (at % DAY_SECONDS) // 3600)  # one bit of 24
     return {
-        "looks": looks.sum_of(np.ones_like(at)),
-        "hours_observed": looks.fold(np.bitwise_or, hour * is_reading, 0),
-        "hours_busy": looks.fold(np.bitwise_or, hour * is_busy, 0),
-        "last_busy_at": _instants(looks.fold(np.maximum, np.where(is_busy, at, NEVER), NEVER)),
-        "first_observed_at": _instants(looks.fold(np.minimum, at, NEVER)),
-        "last_observed_at": _instants(looks.fold(np.maximum, at, NEVER)),
+        "looks": groups.sum_of(np.ones_like(at)),
+        "hours_observed": groups.fold(np.bitwise_or, hour * is_reading, 0),
+        "hours_busy": groups.fold(np.bitwise_or, hour * is_busy, 0),
+        "last_busy_at": _timestamps(groups.fold(np.maximum, np.where(is_busy, at, NEVER), NEVER)),
+        "first_observed_at": _timestamps(groups.fold(np.minimum, at, NEVER)),
+        "last_observed_at": _timestamps(groups.fold(np.maximum, at, NEVER)),
     }
 
 
 def _dimensions(obs: Observations, clusters: Ints, end: int) -> dict[str, object]:
-    """As of the day's last look, else the nearest earlier one, else (created, not yet seen) the
-    nearest later one. Never the latest: history stays as it was.
+    """The dimensions of the day's last observation, else of the nearest earlier one, else (created
+    but not yet observed) of the nearest later one. Never the latest: past days do not change.
     """
     first = np.searchsorted(obs.code, clusters, side="left")
+    # A cluster's last observation before ``end`` is as far from its first as it has such ones.
     earlier = Groups(obs.code, clusters).sum_of((obs.time < end).astype(np.int64))
     chosen = first + np.maximum(earlier - 1, 0)
     rows = obs.frame[list(DIMENSIONS)].take(obs.row[chosen]).reset_index(drop=True)
     rate = obs.rate[chosen]
-    # Only the categories a day uses, in order: what other days hold must not change its bytes.
+    # Only the categories that the day uses, sorted: other days' values must not change its bytes.
     dimensions: dict[str, object] = {
         name: _own_categories(rows[name]) if name in CODES else rows[name] for name in DIMENSIONS
     }
@@ -214,10 +219,11 @@ def _own_categories(column: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _moved(obs: Observations) -> Bools:
-    """Observations whose cluster had other dimensions at the look before."""
+    """Observations whose cluster had other dimensions at the observation before."""
     changed = np.zeros(len(obs.code), dtype=bool)
     for name in MOVES:
         column = obs.frame[name]
+        # Codes are enough to compare by: all rows share one set of categories.
         values = (
             column.cat.codes.to_numpy()
             if isinstance(column.dtype, pd.CategoricalDtype)
@@ -228,20 +234,20 @@ def _moved(obs: Observations) -> Bools:
     return changed
 
 
-def _words(flags: Ints) -> NDArray[np.object_]:
-    """What happened on the day; one text per combination."""
-    words = [
+def _flag_names(flags: Ints) -> NDArray[np.object_]:
+    """The flags as text: every combination is spelled once, and picked by its bits."""
+    texts = [
         ",".join(name for bit, name in enumerate(FLAG_NAMES) if value >> bit & 1)
         for value in range(1 << len(FLAG_NAMES))
     ]
-    return np.array(words, dtype=object)[flags]
+    return np.array(texts, dtype=object)[flags]
 
 
 def _masked(values: Ints, known: Bools) -> pd.arrays.IntegerArray:
     return pd.arrays.IntegerArray(np.asarray(values, dtype=np.int64), ~known)
 
 
-def _instants(seconds: Ints) -> pd.DatetimeIndex:
-    """UTC timestamps of Unix seconds; ``NEVER`` is null, as it is to numpy."""
+def _timestamps(seconds: Ints) -> pd.DatetimeIndex:
+    """UTC timestamps of Unix seconds; ``NEVER`` is null: it has the bits of numpy's NaT."""
     micros = np.where(seconds == NEVER, NEVER, seconds * 1_000_000)
     return pd.DatetimeIndex(micros.astype("datetime64[us]")).tz_localize("UTC")

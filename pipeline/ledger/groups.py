@@ -1,7 +1,7 @@
-"""Values of many observations or intervals folded into one per cluster.
+"""Values of many observations or intervals, folded into one value per cluster.
 
-Codes come sorted, so a cluster's values lie side by side: where each begins is found once, and
-every column is then one ``reduceat``.
+Codes are sorted, so the values of a cluster are contiguous: the start of each run is found once,
+and every column is then one ``reduceat``.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ class Groups:
     """
 
     def __init__(self, codes: Ints, clusters: Ints) -> None:
+        # Where each run of equal codes begins, and its cluster's position in ``clusters``.
         starts = np.flatnonzero(np.append(True, codes[1:] != codes[:-1])) if len(codes) else codes
         at = np.searchsorted(clusters, codes[starts])
         self.clusters = clusters
         self._codes, self._starts = codes, starts
+        # Runs of clusters that are not wanted are dropped; -1 stands behind the last cluster.
         self._wanted = np.flatnonzero(np.append(clusters, -1)[at] == codes[starts])
         self._at = at[self._wanted]
 
@@ -50,6 +52,6 @@ class Groups:
         return self.fold(np.logical_or, values, np.False_)
 
     def positions(self) -> Ints:
-        """The place in ``clusters`` of each value's cluster; every one must be wanted."""
+        """The position in ``clusters`` of each value's cluster; every cluster must be wanted."""
         lengths = np.diff(np.append(self._starts, len(self._codes)))
         return np.repeat(self._at, lengths)

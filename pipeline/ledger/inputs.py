@@ -1,8 +1,8 @@
-"""Which snapshots a ledger day reads, told from their names alone.
+"""Which snapshots a ledger day reads, derived from their names alone.
 
 A day reads every snapshot that touches it, then outward on each side through the first complete
-one that lies wholly outside. That makes a day a pure function of a few files: its digest is taken
-over their names, and a day whose file carries another digest is stale. One listing decides it all.
+snapshot that lies wholly outside. So a day is a pure function of a few files: its digest covers
+their names, and a day whose file has another digest is stale. One listing decides all of this.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from pipeline.model import SnapshotRef
 
 MAX_WALK = timedelta(hours=12)
-"""The longest a walk can last, one that was interrupted and resumed included (extract.resume). A
-name gives only a walk's start; with this it also says when the walk was over at the latest."""
+"""The longest time a walk can take, interruptions included (extract.resume). A name gives only the
+start of a walk; this limit gives the latest time at which it ended."""
 
 ONE_DAY = timedelta(days=1)
 
 LONGEST_GAP_DAYS = 400
-"""Over a longer stretch without a snapshot no days are built and no interval is drawn: the history
-begins anew after it. So one snapshot, however wrong its date, causes a bounded number of days."""
+"""Within a longer time without snapshots no days are built and no interval is made: the history
+starts again after it. So a snapshot with a wrong date causes a bounded number of days."""
 
 
 def midnight(day: date) -> datetime:
@@ -38,8 +38,8 @@ def midnight(day: date) -> datetime:
 
 
 def days_between(refs: Sequence[SnapshotRef]) -> list[date]:
-    """Every UTC day from the first snapshot's to the last one's, all gaps but too long ones
-    included.
+    """Every UTC day from the first snapshot's to the last snapshot's, without the days inside gaps
+    that are too long.
     """
     days = sorted({ref.day for ref in refs})
     between = [
@@ -58,7 +58,9 @@ def unbroken_since(days: Sequence[date]) -> date:
 
 def long_gaps(refs: Sequence[SnapshotRef]) -> list[tuple[SnapshotRef, SnapshotRef]]:
     """The snapshots on both sides of each gap whose days are not built."""
-    return [(one, other) for one, other in pairwise(refs) if _is_too_far(one.day, other.day)]
+    return [
+        (earlier, later) for earlier, later in pairwise(refs) if _is_too_far(earlier.day, later.day)
+    ]
 
 
 def inputs_of(refs: Sequence[SnapshotRef], day: date) -> list[SnapshotRef]:
@@ -68,13 +70,15 @@ def inputs_of(refs: Sequence[SnapshotRef], day: date) -> list[SnapshotRef]:
 
 
 def digests(refs: Sequence[SnapshotRef], rate_card: Mapping[str, int]) -> dict[date, str]:
-    """The digest each day's file should carry: a day is stale when that file is not there."""
+    """The digest that each day's file should have: a day without such a file is stale."""
     starts = [ref.started_at for ref in refs]
     return {day: digest_of(_inputs(refs, starts, day), rate_card) for day in days_between(refs)}
 
 
 def digest_of(inputs: Sequence[SnapshotRef], rate_card: Mapping[str, int]) -> str:
-    """Over the inputs' names, the schema version and the rate card: all that a day depends on."""
+    """The digest of all that a day depends on: its inputs' names, the schema version, the rate
+    card.
+    """
     text = "\n".join(
         [
             str(SCHEMA_VERSION),
@@ -92,11 +96,9 @@ def is_closed(refs: Sequence[SnapshotRef], day: date) -> bool:
 
 
 def last_closed_day(refs: Sequence[SnapshotRef]) -> date | None:
-    """The newest closed day that has begun within the history, since its last gap that is too
-    long; None while there is none.
-    """
+    """The newest closed day since the last gap that is too long; None if there is none."""
     complete = [ref.day for ref in refs if ref.is_complete]
-    if not complete or complete[-1] == _begin(refs, complete[-1]):
+    if not complete or complete[-1] == _history_start(refs, complete[-1]):
         return None
     return complete[-1] - ONE_DAY
 
@@ -104,29 +106,29 @@ def last_closed_day(refs: Sequence[SnapshotRef]) -> date | None:
 def observed_until(
     refs: Sequence[SnapshotRef], built: Iterable[date], final: Collection[date] = ()
 ) -> date | None:
-    """The last day on which an account is observed; None while there is none.
+    """The last day on which an account is observed; None if there is none.
 
-    That is the newest day that is closed (a complete snapshot lies wholly at or after its end, or
-    it was made final) and is in the ledger. Of later days nothing is known, however much the
-    account's snapshots show of them.
+    That is the newest day that is in the ledger and is closed: a complete snapshot lies wholly at
+    or after its end, or the day is final. Later days are unknown, even if snapshots show part of
+    them.
 
     Args:
         refs: the account's snapshots, sorted by time.
-        built: the days the ledger has of it.
-        final: those of them that are final; ``prune`` may have removed their snapshots.
+        built: the account's days in the ledger.
+        final: its final days; ``prune`` may have removed their snapshots.
     """
     closed = last_closed_day(refs)
     days = (day for day in built if day in final or (closed is not None and day <= closed))
     return max(days, default=None)
 
 
-def _begin(refs: Sequence[SnapshotRef], day: date) -> date:
+def _history_start(refs: Sequence[SnapshotRef], day: date) -> date:
     """The first day of the history that ``day`` belongs to."""
     return unbroken_since(sorted({ref.day for ref in refs if ref.day <= day}))
 
 
 def usual_spacing(refs: Sequence[SnapshotRef]) -> float | None:
-    """Seconds between two looks of an account, as a median; None for fewer than two looks."""
+    """The median of the seconds between two snapshots of an account; None for fewer than two."""
     pairs = pairwise(refs)
     spacings = [
         (b.started_at - a.started_at).total_seconds() for a, b in pairs if a.account == b.account
@@ -135,7 +137,7 @@ def usual_spacing(refs: Sequence[SnapshotRef]) -> float | None:
 
 
 def gaps(refs: Sequence[SnapshotRef]) -> list[tuple[datetime, datetime]]:
-    """Stretches without a look: longer than an hour and 2.5 times the usual spacing."""
+    """Times without a snapshot, each longer than an hour and 2.5 times the usual spacing."""
     spacing = usual_spacing(refs)
     if spacing is None:
         return []
@@ -151,21 +153,23 @@ def _inputs(
     refs: Sequence[SnapshotRef], starts: Sequence[datetime], day: date
 ) -> list[SnapshotRef]:
     begin, end = midnight(day), midnight(day + ONE_DAY)
+    # From the day's first snapshot back to a complete one that had ended by midnight.
     first = bisect_left(starts, begin)
-    while first > 0 and not _begins_anew(refs, first):
+    while first > 0 and not _follows_long_gap(refs, first):
         first -= 1
         if refs[first].is_complete and _ended_by(starts, first, begin):
             break
+    # And from its last snapshot on to a complete one; ``last`` is one past the end.
     last = bisect_left(starts, end)
-    while last < len(refs) and not _begins_anew(refs, last):
+    while last < len(refs) and not _follows_long_gap(refs, last):
         last += 1
         if refs[last - 1].is_complete:
             break
     return list(refs[first:last])
 
 
-def _begins_anew(refs: Sequence[SnapshotRef], position: int) -> bool:
-    """Whether too long a gap lies before the snapshot at ``position``."""
+def _follows_long_gap(refs: Sequence[SnapshotRef], position: int) -> bool:
+    """Whether the gap before the snapshot at ``position`` is too long."""
     return 0 < position < len(refs) and _is_too_far(refs[position - 1].day, refs[position].day)
 
 
@@ -174,7 +178,9 @@ def _is_too_far(day: date, following: date) -> bool:
 
 
 def _ended_by(starts: Sequence[datetime], position: int, instant: datetime) -> bool:
-    """Walks of one account never overlap (they hold a lock), so the next start ends this one."""
+    """Whether the walk at ``position`` had ended by ``instant``: walks of an account hold a lock,
+    so a walk has ended when the next one starts.
+    """
     following = starts[position + 1] if position + 1 < len(starts) else None
     return starts[position] + MAX_WALK <= instant or (
         following is not None and following <= instant

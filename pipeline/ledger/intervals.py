@@ -1,75 +1,70 @@
 """Two consecutive observations of a cluster, turned into money and time.
 
 Method. The observations of each cluster are put in time order. Every neighbouring pair A, B is an
-interval; so is the time between a cluster's creation and its first sight, and the time between its
-last sight and the complete look that misses it. Each interval gets, in this order:
+interval. So is the time from a cluster's creation to its first observation, and the time from its
+last observation to the complete snapshot that misses it. Each interval gets, in this order:
 
 - *money*: the difference of the lifetime cost counter where both ends know it and it did not fall
-  (metered: exact whatever happened in between); else rate x running time, between 0 and
+  (metered: exact, whatever happened in between); else rate x running time, between 0 and
   highest rate x elapsed (estimated); null where neither a counter nor a rate is known;
 - *running time*: metered money / highest rate, at most the time elapsed; without a counter, what
   the statuses and the session's length (session cost / rate) say;
-- *claims*: a look speaks for at most 30 minutes on each side. Running time within reach of a
-  running look has that look's utilization, the rest is unseen; other time within reach of a look
-  that is not running has that look's status, the rest is a gap.
+- *claims*: an observation speaks for at most 30 minutes on each side. Running time within reach of
+  a running observation has its utilization, the rest is unseen. Other time within reach of an
+  observation that is not running has its status, the rest is a gap.
 
-A complete look that misses a cluster between A and B breaks the pair: A vanished, B is first seen
-again. So does a later ``created_at``: the id was used again for another cluster.
+A complete snapshot that misses a cluster between A and B breaks the pair: A vanished, and B is a
+first observation. So does a later ``created_at``: the id was used again for another cluster.
 
-Known limits. A cluster born and gone between two looks is in no list. A rate that rose and fell
-between two looks without a counter is not seen. Time is cut linearly at midnight; what the cut
-may have moved is kept beside the row (``days``).
+Known limits. A cluster that was created and deleted between two snapshots is in no list. A rate
+that rose and fell between two snapshots without a counter is not seen. Time is cut linearly at
+midnight; the row states how much money the cut may have moved (``days``).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.ledger.links import Links, link
 from pipeline.ledger.observations import (
     CARRIED,
     CREATED,
     OTHER,
-    REPLACED,
     RESET,
     RUNNING,
     STOPPED,
     UNKNOWN,
-    VANISHED,
     Observations,
 )
+from pipeline.ledger.pricing import SECONDS_PER_HOUR, bought_seconds, price, price_up
 from pipeline.ledger.split import accrued
-from pipeline.model import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from pipeline.arrays import Bools, Columns, Ints
+    from pipeline.model import SnapshotInfo
 
-    from pipeline.arrays import Bools, Ints
-    from pipeline.model import Sight
-
-    Columns = dict[str, NDArray[Any]]
 
 REACH_SECONDS = 1800
-"""How far a look speaks on each side: hourly looks leave no gap, and half an hour is short against
-the hours over which a GPU's use is judged."""
+"""How far an observation speaks on each side: hourly snapshots leave no gap, and half an hour is
+short compared with the hours over which a GPU's use is judged."""
 
 STOPPED_REACH_SECONDS = 7200
-"""Storage is claimed as charged while stopped only between looks at most this far apart."""
-
-SECONDS_PER_HOUR = 3600
+"""Storage is claimed as charged while stopped only between observations at most this far apart."""
 
 
-def intervals(obs: Observations, looks: Sequence[Sight], begin: int, end: int) -> Columns:
+def intervals(
+    obs: Observations, snapshots: Sequence[SnapshotInfo], begin: int, end: int
+) -> Columns:
     """One element per interval, sorted by cluster: ``code``, its ends ``a`` and ``b`` as positions
     in ``obs`` (-1: none), ``start``/``end`` in Unix seconds, money and time as described above.
 
-    Those that cannot touch [begin, end) are left out before anything is computed of them.
+    Intervals that cannot touch [begin, end) are left out before anything is computed.
     """
-    links = _link(obs, looks).touching(obs, begin, end)
+    links = link(obs, snapshots).touching(obs, begin, end)
     parts = [
         _with_claims(obs, part)
         for part in (_pairs(obs, links), _vanished(obs, links), _first_seen(obs, links))
@@ -78,96 +73,7 @@ def intervals(obs: Observations, looks: Sequence[Sight], begin: int, end: int) -
     return {name: np.concatenate([part[name] for part in parts])[order] for name in parts[0]}
 
 
-@dataclass(frozen=True)
-class _Links:
-    """Which observation follows which, and where a chain begins and ends."""
-
-    a: Ints
-    b: Ints
-    """Neighbours of one unbroken presence."""
-    last: Ints
-    """Observations after which the cluster was gone,"""
-    gone_at: Ints
-    """by this time (Unix seconds),"""
-    last_flags: Ints
-    first: Ints
-    """First sights: born after the complete look before (``is_born``), or carried in."""
-    is_born: Bools
-
-    def touching(self, obs: Observations, begin: int, end: int) -> _Links:
-        """Those whose interval may touch [begin, end): all that do, and few others."""
-        at_a, at_b = obs.time[self.a], obs.time[self.b]
-        pairs = (at_a < end) & ((at_b > begin) | (at_a >= begin))
-        at_last = obs.time[self.last]
-        lasts = (at_last < end) & ((self.gone_at > begin) | (at_last >= begin))
-        at_first = obs.time[self.first]
-        is_earlier = self.is_born & (obs.created[self.first] < end)
-        firsts = (at_first >= begin) & ((at_first < end) | is_earlier)
-        return _Links(
-            a=self.a[pairs],
-            b=self.b[pairs],
-            last=self.last[lasts],
-            gone_at=self.gone_at[lasts],
-            last_flags=self.last_flags[lasts],
-            first=self.first[firsts],
-            is_born=self.is_born[firsts],
-        )
-
-
-def _link(obs: Observations, looks: Sequence[Sight]) -> _Links:
-    count = len(obs.code)
-    is_complete = np.array([look.state is State.COMPLETE for look in looks], dtype=bool)
-    before = np.concatenate([[0], np.cumsum(is_complete)])
-    complete = np.flatnonzero(is_complete)
-    started = np.array([int(look.started_at.timestamp()) for look in looks], dtype=np.int64)
-    finished = np.array([int(look.finished_at.timestamp()) for look in looks], dtype=np.int64)
-
-    same_cluster = np.append(obs.code[1:] == obs.code[:-1], False) if count else np.zeros(0, bool)
-    following = np.minimum(np.arange(count) + 1, max(count - 1, 0))
-    missed = before[obs.look[following]] > before[obs.look + 1]
-    # Born after we saw the id: another cluster has it now, and the old one was gone by then.
-    other_birth = (
-        (obs.created != UNKNOWN)
-        & (obs.created[following] != obs.created)
-        & (obs.created[following] > obs.time)
-    )
-    linked = same_cluster & ~missed & ~other_birth
-    replaced = same_cluster & ~missed & other_birth
-
-    # The first complete look after an observation that has no successor shows it gone.
-    next_complete = before[obs.look + 1]
-    is_seen_gone = ~linked & ~replaced & (next_complete < len(complete))
-    last = np.flatnonzero(is_seen_gone | replaced)
-    look_gone = (
-        complete[np.minimum(next_complete[last], max(len(complete) - 1, 0))]
-        if len(complete)
-        else np.zeros(len(last), np.int64)
-    )
-    reborn_at = np.minimum(obs.created, obs.time)[following[last]]
-    gone_at = np.where(replaced[last], reborn_at, finished[look_gone])
-
-    is_first = np.ones(count, dtype=bool)
-    is_first[following[linked]] = False
-    first = np.flatnonzero(is_first)
-    complete_before = before[obs.look[first]]
-    since = (
-        started[complete[np.maximum(complete_before - 1, 0)]]
-        if len(complete)
-        else np.zeros(len(first), np.int64)
-    )
-    born = obs.created[first]
-    return _Links(
-        a=np.flatnonzero(linked),
-        b=following[linked],
-        last=last,
-        gone_at=gone_at,
-        last_flags=np.where(replaced[last], VANISHED | REPLACED, VANISHED),
-        first=first,
-        is_born=(complete_before > 0) & (born != UNKNOWN) & (born >= since),
-    )
-
-
-def _pairs(obs: Observations, links: _Links) -> Columns:
+def _pairs(obs: Observations, links: Links) -> Columns:
     a, b = links.a, links.b
     elapsed = obs.time[b] - obs.time[a]
     rate_a, rate_b = obs.rate[a], obs.rate[b]
@@ -184,19 +90,19 @@ def _pairs(obs: Observations, links: _Links) -> Columns:
         & (obs.session[a] == obs.session[b])
         & (obs.updated[a] == obs.updated[b])
     )
-    # Few intervals have no counter to go by: only those are worth the longer sums.
-    plain = np.flatnonzero(~(metered & (highest > 0)))
-    running = _bought_seconds(difference, highest, elapsed)
-    running[plain] = _running_by_status(obs, a[plain], b[plain], elapsed[plain])
+    # Few intervals have no usable counter: only for those are statuses and sessions compared.
+    by_status = np.flatnonzero(~(metered & (highest > 0)))
+    running = bought_seconds(difference, highest, elapsed)
+    running[by_status] = _running_by_status(obs, a[by_status], b[by_status], elapsed[by_status])
     running[is_storage] = 0
-    guessed = np.flatnonzero(~metered)
-    # Between two known rates the middle one is as likely to be too high as too low.
+    estimated = np.flatnonzero(~metered)
+    # Of two known rates the mean is as likely to be too high as too low.
     both = (rate_a != UNKNOWN) & (rate_b != UNKNOWN)
-    rate = np.where(both, (rate_a + rate_b) // 2, highest)[guessed]
+    rate = np.where(both, (rate_a + rate_b) // 2, highest)[estimated]
     spend, low, high = difference, difference.copy(), difference.copy()
-    spend[guessed] = price(rate, running[guessed])
-    low[guessed] = 0
-    high[guessed] = price_up(highest[guessed], elapsed[guessed])
+    spend[estimated] = price(rate, running[estimated])
+    low[estimated] = 0
+    high[estimated] = price_up(highest[estimated], elapsed[estimated])
     return {
         "code": obs.code[a],
         "a": a,
@@ -216,11 +122,11 @@ def _pairs(obs: Observations, links: _Links) -> Columns:
     }
 
 
-def _vanished(obs: Observations, links: _Links) -> Columns:
-    """From a cluster's last sight to the complete look that misses it.
+def _vanished(obs: Observations, links: Links) -> Columns:
+    """From a cluster's last observation to the complete snapshot that misses it.
 
-    It ended somewhere in between: half the time is as likely too much as too little, unless its
-    own expiry lies there and says when.
+    It ended somewhere in between: half the time is as likely too much as too little. If its expiry
+    lies in between, it ended then.
     """
     a = links.last
     until = np.maximum(links.gone_at, obs.time[a])
@@ -250,10 +156,10 @@ def _vanished(obs: Observations, links: _Links) -> Columns:
     }
 
 
-def _first_seen(obs: Observations, links: _Links) -> Columns:
-    """From a cluster's creation to its first sight, where creation lies inside our history.
+def _first_seen(obs: Observations, links: Links) -> Columns:
+    """From a cluster's creation to its first observation, where it was created inside our history.
 
-    The others are carried in: an interval of no length that only marks the day.
+    The others are carried in: an interval of zero length, whose money is no spend.
     """
     b, is_born = links.first, links.is_born
     end = obs.time[b]
@@ -266,7 +172,7 @@ def _first_seen(obs: Observations, links: _Links) -> Columns:
     by_status = np.select(
         [session != UNKNOWN, obs.is_billed[b]], [np.minimum(session, elapsed), elapsed], 0
     )
-    running = np.where(metered & (rate > 0), _bought_seconds(total, rate, elapsed), by_status)
+    running = np.where(metered & (rate > 0), bought_seconds(total, rate, elapsed), by_status)
     running = np.where(is_born, running, 0)
     return {
         "code": obs.code[b],
@@ -288,42 +194,34 @@ def _first_seen(obs: Observations, links: _Links) -> Columns:
 
 
 def _running_by_status(obs: Observations, a: Ints, b: Ints, elapsed: Ints) -> Ints:
-    """Running seconds between A and B where no counter tells.
+    """Running seconds between A and B where there is no usable counter.
 
-    A session as long as the interval means it ran throughout; a shorter one began inside, a
-    restart nobody saw, and what A's session still got is half of the time before it.
+    B's session as long as the interval means the cluster ran throughout. A shorter session began
+    inside the interval, after a restart between the snapshots; of the time before it, half is
+    taken as running.
     """
     on_a, on_b = obs.is_billed[a], obs.is_billed[b]
     session_a, session_b = _session_seconds(obs, a), _session_seconds(obs, b)
     known = session_b != UNKNOWN
     inside = np.minimum(session_b, elapsed)
-    grown = session_b - session_a
-    return np.select(
-        [
-            on_a & on_b & ~known,
-            on_a & on_b,
-            on_b & known,
-            on_b,
-            on_a & known & (session_a != UNKNOWN) & (grown >= 0),
-            on_a,
-            known & (session_b != session_a),
-        ],
-        [
-            elapsed,
-            inside + (elapsed - inside) // 2,
-            inside,
-            elapsed // 2,
-            np.minimum(grown, elapsed),
-            elapsed // 2,
-            inside,
-        ],
-        0,
-    )
+    growth = session_b - session_a
+    # The first case that holds counts; each has its running seconds beside it.
+    cases = [
+        (on_a & on_b & ~known, elapsed),
+        (on_a & on_b, inside + (elapsed - inside) // 2),
+        (on_b & known, inside),
+        (on_b, elapsed // 2),
+        (on_a & known & (session_a != UNKNOWN) & (growth >= 0), np.minimum(growth, elapsed)),
+        (on_a, elapsed // 2),
+        # Off at both ends, but the session is another one: it ran in between.
+        (known & (session_b != session_a), inside),
+    ]
+    return np.select([holds for holds, _ in cases], [seconds for _, seconds in cases], 0)
 
 
 def _with_claims(obs: Observations, part: Columns) -> Columns:
-    """Adds who speaks for the time: seconds of running time claimed by the looks at either end
-    (``run_a``, ``run_b``), and of the other time (``rest_a``, ``rest_b``).
+    """Adds what the time is known by: seconds of running time claimed by the observations at
+    either end (``run_a``, ``run_b``), and of the other time (``rest_a``, ``rest_b``).
     """
     a, b, running = part["a"], part["b"], part["running"]
     status_a = np.where(a >= 0, obs.status[a], OTHER)
@@ -348,7 +246,7 @@ def _with_claims(obs: Observations, part: Columns) -> Columns:
 
 
 def _claims(seconds: Ints, by_a: Bools, by_b: Bools) -> tuple[Ints, Ints]:
-    """``seconds`` divided between the ends that can speak for it, at most their reach each."""
+    """``seconds`` divided between the ends that can speak for them, at most their reach each."""
     half = seconds // 2
     share_a = np.where(by_b, half, seconds)
     share_b = np.where(by_a, seconds - half, seconds)
@@ -358,34 +256,13 @@ def _claims(seconds: Ints, by_a: Bools, by_b: Bools) -> tuple[Ints, Ints]:
     )
 
 
-def price(rate: Ints, seconds: Ints) -> Ints:
-    """Micros that ``seconds`` cost at ``rate`` (micros per hour), rounded down; 0 if unknown."""
-    known = np.maximum(rate, 0)
-    return (known // SECONDS_PER_HOUR) * seconds + (
-        (known % SECONDS_PER_HOUR) * seconds
-    ) // SECONDS_PER_HOUR
-
-
-def price_up(rate: Ints, seconds: Ints) -> Ints:
-    """The same, rounded up: an upper bound stays one."""
-    part = (np.maximum(rate, 0) % SECONDS_PER_HOUR) * seconds % SECONDS_PER_HOUR
-    return price(rate, seconds) + np.minimum(part, 1)
-
-
-def _bought_seconds(spend: Ints, rate: Ints, elapsed: Ints) -> Ints:
-    """Seconds that ``spend`` buys at ``rate``, to the nearest, at most ``elapsed``."""
-    safe = np.maximum(rate, 1)
-    # Anything that buys more than the elapsed time is the elapsed time; capping the money first
-    # keeps the product in range.
-    capped = np.minimum(spend, price_up(safe, elapsed))
-    bought: Ints = np.minimum((capped * SECONDS_PER_HOUR + safe // 2) // safe, elapsed)
-    return bought
-
-
 def _session_seconds(obs: Observations, at: Ints) -> Ints:
-    """Length of the session, as session cost / rate; -1 where either is unknown or the rate 0."""
+    """Length of the session, as session cost / rate; -1 where either is unknown or the rate is
+    0.
+    """
     session, rate = obs.session[at], obs.rate[at]
     known = (session != UNKNOWN) & (rate > 0)
     safe = np.maximum(rate, 1)
+    # Whole hours and the rest apart: session x 3600 could overflow.
     length = accrued(np.full(len(at), SECONDS_PER_HOUR), np.maximum(session, 0) % safe, safe)
     return np.where(known, (np.maximum(session, 0) // safe) * SECONDS_PER_HOUR + length, UNKNOWN)

@@ -1,7 +1,7 @@
-"""What some looks saw, as plain arrays sorted by cluster and time.
+"""The observations of some snapshots, as plain arrays sorted by cluster and time.
 
-Everything the arithmetic needs is an integer here: whole Unix seconds, micros, -1 for null. Texts
-stay behind in the frame, found again by ``row``.
+Everything the arithmetic needs is an integer: whole Unix seconds, micros, -1 for null. Texts stay
+in the frame; ``row`` is their position there.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.arrays import Bools, Floats, Ints
-    from pipeline.model import Look, Sight
+    from pipeline.model import SnapshotInfo, SnapshotRows
 
 
 UNKNOWN = np.int64(-1)
@@ -27,7 +27,7 @@ UNKNOWN = np.int64(-1)
 TIME_BITS = 34
 """Enough for Unix seconds until the year 2514."""
 
-# What a status says about time. Statuses outside the vocabulary say nothing: their time is a gap.
+# What a status means for time. The time of a status that is not listed here is a gap.
 OTHER, RUNNING, STOPPED, TRANSITION, ERROR = range(5)
 CLASS_OF_STATUS = {
     "running": RUNNING,
@@ -38,7 +38,7 @@ CLASS_OF_STATUS = {
     "error": ERROR,
 }
 BILLED_STATUSES = ("running", "stopping")
-"""GPUs are released only at the end of stopping, so it is taken as charged."""
+"""GPUs are released only when stopping ends, so that time is taken as charged."""
 
 FLAG_NAMES = ("reset", "vanished", "carried", "created", "replaced", "rate_card", "bad_fields")
 RESET, VANISHED, CARRIED, CREATED, REPLACED, RATE_CARD, BAD_FIELDS = (
@@ -48,29 +48,30 @@ RESET, VANISHED, CARRIED, CREATED, REPLACED, RATE_CARD, BAD_FIELDS = (
 
 @dataclass(frozen=True)
 class History:
-    """Some looks in time order, and their rows one below the other in one frame."""
+    """Some snapshots in time order, and all their rows in one frame, snapshot by snapshot."""
 
-    looks: Sequence[Sight]
+    snapshots: Sequence[SnapshotInfo]
     rows: Sequence[int]
-    """How many of the frame's rows each look has."""
+    """How many of the frame's rows each snapshot has."""
     frame: pd.DataFrame
-    """Columns of ``schema.SNAPSHOT``; of one look in any order."""
+    """Columns of ``schema.SNAPSHOT``; within a snapshot in any order."""
 
 
 @dataclass(frozen=True)
 class Observations:
-    """All observations of some looks, sorted by cluster, then time. Times in whole Unix seconds,
-    money in micros, -1 for null.
+    """All observations of some snapshots, sorted by cluster, then time. Times in whole Unix
+    seconds, money in micros, -1 for null.
     """
 
     frame: pd.DataFrame
-    """The rows as they came."""
+    """The rows, in their original order."""
     row: Ints
-    """Where in the frame each observation is."""
+    """The position in the frame of each observation."""
     code: Ints
     """The cluster, as its position in ``cluster_ids``."""
     cluster_ids: NDArray[np.object_]
-    look: Ints
+    snapshot: Ints
+    """The snapshot, as its position in ``History.snapshots``."""
     time: Ints
     status: Ints
     is_billed: Bools
@@ -86,9 +87,9 @@ class Observations:
     flags: Ints
 
 
-def joined(looks: Sequence[Look]) -> History:
-    """Looks with a frame each, their categories united rather than lost."""
-    frames = [look.frame for look in looks]
+def join(snapshots: Sequence[SnapshotRows]) -> History:
+    """Snapshots that have a frame each, as one history; categories are united, not lost."""
+    frames = [snapshot.frame for snapshot in snapshots]
     columns: dict[str, object] = {}
     for name in frames[0].columns:
         parts = [frame[name] for frame in frames]
@@ -96,26 +97,28 @@ def joined(looks: Sequence[Look]) -> History:
             columns[name] = pd.api.types.union_categoricals(parts, sort_categories=True)
         else:
             columns[name] = pd.concat(parts, ignore_index=True)
-    return History(looks, [len(frame) for frame in frames], pd.DataFrame(columns))
+    return History(snapshots, [len(frame) for frame in frames], pd.DataFrame(columns))
 
 
 def observe(history: History, rate_card: Mapping[str, int]) -> Observations:
-    """The observations of a history. A cluster seen twice in one second keeps the later look.
+    """The observations of a history. Of two in the same second, the later snapshot's is kept.
 
-    ``rate_card``: micros per GPU-hour by GPU type, where the API says no rate.
+    ``rate_card``: micros per GPU-hour by GPU type, for observations without a rate.
     """
     frame = history.frame
-    look = np.repeat(np.arange(len(history.looks)), history.rows)
-    code, cluster_ids = _numbered(frame["cluster_id"])
+    snapshot = np.repeat(np.arange(len(history.snapshots)), history.rows)
+    code, cluster_ids = _encode(frame["cluster_id"])
     at = _seconds(frame["observed_at"])
-    # One key instead of two makes one sort of them; stable, so that the later look stays later.
+    # Cluster and time in one integer: one sort instead of two. It is stable, so of equal keys the
+    # later snapshot's comes last, and the last of equal keys is kept.
     key = (code << TIME_BITS) | at
     row = np.argsort(key, kind="stable")
     key = key[row]
     row = row[np.append(key[1:] != key[:-1], True)] if len(row) else row
-    rate, is_carded = _rates(frame, rate_card)
+    rate, is_from_card = _rates(frame, rate_card)
     status = frame["status"].astype("category")
     names = status.cat.categories
+    # A null status has the code -1, which picks the last element of these two.
     class_of = np.array([CLASS_OF_STATUS.get(name, OTHER) for name in names] + [OTHER])
     billed = np.array([name in BILLED_STATUSES for name in names] + [False])
     status_code = status.cat.codes.to_numpy()[row]
@@ -125,7 +128,7 @@ def observe(history: History, rate_card: Mapping[str, int]) -> Observations:
         row=row,
         code=code[row],
         cluster_ids=cluster_ids,
-        look=look[row],
+        snapshot=snapshot[row],
         time=at[row],
         status=class_of[status_code].astype(np.int64),
         is_billed=billed[status_code],
@@ -135,33 +138,33 @@ def observe(history: History, rate_card: Mapping[str, int]) -> Observations:
         created=_seconds(frame["created_at"])[row],
         updated=_seconds(frame["updated_at"])[row],
         expires=_seconds(frame["expires_at"])[row],
-        gpu=_reals(frame["gpu_utilization_pct"])[row],
-        memory=_reals(frame["memory_utilization_pct"])[row],
-        cpu=_reals(frame["cpu_utilization_pct"])[row],
-        flags=(RATE_CARD * is_carded + BAD_FIELDS * has_bad_fields)[row],
+        gpu=_floats(frame["gpu_utilization_pct"])[row],
+        memory=_floats(frame["memory_utilization_pct"])[row],
+        cpu=_floats(frame["cpu_utilization_pct"])[row],
+        flags=(RATE_CARD * is_from_card + BAD_FIELDS * has_bad_fields)[row],
     )
 
 
 def _rates(frame: pd.DataFrame, rate_card: Mapping[str, int]) -> tuple[Ints, Bools]:
-    """Rate of each observation, from the API or else the rate card; and where the card spoke."""
+    """Rate of each observation, from the API or else the rate card; and where the card was used."""
     rate = _ints(frame["hourly_rate_micros"])
     if not rate_card:
         return rate, np.zeros(len(rate), dtype=bool)
     price = frame["gpu_type"].astype(object).map(dict(rate_card)).astype("Int64")
-    carded = _ints(price * frame["gpu_count"])
-    is_carded = (rate == UNKNOWN) & (carded != UNKNOWN)
-    return np.where(is_carded, carded, rate), is_carded
+    card_rate = _ints(price * frame["gpu_count"])
+    is_from_card = (rate == UNKNOWN) & (card_rate != UNKNOWN)
+    return np.where(is_from_card, card_rate, rate), is_from_card
 
 
-def _numbered(ids: pd.Series[str]) -> tuple[Ints, NDArray[np.object_]]:
-    """Each id's place among the distinct ones in order, and those."""
+def _encode(ids: pd.Series[str]) -> tuple[Ints, NDArray[np.object_]]:
+    """Each id as its position among the distinct ids in sorted order, and those ids."""
     codes, distinct = pd.factorize(ids)
     names = np.asarray(distinct, dtype=object)
-    # Each look's ids come in order: runs, which a stable sort of objects finds and merges.
+    # The ids of each snapshot are in order: runs that a stable sort of objects finds and merges.
     order = np.argsort(names, kind="stable")
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    return place[codes], names[order]
+    position = np.empty(len(order), dtype=np.int64)
+    position[order] = np.arange(len(order))  # the inverse of ``order``
+    return position[codes], names[order]
 
 
 def _ints(column: pd.Series[Any]) -> Ints:
@@ -169,7 +172,7 @@ def _ints(column: pd.Series[Any]) -> Ints:
     return values
 
 
-def _reals(column: pd.Series[Any]) -> Floats:
+def _floats(column: pd.Series[Any]) -> Floats:
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 

@@ -29,8 +29,8 @@ def accrued(amount: Ints, x: Ints, total: Ints) -> Ints:
 def shared(x: Ints, weights: tuple[Ints, ...], total: Ints) -> tuple[Ints, ...]:
     """How the first ``x`` of ``total`` units divide among parts of the given sizes, and the rest.
 
-    Whatever the parts leave is the last element, so the elements sum to x exactly; each of them
-    grows with x and none is ever negative, because each split is of what the one before left.
+    The last element is what the parts leave, so the elements sum to x exactly. Each of them grows
+    with x and none is negative, because each split divides what the split before it left.
     """
     parts: list[Ints] = []
     left, size = x, total

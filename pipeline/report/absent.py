@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from datetime import date
 
     from pipeline.model import NotObserved
-    from pipeline.report.model import Facts
+    from pipeline.report.model import Totals
 
 _NAMED = 3
 
 
-def missing(facts: Facts) -> tuple[NotObserved, ...]:
+def missing(facts: Totals) -> tuple[NotObserved, ...]:
     """Those that should be observed."""
     return tuple(one for one in facts.not_observed if one.in_settings)
 
@@ -47,7 +47,7 @@ def short(accounts: Sequence[NotObserved]) -> str:
     return count_of(len(accounts), "account") if accounts else ""
 
 
-def sentence(facts: Facts) -> tuple[str, ...]:
+def sentence(facts: Totals) -> tuple[str, ...]:
     """What their absence does to the report, as its first sentence; nothing for none."""
     told = phrase(missing(facts))
     if not told:
@@ -59,7 +59,7 @@ def sentence(facts: Facts) -> tuple[str, ...]:
     return (said,)
 
 
-def note(facts: Facts) -> tuple[str, ...]:
+def note(facts: Totals) -> tuple[str, ...]:
     """That a section's numbers lack them, and since when; nothing for none."""
     accounts = facts.not_observed
     if len(accounts) == 1:
@@ -69,7 +69,7 @@ def note(facts: Facts) -> tuple[str, ...]:
     )
 
 
-def trust(facts: Facts) -> list[Fact]:
+def trust(facts: Totals) -> list[Fact]:
     """What is known of each of them, and how they come back."""
     accounts = facts.not_observed
     if not accounts:

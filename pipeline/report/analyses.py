@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from pipeline.model import NotObserved
     from pipeline.report.given import Budgets, Forecast
-    from pipeline.report.model import Facts, Inputs, Section
-    from pipeline.report.text.rules import Wording
+    from pipeline.report.model import Inputs, Section, Totals
+    from pipeline.report.text.rules import RuleText
 
     Days = tuple[date, date]
     """The first and the last day of a period."""
@@ -48,7 +48,7 @@ class Analyses:
 
 
 def sections(
-    given: Analyses, facts: Facts, wording: Wording, ledger: pd.DataFrame, findings: pd.DataFrame
+    given: Analyses, facts: Totals, wording: RuleText, ledger: pd.DataFrame, findings: pd.DataFrame
 ) -> dict[str, Any]:
     """The sections of a view and its ``more_numbers``, by the names of its fields."""
     settings, currency = wording.settings, wording.settings.currency

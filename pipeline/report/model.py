@@ -20,7 +20,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Base of every piece."""
 
 
-class Facts(Part, frozen=True):
+class Totals(Part, frozen=True):
     """The report's numbers, unrounded: what every sentence and card is written from."""
 
     currency: str
@@ -212,7 +212,7 @@ class FindingsTable(Part, frozen=True):
 class ReportView(Part, frozen=True):
     """Everything a report says. Renderers add nothing and leave out only what they cannot show."""
 
-    facts: Facts
+    facts: Totals
     title: str
     """The headline: the finding, every number in it computed."""
     subject: str

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pipeline.report.model import Facts
+from pipeline.report.model import Totals
 from pipeline.rules import CLEAR, FINDING, INSUFFICIENT_DATA, PROVEN
 from pipeline.schema import BAND_COLUMNS
 
@@ -39,13 +39,13 @@ def gather(
     days: Collection[date] | None = None,
     damaged: int = 0,
     not_observed: Sequence[NotObserved] = (),
-) -> Facts:
+) -> Totals:
     """The numbers of the report of ``day``; ``days`` are the days that have a ledger, ``damaged``
     the stored files that could not be read. The date and the days before it are compared without
     the accounts ``not_observed`` on it.
     """
     if day is None:
-        return Facts(currency=currency, day=None, first=None, damaged=damaged)
+        return Totals(currency=currency, day=None, first=None, damaged=damaged)
     nothing = None if damaged or not_observed else 0
     lacking = ledger["account"].isin([one.account for one in not_observed])
     compared = ledger[~lacking.to_numpy(bool)] if not_observed else ledger
@@ -59,7 +59,7 @@ def gather(
     judged, unjudged = _judged(findings)
     before = [d for d in known if day - timedelta(days=_WEEK) <= d < day]
     of_month = [d for d in known if (d.year, d.month) == (day.year, day.month)]
-    return Facts(
+    return Totals(
         currency=currency,
         day=day,
         first=first,

@@ -17,7 +17,7 @@ from pipeline.report.sections import forecast as ahead
 from pipeline.report.sections.cards import cards
 from pipeline.report.sections.findings_table import findings_table
 from pipeline.report.sections.spend import by_day_and_project
-from pipeline.report.text.rules import Wording
+from pipeline.report.text.rules import RuleText
 from pipeline.report.totals import dates, gather
 from pipeline.rules import RULES
 
@@ -108,7 +108,7 @@ def build(
     known_days = frozenset(dates(ledger) if days is None else days)
     spend_chart, projects, by_day = by_day_and_project(ledger, facts, known_days)
     counts = outcomes.outcome_counts(findings)
-    wording = Wording(settings, rulebook)
+    wording = RuleText(settings, rulebook)
     given = Analyses()  # before a day is closed there is nothing to tell of any section
     if day is not None:
         given = Analyses(

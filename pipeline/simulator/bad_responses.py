@@ -72,5 +72,5 @@ def damaged(kinds: Sequence[str] = tuple(KINDS), every: int = 5) -> Fault:
     return Fault("damaged", on_page=on_page)
 
 
-LIES = (empty(), short(), repeated(), stale(), no_next(), miscounted(-7), miscounted(+7))
+BAD_RESPONSES = (empty(), short(), repeated(), stale(), no_next(), miscounted(-7), miscounted(+7))
 """Those that asking again may put right."""

@@ -79,7 +79,7 @@ class Churn:
 
     def _create(self, count: int, t: int) -> None:
         who = self.fleet.roster
-        shares = clusters.RosterShares(
+        shares = clusters.ClusterShares(
             profiles=Parameters().profiles,
             no_metrics_share=0.0,
             half_metrics_share=0.0,

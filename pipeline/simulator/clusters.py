@@ -73,7 +73,7 @@ _CENT = 10_000
 
 
 @dataclass(frozen=True)
-class Roster:
+class Clusters:
     """Parallel arrays, one entry per cluster; codes index the vocabularies above."""
 
     cluster_id: Texts
@@ -110,18 +110,18 @@ class Roster:
         """Where each name stands in the order of names; equal names share a rank."""
         return _ranks(self.name)
 
-    def joined(self, other: Roster) -> Roster:
+    def joined(self, other: Clusters) -> Clusters:
         """These clusters, then the others."""
         pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
-        return Roster(*(np.concatenate(pair) for pair in pairs))
+        return Clusters(*(np.concatenate(pair) for pair in pairs))
 
-    def taken(self, rows: Positions) -> Roster:
+    def taken(self, rows: Positions) -> Clusters:
         """The clusters at ``rows``."""
-        return Roster(*(getattr(self, f.name)[rows] for f in fields(self)))
+        return Clusters(*(getattr(self, f.name)[rows] for f in fields(self)))
 
 
 @dataclass(frozen=True, kw_only=True)
-class RosterShares:
+class ClusterShares:
     """How the fleet is made up."""
 
     profiles: Mapping[str, float]
@@ -131,8 +131,8 @@ class RosterShares:
 
 
 def draw(
-    rng: np.random.Generator, seed: int, count: int, shares: RosterShares, *, first: int = 0
-) -> Roster:
+    rng: np.random.Generator, seed: int, count: int, shares: ClusterShares, *, first: int = 0
+) -> Clusters:
     """``count`` clusters, as ``rng`` has it; ids and names are numbered from ``first``."""
     profile = _profiles(rng, count, shares.profiles)
     project = rng.choice(len(PROJECTS), count, p=_PROJECT_WEIGHTS)
@@ -145,7 +145,7 @@ def draw(
     silence = rng.random(count)
     number = np.arange(first, first + count, dtype=np.int64)
     described = rng.random(count) < _DESCRIBED_SHARE
-    return Roster(
+    return Clusters(
         cluster_id=_ids(seed, number),
         name=_names(project, role, number),
         description=_descriptions(project, role, described),

@@ -20,10 +20,10 @@ from pipeline.simulator.clusters import (
     PROJECTS,
     REGIONS,
     TEMPLATES,
-    Roster,
-    RosterShares,
+    Clusters,
+    ClusterShares,
 )
-from pipeline.simulator.lifecycles import NEVER, RUNNING, STATUSES, Lives
+from pipeline.simulator.lifecycles import NEVER, RUNNING, STATUSES, Lifecycles
 from pipeline.simulator.noise import uniform
 from pipeline.simulator.profiles import PROFILES, readings
 
@@ -111,8 +111,8 @@ class Fleet:
         parameters: see :class:`Parameters`.
     """
 
-    roster: Roster
-    lives: Lives
+    roster: Clusters
+    lives: Lifecycles
 
     def __init__(
         self, seed: int, clusters: int, start: datetime, days: int, **parameters: object
@@ -125,7 +125,7 @@ class Fleet:
         )
         window = schedule.Window(first, first + days * _DAY, clusters, births)
         rng = np.random.default_rng(seed)
-        shares = RosterShares(
+        shares = ClusterShares(
             profiles=settings.profiles,
             no_metrics_share=settings.no_metrics_share,
             half_metrics_share=settings.half_metrics_share,
@@ -135,7 +135,7 @@ class Fleet:
         self.roster = roster.draw(rng, seed, clusters + births + shorts, shares)
         self.lives = schedule.draw(rng, self.roster, window, settings)
 
-    def with_parts(self, roster: Roster, lives: Lives) -> Fleet:
+    def with_parts(self, roster: Clusters, lives: Lifecycles) -> Fleet:
         """Another fleet made of these parts; this one stays as it is."""
         other = copy(self)
         other.roster, other.lives = roster, lives

@@ -30,7 +30,7 @@ _HOUR = 3600
 
 
 @dataclass(frozen=True)
-class Lives:
+class Lifecycles:
     """Segments of all clusters, ordered by cluster, then time; they cover each life unbroken."""
 
     created: Ints
@@ -76,7 +76,7 @@ class Lives:
             running_seconds=self._per_cluster(seconds * (self.status == RUNNING)),
         )
 
-    def ended(self, clusters: Positions, t: int) -> Lives:
+    def ended(self, clusters: Positions, t: int) -> Lifecycles:
         """The same lives, but these clusters are gone from ``t`` on."""
         gone = self.gone.copy()
         gone[clusters] = np.minimum(gone[clusters], t)
@@ -85,7 +85,7 @@ class Lives:
         segments = {name: getattr(self, name)[kept] for name in _SEGMENT_FIELDS}
         return replace(self, gone=gone, **{**segments, "end": end[kept]})
 
-    def joined(self, created: Ints, rate: Ints) -> Lives:
+    def joined(self, created: Ints, rate: Ints) -> Lifecycles:
         """These lives and, after them, those of clusters that run from their creation on."""
         count = len(created)
         for_ever, nothing = np.full(count, NEVER), np.zeros(count, np.int64)
@@ -102,7 +102,9 @@ class Lives:
             "cost_before": nothing,
             "session_before": nothing,
         }
-        return Lives(**{name: np.append(getattr(self, name), more) for name, more in new.items()})
+        return Lifecycles(
+            **{name: np.append(getattr(self, name), more) for name, more in new.items()}
+        )
 
     def _cost_within(self, segments: Positions, t: int) -> Ints:
         return self.charge[segments] * (t - self.start[segments]) // _HOUR
@@ -162,7 +164,7 @@ class Sessions:
     repriced_rate: Ints
 
 
-def weave(spans: Spans, sessions: Sessions) -> Lives:
+def weave(spans: Spans, sessions: Sessions) -> Lifecycles:
     """The lives made of these sessions: each is cut short by the next start and by the end."""
     order = np.lexsort((sessions.at, sessions.cluster))
     owner, at = sessions.cluster[order], sessions.at[order]
@@ -207,7 +209,7 @@ def _lives(
     status: Ints,
     rate: Ints,
     session: Positions,
-) -> Lives:
+) -> Lifecycles:
     """Order the segments, drop the empty ones and add up what came before each."""
     kept = np.flatnonzero(end > start)
     kept = kept[np.lexsort((start[kept], cluster[kept]))]
@@ -219,7 +221,7 @@ def _lives(
         0,
     )
     cost = charge * (end - start) // _HOUR
-    return Lives(
+    return Lifecycles(
         created=spans.created,
         gone=spans.gone,
         expires=spans.expires,

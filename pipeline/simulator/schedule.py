@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pipeline.simulator.clusters import REGIONS, UTC_OFFSET_HOURS, Roster
-from pipeline.simulator.lifecycles import NEVER, Lives, Sessions, Spans, weave
+from pipeline.simulator.clusters import REGIONS, UTC_OFFSET_HOURS, Clusters
+from pipeline.simulator.lifecycles import NEVER, Lifecycles, Sessions, Spans, weave
 from pipeline.simulator.profiles import CODE
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ class Window:
     """Clusters created inside it; the remaining ones are short-lived."""
 
 
-def draw(rng: np.random.Generator, roster: Roster, window: Window, parameters: Parameters) -> Lives:
+def draw(
+    rng: np.random.Generator, roster: Clusters, window: Window, parameters: Parameters
+) -> Lifecycles:
     """The life of every cluster of the roster."""
     spans = _spans(rng, roster, window, parameters)
     first = spans.created + _seconds(rng, np.full(len(roster), 40.0), 0.8)
@@ -58,7 +60,7 @@ def draw(rng: np.random.Generator, roster: Roster, window: Window, parameters: P
 
 
 def _spans(
-    rng: np.random.Generator, roster: Roster, window: Window, parameters: Parameters
+    rng: np.random.Generator, roster: Clusters, window: Window, parameters: Parameters
 ) -> Spans:
     """Creation and end of every cluster."""
     count, span = len(roster), window.end - window.start
@@ -106,7 +108,7 @@ def _share_seconds(
     created[: min(parameters.bulk, n)] = window.start - 2 * _DAY
 
 
-def _stuck_pending(rng: np.random.Generator, roster: Roster, parameters: Parameters) -> Positions:
+def _stuck_pending(rng: np.random.Generator, roster: Clusters, parameters: Parameters) -> Positions:
     """Clusters that wait for capacity for ever."""
     waits = rng.random(len(roster)) < parameters.stuck_pending_share
     return np.flatnonzero(waits & (roster.profile == CODE["busy"]))
@@ -122,7 +124,7 @@ class _Rhythms:
     off_sigma: Floats
 
 
-def _rhythms(rng: np.random.Generator, roster: Roster, scheduled: Bools) -> _Rhythms:
+def _rhythms(rng: np.random.Generator, roster: Clusters, scheduled: Bools) -> _Rhythms:
     profile = roster.profile
     cyclic = (profile == CODE["bursty"]) & (rng.random(len(roster)) < _CYCLIC_SHARE)
     which = [cyclic, profile == CODE["parked"], scheduled, profile == CODE["zombie"]]
@@ -162,7 +164,7 @@ def _renewals(rng: np.random.Generator, first: Ints, until: Ints, rhythms: _Rhyt
 
 
 def _office_days(
-    rng: np.random.Generator, roster: Roster, rows: Positions, first: Ints, until: Ints
+    rng: np.random.Generator, roster: Clusters, rows: Positions, first: Ints, until: Ints
 ) -> _Starts:
     """Started in the morning and stopped in the evening, on working days, where they stand."""
     if not rows.size:
@@ -179,7 +181,7 @@ def _office_days(
 
 
 def _sessions(
-    rng: np.random.Generator, roster: Roster, parameters: Parameters, starts: _Starts
+    rng: np.random.Generator, roster: Clusters, parameters: Parameters, starts: _Starts
 ) -> Sessions:
     """Give every start its rates and its end."""
     count = len(starts.cluster)

@@ -1,8 +1,8 @@
-"""A folder of files that appears whole, and a pointer to the newest.
+"""Writes of a folder of files that happen completely or not at all, and pointers to a folder.
 
-The files are written and made durable in a temporary folder, which then changes places with the
-one that is there. Linux does that in one step. Where the system cannot, the old folder is moved
-aside first; should a run die between the two moves, the next sweep puts it back.
+The files are written and made durable in a temporary folder, which is then exchanged with the
+present one. Linux does that in one step. Where the system cannot, the old folder is moved aside
+first; if a run dies between the two moves, the next sweep moves it back.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ASIDE = f"{TEMPORARY}aside-"
 
 
 def put_folder(path: Path, files: Mapping[str, bytes]) -> None:
-    """Publish ``files`` as the folder ``path``, in place of what is there."""
+    """Publish ``files`` as the folder ``path``, in place of an earlier one."""
     temporary = path.parent / f"{TEMPORARY}{secrets.token_hex(8)}"
     temporary.mkdir(0o700)
     handle = os.open(temporary, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -47,11 +47,11 @@ def put_folder(path: Path, files: Mapping[str, bytes]) -> None:
         os.close(handle)
 
 
-def point(path: Path, target: str) -> None:
-    """Make ``path`` a link to its sibling ``target`` (a file that names it, where links fail).
+def set_pointer(path: Path, target: str) -> None:
+    """Make ``path`` a link to its sibling ``target`` (or a file with its name, without links).
 
-    What copying may have made of an earlier link (a file, a folder) is replaced; a folder that
-    holds what no sibling does is kept beside it as ``.kept-1`` and so on.
+    A file or folder that a copying tool made of an earlier link is replaced. A folder with files
+    that no sibling has is kept under the name ``.kept-1`` and so on.
     """
     temporary = path.parent / f"{TEMPORARY}{secrets.token_hex(8)}"
     try:
@@ -60,11 +60,11 @@ def point(path: Path, target: str) -> None:
         except OSError as error:
             if error.errno not in NOT_SUPPORTED:
                 raise
-            _write_file(temporary, target.encode() + b"\n")  # as object stores have it
+            _write_file(temporary, target.encode() + b"\n")  # as in object stores
         try:
             temporary.replace(path)
         except IsADirectoryError:
-            _clear(path)
+            _free_name(path)
             temporary.replace(path)
     finally:
         with contextlib.suppress(OSError):
@@ -73,36 +73,36 @@ def point(path: Path, target: str) -> None:
 
 
 def recover(temporaries: Sequence[Path]) -> int:
-    """Put back folders that a dead run had moved aside; how many."""
-    count = 0
+    """Move back folders that a dead run had moved aside; the number of folders."""
+    recovered = 0
     for path in temporaries:
         if path.name.startswith(_ASIDE):
-            home = path.parent / path.name.removeprefix(_ASIDE)
+            original = path.parent / path.name.removeprefix(_ASIDE)
             with contextlib.suppress(OSError):
-                if not home.exists():
-                    path.rename(home)
-                    count += 1
-    return count
+                if not original.exists():
+                    path.rename(original)
+                    recovered += 1
+    return recovered
 
 
-def _clear(folder: Path) -> None:
-    """Free the name of ``folder``: a copy of a sibling goes, anything else gets another name."""
-    beside = (path for path in folder.parent.iterdir() if path != folder and not path.is_symlink())
-    if any(_is_copy(folder, path) for path in beside if path.is_dir()):
-        gone = folder.parent / f"{TEMPORARY}{secrets.token_hex(8)}"
-        folder.rename(gone)
-        shutil.rmtree(gone)
+def _free_name(folder: Path) -> None:
+    """Free the name of ``folder``: a copy of a sibling is removed, any other folder renamed."""
+    siblings = (path for path in folder.parent.iterdir() if path != folder and path.is_dir())
+    if any(_is_copy(folder, path) for path in siblings if not path.is_symlink()):
+        removed = folder.parent / f"{TEMPORARY}{secrets.token_hex(8)}"
+        folder.rename(removed)
+        shutil.rmtree(removed)
     else:
         names = (folder.parent / f"{folder.name}{KEPT}{number}" for number in count(1))
         folder.rename(next(path for path in names if not path.exists()))
 
 
-def _is_copy(one: Path, other: Path) -> bool:
-    """Whether everything in ``one`` is in ``other`` too."""
+def _is_copy(folder: Path, other: Path) -> bool:
+    """Whether every file in ``folder`` is in ``other`` too."""
     return all(
-        (other / path.relative_to(one)).is_file()
-        and (other / path.relative_to(one)).read_bytes() == path.read_bytes()
-        for path in one.rglob("*")
+        (other / path.relative_to(folder)).is_file()
+        and (other / path.relative_to(folder)).read_bytes() == path.read_bytes()
+        for path in folder.rglob("*")
         if not path.is_dir()
     )
 
@@ -116,7 +116,7 @@ def _write_file(path: Path, data: bytes) -> None:
 
 
 def _swap(new: Path, path: Path) -> None:
-    """Give ``new`` the name ``path``; what had it takes ``new``'s."""
+    """Give ``new`` the name ``path``; a folder that has it gets the name of ``new``."""
     try:
         new.rename(path)
     except OSError as error:
@@ -132,10 +132,10 @@ def _swap(new: Path, path: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _exchange(one: Path, other: Path) -> bool:
-    """Whether the system could swap the two names in one step (Linux, most file systems)."""
+def _exchange(first: Path, second: Path) -> bool:
+    """Swap the two names in one step; whether the system could (Linux, most file systems)."""
     swap = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     return (
         swap is not None
-        and swap(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _EXCHANGE) == 0
+        and swap(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _EXCHANGE) == 0
     )

@@ -1,9 +1,9 @@
-"""One file appears whole, once, and stays: or nothing happens.
+"""Writes of one file that happen completely or not at all.
 
-Write a temporary in the same folder, make its content durable, give it its final name in one step
-that fails if the name is taken, make the name durable. Only then does the caller learn that it is
-stored. A kill at any point leaves the old state, or the new one, and at most a temporary; a
-temporary is locked by its writer, so that a sweep takes only those whose writer is dead.
+Write a temporary file in the same folder, make its content durable, give it its final name in one
+step that fails if the name is taken, make the name durable. Only then does the call return. A kill
+at any point leaves the old state or the new one, and at most a temporary file. A temporary file is
+locked by its writer, so that a sweep removes only those whose writer is dead.
 
 A failed ``fsync`` is never repeated: the kernel may have dropped the pages it could not write, and
 a second call would succeed without them.
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOT_SUPPORTED = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
-"""What file systems without links answer (exFAT, some network shares)."""
+"""The errors of file systems without links (exFAT, some network shares)."""
 
 
 def put_new(path: Path, data: bytes) -> None:
-    """Publish ``data`` under a name that nobody has taken.
+    """Publish ``data`` under a new name.
 
     Raises:
-        FileExistsError: somebody has.
+        FileExistsError: the name is taken.
         OSError: not stored; nothing is left behind.
     """
     with _temporary(path.parent, data) as temporary:
@@ -48,32 +48,32 @@ def put_new(path: Path, data: bytes) -> None:
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Publish ``data`` in place of whatever has that name: readers see the old or the new."""
+    """Publish ``data`` in place of an earlier file: readers see the old one or the new one."""
     with _temporary(path.parent, data) as temporary:
         temporary.replace(path)
     sync_folder(path.parent)
 
 
 def make_folder(folder: Path, root: Path, durable: set[Path]) -> None:
-    """Make ``folder`` and what is missing above it, each name durable in the one above.
+    """Make ``folder`` and its missing parents, each name durable in its parent.
 
-    ``durable`` remembers what this process has seen to, from ``root`` down: a folder that exists
-    may have been made by a process that died before the name reached the disk.
+    ``durable`` collects the folders, from ``root`` down, whose names this process has made durable:
+    a folder that exists may have been made by a process that died before its name was on disk.
     """
     if folder in durable:
         return
-    above = folder.parent
+    parent = folder.parent
     if folder != root:
-        make_folder(above, root, durable)
-    elif not above.exists():
-        make_folder(above, above, durable)
+        make_folder(parent, root, durable)
+    elif not parent.exists():
+        make_folder(parent, parent, durable)
     try:
         folder.mkdir(0o700)
     except FileExistsError:
         if not folder.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
-    with contextlib.suppress(PermissionError):  # above the root may be others' ground
-        sync_folder(above)
+    with contextlib.suppress(PermissionError):  # the root's parent may belong to another user
+        sync_folder(parent)
     durable.add(folder)
 
 
@@ -92,12 +92,12 @@ def fill(handle: int, data: bytes) -> None:
     while rest:
         rest = rest[os.write(handle, rest) :]
     os.fsync(handle)
-    if os.fstat(handle).st_size != len(data):  # a write lied about its length
+    if os.fstat(handle).st_size != len(data):  # a write returned a wrong length
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 def sweep(path: Path) -> bool:
-    """Remove the temporary ``path`` if its writer is dead; whether it was."""
+    """Remove the temporary ``path`` if its writer is dead; whether it was removed."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
@@ -108,7 +108,7 @@ def sweep(path: Path) -> bool:
             shutil.rmtree(path)
         else:
             path.unlink()
-    except OSError:  # alive, or no locks here: leave it
+    except OSError:  # its writer is alive, or there are no locks here
         return False
     finally:
         os.close(handle)
@@ -117,7 +117,7 @@ def sweep(path: Path) -> bool:
 
 @contextmanager
 def _temporary(folder: Path, data: bytes) -> Iterator[Path]:
-    """A durable, locked, nameless-to-readers copy of ``data``; gone when the block ends."""
+    """A durable, locked copy of ``data`` that readers ignore; removed when the block ends."""
     path, handle = _claim(folder)
     try:
         try:
@@ -131,7 +131,7 @@ def _temporary(folder: Path, data: bytes) -> Iterator[Path]:
 
 
 def _claim(folder: Path) -> tuple[Path, int]:
-    """A new temporary and its handle, locked against the sweep."""
+    """A new temporary file and its handle, locked against the sweep."""
     while True:
         path = folder / f"{TEMPORARY}{secrets.token_hex(8)}"
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -144,7 +144,7 @@ def _claim(folder: Path) -> tuple[Path, int]:
 
 
 def _rename_new(temporary: Path, path: Path) -> None:
-    """Without links: look, then rename, alone in the folder (a lock all our writers take)."""
+    """Without links: check, then rename, under a lock on the folder that all our writers take."""
     handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

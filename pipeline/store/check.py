@@ -1,8 +1,8 @@
-"""Is everything that was stored still there, whole, and enough to answer for every day?
+"""Whether everything that was stored is still there and undamaged, and no day lacks its inputs.
 
 Without reading data: every name, every certificate and note, every small file. With it: every
-bit. Damage is a file that is not what was written; a warning is something to do (a gap in the
-looks, a ledger day that is stale, a file that is not ours).
+bit. Damage is a file that is not what was written. A warning is something to do: a gap between
+snapshots, a ledger day that is stale, a file that does not belong to the store.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import msgspec
 
 from pipeline.errors import DamageError, Exit, StorageError
 from pipeline.schema import FINDINGS, LEDGER, SNAPSHOT
-from pipeline.store import final_days, layout, ledger, reports, runs, snapshots, tables
+from pipeline.store import final_days, layout, ledger, listings, reports, runs, snapshots, tables
+from pipeline.store.damage import damaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from pipeline.store.files import Files
 
 MAX_GAP = timedelta(hours=26)
-"""A nightly look that is two hours late is not a gap yet."""
+"""A nightly snapshot that is two hours late is not a gap yet."""
 
 
 class Severity(StrEnum):
@@ -39,7 +40,7 @@ class Severity(StrEnum):
 
 
 class Problem(msgspec.Struct, frozen=True, order=True):
-    """One line for the user."""
+    """A problem of one file, in one line for the user."""
 
     severity: Severity
     key: str
@@ -47,14 +48,14 @@ class Problem(msgspec.Struct, frozen=True, order=True):
 
 
 class Checked(msgspec.Struct, frozen=True):
-    """What was looked at, and what is wrong with it."""
+    """The number of files checked, and their problems."""
 
     files: int
     problems: tuple[Problem, ...]
 
     @property
     def exit_code(self) -> Exit:
-        """What the process shall say."""
+        """The exit code of the process."""
         severities = {problem.severity for problem in self.problems}
         if Severity.DAMAGE in severities:
             return Exit.DAMAGE
@@ -71,19 +72,19 @@ def check(
     """Check the whole store.
 
     Args:
-        files: Where it is.
+        files: Its files.
         read_data: Read every bit: seals, page checksums, rows, recomputed totals.
-        expected: The digest each account's days should carry; None leaves staleness unchecked.
-        max_gap: The longest time between two complete looks that is no gap.
+        expected: The digest each account's days should have; None leaves staleness unchecked.
+        max_gap: The longest time between two complete snapshots that is no gap.
     """
     keys = [key for folder in _FOLDERS for key in files.keys(folder)]
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        found = pool.map(lambda key: verify(files, key, read_data=read_data), keys)
-        problems = [problem for problem in found if problem is not None]
-    problems += _reports(files)
+        results = pool.map(lambda key: verify(files, key, read_data=read_data), keys)
+        problems = [problem for problem in results if problem is not None]
+    problems += _report_problems(files)
     problems += _gaps(files, max_gap)
     if expected is not None:
-        problems += _stale(files, expected)
+        problems += _stale_days(files, expected)
     return Checked(len(keys), tuple(sorted(problems)))
 
 
@@ -98,9 +99,9 @@ _FOLDERS = (
 
 
 def verify(files: Files, key: str, *, read_data: bool) -> Problem | None:
-    """What is wrong with one file, taken by itself; reports are checked as folders."""
+    """The problem of one file by itself, if it has one; reports are checked as folders."""
     try:
-        if not _is_sound(files, key, read_data=read_data):
+        if not _is_ours(files, key, read_data=read_data):
             message = f"{files.url(key)} is not a file of the store; move it elsewhere"
             return Problem(Severity.WARNING, key, message)
     except (DamageError, StorageError) as error:
@@ -108,19 +109,19 @@ def verify(files: Files, key: str, *, read_data: bool) -> Problem | None:
     return None
 
 
-def _is_sound(files: Files, key: str, *, read_data: bool) -> bool:
-    """Whether ``key`` is one of ours; raises if it is damaged."""
+def _is_ours(files: Files, key: str, *, read_data: bool) -> bool:
+    """Whether ``key`` is a file of the store; raises if it is damaged."""
     if snapshot := layout.parse_snapshot(key):
         snapshots.certificate(files, snapshot)
-        _rows(files, key, SNAPSHOT, read_data=read_data)
+        _verify_rows(files, key, SNAPSHOT, read_data=read_data)
     elif day := layout.parse_ledger(key):
         ledger.verify_notes(files, day)
-        _rows(files, key, LEDGER, read_data=read_data)
+        _verify_rows(files, key, LEDGER, read_data=read_data)
     elif layout.parse_final(key):
-        _final(files, key)
+        _verify_final_day(files, key)
     elif layout.parse_findings(key):
         tables.read_notes(files, key)
-        _rows(files, key, FINDINGS, read_data=read_data)
+        _verify_rows(files, key, FINDINGS, read_data=read_data)
     elif layout.is_run(key):
         runs.read(files, key)
     elif name := layout.parse_state(key):
@@ -130,8 +131,8 @@ def _is_sound(files: Files, key: str, *, read_data: bool) -> bool:
     return True
 
 
-def _rows(files: Files, key: str, kind: Table, *, read_data: bool) -> None:
-    """Every bit of a table's file, and its rows against the totals in its footer."""
+def _verify_rows(files: Files, key: str, kind: Table, *, read_data: bool) -> None:
+    """Check every bit of a table's file, and its rows against the totals in its footer."""
     if not read_data:
         return
     table, _ = tables.read(files, key, kind)
@@ -139,26 +140,26 @@ def _rows(files: Files, key: str, kind: Table, *, read_data: bool) -> None:
     present = tables.totals(table)
     known = {name: present.sums.get(name) for name in recorded.sums if name in kind.stored.names}
     if recorded.rows != present.rows or not known.items() <= recorded.sums.items():
-        raise tables.damage(files, key, "its rows do not add up to the totals in its footer")
+        raise damaged(files, key, "its rows do not add up to the totals in its footer")
 
 
-def _final(files: Files, key: str) -> None:
-    """A final record, and that the day it speaks of is there as it was."""
+def _verify_final_day(files: Files, key: str) -> None:
+    """Check a final record, and that the ledger file of its day has not changed."""
     record = final_days.read(files, key)
     ref = layout.ledger(record.account, record.day, record.digest)
     if ref.key not in files.keys(ref.key.rpartition("/")[0]):
-        raise tables.damage(files, ref.key, "it is missing, and its day is final")
+        raise damaged(files, ref.key, "it is missing, and its day is final")
     if final_days.content_hash(files, ref) != record.sha256:
-        raise tables.damage(files, ref.key, "it is not the file that was made final")
+        raise damaged(files, ref.key, "it is not the file that was made final")
 
 
-def _reports(files: Files) -> Iterator[Problem]:
-    days = reports.days(files)
+def _report_problems(files: Files) -> Iterator[Problem]:
+    days = listings.report_days(files)
     for day in days:
         for name, error in reports.verify(files, day)[1].items():
             yield Problem(Severity.DAMAGE, f"{layout.report(day)}/{name}", str(error))
     key = f"{layout.REPORTS}/{layout.LATEST}"
-    latest = files.pointed(key)
+    latest = files.read_pointer(key)
     for name in files.folders(layout.REPORTS):
         if name.startswith(layout.LATEST + layout.KEPT):
             where = f"{layout.REPORTS}/{name}"
@@ -170,33 +171,35 @@ def _reports(files: Files) -> Iterator[Problem]:
             Severity.WARNING, key, f"{message}; the next report puts it right: run: report"
         )
     elif days and latest != days[-1].isoformat():
-        error = tables.damage(files, key, f"it does not name the newest report, {days[-1]}")
+        error = damaged(files, key, f"it does not name the newest report, {days[-1]}")
         yield Problem(Severity.DAMAGE, key, str(error))
 
 
 def _gaps(files: Files, max_gap: timedelta) -> Iterator[Problem]:
-    """Stretches without a complete look, where days are not final yet."""
-    last_final = {ref.account: ref.day for ref in ledger.final_listing(files, None, None)}
-    complete = [ref for ref in snapshots.listing(files, None, None, None) if ref.is_complete]
-    for one, other in pairwise(complete):
-        elapsed = other.started_at - one.started_at
-        if one.account != other.account or elapsed <= max_gap:
+    """Long times without a complete snapshot, on days that are not final yet."""
+    last_final = {ref.account: ref.day for ref in listings.final_days(files)}
+    complete = [ref for ref in listings.snapshots(files) if ref.is_complete]
+    for earlier, later in pairwise(complete):
+        elapsed = later.started_at - earlier.started_at
+        if earlier.account != later.account or elapsed <= max_gap:
             continue
-        if (settled := last_final.get(one.account)) is not None and one.day < settled:
-            continue  # thinned by prune; the ledger answers for those days
+        final = last_final.get(earlier.account)
+        if final is not None and earlier.day < final:
+            continue  # thinned by prune: final ledger days do not need these snapshots
+        hours = elapsed.total_seconds() / 3600
         yield Problem(
             Severity.WARNING,
-            other.key,
-            f"account {one.account}: no complete look for {elapsed.total_seconds() / 3600:.0f} h, "
-            f"from {one.started_at:%Y-%m-%d %H:%M} to {other.started_at:%Y-%m-%d %H:%M} UTC; "
+            later.key,
+            f"account {earlier.account}: no complete snapshot for {hours:.0f} h, "
+            f"from {earlier.started_at:%Y-%m-%d %H:%M} to {later.started_at:%Y-%m-%d %H:%M} UTC; "
             "run extract more often",
         )
 
 
-def _stale(files: Files, expected: Mapping[str, Mapping[date, str]]) -> Iterator[Problem]:
-    """Ledger days that are not what their snapshots say; final days are never stale."""
-    final = {(ref.account, ref.day) for ref in ledger.final_listing(files, None, None)}
-    stored = {(r.account, r.day): r for r in ledger.listing(files, None, None, None)}
+def _stale_days(files: Files, expected: Mapping[str, Mapping[date, str]]) -> Iterator[Problem]:
+    """Ledger days that do not follow from their snapshots; final days are never stale."""
+    final = {(ref.account, ref.day) for ref in listings.final_days(files)}
+    stored = {(ref.account, ref.day): ref for ref in listings.ledger_days(files)}
     wanted = {(account, day): d for account, days in expected.items() for day, d in days.items()}
     for account, day in sorted(wanted.keys() | stored.keys()):
         ref, digest = stored.get((account, day)), wanted.get((account, day))

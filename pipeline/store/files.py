@@ -1,30 +1,22 @@
-"""The one interface over places that hold files, and the choice between them by URI."""
+"""The interface of a place that holds files: a local folder or an object store."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-
-from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
-
-_BUCKET = re.compile(
-    r"(?![^/]*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9](/[^\x00-\x1f\x7f]*)?"
-)
-"""A bucket and a prefix: with others the library for object stores does not fail, it panics."""
+    from pathlib import Path
 
 
 def every_folder(_name: str) -> bool:
-    """No folder is skipped."""
+    """True: no folder is skipped."""
     return True
 
 
 class Files(Protocol):
-    """Whole files under keys with ``/``. What is published is there whole, and durable.
+    """Whole files under keys with ``/``. What is published is complete and durable.
 
     Every method raises :class:`~pipeline.errors.StorageError`, naming the file, when the place
     refuses.
@@ -34,7 +26,7 @@ class Files(Protocol):
     """The URI, for messages."""
 
     def keys(self, prefix: str, wanted: Callable[[str], bool] = every_folder) -> list[str]:
-        """The keys below the folder ``prefix``, sorted, through folders whose names are wanted."""
+        """The keys below the folder ``prefix``, sorted; only through folders that are wanted."""
 
     def folders(self, prefix: str) -> list[str]:
         """The names of the folders directly in the folder ``prefix``."""
@@ -43,59 +35,36 @@ class Files(Protocol):
         """The content of ``key``."""
 
     def path(self, key: str) -> Path | None:
-        """Where ``key`` can be opened as a local file; None if nowhere."""
+        """The path that opens ``key`` as a local file; None if there is none."""
 
     def put_new(self, key: str, data: bytes) -> None:
         """Publish under a free name; :class:`~pipeline.errors.AlreadyStoredError` if taken."""
 
     def replace(self, key: str, data: bytes) -> None:
-        """Publish in place of what is there."""
+        """Publish in place of an earlier file, if there is one."""
 
     def put_folder(self, key: str, files: Mapping[str, bytes]) -> None:
-        """Publish a folder of files in place of what is there."""
+        """Publish a folder of files in place of an earlier one."""
 
-    def point(self, key: str, target: str) -> None:
+    def set_pointer(self, key: str, target: str) -> None:
         """Make ``key`` a pointer to its sibling ``target``."""
 
-    def pointed(self, key: str) -> str | None:
-        """What the pointer ``key`` names; None if there is none."""
+    def read_pointer(self, key: str) -> str | None:
+        """The target of the pointer ``key``; None if there is none."""
 
     def delete(self, key: str) -> None:
         """Remove ``key``; nothing happens if it is gone."""
 
     def sweep(self) -> int:
-        """Remove what dead writers left; how many."""
+        """Remove what dead writers left; the number of files."""
 
     def lock(self, name: str) -> AbstractContextManager[None]:
         """Hold the lock ``name``; :class:`~pipeline.errors.LockedError` if another run does."""
 
     def confirm_locks(self) -> None:
-        """Make sure of the locks that are held, before something that cannot be taken back;
+        """Check the locks that are held, before a step that cannot be undone;
         :class:`~pipeline.errors.LockedError` if one was lost.
         """
 
     def url(self, key: str) -> str:
         """``key`` as a user would name it."""
-
-
-def open_files(uri: str, options: Mapping[str, str], lease_seconds: int) -> Files:
-    """The place ``uri`` names: a folder, or ``s3://bucket/prefix``.
-
-    Args:
-        uri: What ``--data-dir`` says.
-        options: For object stores: ``AWS_ENDPOINT_URL``, ``AWS_ACCESS_KEY_ID`` and the like.
-        lease_seconds: For object stores: how long a lock outlives a run that died.
-    """
-    scheme, separator, rest = uri.partition("://")
-    if not separator:
-        from pipeline.store.local import LocalFiles  # noqa: PLC0415
-
-        return LocalFiles(Path(uri))
-    if scheme == "s3" and _BUCKET.fullmatch(rest):
-        from pipeline.store.objects import ObjectFiles  # noqa: PLC0415
-
-        return ObjectFiles(uri, options, lease_seconds)
-    raise SettingsError(
-        f"data directory {uri[:200]!r}: give a local path or s3://bucket/prefix, the bucket "
-        "of 3 to 63 letters, digits, '.', '-', '_'"
-    )

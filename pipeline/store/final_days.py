@@ -1,7 +1,7 @@
-"""Final days: ledger days whose snapshots may go, and what was proven before they went.
+"""Final days: ledger days whose snapshots may be removed, and the record of their inputs.
 
-The record lies beside the day's file. From then on that file is the fact: it is never built
-again, and a snapshot that turns up later inside its inputs comes too late to change it.
+The record is beside the day's file. From then on that file is the fact: it is never built again,
+and a snapshot that arrives later inside its inputs is too late to change it.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.schema import LEDGER
-from pipeline.store import layout, ledger, runs, tables
+from pipeline.store import layout, listings, runs
+from pipeline.store.damage import damaged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.model import LedgerRef, SnapshotRef
     from pipeline.store.files import Files
+    from pipeline.store.tables import Totals
 
 
 class FinalDay(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known for ever about one account's day."""
+    """What is recorded of a final day."""
 
     account: str
     day: date
@@ -33,17 +34,19 @@ class FinalDay(msgspec.Struct, frozen=True, kw_only=True):
     """Of the ledger file."""
     rows: int
     sums: dict[str, int]
-    """Its money and seconds."""
+    """The totals of its money and seconds."""
     inputs: tuple[str, ...]
     """Keys of the snapshots it was built from, in time order."""
 
 
 def record(
-    files: Files, ref: LedgerRef, inputs: Sequence[SnapshotRef], recorded_at: datetime
+    files: Files,
+    ref: LedgerRef,
+    inputs: Sequence[SnapshotRef],
+    totals: Totals,
+    recorded_at: datetime,
 ) -> FinalDay:
-    """Make a ledger day final; the caller has verified it."""
-    table, _ = tables.read(files, ref.key, LEDGER)
-    totals = tables.totals(table)
+    """Make a ledger day final. The caller has verified it, and its ``totals``."""
     day = FinalDay(
         account=ref.account,
         day=ref.day,
@@ -62,31 +65,31 @@ def read(files: Files, key: str) -> FinalDay:
     """A stored record."""
     day = runs.decode_json(files, key, FinalDay)
     if layout.final(day.account, day.day, day.digest).key != key:
-        raise tables.damage(files, key, "it is another day's record")
+        raise damaged(files, key, "it is another day's record")
     return day
 
 
 def content_hash(files: Files, ref: LedgerRef) -> str:
-    """Of a ledger file as it lies there now."""
+    """The SHA-256 of a ledger file as it is now."""
     return hashlib.sha256(files.read(ref.key)).hexdigest()
 
 
-def days_on(files: Files, ref: SnapshotRef) -> list[date]:
+def days_built_from(files: Files, ref: SnapshotRef) -> list[date]:
     """The final days that were built from ``ref``."""
-    finals = ledger.final_listing(files, ref.account, None)
+    finals = listings.final_days(files, ref.account)
     return [final.day for final in finals if ref.key in read(files, final.key).inputs]
 
 
-def late(
+def late_snapshots(
     files: Files, refs: Sequence[SnapshotRef], account: str | None, first: date | None
 ) -> list[SnapshotRef]:
     """Those of ``refs`` that came too late: inside a final day's inputs, but not one of them."""
-    ignored: set[SnapshotRef] = set()
-    for final in ledger.final_listing(files, account, first):
+    late: set[SnapshotRef] = set()
+    for final in listings.final_days(files, account, first):
         inputs = read(files, final.key).inputs
         ends = [layout.parse_snapshot(key) for key in (*inputs[:1], *inputs[-1:])]
         times = [end.started_at for end in ends if end is not None]
-        ignored |= {
+        late |= {
             ref
             for ref in refs
             if ref.account == final.account
@@ -94,4 +97,4 @@ def late(
             and times[0] <= ref.started_at <= times[-1]
             and ref.key not in inputs
         }
-    return sorted(ignored)
+    return sorted(late)

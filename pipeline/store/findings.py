@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from pipeline.errors import StorageError
 from pipeline.schema import FINDINGS
-from pipeline.store import layout, tables
+from pipeline.store import layout, listings, tables
+from pipeline.store.damage import damaged
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from pipeline.store.files import Files
 
+log = logging.getLogger(__name__)
 
 _LEFT_OUT = "left_out"
 
@@ -25,37 +28,25 @@ _LEFT_OUT = "left_out"
 def publish(
     files: Files, day: date, digest: str, frame: pd.DataFrame, left_out: Collection[str] = ()
 ) -> str:
-    """Store a day's findings, then remove those they replace; the key.
+    """Store a day's findings, then remove the files they replace; the key.
 
-    ``left_out``: the ledger files that should have gone in and could not be read.
+    ``left_out``: the ledger files that should have been read and could not be.
     """
     key = layout.findings(day, digest)
     notes = {"date": day.isoformat()}
     if left_out:
         notes[_LEFT_OUT] = msgspec.json.encode(sorted(left_out)).decode()
     files.replace(key, tables.encode(FINDINGS.from_pandas(frame), FINDINGS, notes))
-    for stored, other in listing(files, day, day):
+    for stored, other in listings.findings_days(files, day, day):
         if stored == day and other != key:
             files.delete(other)
+    log.info("published %s: %d rows", key, len(frame))
     return key
-
-
-def listing(files: Files, first: date | None, last: date | None) -> list[tuple[date, str]]:
-    """Days and keys of the stored findings."""
-    keys = files.keys(layout.FINDINGS, lambda name: layout.is_within(name, first, last))
-    parsed = ((layout.parse_findings(key), key) for key in keys)
-    return sorted((found[0], key) for found, key in parsed if found is not None)
-
-
-def digests(files: Files) -> dict[date, str]:
-    """The digest of each day's findings; of several files of a day, the one that is read."""
-    parsed = (layout.parse_findings(key) for _, key in listing(files, None, None))
-    return dict(found for found in parsed if found is not None)
 
 
 def left_out(files: Files, day: date) -> list[str]:
     """The ledger files that were left out of the findings of ``day``."""
-    stored = listing(files, day, day)
+    stored = listings.findings_days(files, day, day)
     if not stored:
         return []
     notes = tables.read_notes(files, stored[-1][1])
@@ -68,7 +59,7 @@ def read(files: Files, day: date) -> pd.DataFrame:
     Raises:
         StorageError: there are none.
     """
-    stored = listing(files, day, day)
+    stored = listings.findings_days(files, day, day)
     if not stored:
         raise StorageError(
             f"no findings of {day} in {files.place}; make them with: report --date {day}"
@@ -76,5 +67,5 @@ def read(files: Files, day: date) -> pd.DataFrame:
     key = stored[-1][1]
     table, notes = tables.read(files, key, FINDINGS)
     if notes.get("date") != day.isoformat():
-        raise tables.damage(files, key, "it is another day's file")
+        raise damaged(files, key, "it is another day's file")
     return FINDINGS.to_pandas(table)

@@ -1,7 +1,7 @@
-"""Where everything lies: paths to references and back. Pure, and the only place that builds paths.
+"""The layout of the store: references to paths and back. Pure; no other module builds paths.
 
-Keys are relative, with ``/``, the same on a disk and in an object store. Nothing the API says (a
-cluster's id, a name) is ever part of one; what is (accounts, commands) is checked here.
+Keys are relative, with ``/``, the same on a disk and in an object store. No text of the API (a
+cluster's id, a name) is part of a key; names that are (accounts, commands) are checked here.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ RUNS = "runs"
 STATE = "state"
 LOCKS = "locks"
 CLOCK = "locks/clock"
-"""In an object store: written to see what time it is there."""
+"""In an object store: written to read the time of its clock."""
 DISCARDED = "discarded"
 FOLDERS = (SNAPSHOTS, LEDGER, FINDINGS, REPORTS, RUNS, STATE)
-"""What holds something worth keeping."""
+"""The folders with something worth keeping: a store with none of them is empty."""
 
 SUMS = "SHA256SUMS"
-"""In each report's folder: what its files must be, in the format of ``sha256sum --check``."""
+"""In each report's folder: the sums of its files, in the format of ``sha256sum --check``."""
 LATEST = "latest"
-"""Beside the reports: the newest of them."""
+"""Beside the reports: a pointer to the newest."""
 KEPT = ".kept-"
-"""After a name, with a number: a folder that stood in the way of a pointer and is nowhere else."""
+"""After a name, with a number: a folder that was in a pointer's place and has no other copy."""
 TEMPORARY = ".tmp-"
-"""Names with this prefix belong to a writer at work, or to nobody."""
+"""The prefix of temporary names: of a writer at work, or left by a dead one."""
 
 _NAME = FILE_NAME
 _DAY = r"\d{4}-\d{2}-\d{2}"
@@ -50,7 +50,7 @@ _STAMP = "%Y%m%dT%H%M%SZ"
 
 
 def snapshot(account: str, started_at: datetime, state: State) -> SnapshotRef:
-    """The reference of a snapshot; times are named to the second."""
+    """The reference of a snapshot; its name has whole seconds."""
     moment = started_at.astimezone(UTC).replace(microsecond=0)
     folder = f"{SNAPSHOTS}/account={safe_name(account)}/date={moment.date()}"
     return SnapshotRef(
@@ -59,7 +59,7 @@ def snapshot(account: str, started_at: datetime, state: State) -> SnapshotRef:
 
 
 def parse_snapshot(key: str) -> SnapshotRef | None:
-    """What a snapshot's path says; None if it is not a snapshot's path."""
+    """The reference of a snapshot's path; None if it is not one."""
     match = _SNAPSHOT.fullmatch(key)
     if match is None:
         return None
@@ -79,7 +79,7 @@ def ledger(account: str, day: date, digest: str) -> LedgerRef:
 
 
 def parse_ledger(key: str) -> LedgerRef | None:
-    """What a ledger day's path says; None if it is not one."""
+    """The reference of a ledger day's path; None if it is not one."""
     return _account_day(_LEDGER, key)
 
 
@@ -90,7 +90,7 @@ def final(account: str, day: date, digest: str) -> LedgerRef:
 
 
 def parse_final(key: str) -> LedgerRef | None:
-    """What a final record's path says; None if it is not one."""
+    """The reference of a final record's path; None if it is not one."""
     return _account_day(_FINAL, key)
 
 
@@ -106,7 +106,7 @@ def findings(day: date, digest: str) -> str:
 
 
 def parse_findings(key: str) -> tuple[date, str] | None:
-    """Day and digest of a findings file; None if it is not one."""
+    """The day and digest of a findings file's path; None if it is not one."""
     match = _FINDINGS.fullmatch(key)
     day = None if match is None else _parse_day(match[1])
     return None if match is None or day is None else (day, match[2])
@@ -118,14 +118,14 @@ def report(day: date) -> str:
 
 
 def parse_report(key: str) -> tuple[date, str] | None:
-    """Day and name of a report's file; None if it is not one."""
+    """The day and name of a report file's path; None if it is not one."""
     match = _REPORT.fullmatch(key)
     day = None if match is None else _parse_day(match[1])
     return None if match is None or day is None else (day, match[2])
 
 
 def run(command: str, started_at: datetime, number: int) -> str:
-    """The key of a run's record; ``number`` tells runs of the same second apart."""
+    """The key of a run's record; ``number`` distinguishes runs of the same second."""
     stamp = started_at.astimezone(UTC).strftime(_STAMP)
     return f"{RUNS}/{stamp}-{number:03}-{safe_name(command)}.json"
 
@@ -147,7 +147,7 @@ def parse_state(key: str) -> str | None:
 
 
 def parse_account(folder: str) -> str | None:
-    """The account an ``account=`` folder holds; None if it is not one."""
+    """The account of an ``account=`` folder; None if it is not one."""
     match = re.fullmatch(rf"account=({_NAME})", folder)
     return None if match is None else match[1]
 
@@ -158,17 +158,17 @@ def lock(name: str) -> str:
 
 
 def discarded(key: str) -> str:
-    """Where a snapshot or a report's file goes that no reader shall read any more."""
+    """The key of a snapshot or a report's file after it was discarded."""
     return f"{DISCARDED}/{key.removeprefix(f'{SNAPSHOTS}/')}"
 
 
 def discard_record(key: str) -> str:
-    """Beside a discarded snapshot: who took it out, when and why."""
+    """The key of the record beside a discarded snapshot."""
     return f"{discarded(key)}.json"
 
 
 def is_within(folder: str, first: date | None, last: date | None) -> bool:
-    """Whether a ``date=`` folder's name lies in the window; every other folder does."""
+    """Whether a ``date=`` folder is in the window first to last; every other folder is."""
     if not folder.startswith("date="):
         return True
     day = folder.removeprefix("date=")
@@ -176,10 +176,10 @@ def is_within(folder: str, first: date | None, last: date | None) -> bool:
 
 
 def safe_name(name: str) -> str:
-    """``name``, if it can be a file's name everywhere.
+    """``name``, if it is valid as a file's name on every disk and in every object store.
 
     Raises:
-        StorageError: it cannot, and might even leave its folder.
+        StorageError: it is not.
     """
     if re.fullmatch(_NAME, name) is None:
         raise StorageError(

@@ -9,44 +9,23 @@ import pyarrow as pa
 
 from pipeline.errors import StorageError
 from pipeline.schema import DAY, LEDGER
-from pipeline.store import layout, tables
+from pipeline.store import layout, listings, tables
+from pipeline.store.damage import damaged
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from datetime import date
 
     from pipeline.model import LedgerRef
     from pipeline.store.files import Files
 
 
-def listing(
-    files: Files, account: str | None, first: date | None, last: date | None
-) -> list[LedgerRef]:
-    """The stored days, by account and day: one listing, nothing is opened."""
-    refs = (layout.parse_ledger(key) for key in _keys(files, account, first, last))
-    return sorted(ref for ref in refs if ref is not None)
-
-
-def final_listing(files: Files, account: str | None, first: date | None) -> list[LedgerRef]:
-    """The records of final days, by account and day: one listing, nothing is opened."""
-    refs = (layout.parse_final(key) for key in _keys(files, account, first, None))
-    return sorted(ref for ref in refs if ref is not None)
-
-
-def _keys(files: Files, account: str | None, first: date | None, last: date | None) -> list[str]:
-    folder = layout.LEDGER
-    if account is not None:
-        folder += f"/account={layout.safe_name(account)}"
-    return files.keys(folder, lambda name: layout.is_within(name, first, last))
-
-
 def publish(files: Files, ref: LedgerRef, frame: pd.DataFrame) -> None:
     """Store a day and, once it is visible, remove the files it replaces.
 
-    The name tells the inputs and the content follows from them, so writing over a file of the
-    same name changes nothing, or heals it.
+    The name follows from the inputs and the content too, so writing over a file of the same name
+    changes nothing, or repairs it.
     """
-    siblings = _keys(files, ref.account, ref.day, ref.day)
+    siblings = files.keys(ref.key.rpartition("/")[0])
     if any(layout.parse_final(key) for key in siblings):
         raise StorageError(
             f"ledger day {ref.day} of account {ref.account} is final: its snapshots were thinned "
@@ -59,7 +38,7 @@ def publish(files: Files, ref: LedgerRef, frame: pd.DataFrame) -> None:
 
 
 def encode(ref: LedgerRef, frame: pd.DataFrame) -> bytes:
-    """The bytes of a day; account and date are told by its path."""
+    """The bytes of a day's file; the path holds account and date."""
     stored = frame.assign(account=ref.account, date=pd.Timestamp(ref.day))
     return tables.encode(
         LEDGER.from_pandas(stored), LEDGER, {"account": ref.account, "date": ref.day.isoformat()}
@@ -70,50 +49,51 @@ def read(
     files: Files,
     refs: Sequence[LedgerRef],
     columns: Collection[str] | None,
-    damaged: list[str] | None,
+    skipped: list[str] | None,
 ) -> pd.DataFrame:
     """The rows of ``refs`` as one frame.
 
     Args:
-        files: Where they lie.
+        files: Where they are stored.
         refs: Which days.
         columns: Only these; ``account`` and ``date`` come from the path.
-        damaged: If given, damaged files are skipped and said here instead of raised.
+        skipped: If given, damaged files are left out and their keys appended to it.
     """
-    wanted = [n for n in LEDGER.names if columns is None or n in columns]
+    known = [n for n in LEDGER.names if columns is None or n in columns]
     added = [] if columns is None else sorted(set(columns) - set(LEDGER.names))
-
-    good = tables.gather(
-        refs, lambda ref: _read_day(files, ref, [*wanted, *added]), damaged=damaged
+    parts = tables.gather(
+        refs, lambda ref: _read_day(files, ref, [*known, *added]), skipped=skipped
     )
-    if not good:
-        return LEDGER.empty()[wanted].assign(**dict.fromkeys(added))
-    return LEDGER.to_pandas(tables.concat(good))
+    if not parts:
+        return LEDGER.empty()[known].assign(**dict.fromkeys(added))
+    return LEDGER.to_pandas(tables.concat(parts))
 
 
 def still_damaged(files: Files, keys: Collection[str]) -> list[str]:
-    """Those of the ledger ``keys`` that are there and are not what was written."""
+    """Those of the ledger ``keys`` that exist and are damaged."""
     refs = [ref for key in keys if (ref := layout.parse_ledger(key)) is not None]
-    present = [ref for ref in refs if ref in listing(files, ref.account, ref.day, ref.day)]
-    damaged: list[str] = []
-    read(files, present, ["cluster_id"], damaged)
-    return damaged
+    present = [
+        ref for ref in refs if ref in listings.ledger_days(files, ref.account, ref.day, ref.day)
+    ]
+    found: list[str] = []
+    read(files, present, ["cluster_id"], found)
+    return found
 
 
 def verify_notes(files: Files, ref: LedgerRef, notes: Mapping[str, str] | None = None) -> None:
-    """That the file is the one its path says; read from its footer if ``notes`` are not given."""
-    told = tables.read_notes(files, ref.key) if notes is None else notes
-    if (told.get("account"), told.get("date")) != (ref.account, ref.day.isoformat()):
-        raise tables.damage(files, ref.key, "it is another day's file")
+    """Check that the file is the one its path names; ``notes`` are read unless given."""
+    notes = tables.read_notes(files, ref.key) if notes is None else notes
+    if (notes.get("account"), notes.get("date")) != (ref.account, ref.day.isoformat()):
+        raise damaged(files, ref.key, "it is another day's file")
 
 
 def _read_day(files: Files, ref: LedgerRef, names: Sequence[str]) -> pa.Table:
-    """One day's rows, with the columns its path tells."""
-    inside = [name for name in names if name not in ("account", "date")]
-    table, notes = tables.read(files, ref.key, LEDGER, inside or ["cluster_id"])
+    """The rows of a day, with the columns that are in its path."""
+    stored = [name for name in names if name not in ("account", "date")]
+    table, notes = tables.read(files, ref.key, LEDGER, stored or ["cluster_id"])
     verify_notes(files, ref, notes)
-    told = {
+    from_path = {
         "account": tables.constant_code(ref.account, table.num_rows),
         "date": pa.repeat(pa.scalar(pd.Timestamp(ref.day), DAY), table.num_rows),
     }
-    return pa.table({n: told[n] if n in told else table.column(n) for n in names})
+    return pa.table({n: from_path[n] if n in from_path else table.column(n) for n in names})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -10,11 +11,14 @@ from typing import TYPE_CHECKING
 from pipeline.errors import AlreadyStoredError, LockedError
 from pipeline.store import atomic_folders, atomic_write, layout
 from pipeline.store.files import every_folder
-from pipeline.store.os_errors import told
+from pipeline.store.os_errors import as_storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+
+
+log = logging.getLogger(__name__)
 
 
 class LocalFiles:
@@ -27,7 +31,7 @@ class LocalFiles:
 
     def keys(self, prefix: str, wanted: Callable[[str], bool] = every_folder) -> list[str]:
         """The keys below the folder ``prefix``, sorted."""
-        with told("listing", f"{self.place}/{prefix}"):
+        with as_storage_error("listing", f"{self.place}/{prefix}"):
             return sorted(
                 key
                 for key in self._walk(prefix, wanted)
@@ -37,7 +41,7 @@ class LocalFiles:
     def _walk(self, prefix: str, wanted: Callable[[str], bool]) -> Iterator[str]:
         try:
             entries = os.scandir(self.root / prefix)
-        except FileNotFoundError:  # nothing stored yet, or swept while we looked
+        except FileNotFoundError:  # nothing stored yet, or removed by a sweep in the meantime
             return
         with entries:
             for entry in entries:
@@ -49,7 +53,7 @@ class LocalFiles:
 
     def folders(self, prefix: str) -> list[str]:
         """The names of the folders directly in the folder ``prefix``."""
-        with told("listing", f"{self.place}/{prefix}"):
+        with as_storage_error("listing", f"{self.place}/{prefix}"):
             try:
                 return sorted(e.name for e in os.scandir(self.root / prefix) if e.is_dir())
             except FileNotFoundError:
@@ -57,16 +61,18 @@ class LocalFiles:
 
     def read(self, key: str) -> bytes:
         """The content of ``key``."""
-        with told("reading", self.url(key)):
-            return (self.root / key).read_bytes()
+        with as_storage_error("reading", self.url(key)):
+            data = (self.root / key).read_bytes()
+        log.debug("read %s: %d bytes", key, len(data))
+        return data
 
     def path(self, key: str) -> Path | None:
-        """The file itself."""
+        """The path of the file."""
         return self.root / key
 
     def put_new(self, key: str, data: bytes) -> None:
         """Publish under a free name."""
-        with told("writing", self.url(key)):
+        with as_storage_error("writing", self.url(key)):
             try:
                 atomic_write.put_new(self._place_for(key), data)
             except FileExistsError as error:
@@ -74,37 +80,42 @@ class LocalFiles:
                     f"writing {self.url(key)}: another run has stored it first; "
                     "nothing was overwritten"
                 ) from error
+        log.debug("wrote %s: %d bytes, new", key, len(data))
 
     def replace(self, key: str, data: bytes) -> None:
-        """Publish in place of what is there."""
-        with told("writing", self.url(key)):
+        """Publish in place of an earlier file."""
+        with as_storage_error("writing", self.url(key)):
             atomic_write.replace(self._place_for(key), data)
+        log.debug("wrote %s: %d bytes", key, len(data))
 
     def put_folder(self, key: str, files: Mapping[str, bytes]) -> None:
-        """Publish a folder of files in place of what is there, in one step."""
-        with told("writing", self.url(key)):
+        """Publish a folder of files in place of an earlier one, in one step."""
+        with as_storage_error("writing", self.url(key)):
             atomic_folders.put_folder(self._place_for(key), files)
+        log.debug("wrote %s: %d files, %d bytes", key, len(files), sum(map(len, files.values())))
 
-    def point(self, key: str, target: str) -> None:
+    def set_pointer(self, key: str, target: str) -> None:
         """A relative symbolic link, replaced in one step."""
-        with told("writing", self.url(key)):
-            atomic_folders.point(self._place_for(key), target)
+        with as_storage_error("writing", self.url(key)):
+            atomic_folders.set_pointer(self._place_for(key), target)
+        log.debug("pointed %s to %s", key, target)
 
-    def pointed(self, key: str) -> str | None:
-        """Where the link leads, or what the file that stands for one says."""
+    def read_pointer(self, key: str) -> str | None:
+        """The target of the link, or the content of a file in its place."""
         path = self.root / key
-        with told("reading", self.url(key)):
+        with as_storage_error("reading", self.url(key)):
             if path.is_symlink():
                 return str(path.readlink())
-            # A folder is what copying tools make of a link: it names nothing.
+            # A folder is what copying tools make of a link: it has no target.
             return path.read_text("utf-8", "replace").removesuffix("\n") if path.is_file() else None
 
     def delete(self, key: str) -> None:
         """Remove ``key``, and its folder when that leaves it empty."""
         path = self.root / key
-        with told("removing", self.url(key)):
+        with as_storage_error("removing", self.url(key)):
             path.unlink(missing_ok=True)
             atomic_write.sync_folder(path.parent)
+        log.debug("removed %s", key)
         try:
             path.parent.rmdir()
         except OSError:  # not empty
@@ -112,36 +123,41 @@ class LocalFiles:
         self._durable.discard(path.parent)
 
     def sweep(self) -> int:
-        """Remove the temporaries of dead writers."""
-        with told("listing", self.place):
+        """Remove the temporary files of dead writers."""
+        with as_storage_error("listing", self.place):
             left = [
                 self.root / folder / name
                 for folder, folder_names, names in os.walk(self.root)
                 for name in (*folder_names, *names)
                 if name.startswith(layout.TEMPORARY)
             ]
-        return atomic_folders.recover(left) + sum(atomic_write.sweep(path) for path in left)
+        swept = atomic_folders.recover(left) + sum(atomic_write.sweep(path) for path in left)
+        if swept:
+            log.info("removed %d temporary files of dead writers", swept)
+        return swept
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
-        """An ``flock``: the kernel drops it with its process, however that ends."""
+        """An ``flock``: the kernel releases it when its process ends, however it ends."""
         key = layout.lock(name)
-        with told("locking", self.url(key)):
+        with as_storage_error("locking", self.url(key)):
             handle = _open_lock(self._place_for(key))
         try:
-            with told("locking", self.url(key)):
+            with as_storage_error("locking", self.url(key)):
                 try:
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError as error:
                     raise LockedError(
                         f"another run holds {self.url(key)}; it ends with that run: try again later"
                     ) from error
+            log.debug("locked %s", key)
             yield
         finally:
             os.close(handle)
+            log.debug("released %s", key)
 
     def confirm_locks(self) -> None:
-        """Nothing: a lock lasts as long as its process."""
+        """Do nothing: a lock lasts as long as its process."""
 
     def url(self, key: str) -> str:
         """The path as the user gave it."""
@@ -156,5 +172,5 @@ class LocalFiles:
 def _open_lock(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except PermissionError:  # copied with another mode; reading is enough to lock a local file
+    except PermissionError:  # a copy with another mode; a local file open for reading can be locked
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -1,11 +1,13 @@
 """Files in an object store: ``s3://bucket/prefix``.
 
 One PUT of the complete bytes publishes a file; ``If-None-Match: *`` makes it fail if the name is
-taken. That keeps two writers of a fact apart; a lock is a lease (:mod:`pipeline.store.lease`).
+taken, so only one of two writers of a new file succeeds. A lock is a lease
+(:mod:`pipeline.store.lease`).
 """
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 from contextlib import contextmanager
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from obstore import PutMode
     from obstore.store import S3Config
 
+log = logging.getLogger(__name__)
+
 OPTIONS = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -52,7 +56,7 @@ OPTIONS = (
 
 _RETRY_SECONDS = 30
 _WRITER = "fleetledger-writer"
-"""An attribute that tells our own PUT, whose answer was lost and which was sent again, from
+"""An attribute that distinguishes our own PUT, which is sent again if its response is lost, from
 another writer's."""
 
 
@@ -68,7 +72,7 @@ class ObjectFiles:
         specific = config.pop("AWS_ENDPOINT_URL_S3", None)
         if specific:
             config["AWS_ENDPOINT_URL"] = specific
-        with self._told("opening", ""):
+        with self._as_storage_error("opening", ""):
             self._store = S3Store(
                 bucket,
                 prefix=prefix or None,
@@ -86,7 +90,7 @@ class ObjectFiles:
 
     def keys(self, prefix: str, wanted: Callable[[str], bool] = every_folder) -> list[str]:
         """The keys below the folder ``prefix``, sorted."""
-        with self._told("listing", prefix):
+        with self._as_storage_error("listing", prefix):
             keys = [entry["path"] for page in obstore.list(self._store, prefix) for entry in page]
         return sorted(
             key
@@ -96,23 +100,25 @@ class ObjectFiles:
 
     def folders(self, prefix: str) -> list[str]:
         """The names of the folders directly in the folder ``prefix``."""
-        with self._told("listing", prefix):
+        with self._as_storage_error("listing", prefix):
             found = obstore.list_with_delimiter(self._store, prefix)["common_prefixes"]
         return sorted(path.rpartition("/")[2] for path in found)
 
     def read(self, key: str) -> bytes:
         """The content of ``key``."""
-        with self._told("reading", key):
-            return bytes(obstore.get(self._store, key).bytes())
+        with self._as_storage_error("reading", key):
+            data = bytes(obstore.get(self._store, key).bytes())
+        log.debug("read %s: %d bytes", key, len(data))
+        return data
 
-    def path(self, key: str) -> Path | None:  # noqa: ARG002 - the interface's
-        """Nowhere."""
+    def path(self, key: str) -> Path | None:  # noqa: ARG002 - the interface has it
+        """None: an object has no local path."""
         return None
 
     def put_new(self, key: str, data: bytes) -> None:
         """Publish under a free name."""
         writer = secrets.token_hex(16)
-        with self._told("writing", key):
+        with self._as_storage_error("writing", key):
             try:
                 obstore.put(
                     self._store,
@@ -128,17 +134,19 @@ class ObjectFiles:
                         f"writing {self.url(key)}: another run has stored it first; "
                         "nothing was overwritten"
                     ) from error
+        log.debug("wrote %s: %d bytes, new", key, len(data))
 
     def replace(self, key: str, data: bytes) -> None:
-        """Publish in place of what is there."""
-        with self._told("writing", key):
+        """Publish in place of an earlier file."""
+        with self._as_storage_error("writing", key):
             obstore.put(self._store, key, data, use_multipart=False)
+        log.debug("wrote %s: %d bytes", key, len(data))
 
     def put_folder(self, key: str, files: Mapping[str, bytes]) -> None:
-        """Publish the files, the sums that vouch for them last, then remove what is no longer one.
+        """Publish the files, their sums last, then remove files that are no longer among them.
 
         No object store changes many names in one step: a reader in between sees files that do
-        not fit their sums, and says so.
+        not match their sums, and reports damage.
         """
         for name in sorted(files, key=lambda name: (name == SUMS, name)):
             self.replace(f"{key}/{name}", files[name])
@@ -146,13 +154,13 @@ class ObjectFiles:
             if stored.removeprefix(f"{key}/") not in files:
                 self.delete(stored)
 
-    def point(self, key: str, target: str) -> None:
-        """A small object that names the target."""
+    def set_pointer(self, key: str, target: str) -> None:
+        """A small object that contains the target."""
         self.replace(key, target.encode() + b"\n")
 
-    def pointed(self, key: str) -> str | None:
-        """What the small object says."""
-        with self._told("reading", key):
+    def read_pointer(self, key: str) -> str | None:
+        """The content of the small object."""
+        with self._as_storage_error("reading", key):
             try:
                 data = bytes(obstore.get(self._store, key).bytes())
             except FileNotFoundError:
@@ -161,33 +169,34 @@ class ObjectFiles:
 
     def delete(self, key: str) -> None:
         """Remove ``key``."""
-        with self._told("removing", key):
+        with self._as_storage_error("removing", key):
             obstore.delete(self._store, key)
+        log.debug("removed %s", key)
 
     def sweep(self) -> int:
-        """Nothing: a PUT that was cut short never had a name."""
+        """0: a PUT that was interrupted leaves nothing behind."""
         return 0
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
-        """A lease: renewed while the block runs, and free again some time after a run that died."""
+        """A lease: renewed while the block runs, free again when a dead run's lease expires."""
         lease = Lease(self, layout.lock(name), self._lease_seconds)
         self._leases.append(lease)
         try:
-            with lease.kept():
+            with lease.renewed():
                 yield
         finally:
             self._leases.remove(lease)
             lease.release()
 
     def confirm_locks(self) -> None:
-        """Renew the leases that are held; one that was lost meanwhile is a LockedError."""
+        """Renew the leases that are held; LockedError if one was lost in the meantime."""
         for lease in self._leases:
             lease.renew()
 
     def version(self, key: str) -> Version | None:
-        """The object as it is; None if there is none."""
-        with self._told("reading", key):
+        """The object as it is now; None if there is none."""
+        with self._as_storage_error("reading", key):
             try:
                 found = obstore.get(self._store, key)
             except FileNotFoundError:
@@ -196,12 +205,12 @@ class ObjectFiles:
             return Version(bytes(found.bytes()), meta["e_tag"] or "", meta["last_modified"])
 
     def put_if(self, key: str, data: bytes, e_tag: str | None) -> str | None:
-        """Write it if it is still the one of ``e_tag`` (None: if there is none); the new ETag, or
-        None if it is another one. No two calls may write the same ``data``.
+        """Write the object if its ETag is still ``e_tag`` (None: if there is none); the new ETag,
+        or None if it is another object now. No two calls may write the same ``data``.
         """
         # The library's type asks for a version too, but takes none.
         mode = cast("PutMode", "create" if e_tag is None else {"e_tag": e_tag})
-        with self._told("writing", key):
+        with self._as_storage_error("writing", key):
             try:
                 put = obstore.put(self._store, key, data, mode=mode, use_multipart=False)
             except FileNotFoundError:
@@ -209,15 +218,15 @@ class ObjectFiles:
                     raise
                 return None
             except (AlreadyExistsError, PreconditionError):
-                there = self.version(key)
-                # Ours, if an answer was lost and the library wrote it again.
-                return there.e_tag if there and there.data == data else None
+                current = self.version(key)
+                # Ours, if a response was lost and the library sent the request again.
+                return current.e_tag if current and current.data == data else None
             return put["e_tag"]
 
     def time(self) -> datetime:
-        """The time by the service's clock: that of an object just written."""
+        """The time by the service's clock: the time at which it wrote an object just now."""
         self.replace(layout.CLOCK, b"")
-        with self._told("reading", layout.CLOCK):
+        with self._as_storage_error("reading", layout.CLOCK):
             return obstore.head(self._store, layout.CLOCK)["last_modified"]
 
     def url(self, key: str) -> str:
@@ -225,24 +234,24 @@ class ObjectFiles:
         return f"{self.place}/{key}"
 
     @contextmanager
-    def _told(self, doing: str, key: str) -> Iterator[None]:
-        """Turn the library's errors into ours."""
+    def _as_storage_error(self, action: str, key: str) -> Iterator[None]:
+        """Turn the library's errors into a :class:`StorageError`."""
         try:
             yield
         except (BaseError, OSError, ValueError) as error:
             reason = _reason(str(error)) or type(error).__name__
             raise StorageError(
-                f"{doing} {self.url(key)}: {reason}; check the bucket, the AWS_... variables and "
+                f"{action} {self.url(key)}: {reason}; check the bucket, the AWS_... variables and "
                 "the network, then run again"
             ) from error
 
 
 def _reason(text: str) -> str:
-    """What the service says in its XML (``<Code>``, ``<Message>``), else the library's first line.
+    """The service's ``<Code>`` and ``<Message>``, else the first line of the library's message.
 
-    The library's debugging pages and the service's request ids help nobody at a prompt.
+    The library's debugging output and the service's request ids are of no use to a user.
     """
-    said = [re.search(rf"<{name}>([^<]+)</{name}>", text) for name in ("Code", "Message")]
-    if found := [match[1] for match in said if match]:
+    matches = [re.search(rf"<{name}>([^<]+)</{name}>", text) for name in ("Code", "Message")]
+    if found := [match[1] for match in matches if match]:
         return ": ".join(found)[:300]
     return text.partition("\n")[0].partition("<?xml")[0].strip(" :")[:300]

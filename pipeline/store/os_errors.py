@@ -1,4 +1,4 @@
-"""What the operating system refused, as one line that names the file and the remedy."""
+"""Errors of the operating system as one line that names the file and the remedy."""
 
 from __future__ import annotations
 
@@ -26,18 +26,16 @@ _REMEDIES = {
 
 
 @contextmanager
-def told(doing: str, what: str) -> Iterator[None]:
-    """Turn an ``OSError`` of the block into a :class:`StorageError`."""
+def as_storage_error(action: str, file: str) -> Iterator[None]:
+    """Turn an ``OSError`` of the block into a :class:`StorageError`.
+
+    ``action`` is a verb such as "reading"; ``file`` is named as the user would name it.
+    """
     try:
         yield
     except OSError as error:
-        is_refused = doing != "reading" and error.errno in _REFUSED
+        is_refused = action != "reading" and error.errno in _REFUSED
         kind = ReadOnlyError if is_refused else StorageError
-        raise kind(sentence(error, doing, what)) from error
-
-
-def sentence(error: OSError, doing: str, what: str) -> str:
-    """What failed, on which file, why, and what helps."""
-    reason = (error.strerror or str(error) or type(error).__name__).splitlines()[0]
-    remedy = _REMEDIES.get(error.errno or 0, "repair the cause and run again")
-    return f"{doing} {what}: {reason}; {remedy}"
+        reason = (error.strerror or str(error) or type(error).__name__).splitlines()[0]
+        remedy = _REMEDIES.get(error.errno or 0, "repair the cause and run again")
+        raise kind(f"{action} {file}: {reason}; {remedy}") from error

@@ -1,12 +1,14 @@
-"""Reports: a folder of files per day, with the sums that prove them, and the newest beside them."""
+"""Reports: a folder of files per day with their SHA-256 sums, and a pointer to the newest."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DamageError, StorageError
-from pipeline.store import layout, self_hash, tables
+from pipeline.store import layout, listings, self_hash
+from pipeline.store.damage import WRONG_BYTES, damaged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,35 +16,33 @@ if TYPE_CHECKING:
 
     from pipeline.store.files import Files
 
+log = logging.getLogger(__name__)
+
+_POINTER = f"{layout.REPORTS}/{layout.LATEST}"
+
 
 def publish(files: Files, day: date, contents: Mapping[str, bytes]) -> str:
     """Store a day's report in place of an earlier one; its folder's key."""
     folder = layout.report(day)
-    whole = {layout.safe_name(name): data for name, data in sorted(contents.items())}
-    files.put_folder(folder, whole | {layout.SUMS: _sums(whole)})
-    newest = max(days(files), default=day)
-    files.point(f"{layout.REPORTS}/{layout.LATEST}", str(max(newest, day)))
+    named = {layout.safe_name(name): data for name, data in sorted(contents.items())}
+    files.put_folder(folder, named | {layout.SUMS: _sums(named)})
+    newest = max(listings.report_days(files), default=day)
+    files.set_pointer(_POINTER, str(max(newest, day)))
+    log.info("published %s: %d files", folder, len(named))
     return folder
 
 
 def discard(files: Files, day: date) -> None:
-    """Move a day's report to where no reader looks; the newest of the others is the latest then."""
+    """Move a day's report to ``discarded/``; the newest report that is left becomes ``latest``."""
     folder = layout.report(day)
     for key in files.keys(folder):
         files.replace(layout.discarded(key), files.read(key))
     for key in files.keys(folder):
         files.delete(key)
-    latest, left = f"{layout.REPORTS}/{layout.LATEST}", days(files)
-    if left:
-        files.point(latest, str(left[-1]))
+    if days := listings.report_days(files):
+        files.set_pointer(_POINTER, str(days[-1]))
     else:
-        files.delete(latest)
-
-
-def days(files: Files) -> list[date]:
-    """The days that have a report."""
-    parsed = (layout.parse_report(key) for key in files.keys(layout.REPORTS))
-    return sorted({found[0] for found in parsed if found is not None})
+        files.delete(_POINTER)
 
 
 def read(files: Files, day: date) -> dict[str, bytes]:
@@ -52,9 +52,9 @@ def read(files: Files, day: date) -> dict[str, bytes]:
         StorageError: there is none.
         DamageError: one of them is not what was written.
     """
-    contents, damaged = verify(files, day)
-    if damaged:
-        raise next(iter(damaged.values()))
+    contents, errors = verify(files, day)
+    if errors:
+        raise next(iter(errors.values()))
     if not contents:
         raise StorageError(
             f"no report of {day} in {files.place}; make it with: report --date {day}"
@@ -63,23 +63,23 @@ def read(files: Files, day: date) -> dict[str, bytes]:
 
 
 def verify(files: Files, day: date) -> tuple[dict[str, bytes], dict[str, DamageError]]:
-    """A day's files, and what is wrong with which of them."""
+    """The files of a day's report, and the errors of those that are damaged, both by name."""
     folder = layout.report(day)
     contents = {key.removeprefix(folder + "/"): files.read(key) for key in files.keys(folder)}
     sums = contents.pop(layout.SUMS, None)
     text = None if sums is None else self_hash.unsealed_text(sums)
     if text is None:
-        what = "it is missing" if sums is None else "its bytes are not those that were written"
-        error = tables.damage(files, f"{folder}/{layout.SUMS}", what)
+        reason = "it is missing" if sums is None else WRONG_BYTES
+        error = damaged(files, f"{folder}/{layout.SUMS}", reason)
         return contents, {layout.SUMS: error} if contents or sums else {}
     lines = (line.partition("  ") for line in text.decode().splitlines())
-    proven = {name: digest for digest, _, name in lines}
-    damaged = {
-        name: tables.damage(files, f"{folder}/{name}", problem)
-        for name in sorted(proven.keys() | contents.keys())
-        if (problem := _difference(proven.get(name), contents.get(name)))
+    expected = {name: digest for digest, _, name in lines}
+    errors = {
+        name: damaged(files, f"{folder}/{name}", problem)
+        for name in sorted(expected.keys() | contents.keys())
+        if (problem := _problem(expected.get(name), contents.get(name)))
     }
-    return contents, damaged
+    return contents, errors
 
 
 def _sums(contents: Mapping[str, bytes]) -> bytes:
@@ -87,12 +87,10 @@ def _sums(contents: Mapping[str, bytes]) -> bytes:
     return self_hash.sealed_text("\n".join(lines).encode())
 
 
-def _difference(proven: str | None, data: bytes | None) -> str | None:
-    """What is wrong with one file; None if nothing is."""
+def _problem(digest: str | None, data: bytes | None) -> str | None:
+    """What is wrong with a file; None if nothing is, or if it is not one of ours."""
     if data is None:
         return "it is missing"
-    if proven is None:
-        return None  # a file somebody laid beside ours
-    if hashlib.sha256(data).hexdigest() != proven:
-        return "its bytes are not those that were written"
+    if digest is not None and hashlib.sha256(data).hexdigest() != digest:
+        return WRONG_BYTES
     return None

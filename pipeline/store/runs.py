@@ -1,4 +1,4 @@
-"""What runs leave behind: a record each, and small state that the next one picks up."""
+"""The records of runs, and small state that one run keeps for the next."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ import msgspec
 
 from pipeline.errors import AlreadyStoredError
 from pipeline.model import RunRecord
-from pipeline.store import layout, tables
-from pipeline.store import self_hash as seal
+from pipeline.store import layout, self_hash
+from pipeline.store.damage import WRONG_BYTES, damaged
 
 if TYPE_CHECKING:
     from pipeline.store.files import Files
 
 T = TypeVar("T")
 
-_SAME_SECOND = 1000
+_MAX_PER_SECOND = 1000
 
 
 def record(files: Files, run: RunRecord) -> str:
     """Store the record of a run; its key."""
     data = encode_json(run)
-    for number in range(_SAME_SECOND):
+    for number in range(_MAX_PER_SECOND):
         key = layout.run(run.command, run.started_at, number)
         try:
             files.put_new(key, data)
         except AlreadyStoredError:
             continue
         return key
-    raise AlreadyStoredError(f"more than {_SAME_SECOND} runs of {run.command} in one second")
+    raise AlreadyStoredError(f"more than {_MAX_PER_SECOND} runs of {run.command} in one second")
 
 
 def newest(files: Files, limit: int) -> list[RunRecord]:
@@ -39,42 +39,43 @@ def newest(files: Files, limit: int) -> list[RunRecord]:
 
 
 def read(files: Files, key: str) -> RunRecord:
-    """One run's record."""
+    """The record of one run."""
     return decode_json(files, key, RunRecord)
 
 
 def put_state(files: Files, name: str, data: bytes) -> None:
     """Keep ``data`` under ``name``."""
-    files.replace(layout.state(name), seal.sealed_text(data))
+    files.replace(layout.state(name), self_hash.sealed_text(data))
 
 
 def get_state(files: Files, name: str) -> bytes | None:
-    """What was last kept under ``name``; None if nothing was."""
+    """The data that was last kept under ``name``; None if there is none."""
     key = layout.state(name)
     if key not in files.keys(layout.STATE):
         return None
-    data = seal.unsealed_text(files.read(key))
+    data = self_hash.unsealed_text(files.read(key))
     if data is None:
-        raise tables.damage(files, key, "its bytes are not those that were written")
+        raise damaged(files, key, WRONG_BYTES)
     return data
 
 
 class _Sealed(msgspec.Struct, Generic[T], frozen=True):
     record: T
-    seal: str = seal.BLANK
+    seal: str = self_hash.BLANK
 
 
 def encode_json(value: msgspec.Struct) -> bytes:
-    """``value`` as sealed JSON, for people and programs alike."""
-    return seal.seal(msgspec.json.format(msgspec.json.encode(_Sealed(value)), indent=1) + b"\n")
+    """``value`` as sealed JSON, readable for people and programs."""
+    text = msgspec.json.format(msgspec.json.encode(_Sealed(value)), indent=1) + b"\n"
+    return self_hash.seal(text)
 
 
 def decode_json(files: Files, key: str, kind: type[T]) -> T:
     """The value stored as sealed JSON under ``key``."""
     data = files.read(key)
-    if not seal.is_intact(data):
-        raise tables.damage(files, key, "its bytes are not those that were written")
+    if not self_hash.is_intact(data):
+        raise damaged(files, key, WRONG_BYTES)
     try:
         return msgspec.json.decode(data, type=_Sealed[kind]).record  # type: ignore[valid-type]
     except msgspec.DecodeError as error:
-        raise tables.damage(files, key, str(error).splitlines()[0]) from error
+        raise damaged(files, key, str(error).splitlines()[0]) from error

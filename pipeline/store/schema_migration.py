@@ -1,8 +1,8 @@
-"""Files of other versions read as this one's: columns missing, added, retyped.
+"""Files of other versions read with this version's schema: columns missing, added, retyped.
 
-A missing column is null; where null may not be, it is the value that claims least (0, no, empty).
-A retyped column is cast where every value survives; a value that does not is null and, in a table
-that has ``bad_fields``, its column is named there. Columns nobody asked for stay in the file.
+A missing column is null, or if it is not nullable, the value that claims least (0, false, empty).
+A retyped column is cast. A value that cannot be cast is null and, in a table that has
+``bad_fields``, its column is named there. Columns that are not requested are not read.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _REAL = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 
 
 def conform(table: pa.Table, kind: Table, wanted: Sequence[str], where: str) -> pa.Table:
-    """The ``wanted`` columns of ``table``, as ``kind`` defines them; ``where`` names the file."""
+    """The ``wanted`` columns of ``table``, as ``kind`` defines them; ``where`` is for messages."""
     fields = {field.name: field for field in kind.stored}
     if all(n in fields for n in wanted) and table.schema.equals(
         pa.schema([fields[n] for n in wanted])
@@ -40,7 +40,7 @@ def conform(table: pa.Table, kind: Table, wanted: Sequence[str], where: str) -> 
         if field is None:
             columns[name] = stored if stored is not None else pa.nulls(table.num_rows)
         elif stored is None:
-            columns[name] = _absent(field, kind, table.num_rows, where)
+            columns[name] = _default(field, kind, table.num_rows, where)
         elif stored.type == field.type:
             columns[name] = stored
         else:
@@ -48,7 +48,7 @@ def conform(table: pa.Table, kind: Table, wanted: Sequence[str], where: str) -> 
             if columns[name].null_count > stored.null_count:
                 lost[name] = pc.and_(pc.is_valid(stored), pc.is_null(columns[name]))
     if "bad_fields" in columns:
-        columns["bad_fields"] = _noted(columns["bad_fields"], lost)
+        columns["bad_fields"] = _with_lost(columns["bad_fields"], lost)
     for name, column in columns.items():
         if name in fields and not fields[name].nullable and column.null_count:
             raise DamageError(
@@ -59,8 +59,8 @@ def conform(table: pa.Table, kind: Table, wanted: Sequence[str], where: str) -> 
     return pa.table(list(columns.values()), schema=schema)
 
 
-def _absent(field: pa.Field, kind: Table, rows: int, where: str) -> pa.Array:
-    """A column the file does not have."""
+def _default(field: pa.Field, kind: Table, rows: int, where: str) -> pa.Array:
+    """The values of a column that the file does not have."""
     if field.nullable:
         return pa.nulls(rows, field.type)
     if field.name in kind.key or field.type not in _LEAST:
@@ -69,47 +69,47 @@ def _absent(field: pa.Field, kind: Table, rows: int, where: str) -> pa.Array:
             "restore it from a backup, or move it away"
         )
     value = pa.scalar(_LEAST[field.type], TEXT if field.type == CODE else field.type)
-    return _coded(pa.repeat(value, rows), field.type)
+    return _safe_cast(pa.repeat(value, rows), field.type)
 
 
 def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    """``column`` as ``kind``; null where a value does not survive the cast."""
+    """``column`` as ``kind``; null where a value cannot be cast."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     try:
-        return _coded(column, kind)
+        return _safe_cast(column, kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         pass
     try:
-        return _coded(_castable(column, kind), kind)
+        return _safe_cast(_castable(column, kind), kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return pa.chunked_array([pa.nulls(len(column), kind)])
 
 
 def _castable(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    """``column`` with null for what is not a ``kind``."""
-    nothing = pa.scalar(None, column.type)
+    """``column`` with null for values that are no ``kind``."""
+    null = pa.scalar(None, column.type)
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         if kind not in (INT, REAL):
             return column
         good = pc.match_substring_regex(column, _NUMBER if kind == INT else _REAL)
-        text = pc.if_else(good, pc.utf8_trim_whitespace(column), nothing)
+        text = pc.if_else(good, pc.utf8_trim_whitespace(column), null)
         return pc.replace_substring_regex(text, r"\.0*$", "") if kind == INT else text
     if pa.types.is_floating(column.type) and kind == INT:
-        whole = pc.and_(pc.is_finite(column), pc.equal(column, pc.floor(column)))
-        return pc.if_else(whole, column, nothing)
+        is_integer = pc.and_(pc.is_finite(column), pc.equal(column, pc.floor(column)))
+        return pc.if_else(is_integer, column, null)
     return column
 
 
-def _coded(column: pa.ChunkedArray | pa.Array, kind: pa.DataType) -> pa.ChunkedArray:
-    """A safe cast; dictionaries are made by encoding, which the cast cannot do from all types."""
+def _safe_cast(column: pa.ChunkedArray | pa.Array, kind: pa.DataType) -> pa.ChunkedArray:
+    """``column`` as ``kind``; a plain cast cannot make dictionaries from all types."""
     if pa.types.is_dictionary(kind):
         return column.cast(kind.value_type).dictionary_encode()
     return column.cast(kind)
 
 
-def _noted(bad_fields: pa.ChunkedArray, lost: dict[str, pa.ChunkedArray]) -> pa.ChunkedArray:
-    """``bad_fields`` with the columns in which a row has lost its value."""
+def _with_lost(bad_fields: pa.ChunkedArray, lost: dict[str, pa.ChunkedArray]) -> pa.ChunkedArray:
+    """``bad_fields`` with the names of the columns in which a row has lost its value."""
     for name, rows in lost.items():
         longer = pc.if_else(
             pc.is_null(bad_fields), name, pc.binary_join_element_wise(bad_fields, name, ",")

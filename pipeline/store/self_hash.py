@@ -1,8 +1,8 @@
-"""A file that knows its own hash: any bit flipped anywhere in it is found, with nothing beside it.
+"""A seal: the hash of a file inside the file, which reveals any flipped bit.
 
-Somewhere in the file stands ``fleetledger-seal:sha256:`` and 64 hexadecimal digits: the SHA-256 of
-the whole file with those digits taken as zeros. One write stores the content and its proof
-together, so they cannot part. Parquet's own page checksums leave the footer uncovered.
+The file contains ``fleetledger-seal:sha256:`` and 64 hexadecimal digits: the SHA-256 of the whole
+file with those digits taken as zeros. One write stores the content and its seal together, so they
+cannot be separated. Parquet's own page checksums do not cover the footer.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 _MARK = b"fleetledger-seal:sha256:"
 _ZEROS = b"0" * 64
 BLANK = (_MARK + _ZEROS).decode()
-"""What an encoder puts, after everything a user can write, where the seal shall stand."""
+"""What an encoder writes in place of the seal, after everything a user can write."""
 
 
 def seal(data: bytes) -> bytes:
@@ -35,13 +35,13 @@ def sealed_text(content: bytes) -> bytes:
 
 
 def unsealed_text(data: bytes) -> bytes | None:
-    """What :func:`sealed_text` was given; None if ``data`` is damaged."""
+    """The content of a :func:`sealed_text`; None if ``data`` is damaged."""
     tail = len(b"\n# ") + len(BLANK) + 1
     return data[:-tail] if is_intact(data) and _digits(data) == len(data) - 65 else None
 
 
 def _digits(data: bytes) -> int | None:
-    """Where the 64 digits of the last seal begin."""
+    """The position of the 64 digits of the last seal."""
     mark = data.rfind(_MARK)
     return None if mark < 0 else mark + len(_MARK)
 

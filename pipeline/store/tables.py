@@ -1,9 +1,9 @@
-"""Tables as Parquet files: how every one is encoded, proven and read back.
+"""Tables as Parquet files: how they are encoded, verified and read.
 
-Rows lie in the order of their key and each file is encoded in memory in one way, so equal tables
-are equal bytes. Pages carry checksums, the footer carries the totals of every column that adds up,
-and a seal covers the file as a whole. Readers always pass the schema: without one, pyarrow takes
-the first file's columns for all.
+Rows are in the order of their key and each file is encoded in memory in one way, so equal tables
+have equal bytes. Pages have checksums, the footer has the totals of every column that adds up, and
+a seal covers the whole file. Readers always pass the schema: without one, pyarrow takes the first
+file's columns for all.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ import pyarrow.parquet as pq
 from pipeline.errors import DamageError
 from pipeline.model import LedgerRef, SnapshotRef
 from pipeline.schema import AT, CODE, INT, TEXT
-from pipeline.store import layout, self_hash
+from pipeline.store import self_hash
+from pipeline.store.damage import WRONG_BYTES, damaged
 from pipeline.store.schema_migration import conform
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ if "jemalloc" in pa.supported_memory_backends():
 Ref = TypeVar("Ref", SnapshotRef, LedgerRef)
 
 _NOTE = "fleetledger."
-"""What our entries in a file's footer begin with: any Parquet reader can show them."""
+"""The prefix of our entries in a file's footer: any Parquet reader can show them."""
 _SEAL = "fleetledger.seal"
 _TOTALS = "totals"
 _ADDABLE = ("_micros", "_seconds")
@@ -49,7 +50,7 @@ _TEXTS = {"cluster_id": "DELTA_BYTE_ARRAY", "name": "DELTA_LENGTH_BYTE_ARRAY"}
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """What a file's rows add up to, written in its footer."""
+    """The totals of a file's rows, written in its footer."""
 
     rows: int
     sums: dict[str, int]
@@ -62,13 +63,14 @@ def encode(table: pa.Table, kind: Table, notes: Mapping[str, str]) -> bytes:
         ValueError: a null where none may be, or a value that is not of its column's type.
     """
     table = _canonical(table.select(kind.stored.names).cast(kind.stored), kind)
-    told = {**notes, _TOTALS: msgspec.json.encode(totals(table)).decode()}
+    notes = {**notes, _TOTALS: msgspec.json.encode(totals(table)).decode()}
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(sink, table.schema, **encodings(kind.stored)) as writer:
         writer.write_table(table)
-        entries = {_NOTE + name: told[name] for name in sorted(told)}
-        # Last, where no text of the API's can come after it; a second call would put it first.
-        writer.add_key_value_metadata({**entries, _SEAL: f"{_checksum(told)} {self_hash.BLANK}"})
+        entries = {_NOTE + name: notes[name] for name in sorted(notes)}
+        # The seal is last, so that no text of the API's follows it. It must be in the same call:
+        # a second call would put it first.
+        writer.add_key_value_metadata({**entries, _SEAL: f"{_checksum(notes)} {self_hash.BLANK}"})
     return self_hash.seal(sink.getvalue().to_pybytes())
 
 
@@ -78,18 +80,18 @@ def read(
     """Columns of the file ``key`` as ``kind`` has them today, and its notes.
 
     Args:
-        files: Where it lies.
+        files: Where it is stored.
         key: Which file.
-        kind: What its columns must be.
-        columns: Only these; a name that ``kind`` does not know is given as it was stored.
+        kind: The table it is a file of.
+        columns: Only these; a column that ``kind`` does not know is returned as it was stored.
 
     Raises:
         DamageError: the file is not what was written.
     """
     data = files.read(key)
     if not self_hash.is_intact(data):
-        raise damage(files, key, "its bytes are not those that were written")
-    # By path where there is one: pyarrow can abort at exit after reads from memory.
+        raise damaged(files, key, WRONG_BYTES)
+    # By path if there is one: pyarrow can abort at exit after reads from memory.
     source = files.path(key) or pa.BufferReader(data)
     with _undamaged(files, key):
         file = pq.ParquetFile(source, page_checksum_verification=True)
@@ -101,12 +103,12 @@ def read(
 
 
 def read_totals(files: Files, key: str) -> Totals:
-    """What the rows of the file ``key`` add up to, as its footer says."""
+    """The totals of the rows of the file ``key``, from its footer."""
     return msgspec.json.decode(read_notes(files, key)[_TOTALS], type=Totals)
 
 
 def read_notes(files: Files, key: str) -> dict[str, str]:
-    """The notes of the file ``key``, without its rows; each is covered by its own check."""
+    """The notes of the file ``key``, without its rows; their own checksum is verified."""
     source = files.path(key)
     with _undamaged(files, key):
         metadata = pq.read_metadata(source or pa.BufferReader(files.read(key)))
@@ -114,41 +116,41 @@ def read_notes(files: Files, key: str) -> dict[str, str]:
 
 
 def gather(
-    refs: Sequence[Ref], read_one: Callable[[Ref], pa.Table], *, damaged: list[str] | None
+    refs: Sequence[Ref], read_one: Callable[[Ref], pa.Table], *, skipped: list[str] | None
 ) -> list[pa.Table]:
     """The tables of many files, read by threads; in the order of ``refs``.
 
-    Given ``damaged``, files that are not what was written are skipped and said there.
+    Given ``skipped``, damaged files are left out and their keys appended to it.
     """
 
     def attempt(ref: Ref) -> pa.Table | DamageError:
         try:
             return read_one(ref)
         except DamageError as error:
-            if damaged is None:
+            if skipped is None:
                 raise
             return error
 
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         parts = list(pool.map(attempt, refs))
-    if damaged is not None:
-        bad = (isinstance(part, DamageError) for part in parts)
-        damaged += [ref.key for ref, is_bad in zip(refs, bad, strict=True) if is_bad]
+    if skipped is not None:
+        results = zip(refs, parts, strict=True)
+        skipped += [ref.key for ref, part in results if isinstance(part, DamageError)]
     return [part for part in parts if not isinstance(part, DamageError)]
 
 
 def concat(parts: Sequence[pa.Table]) -> pa.Table:
-    """One table of files of the same kind; a column only some of them have is null elsewhere."""
+    """One table of ``parts``; a column that only some of them have is null in the others."""
     return pa.concat_tables(parts, promote_options="permissive")
 
 
 def constant_code(value: str, rows: int) -> pa.DictionaryArray:
-    """A code column that says ``value`` in every row, as a file's path does."""
+    """A code column with ``value`` in every row, such as one from a file's path."""
     return pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), pa.array([value], TEXT))
 
 
 def totals(table: pa.Table) -> Totals:
-    """Rows, and the sums of money and seconds."""
+    """The number of rows, and the sums of all columns of money and seconds."""
     sums = {
         field.name: pc.sum(table.column(field.name)).as_py() or 0
         for field in table.schema
@@ -157,25 +159,11 @@ def totals(table: pa.Table) -> Totals:
     return Totals(table.num_rows, sums)
 
 
-def damage(files: Files, key: str, what: str) -> DamageError:
-    """The error that names the file, what is wrong and what to do."""
-    return DamageError(f"damaged file {files.url(key)}: {what}; {_remedy(key)}")
-
-
-def _remedy(key: str) -> str:
-    """Facts come back from a backup only; what follows from them is made again."""
-    if layout.parse_ledger(key):
-        return "run: ledger --rebuild; if its day is final, restore it from a backup"
-    if found := layout.parse_findings(key) or layout.parse_report(key):
-        return f"run: report --date {found[0]}"
-    return "restore it from a backup, or move it away"
-
-
 def encodings(schema: pa.Schema) -> dict[str, object]:
-    """Writer options: dictionaries, but for what hardly repeats (benchmarks/encodings.py).
+    """Writer options: dictionaries, except for values that rarely repeat (benchmarks/encodings.py).
 
-    The money and seconds of a day repeat among clusters, so a dictionary beats deltas there;
-    counters, moments and ids do not.
+    The money and seconds of a day repeat among clusters, so a dictionary is smaller than deltas;
+    counters, timestamps and ids do not repeat.
     """
     encoding = {
         f.name: "DELTA_BINARY_PACKED" for f in schema if f.type == AT or f.name in _COUNTERS
@@ -193,7 +181,7 @@ def _canonical(table: pa.Table, kind: Table) -> pa.Table:
     """``table`` in the order of its key, every dictionary in the order its values appear."""
     keys = {name: table.column(name).cast(TEXT) for name in kind.key if name in table.column_names}
     order = pc.sort_indices(pa.table(keys), sort_keys=[(name, "ascending") for name in keys])
-    # A walk hands its rows over in order: taking them again would hold them twice.
+    # The rows of a walk are in order already: ``take`` would copy them all.
     is_sorted = order.equals(pa.array(np.arange(len(order), dtype=np.uint64)))
     columns = [
         column.cast(TEXT).combine_chunks().dictionary_encode() if column.type == CODE else column
@@ -203,28 +191,28 @@ def _canonical(table: pa.Table, kind: Table) -> pa.Table:
 
 
 def _checksum(notes: Mapping[str, str]) -> str:
-    """Proves the notes to whoever reads the footer alone."""
+    """The checksum that verifies the notes for readers of the footer alone."""
     return f"{zlib.crc32(msgspec.json.encode(notes, order='sorted')):08x}"
 
 
 def _notes(metadata: pq.FileMetaData) -> dict[str, str]:
     entries = {name.decode(): text.decode() for name, text in (metadata.metadata or {}).items()}
-    proof = entries.pop(_SEAL, "")
+    seal = entries.pop(_SEAL, "")
     notes = {
         name.removeprefix(_NOTE): text for name, text in entries.items() if name.startswith(_NOTE)
     }
-    if proof[:8] != _checksum(notes):
+    if seal[:8] != _checksum(notes):
         raise pa.ArrowInvalid("the notes in its footer do not fit their checksum")
     return notes
 
 
 @contextmanager
 def _undamaged(files: Files, key: str) -> Iterator[None]:
-    """Tell what pyarrow cannot read from what the system cannot give."""
+    """Turn pyarrow's errors into the error for a damaged file."""
     try:
         yield
     except FileNotFoundError as error:
-        raise damage(files, key, "it is missing") from error
+        raise damaged(files, key, "it is missing") from error
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0][:200]
-        raise damage(files, key, reason) from error
+        raise damaged(files, key, reason) from error

@@ -259,7 +259,7 @@ def test_a_gap_is_said_once(history: Run, api: Api) -> None:
     assert history("extract", url=api.url).code == 0
     first, second = history("ledger"), history("ledger")
     assert first.code == 3
-    assert "no look between" in first.err
+    assert "no snapshot between" in first.err
     assert (second.code, second.err) == (0, "")
 
 

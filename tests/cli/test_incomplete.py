@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.errors import Exit
-from pipeline.jobs import Job, maintenance
+from pipeline.jobs import Job
+from pipeline.jobs.check import check
 from pipeline.jobs.findings import judge
 from pipeline.jobs.ledger import update_ledger
 from pipeline.jobs.report import make_report
@@ -49,7 +50,7 @@ def job(reported: Path, data: Path) -> Callable[[], Job]:
 
 
 def problems(job: Job) -> list[str]:
-    return [problem.message for problem in maintenance.check(job).problems]
+    return [problem.message for problem in check(job).problems]
 
 
 def findings(data: Path) -> dict[str, bytes]:

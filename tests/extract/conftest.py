@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.extract.budget import Budget, Timing
 from pipeline.extract.client import Fetched
-from pipeline.extract.record_set import Roster
+from pipeline.extract.record_set import RecordSet
 from pipeline.extract.walk import Walk
 from pipeline.progress import ignore
 from pipeline.settings import Extract
@@ -215,7 +215,7 @@ def make_walk(api: FakeApi, **settings: object) -> Walk:
     return Walk(
         client=api,
         budget=budget,
-        roster=Roster(keep_connection=False),
+        record_set=RecordSet(keep_connection=False),
         settings=settings,
         version="v1",
         on_page=ignore,

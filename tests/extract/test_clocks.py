@@ -12,7 +12,7 @@ from pipeline import schema
 from pipeline.errors import ApiError
 from pipeline.extract import ApiTarget, clock_warning, take_snapshot
 from pipeline.extract.clocks import Clocks
-from pipeline.extract.resume import go_on, keep
+from pipeline.extract.resume import keep, restore
 from pipeline.keys import Secret
 from pipeline.model import Certificate, State
 from pipeline.settings import Extract
@@ -125,11 +125,11 @@ def test_an_unfinished_walk_whose_clock_was_another_is_begun_anew(
     point = keep(walk, "default", "https://api.example")
     assert point is not None
     later = new_walk(fake_api(1, 50))
-    assert go_on(later, point, "default", "https://api.example")
+    assert restore(later, point, "default", "https://api.example")
     other = new_walk(fake_api(1, 50))
     now = other.local_now() + off_by
     other.local_now = lambda: now
-    assert not go_on(other, point, "default", "https://api.example")
+    assert not restore(other, point, "default", "https://api.example")
 
 
 def test_the_warning_names_host_skew_and_remedy() -> None:

@@ -13,7 +13,7 @@ from pipeline.extract import ApiTarget, _judge_quarantine, _walk_v1
 from pipeline.extract.api_errors import RefusedError
 from pipeline.extract.client import Fetched
 from pipeline.extract.walk import iso
-from pipeline.extract.walk_v2 import walk_flat
+from pipeline.extract.walk_v2 import walk_v2
 from pipeline.keys import Secret
 from pipeline.model import State
 from tests.extract.conftest import EPOCH, make_walk
@@ -102,9 +102,9 @@ def nameless(_: list[str], __: Query) -> list[Any]:
 def take(api: Serving, *, version: str) -> tuple[State, str, set[str]]:
     walk = make_walk(api)  # type: ignore[arg-type]
     walk.version = version
-    verdict = walk_flat(walk) if version == "v2" else _walk_v1(walk, "default", API)
+    verdict = walk_v2(walk) if version == "v2" else _walk_v1(walk, "default", API)
     verdict = _judge_quarantine(walk, verdict, walk.settings)
-    ids = set(walk.roster.table().column("cluster_id").to_pylist())
+    ids = set(walk.record_set.table().column("cluster_id").to_pylist())
     return verdict.state, verdict.proof, ids
 
 

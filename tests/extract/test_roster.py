@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.extract import record_set as module
 from pipeline.extract.api_types import Cluster, Page
-from pipeline.extract.record_set import Roster
+from pipeline.extract.record_set import RecordSet
 
 T = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -16,12 +16,12 @@ def cluster(name: str, created: int = 1, updated: int | None = 1, identity: str 
     return Cluster(identity, name=name, created_at=T.replace(day=created), updated_at=when)
 
 
-def rows(*pages: tuple[Cluster, ...]) -> tuple[Roster, list[tuple[str, str | None]]]:
-    roster = Roster(keep_connection=False)
+def rows(*pages: tuple[Cluster, ...]) -> tuple[RecordSet, list[tuple[str, str | None]]]:
+    record_set = RecordSet(keep_connection=False)
     for records in pages:
-        roster.add(Page(records=records, notes={}, size=len(records)), T)
-    table = roster.table().to_pylist()
-    return roster, [(row["name"], row["bad_fields"]) for row in table]
+        record_set.add(Page(records=records, notes={}, size=len(records)), T)
+    table = record_set.table().to_pylist()
+    return record_set, [(row["name"], row["bad_fields"]) for row in table]
 
 
 @pytest.fixture(params=[2_000, 1], ids=["in memory", "already in columns"])
@@ -33,9 +33,9 @@ pytestmark = pytest.mark.usefixtures("_both_kinds")
 
 
 def test_the_same_record_twice_is_one() -> None:
-    roster, found = rows((cluster("x"), cluster("x")), (cluster("x"),))
+    record_set, found = rows((cluster("x"), cluster("x")), (cluster("x"),))
     assert found == [("x", None)]
-    assert (len(roster), roster.quarantine) == (1, {})
+    assert (len(record_set), record_set.quarantine) == (1, {})
 
 
 def test_of_two_sightings_the_newer_update_counts() -> None:
@@ -46,20 +46,20 @@ def test_of_two_sightings_the_newer_update_counts() -> None:
 
 
 def test_two_records_under_one_id_in_one_answer_are_flagged_and_one_is_set_aside() -> None:
-    roster, found = rows((cluster("x"), cluster("y", updated=2)))
+    record_set, found = rows((cluster("x"), cluster("y", updated=2)))
     assert found == [("y", "cluster_id")]
-    (aside,) = roster.quarantine.values()
+    (aside,) = record_set.quarantine.values()
     assert aside.reason == "another record has the id a"
     assert '"name":"x"' in aside.raw
 
 
 def test_two_creation_times_under_one_id_are_two_clusters() -> None:
-    roster, found = rows((cluster("x"),), (cluster("y", created=2, updated=2),))
+    record_set, found = rows((cluster("x"),), (cluster("y", created=2, updated=2),))
     assert found == [("y", "cluster_id")]
-    assert len(roster.quarantine) == 1
-    roster, found = rows((cluster("x", updated=2),), (cluster("y", created=2),))
+    assert len(record_set.quarantine) == 1
+    record_set, found = rows((cluster("x", updated=2),), (cluster("y", created=2),))
     assert [name for name, _ in found] == ["x"]
-    assert len(roster.quarantine) == 1
+    assert len(record_set.quarantine) == 1
 
 
 def test_the_rows_are_sorted_by_id_whatever_the_pages() -> None:

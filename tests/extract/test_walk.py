@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ApiError
 from pipeline.extract import ApiTarget, _walk_v1
-from pipeline.extract.resume import ResumePoint, WalkInterruptedError, go_on, keep
+from pipeline.extract.resume import ResumePoint, WalkInterruptedError, keep, restore
 from pipeline.extract.same_second import split_window
 from pipeline.extract.workers import Crew
 from pipeline.keys import Secret
@@ -52,7 +52,7 @@ FAULTS = (
 
 def run(walk: Walk) -> tuple[Verdict, set[str]]:
     verdict = _walk_v1(walk, "default", API)
-    ids = walk.roster.table().column("cluster_id").to_pylist()
+    ids = walk.record_set.table().column("cluster_id").to_pylist()
     assert len(ids) == len(set(ids)), "present once"
     return verdict, set(ids)
 
@@ -140,7 +140,7 @@ def test_a_second_whose_pages_never_end_is_split_by_filters_instead(
     api.answer = lambda query: honest({**query, "page": 1})  # every page is the first
     walk = new_walk(api)
     assert split_window(walk, EPOCH + timedelta(seconds=49), EPOCH + timedelta(seconds=51))
-    assert set(walk.roster) == api.ever
+    assert set(walk.record_set) == api.ever
     assert api.requests < 60
 
 
@@ -150,7 +150,7 @@ def test_a_record_that_loses_its_id_for_once_is_asked_for_again(
     api = fake_api(7, 300, ("ids_lost",), clumps=False)
     walk = new_walk(api)
     _, ids = run(walk)
-    assert len(api.throughout - ids) <= len(walk.roster.quarantine)
+    assert len(api.throughout - ids) <= len(walk.record_set.quarantine)
 
 
 cases = st.fixed_dictionaries(
@@ -180,7 +180,7 @@ def test_a_complete_list_lacks_nobody_whatever_the_api_does(
     assert ids <= api.ever
     if verdict.state is State.COMPLETE:
         # A record whose id the API withholds is counted in the certificate instead.
-        assert len(api.throughout - ids) <= len(walk.roster.quarantine)
+        assert len(api.throughout - ids) <= len(walk.record_set.quarantine)
 
 
 @given(stop=st.integers(1, 30), seed=st.integers(0, 1000), deaths=st.sampled_from([0, 0.5]))
@@ -198,7 +198,7 @@ def test_an_interrupted_walk_goes_on_where_it_stopped(
     assert f"{point.clusters} of 300 clusters are kept" in str(interrupted.value)
     before = api.requests
     second = new_walk(api, page_size=10)
-    assert go_on(second, point, "default", API.base_url)
+    assert restore(second, point, "default", API.base_url)
     verdict, ids = run(second)
     assert verdict.state is State.COMPLETE
     assert api.throughout <= ids <= api.ever
@@ -215,9 +215,9 @@ def test_a_resume_point_of_another_list_is_not_used(
     point = keep(walk, "default", API.base_url)
     assert point is not None
     other = new_walk(fake_api(1, 50))
-    assert not go_on(other, point, "other", API.base_url)
-    assert not go_on(other, point, "default", "http://localhost")
-    assert len(other.roster) == 0
+    assert not restore(other, point, "other", API.base_url)
+    assert not restore(other, point, "default", "http://localhost")
+    assert len(other.record_set) == 0
 
 
 @pytest.mark.parametrize("workers", [2, 4])
@@ -235,7 +235,7 @@ def test_several_workers_find_the_same_clusters(
             pass
 
     Crew(walk, workers).run(OneOfMany)
-    assert set(walk.roster) == api.throughout
+    assert set(walk.record_set) == api.throughout
     assert walk.slices == []
     assert walk.doubts == []
 
@@ -255,4 +255,4 @@ def test_the_failure_of_one_worker_ends_all_and_keeps_what_is_left(
     with pytest.raises(ApiError, match="max_pages"):
         Crew(walk, 3).run(OneOfMany)
     assert walk.slices
-    assert 0 < len(walk.roster) < 2_000
+    assert 0 < len(walk.record_set) < 2_000

@@ -1,4 +1,4 @@
-"""Histories written out by hand: a look is a time and some clusters."""
+"""Histories written out by hand: a snapshot is a time and some clusters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.ledger.days import build_day
 from pipeline.ledger.inputs import inputs_of
-from pipeline.model import Look, SnapshotRef, State
+from pipeline.model import SnapshotRef, SnapshotRows, State
 from pipeline.schema import SNAPSHOT
 
 UNIT = 1_000_000
@@ -52,32 +52,32 @@ def cluster(cluster_id: str = "c1", **values: object) -> dict[str, object]:
     return row | values
 
 
-def look(
+def snapshot(
     when: datetime, *clusters: dict[str, object], state: State = State.COMPLETE, minutes: int = 0
-) -> Look:
-    """One look; ``minutes`` is how long its walk took (its rows are of the first page)."""
+) -> SnapshotRows:
+    """One snapshot; ``minutes`` is how long its walk took (its rows are of the first page)."""
     rows = [
         dict.fromkeys(SNAPSHOT.names) | {"account": "a", "observed_at": when} | row
         for row in clusters
     ]
     frame = SNAPSHOT.enforce(pd.DataFrame(rows, columns=list(SNAPSHOT.names)))
-    return Look(
+    return SnapshotRows(
         state=state, started_at=when, finished_at=when + timedelta(minutes=minutes), frame=frame
     )
 
 
-def refs_of(looks: list[Look]) -> list[SnapshotRef]:
+def refs_of(snapshots: list[SnapshotRows]) -> list[SnapshotRef]:
     return [
         SnapshotRef("a", one.started_at, one.state, f"{one.started_at:%Y%m%dT%H%M%SZ}-{one.state}")
-        for one in looks
+        for one in snapshots
     ]
 
 
 def ledger(
-    looks: list[Look], day: datetime, rate_card: dict[str, int] | None = None
+    snapshots: list[SnapshotRows], day: datetime, rate_card: dict[str, int] | None = None
 ) -> pd.DataFrame:
-    """The day's rows by cluster, from exactly the looks the day may read."""
-    refs = refs_of(looks)
+    """The day's rows by cluster, from exactly the snapshots the day may read."""
+    refs = refs_of(snapshots)
     wanted = inputs_of(refs, day.date())
-    chosen = [one for one, ref in zip(looks, refs, strict=True) if ref in wanted]
+    chosen = [one for one, ref in zip(snapshots, refs, strict=True) if ref in wanted]
     return build_day(chosen, day.date(), rate_card or {}).set_index("cluster_id", drop=False)

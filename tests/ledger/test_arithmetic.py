@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from pipeline.model import State
-from tests.ledger.histories import DAY, UNIT, at, cluster, ledger, look
+from tests.ledger.histories import DAY, UNIT, at, cluster, ledger, snapshot
 
 NEXT = DAY + timedelta(days=1)
 
@@ -23,9 +23,9 @@ def money(row: pd.Series) -> tuple[float, float, float]:
 def test_a_rising_counter_is_metered_exactly() -> None:
     row = ledger(
         [
-            look(at("2 00:00"), cluster(total=100)),
-            look(at("2 01:00"), cluster(total=107.5)),
-            look(at("3 00:00"), cluster(total=107.5)),
+            snapshot(at("2 00:00"), cluster(total=100)),
+            snapshot(at("2 01:00"), cluster(total=107.5)),
+            snapshot(at("3 00:00"), cluster(total=107.5)),
         ],
         DAY,
     ).loc["c1"]
@@ -34,18 +34,18 @@ def test_a_rising_counter_is_metered_exactly() -> None:
     assert row["running_seconds"] == 2700  # 7.50 at 10.00 an hour
 
 
-def test_a_first_sight_without_a_look_before_is_carried_in_and_not_spent() -> None:
-    row = ledger([look(at("2 05:00"), cluster(total=300))], DAY).loc["c1"]
+def test_a_first_observation_without_a_snapshot_before_is_carried_in() -> None:
+    row = ledger([snapshot(at("2 05:00"), cluster(total=300))], DAY).loc["c1"]
     assert money(row) == (0, 0, 0)
     assert row["carried_in_micros"] == 300 * UNIT
     assert row["flags"] == "carried"
 
 
-def test_a_cluster_born_after_the_complete_look_before_is_metered_from_its_birth() -> None:
+def test_a_cluster_created_after_a_complete_snapshot_is_metered_from_creation() -> None:
     row = ledger(
         [
-            look(at("2 05:00"), cluster("other", total=1)),
-            look(
+            snapshot(at("2 05:00"), cluster("other", total=1)),
+            snapshot(
                 at("2 06:00"),
                 cluster("other", total=1),
                 cluster("new", total=5, created_at=at("2 05:30")),
@@ -61,11 +61,11 @@ def test_a_cluster_born_after_the_complete_look_before_is_metered_from_its_birth
 
 
 @pytest.mark.parametrize("created_at", [at("2 04:00"), None], ids=["born earlier", "birth unknown"])
-def test_a_first_sight_of_an_older_cluster_is_carried_in(created_at: object) -> None:
+def test_the_first_observation_of_an_older_cluster_is_carried_in(created_at: object) -> None:
     row = ledger(
         [
-            look(at("2 05:00"), cluster("other", total=1)),
-            look(at("2 06:00"), cluster("late", total=50, created_at=created_at)),
+            snapshot(at("2 05:00"), cluster("other", total=1)),
+            snapshot(at("2 06:00"), cluster("late", total=50, created_at=created_at)),
         ],
         DAY,
     ).loc["late"]
@@ -73,20 +73,21 @@ def test_a_first_sight_of_an_older_cluster_is_carried_in(created_at: object) -> 
     assert row["carried_in_micros"] == 50 * UNIT
 
 
-def test_an_incomplete_look_before_does_not_make_a_cluster_new() -> None:
+def test_an_incomplete_snapshot_before_does_not_make_a_cluster_new() -> None:
     row = ledger(
         [
-            look(at("2 05:00"), cluster("other"), state=State.DRIFTED),
-            look(at("2 06:00"), cluster("new", total=5, created_at=at("2 05:30"))),
+            snapshot(at("2 05:00"), cluster("other"), state=State.DRIFTED),
+            snapshot(at("2 06:00"), cluster("new", total=5, created_at=at("2 05:30"))),
         ],
         DAY,
     ).loc["new"]
     assert row["carried_in_micros"] == 5 * UNIT
 
 
-def test_a_fallen_counter_is_estimated_between_nothing_and_all_the_time() -> None:
+def test_a_fallen_counter_is_estimated_between_zero_and_the_whole_time() -> None:
     row = ledger(
-        [look(at("2 00:00"), cluster(total=100)), look(at("2 02:00"), cluster(total=3))], DAY
+        [snapshot(at("2 00:00"), cluster(total=100)), snapshot(at("2 02:00"), cluster(total=3))],
+        DAY,
     ).loc["c1"]
     assert money(row) == (0, 20, 20)
     assert row["metered_micros"] == 0
@@ -96,9 +97,9 @@ def test_a_fallen_counter_is_estimated_between_nothing_and_all_the_time() -> Non
 def test_a_counter_is_never_bridged_across_a_null() -> None:
     row = ledger(
         [
-            look(at("2 00:00"), cluster(total=100)),
-            look(at("2 01:00"), cluster(total=None, status="stopped")),
-            look(at("2 02:00"), cluster(total=104, status="stopped")),
+            snapshot(at("2 00:00"), cluster(total=100)),
+            snapshot(at("2 01:00"), cluster(total=None, status="stopped")),
+            snapshot(at("2 02:00"), cluster(total=104, status="stopped")),
         ],
         DAY,
     ).loc["c1"]
@@ -107,11 +108,11 @@ def test_a_counter_is_never_bridged_across_a_null() -> None:
     assert row["metered_micros"] == 0
 
 
-def test_a_session_shorter_than_the_interval_shows_a_restart_nobody_saw() -> None:
+def test_a_session_shorter_than_the_interval_reveals_a_restart() -> None:
     row = ledger(
         [
-            look(at("2 00:00"), cluster(session=40)),
-            look(at("2 04:00"), cluster(session=10)),  # began an hour ago
+            snapshot(at("2 00:00"), cluster(session=40)),
+            snapshot(at("2 04:00"), cluster(session=10)),  # began an hour ago
         ],
         DAY,
     ).loc["c1"]
@@ -127,8 +128,8 @@ def test_a_vanished_cluster_ran_half_the_time_if_it_was_running(
 ) -> None:
     row = ledger(
         [
-            look(at("2 05:00"), cluster(total=9, status=status), cluster("other")),
-            look(at("2 06:00"), cluster("other")),
+            snapshot(at("2 05:00"), cluster(total=9, status=status), cluster("other")),
+            snapshot(at("2 06:00"), cluster("other")),
         ],
         DAY,
     ).loc["c1"]
@@ -141,19 +142,19 @@ def test_a_vanished_cluster_ran_half_the_time_if_it_was_running(
 def test_the_walk_that_misses_a_cluster_counts_to_its_last_page() -> None:
     row = ledger(
         [
-            look(at("2 05:00"), cluster(total=9), cluster("other")),
-            look(at("2 06:00"), cluster("other"), minutes=12),
+            snapshot(at("2 05:00"), cluster(total=9), cluster("other")),
+            snapshot(at("2 06:00"), cluster("other"), minutes=12),
         ],
         DAY,
     ).loc["c1"]
     assert money(row) == (0, 6, 12)
 
 
-def test_an_expiry_inside_the_gap_says_when_it_ended() -> None:
+def test_an_expiry_inside_the_interval_is_the_end_of_the_cluster() -> None:
     row = ledger(
         [
-            look(at("2 05:00"), cluster(total=9, expires_at=at("2 05:45")), cluster("other")),
-            look(at("2 06:00"), cluster("other")),
+            snapshot(at("2 05:00"), cluster(total=9, expires_at=at("2 05:45")), cluster("other")),
+            snapshot(at("2 06:00"), cluster("other")),
         ],
         DAY,
     ).loc["c1"]
@@ -161,23 +162,24 @@ def test_an_expiry_inside_the_gap_says_when_it_ended() -> None:
     assert row["running_seconds"] == 2700
 
 
-def test_absence_from_an_incomplete_look_means_nothing() -> None:
+def test_absence_from_an_incomplete_snapshot_means_nothing() -> None:
     row = ledger(
         [
-            look(at("2 05:00"), cluster(total=10), cluster("other")),
-            look(at("2 06:00"), cluster("other"), state=State.DRIFTED),
-            look(at("2 06:30"), cluster("other"), state=State.SUSPECT),
-            look(at("2 07:00"), cluster(total=30), cluster("other")),
+            snapshot(at("2 05:00"), cluster(total=10), cluster("other")),
+            snapshot(at("2 06:00"), cluster("other"), state=State.DRIFTED),
+            snapshot(at("2 06:30"), cluster("other"), state=State.SUSPECT),
+            snapshot(at("2 07:00"), cluster(total=30), cluster("other")),
         ],
         DAY,
     ).loc["c1"]
     assert money(row) == (20, 20, 20)
-    assert row["flags"] == "carried"  # of the first look in history; nothing vanished
+    assert row["flags"] == "carried"  # of the first snapshot in history; nothing vanished
 
 
 def test_without_counter_and_rate_spend_is_unknown_not_zero() -> None:
     row = ledger(
-        [look(at("2 00:00"), cluster(rate=None)), look(at("2 01:00"), cluster(rate=None))], DAY
+        [snapshot(at("2 00:00"), cluster(rate=None)), snapshot(at("2 01:00"), cluster(rate=None))],
+        DAY,
     ).loc["c1"]
     assert pd.isna(row["spend_micros"])
     assert pd.isna(row["spend_high_micros"])
@@ -187,7 +189,7 @@ def test_without_counter_and_rate_spend_is_unknown_not_zero() -> None:
 
 def test_a_rate_card_prices_what_the_api_does_not() -> None:
     row = ledger(
-        [look(at("2 00:00"), cluster(rate=None)), look(at("2 01:00"), cluster(rate=None))],
+        [snapshot(at("2 00:00"), cluster(rate=None)), snapshot(at("2 01:00"), cluster(rate=None))],
         DAY,
         rate_card={"A100": 2 * UNIT},
     ).loc["c1"]
@@ -195,12 +197,12 @@ def test_a_rate_card_prices_what_the_api_does_not() -> None:
     assert "rate_card" in row["flags"]
 
 
-def test_storage_is_charged_to_a_stopped_cluster_only_when_nothing_moved_in_between() -> None:
+def test_storage_is_charged_to_a_stopped_cluster_only_if_nothing_changed() -> None:
     def spend_while_stopped(**second: object) -> tuple[int, int]:
         row = ledger(
             [
-                look(at("2 00:00"), cluster(status="stopped", session=4, total=100)),
-                look(at("2 01:00"), cluster(**{"status": "stopped", "session": 4, **second})),
+                snapshot(at("2 00:00"), cluster(status="stopped", session=4, total=100)),
+                snapshot(at("2 01:00"), cluster(**{"status": "stopped", "session": 4, **second})),
             ],
             DAY,
         ).loc["c1"]
@@ -212,11 +214,11 @@ def test_storage_is_charged_to_a_stopped_cluster_only_when_nothing_moved_in_betw
     assert spend_while_stopped(total=101, updated_at=at("2 00:30")) == (0, 360)
 
 
-def test_another_birth_under_the_same_id_is_another_cluster() -> None:
+def test_a_later_creation_time_under_the_same_id_is_another_cluster() -> None:
     row = ledger(
         [
-            look(at("2 05:00"), cluster(total=90)),
-            look(at("2 06:00"), cluster(total=2, created_at=at("2 05:45"))),
+            snapshot(at("2 05:00"), cluster(total=90)),
+            snapshot(at("2 06:00"), cluster(total=2, created_at=at("2 05:45"))),
         ],
         DAY,
     ).loc["c1"]
@@ -227,40 +229,43 @@ def test_another_birth_under_the_same_id_is_another_cluster() -> None:
 
 
 def test_midnight_divides_money_and_seconds_without_losing_a_unit() -> None:
-    looks = [
-        look(at("2 23:00"), cluster(total=0)),
-        look(at("3 00:30"), cluster(total=10.000001)),
-        look(at("4 00:00"), cluster(total=10.000001)),
+    snapshots = [
+        snapshot(at("2 23:00"), cluster(total=0)),
+        snapshot(at("3 00:30"), cluster(total=10.000001)),
+        snapshot(at("4 00:00"), cluster(total=10.000001)),
     ]
-    before, after = ledger(looks, DAY).loc["c1"], ledger(looks, NEXT).loc["c1"]
+    before, after = ledger(snapshots, DAY).loc["c1"], ledger(snapshots, NEXT).loc["c1"]
     assert before["spend_micros"] == 6_666_667  # floor(10,000,001 x 3600 / 5400)
     assert after["spend_micros"] == 3_333_334
     # 10.00 buys an hour: 3600 running seconds, two thirds of them before midnight.
     assert (before["running_seconds"], after["running_seconds"]) == (2400, 1200)
 
 
-def test_the_cut_says_how_much_money_may_lie_on_the_other_side() -> None:
-    looks = [
-        look(at("2 23:00"), cluster(total=0)),
-        look(at("3 01:00"), cluster(total=10)),
-        look(at("4 00:00"), cluster(total=10)),
+def test_the_cut_states_how_much_money_may_be_on_the_other_side() -> None:
+    snapshots = [
+        snapshot(at("2 23:00"), cluster(total=0)),
+        snapshot(at("3 01:00"), cluster(total=10)),
+        snapshot(at("4 00:00"), cluster(total=10)),
     ]
-    before, after = ledger(looks, DAY).loc["c1"], ledger(looks, NEXT).loc["c1"]
+    before, after = ledger(snapshots, DAY).loc["c1"], ledger(snapshots, NEXT).loc["c1"]
     # One running hour within two: it may lie wholly on either side.
     assert before["cut_end_micros"] == after["cut_start_micros"] == 5 * UNIT
     assert before["cut_start_micros"] == after["cut_end_micros"] == 0
 
 
-def test_a_cluster_that_never_rested_leaves_no_doubt_at_midnight() -> None:
-    looks = [look(at("2 23:00"), cluster(total=0)), look(at("3 01:00"), cluster(total=20))]
-    assert ledger(looks, DAY).loc["c1"]["cut_end_micros"] <= 1
+def test_a_cluster_that_always_ran_has_no_cut_error_at_midnight() -> None:
+    snapshots = [
+        snapshot(at("2 23:00"), cluster(total=0)),
+        snapshot(at("3 01:00"), cluster(total=20)),
+    ]
+    assert ledger(snapshots, DAY).loc["c1"]["cut_end_micros"] <= 1
 
 
-def test_a_look_speaks_for_half_an_hour_on_each_side() -> None:
+def test_a_snapshot_speaks_for_half_an_hour_on_each_side() -> None:
     row = ledger(
         [
-            look(at("2 00:00"), cluster(total=0, gpu_utilization_pct=0)),
-            look(at("2 06:00"), cluster(total=60, gpu_utilization_pct=95)),
+            snapshot(at("2 00:00"), cluster(total=0, gpu_utilization_pct=0)),
+            snapshot(at("2 06:00"), cluster(total=60, gpu_utilization_pct=95)),
         ],
         DAY,
     ).loc["c1"]
@@ -271,11 +276,11 @@ def test_a_look_speaks_for_half_an_hour_on_each_side() -> None:
     assert row["gap_seconds"] == 0
 
 
-def test_other_time_far_from_any_look_is_a_gap() -> None:
+def test_other_time_far_from_any_snapshot_is_a_gap() -> None:
     row = ledger(
         [
-            look(at("2 00:00"), cluster(total=0)),
-            look(at("2 06:00"), cluster(total=10, status="stopped")),
+            snapshot(at("2 00:00"), cluster(total=0)),
+            snapshot(at("2 06:00"), cluster(total=10, status="stopped")),
         ],
         DAY,
     ).loc["c1"]
@@ -299,34 +304,38 @@ def test_other_time_far_from_any_look_is_a_gap() -> None:
 def test_a_reading_counts_in_its_band(reading: float | None, band: str) -> None:
     one = cluster(total=0, gpu_utilization_pct=reading)
     row = ledger(
-        [look(at("2 00:00"), one), look(at("2 01:00"), one | {"total_cost_micros": 10 * UNIT})], DAY
+        [
+            snapshot(at("2 00:00"), one),
+            snapshot(at("2 01:00"), one | {"total_cost_micros": 10 * UNIT}),
+        ],
+        DAY,
     ).loc["c1"]
     assert row[band] == 3600
 
 
-def test_use_is_weighted_by_the_seconds_it_stands_for() -> None:
+def test_utilization_is_weighted_by_the_seconds_it_speaks_for() -> None:
     row = ledger(
         [
-            look(at("2 00:00"), cluster(total=0, gpu_utilization_pct=10)),
-            look(at("2 00:20"), cluster(total=10 / 3, gpu_utilization_pct=40)),
-            look(at("2 01:20"), cluster(total=40 / 3, gpu_utilization_pct=None)),
+            snapshot(at("2 00:00"), cluster(total=0, gpu_utilization_pct=10)),
+            snapshot(at("2 00:20"), cluster(total=10 / 3, gpu_utilization_pct=40)),
+            snapshot(at("2 01:20"), cluster(total=40 / 3, gpu_utilization_pct=None)),
         ],
         DAY,
     ).loc["c1"]
-    # 10 % speaks for 10 minutes, 40 % for 10 + 30, the look without a reading for nothing.
+    # 10 % speaks for 10 minutes, 40 % for 10 + 30, the snapshot without a reading for nothing.
     assert row["gpu_weight_seconds"] == 50 * 60
     assert row["gpu_sum_mpct_seconds"] == (10 * 10 + 40 * 40) * 60 * 1000
     assert row["gpu_max_pct"] == 40
 
 
-def test_hours_are_a_mask_of_running_looks_with_a_reading() -> None:
+def test_hours_are_a_mask_of_running_snapshots_with_a_reading() -> None:
     row = ledger(
         [
-            look(at("2 00:10"), cluster(gpu_utilization_pct=0)),
-            look(at("2 00:50"), cluster(gpu_utilization_pct=5)),
-            look(at("2 03:00"), cluster(gpu_utilization_pct=5.5)),
-            look(at("2 04:00"), cluster(gpu_utilization_pct=None)),
-            look(at("2 05:00"), cluster(status="stopped", gpu_utilization_pct=80)),
+            snapshot(at("2 00:10"), cluster(gpu_utilization_pct=0)),
+            snapshot(at("2 00:50"), cluster(gpu_utilization_pct=5)),
+            snapshot(at("2 03:00"), cluster(gpu_utilization_pct=5.5)),
+            snapshot(at("2 04:00"), cluster(gpu_utilization_pct=None)),
+            snapshot(at("2 05:00"), cluster(status="stopped", gpu_utilization_pct=80)),
         ],
         DAY,
     ).loc["c1"]
@@ -336,34 +345,34 @@ def test_hours_are_a_mask_of_running_looks_with_a_reading() -> None:
     assert row["looks"] == 5
 
 
-def test_dimensions_are_those_of_the_days_last_look_never_the_latest() -> None:
-    looks = [
-        look(at("2 10:00"), cluster(total=0, project_id="p1")),
-        look(at("2 20:00"), cluster(total=0, project_id="p2")),
-        look(at("3 10:00"), cluster(total=0, project_id="p3")),
-        look(at("4 00:00"), cluster(total=0, project_id="p3")),
+def test_dimensions_are_those_of_the_days_last_snapshot_never_the_latest() -> None:
+    snapshots = [
+        snapshot(at("2 10:00"), cluster(total=0, project_id="p1")),
+        snapshot(at("2 20:00"), cluster(total=0, project_id="p2")),
+        snapshot(at("3 10:00"), cluster(total=0, project_id="p3")),
+        snapshot(at("4 00:00"), cluster(total=0, project_id="p3")),
     ]
-    assert ledger(looks, DAY).loc["c1"]["project_id"] == "p2"
-    assert ledger(looks, DAY).loc["c1"]["has_moved"]
+    assert ledger(snapshots, DAY).loc["c1"]["project_id"] == "p2"
+    assert ledger(snapshots, DAY).loc["c1"]["has_moved"]
 
 
-def test_two_looks_in_the_same_second_count_once() -> None:
+def test_two_snapshots_in_the_same_second_count_once() -> None:
     twice = [
-        look(at("2 00:00"), cluster(total=0)),
-        look(at("2 01:00"), cluster(total=10), state=State.DRIFTED),
-        look(at("2 01:00"), cluster(total=10)),
-        look(at("2 02:00"), cluster(total=20)),
+        snapshot(at("2 00:00"), cluster(total=0)),
+        snapshot(at("2 01:00"), cluster(total=10), state=State.DRIFTED),
+        snapshot(at("2 01:00"), cluster(total=10)),
+        snapshot(at("2 02:00"), cluster(total=20)),
     ]
     row = ledger(twice, DAY).loc["c1"]
     assert money(row) == (20, 20, 20)
     assert row["looks"] == 3
 
 
-def test_an_unknown_status_is_nobodys_time() -> None:
+def test_the_time_of_an_unknown_status_is_a_gap() -> None:
     row = ledger(
         [
-            look(at("2 00:00"), cluster(status="hibernating", rate=0, total=5)),
-            look(at("2 01:00"), cluster(status="hibernating", rate=0, total=5)),
+            snapshot(at("2 00:00"), cluster(status="hibernating", rate=0, total=5)),
+            snapshot(at("2 01:00"), cluster(status="hibernating", rate=0, total=5)),
         ],
         DAY,
     ).loc["c1"]
@@ -373,4 +382,4 @@ def test_an_unknown_status_is_nobodys_time() -> None:
 
 
 def test_an_empty_fleet_has_a_ledger_without_rows() -> None:
-    assert ledger([look(at("2 00:00")), look(at("3 00:00"))], DAY).empty
+    assert ledger([snapshot(at("2 00:00")), snapshot(at("3 00:00"))], DAY).empty

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from tests.ledger.histories import DAY, UNIT, at, cluster, ledger, look
+from tests.ledger.histories import DAY, UNIT, at, cluster, ledger, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.model import Look
+    from pipeline.model import SnapshotRows
 
 
 @pytest.fixture(params=["America/New_York", "Asia/Kathmandu", "Pacific/Auckland"])
@@ -26,11 +26,12 @@ def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
     time.tzset()
 
 
-def over_a_clock_change() -> list[Look]:
-    """Hourly looks over 29 March 2026, when Europe's clocks jump, and its neighbours."""
+def over_a_clock_change() -> list[SnapshotRows]:
+    """Hourly snapshots over 29 March 2026, when Europe's clocks jump, and its neighbours."""
     first = datetime(2026, 3, 28, 20, tzinfo=UTC)
     return [
-        look(first + timedelta(hours=n), cluster(total=10 * n, updated_at=first)) for n in range(34)
+        snapshot(first + timedelta(hours=n), cluster(total=10 * n, updated_at=first))
+        for n in range(34)
     ]
 
 
@@ -46,22 +47,22 @@ def test_the_machines_timezone_changes_nothing(zone: str) -> None:
 
 def test_a_day_begins_at_utc_midnight_in_every_timezone(zone: str) -> None:
     assert zone
-    looks = [look(at(f"{day} 05:00"), cluster(total=70 * day**2)) for day in (1, 2, 3)]
-    row = ledger(looks, DAY).loc["c1"]
+    snapshots = [snapshot(at(f"{day} 05:00"), cluster(total=70 * day**2)) for day in (1, 2, 3)]
+    row = ledger(snapshots, DAY).loc["c1"]
     assert row["date"] == pd.Timestamp("2026-03-02")
     # 5 of the 24 hours in which 210 was spent, 19 of those of 350.
     first, second = 210 * UNIT, 350 * UNIT
     assert row["spend_micros"] == (first - first * 19 // 24) + second * 19 // 24
 
 
-def test_a_server_clock_that_steps_back_orders_by_what_it_said() -> None:
-    # The second look was taken after the first, but its clock says five minutes earlier.
-    looks = [
-        look(at("2 10:00"), cluster(total=100)),
-        look(at("2 09:55"), cluster(total=101)),
-        look(at("2 11:00"), cluster(total=110)),
+def test_snapshots_are_ordered_by_a_server_clock_that_stepped_back() -> None:
+    # The second snapshot was taken after the first, but its clock says five minutes earlier.
+    snapshots = [
+        snapshot(at("2 10:00"), cluster(total=100)),
+        snapshot(at("2 09:55"), cluster(total=101)),
+        snapshot(at("2 11:00"), cluster(total=110)),
     ]
-    row = ledger(sorted(looks, key=lambda one: one.started_at), DAY).loc["c1"]
+    row = ledger(sorted(snapshots, key=lambda one: one.started_at), DAY).loc["c1"]
     # From 101 to 100 the counter fell: a reset, estimated; then ten more, metered.
     assert set(row["flags"].split(",")) == {"carried", "reset"}
     assert row["metered_micros"] == 10 * UNIT
@@ -69,10 +70,13 @@ def test_a_server_clock_that_steps_back_orders_by_what_it_said() -> None:
     assert row["observed_seconds"] == 3900
 
 
-def test_late_looks_in_any_order_give_the_day_they_would_have_given_in_time() -> None:
-    looks = [look(at(f"2 {hour:02d}:00"), cluster(total=hour)) for hour in range(0, 24, 6)]
-    looks += [look(at("1 18:00"), cluster(total=0)), look(at("3 00:00"), cluster(total=30))]
-    in_time = sorted(looks, key=lambda one: one.started_at)
+def test_late_snapshots_in_any_order_give_the_same_day() -> None:
+    snapshots = [snapshot(at(f"2 {hour:02d}:00"), cluster(total=hour)) for hour in range(0, 24, 6)]
+    snapshots += [
+        snapshot(at("1 18:00"), cluster(total=0)),
+        snapshot(at("3 00:00"), cluster(total=30)),
+    ]
+    in_time = sorted(snapshots, key=lambda one: one.started_at)
     without = [one for one in in_time if one.started_at != at("2 12:00")]
     assert ledger(without, DAY).loc["c1", "spend_micros"] == 30 * UNIT
     assert ledger(in_time, DAY).loc["c1", "spend_micros"] == 30 * UNIT
@@ -81,20 +85,20 @@ def test_late_looks_in_any_order_give_the_day_they_would_have_given_in_time() ->
 
 def test_a_walk_that_straddles_midnight_gives_each_day_its_own_rows() -> None:
     # Page one was answered at 23:58, page two at 00:03.
-    def straddling(before: float, after: float, start: str, end: str) -> Look:
-        return look(
+    def straddling(before: float, after: float, start: str, end: str) -> SnapshotRows:
+        return snapshot(
             at(start),
             cluster("early", total=before, observed_at=at(start)),
             cluster("late", total=after, observed_at=at(end)),
             minutes=5,
         )
 
-    looks = [
+    snapshots = [
         straddling(0, 0, "1 23:58", "2 00:03"),
         straddling(240, 240, "2 23:58", "3 00:03"),
         straddling(480, 480, "3 23:58", "4 00:03"),
     ]
-    days = [ledger(looks, at(f"{day} 00:00")) for day in (1, 2, 3, 4)]
+    days = [ledger(snapshots, at(f"{day} 00:00")) for day in (1, 2, 3, 4)]
     assert [list(day.index) for day in days] == [
         ["early"],
         ["early", "late"],
@@ -104,24 +108,28 @@ def test_a_walk_that_straddles_midnight_gives_each_day_its_own_rows() -> None:
     assert sum(int(day["spend_micros"].sum()) for day in days) == 2 * 480 * UNIT
 
 
-def test_clusters_that_share_nothing_but_the_id_are_not_one() -> None:
+def test_clusters_that_share_only_the_id_are_different_clusters() -> None:
     old = cluster("x", total=500, region="us", created_at=at("1 00:00"))
     new = cluster("x", total=5, region="eu", created_at=at("2 10:30"), updated_at=at("2 10:30"))
-    looks = [look(at("2 10:00"), old), look(at("2 11:00"), new), look(at("2 12:00"), new)]
-    row = ledger(looks, DAY).loc["x"]
+    snapshots = [
+        snapshot(at("2 10:00"), old),
+        snapshot(at("2 11:00"), new),
+        snapshot(at("2 12:00"), new),
+    ]
+    row = ledger(snapshots, DAY).loc["x"]
     assert {"vanished", "replaced", "created"} <= set(row["flags"].split(","))
     assert row["metered_micros"] == 5 * UNIT  # the new one's whole life, never 5 - 500
     assert row["region"] == "eu"
 
 
 def test_a_move_between_projects_is_flagged_and_leaves_the_money_where_it_was() -> None:
-    looks = [
-        look(at("1 12:00"), cluster(total=0, project_id="p1")),
-        look(at("2 12:00"), cluster(total=240, project_id="p1")),
-        look(at("3 12:00"), cluster(total=480, project_id="p2")),
-        look(at("4 12:00"), cluster(total=720, project_id="p2")),
+    snapshots = [
+        snapshot(at("1 12:00"), cluster(total=0, project_id="p1")),
+        snapshot(at("2 12:00"), cluster(total=240, project_id="p1")),
+        snapshot(at("3 12:00"), cluster(total=480, project_id="p2")),
+        snapshot(at("4 12:00"), cluster(total=720, project_id="p2")),
     ]
-    second, third = (ledger(looks, at(f"{day} 00:00")).loc["c1"] for day in (2, 3))
+    second, third = (ledger(snapshots, at(f"{day} 00:00")).loc["c1"] for day in (2, 3))
     assert (second["project_id"], second["has_moved"]) == ("p1", False)
     assert (third["project_id"], third["has_moved"]) == ("p2", True)
     assert second["spend_micros"] == third["spend_micros"] == 240 * UNIT

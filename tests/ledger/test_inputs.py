@@ -29,14 +29,14 @@ def read(*refs: SnapshotRef, day: date = DAY) -> list[str]:
     return [f"{one.started_at:%-d %H:%M}" for one in inputs_of(refs, day)]
 
 
-def test_a_day_reads_its_own_looks_and_one_complete_neighbour_on_each_side() -> None:
+def test_a_day_reads_its_own_snapshots_and_one_complete_neighbour_on_each_side() -> None:
     refs = [
         ref(when) for when in ("1 02:00", "1 11:00", "2 02:00", "2 14:00", "3 02:00", "3 14:00")
     ]
     assert read(*refs) == ["1 11:00", "2 02:00", "2 14:00", "3 02:00"]
 
 
-def test_incomplete_neighbours_are_read_on_the_way_out() -> None:
+def test_incomplete_neighbours_before_a_complete_one_are_read_too() -> None:
     refs = [
         ref("1 02:00"),
         ref("1 14:00", State.DRIFTED),
@@ -50,7 +50,7 @@ def test_incomplete_neighbours_are_read_on_the_way_out() -> None:
 
 
 def test_a_walk_that_may_reach_past_midnight_is_not_the_last_neighbour() -> None:
-    # The walk of 23:30 may end after midnight, so its rows may need the look before it.
+    # The walk of 23:30 may end after midnight, so its rows may need the snapshot before it.
     assert read(ref("1 22:30"), ref("1 23:30"), ref("2 00:30"), ref("3 00:00")) == [
         "1 22:30",
         "1 23:30",
@@ -61,7 +61,7 @@ def test_a_walk_that_may_reach_past_midnight_is_not_the_last_neighbour() -> None
     assert read(ref("1 22:00"), ref("1 23:00"), ref("2 00:00"), ref("3 00:00"))[0] == "1 23:00"
 
 
-def test_a_day_without_looks_reads_its_neighbours() -> None:
+def test_a_day_without_snapshots_reads_its_neighbours() -> None:
     assert read(ref("1 02:00"), ref("3 02:00")) == ["1 02:00", "3 02:00"]
 
 
@@ -74,14 +74,14 @@ def test_a_day_without_looks_reads_its_neighbours() -> None:
         (ref("5 00:00"), True),
     ],
 )
-def test_a_day_is_closed_by_a_complete_look_at_or_after_its_end(
+def test_a_day_is_closed_by_a_complete_snapshot_at_or_after_its_end(
     after: SnapshotRef, *, closed: bool
 ) -> None:
     refs = [ref("2 01:00"), after]
     assert is_closed(refs, DAY) is closed
 
 
-def test_the_last_closed_day_lies_before_the_newest_complete_look() -> None:
+def test_the_last_closed_day_is_before_the_newest_complete_snapshot() -> None:
     assert last_closed_day([ref("1 02:00"), ref("4 02:00")]) == date(2026, 3, 3)
     assert last_closed_day([ref("1 02:00"), ref("1 20:00"), ref("2 01:00", State.DRIFTED)]) is None
     assert last_closed_day([]) is None
@@ -94,7 +94,7 @@ def years(*days: str) -> list[SnapshotRef]:
     ]
 
 
-def test_over_a_longer_pause_than_400_days_the_history_begins_anew() -> None:
+def test_the_history_starts_again_after_a_pause_of_more_than_400_days() -> None:
     refs = years("1970-01-01", "2026-03-01", "2026-03-02", "2026-03-03")
     assert [str(day) for day in digests(refs, {})] == [
         "1970-01-01",
@@ -118,7 +118,7 @@ def test_a_pause_of_400_days_has_every_day() -> None:
     assert long_gaps(refs) == []
 
 
-def test_a_late_look_makes_stale_just_the_days_that_read_it() -> None:
+def test_a_late_snapshot_makes_only_the_days_that_read_it_stale() -> None:
     refs = [ref(f"{day} 02:00") for day in range(1, 8)]
     late = sorted([*refs, ref("4 14:00")])
     before, after = digests(refs, {}), digests(late, {})

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from pipeline.ledger.days import build_day
 from pipeline.ledger.inputs import days_between, inputs_of
-from pipeline.model import Look, State
+from pipeline.model import SnapshotRows, State
 from pipeline.schema import BAND_COLUMNS
-from tests.ledger.histories import at, cluster, look, refs_of
+from tests.ledger.histories import at, cluster, refs_of, snapshot
 
 if TYPE_CHECKING:
     import random
@@ -26,9 +26,9 @@ START = at("1 20:00")
 
 
 @st.composite
-def histories(draw: st.DrawFn, *, unbroken: bool = False) -> list[Look]:
+def histories(draw: st.DrawFn, *, unbroken: bool = False) -> list[SnapshotRows]:
     """Looks at irregular times over a few days, at up to three clusters."""
-    looks, when = [], START
+    snapshots, when = [], START
     totals = {name: draw(st.integers(0, 500)) for name in ("a", "b", "c")}
     for _ in range(draw(st.integers(2, 6))):
         rows = []
@@ -59,27 +59,31 @@ def histories(draw: st.DrawFn, *, unbroken: bool = False) -> list[Look]:
             if unbroken
             else draw(st.sampled_from([State.COMPLETE, State.COMPLETE, State.DRIFTED]))
         )
-        looks.append(look(when, *rows, state=state))
+        snapshots.append(snapshot(when, *rows, state=state))
         when += timedelta(seconds=draw(st.sampled_from([600, 3600, 3601, 40_000, 90_001])))
-    return looks
+    return snapshots
 
 
-def whole(looks: list[Look]) -> pd.DataFrame:
-    return pd.concat([day_of(looks, day) for day in days_between(refs_of(looks))])
+def whole(snapshots: list[SnapshotRows]) -> pd.DataFrame:
+    return pd.concat([day_of(snapshots, day) for day in days_between(refs_of(snapshots))])
 
 
-def day_of(looks: list[Look], day: date) -> pd.DataFrame:
-    wanted = set(inputs_of(refs_of(looks), day))
+def day_of(snapshots: list[SnapshotRows], day: date) -> pd.DataFrame:
+    wanted = set(inputs_of(refs_of(snapshots), day))
     return build_day(
-        [one for one, ref in zip(looks, refs_of(looks), strict=True) if ref in wanted], day, {}
+        [one for one, ref in zip(snapshots, refs_of(snapshots), strict=True) if ref in wanted],
+        day,
+        {},
     )
 
 
 @given(histories(unbroken=True))
 @settings(max_examples=25, deadline=None, phases=PHASES)
-def test_unbroken_presence_meters_exactly_the_counters_difference(looks: list[Look]) -> None:
-    ledger = whole(looks)
-    first, last = (one.frame.set_index("cluster_id") for one in (looks[0], looks[-1]))
+def test_unbroken_presence_meters_exactly_the_counters_difference(
+    snapshots: list[SnapshotRows],
+) -> None:
+    ledger = whole(snapshots)
+    first, last = (one.frame.set_index("cluster_id") for one in (snapshots[0], snapshots[-1]))
     truth = last["total_cost_micros"] - first["total_cost_micros"]
     metered = ledger.groupby("cluster_id")["metered_micros"].sum()
     assert metered.to_dict() == truth.to_dict()
@@ -88,16 +92,16 @@ def test_unbroken_presence_meters_exactly_the_counters_difference(looks: list[Lo
 
 @given(histories(unbroken=True))
 @settings(max_examples=20, deadline=None, phases=PHASES)
-def test_observed_and_gap_seconds_are_the_window(looks: list[Look]) -> None:
-    ledger = whole(looks).groupby("cluster_id")[["observed_seconds", "gap_seconds"]].sum()
-    window = (looks[-1].started_at - looks[0].started_at).total_seconds()
+def test_observed_and_gap_seconds_add_up_to_the_window(snapshots: list[SnapshotRows]) -> None:
+    ledger = whole(snapshots).groupby("cluster_id")[["observed_seconds", "gap_seconds"]].sum()
+    window = (snapshots[-1].started_at - snapshots[0].started_at).total_seconds()
     assert (ledger.sum(axis=1) == window).all()
 
 
 @given(histories())
 @settings(max_examples=40, deadline=None, phases=PHASES)
-def test_every_row_is_bounded_and_its_seconds_add_up(looks: list[Look]) -> None:
-    ledger = whole(looks)
+def test_every_row_is_bounded_and_its_seconds_add_up(snapshots: list[SnapshotRows]) -> None:
+    ledger = whole(snapshots)
     known = ledger.dropna(subset=["spend_micros", "spend_high_micros"])
     assert (known["spend_low_micros"] <= known["spend_micros"]).all()
     assert (known["spend_micros"] <= known["spend_high_micros"]).all()
@@ -112,22 +116,26 @@ def test_every_row_is_bounded_and_its_seconds_add_up(looks: list[Look]) -> None:
 
 @given(histories(), st.randoms(use_true_random=False))
 @settings(max_examples=15, deadline=None, phases=PHASES)
-def test_the_order_of_rows_changes_nothing(looks: list[Look], shuffler: random.Random) -> None:
+def test_the_order_of_rows_changes_nothing(
+    snapshots: list[SnapshotRows], shuffler: random.Random
+) -> None:
     shuffled = [
-        Look(
+        SnapshotRows(
             state=one.state,
             started_at=one.started_at,
             finished_at=one.finished_at,
             frame=one.frame.iloc[shuffler.sample(range(len(one.frame)), len(one.frame))],
         )
-        for one in looks
+        for one in snapshots
     ]
-    pd.testing.assert_frame_equal(whole(looks), whole(shuffled))
+    pd.testing.assert_frame_equal(whole(snapshots), whole(shuffled))
 
 
 @given(histories())
 @settings(max_examples=15, deadline=None, phases=PHASES)
-def test_a_day_is_the_same_from_its_inputs_as_from_all_of_history(looks: list[Look]) -> None:
-    for day in days_between(refs_of(looks)):
-        alone, among_all = day_of(looks, day), build_day(looks, day, {})
+def test_a_day_is_the_same_from_its_inputs_as_from_all_of_history(
+    snapshots: list[SnapshotRows],
+) -> None:
+    for day in days_between(refs_of(snapshots)):
+        alone, among_all = day_of(snapshots, day), build_day(snapshots, day, {})
         pd.testing.assert_frame_equal(alone, among_all)

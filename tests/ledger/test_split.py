@@ -29,7 +29,7 @@ def test_the_parts_of_any_cutting_add_up_and_follow_the_formula(
 
 
 @given(data=st.data(), total=st.integers(1, 10**7))
-def test_time_shared_among_parts_adds_up_and_never_runs_backwards(
+def test_time_shared_among_parts_adds_up_and_never_decreases(
     data: st.DataObject, total: int
 ) -> None:
     first = data.draw(st.integers(0, total))

@@ -1,4 +1,4 @@
-"""Against what really happened: two fleets, one with parameters never looked at while tuning."""
+"""Against the truth: two simulated fleets, one with parameters that were never tuned for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.ledger.days import build_day
 from pipeline.ledger.inputs import days_between, inputs_of
-from pipeline.model import Look, SnapshotRef, State
+from pipeline.model import SnapshotRef, SnapshotRows, State
 from pipeline.schema import SNAPSHOT
 from pipeline.simulator.fleet import Fleet
 from pipeline.transform import spend
@@ -36,21 +36,21 @@ UNSEEN: dict[str, object] = {
 }
 
 
-def look(fleet: Fleet, when: datetime) -> Look:
+def snapshot(fleet: Fleet, when: datetime) -> SnapshotRows:
     frame = fleet.at(when).assign(account="a", observed_at=pd.Timestamp(when))
     missing = [name for name in SNAPSHOT.names if name not in frame.columns]
     frame = SNAPSHOT.enforce(frame.assign(**dict.fromkeys(missing)))
-    return Look(state=State.COMPLETE, started_at=when, finished_at=when, frame=frame)
+    return SnapshotRows(state=State.COMPLETE, started_at=when, finished_at=when, frame=frame)
 
 
 def listed(fleet: Fleet, hours: int) -> pd.DataFrame:
     """Per listed cluster: truth, our spend and its bounds."""
     times = [START + timedelta(hours=n) for n in range(0, DAYS * 24 + 1, hours)]
-    looks = {time: look(fleet, time) for time in times}
+    snapshots = {time: snapshot(fleet, time) for time in times}
     refs = [SnapshotRef("a", time, State.COMPLETE, f"{time:%Y%m%dT%H%M%SZ}") for time in times]
     ledger = pd.concat(
         [
-            build_day([looks[ref.started_at] for ref in inputs_of(refs, day)], day, {})
+            build_day([snapshots[ref.started_at] for ref in inputs_of(refs, day)], day, {})
             for day in days_between(refs)[:-1]
         ],
         ignore_index=True,
@@ -61,7 +61,7 @@ def listed(fleet: Fleet, hours: int) -> pd.DataFrame:
 
 
 def repriced(fleet: Fleet) -> set[str]:
-    """The clusters whose rate changed in their life, whether or not a look showed it."""
+    """The clusters whose rate changed in their life, whether or not a snapshot showed it."""
     lives = pd.DataFrame({"cluster": fleet.lives.cluster, "rate": fleet.lives.rate})
     spread = lives.groupby("cluster")["rate"].agg(np.ptp)
     return set(fleet.roster.cluster_id[spread.index[spread > 0]])
@@ -69,7 +69,7 @@ def repriced(fleet: Fleet) -> set[str]:
 
 @pytest.mark.parametrize("parameters", [KNOWN, UNSEEN], ids=["known", "unseen"])
 @pytest.mark.parametrize(("hours", "limit"), [(3, 0.0005), (24, 0.002)], ids=["3h", "nightly"])
-def test_the_fleets_spend_is_near_the_truth_and_every_cluster_is_inside_its_bounds(
+def test_the_fleets_spend_is_near_the_truth_and_inside_its_bounds(
     parameters: Mapping[str, object], hours: int, limit: float
 ) -> None:
     fleet = Fleet(clusters=CLUSTERS, start=START, days=DAYS, **parameters)  # type: ignore[arg-type]
@@ -79,7 +79,7 @@ def test_the_fleets_spend_is_near_the_truth_and_every_cluster_is_inside_its_boun
     inside = (clusters["spend_low_micros"] <= clusters["truth"]) & (
         clusters["truth"] <= clusters["spend_high_micros"]
     )
-    # No bound can know of a rate that rose where nobody looked.
+    # No bound can include a rate that rose between two snapshots.
     outside = set(clusters.index[~inside.to_numpy(dtype=np.bool_)])
     assert outside <= repriced(fleet)
     assert len(outside) <= len(clusters) / 100

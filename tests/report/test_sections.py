@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.model import NotObserved
 from pipeline.report.text.numbers import MINUS, NBSP, UNKNOWN
-from pipeline.report.text.rules import Wording
+from pipeline.report.text.rules import RuleText
 from pipeline.report.view import ReportView, build
 from pipeline.rules import RULES
 from pipeline.settings import Settings
@@ -262,7 +262,7 @@ def test_before_a_day_is_closed_no_section_is_told() -> None:
 
 @pytest.mark.parametrize(("currency", "shown"), [("EUR", "€2.00"), ("JPY", f"JPY{NBSP}2")])
 def test_a_finding_is_told_with_its_money_in_the_currency(currency: str, shown: str) -> None:
-    wording = Wording(Settings(currency=currency), RULES)
+    wording = RuleText(Settings(currency=currency), RULES)
     evidence = '{"hourly_rate_micros":2000000,"age_days":31.43,"has_expiry":false}'
     assert wording.told("no_expiry", evidence) == (
         f"Runs for 31.4{NBSP}days at {shown} an hour, and nothing ends it"

@@ -227,7 +227,7 @@ def test_chance_is_the_same_for_the_same_seed_and_leaves_a_way_through(
     misbehaving: Misbehaving,
 ) -> None:
     def play(seed: int) -> list[tuple[int, str]]:
-        faults = Faults(chance=0.9, menu=bad_responses.LIES, at_most=2, seed=seed)
+        faults = Faults(chance=0.9, menu=bad_responses.BAD_RESPONSES, at_most=2, seed=seed)
         with misbehaving(faults=faults) as api:
             for _ in range(30):
                 api.get()

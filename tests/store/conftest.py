@@ -1,4 +1,4 @@
-"""Small looks and small ledger days, and a store to put them in."""
+"""Small snapshots and small ledger days, and a store to put them in."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 ``steps FOLDER WRITER`` publishes five things one after the other and says each on its standard
 output once it is acknowledged. ``rounds FOLDER WRITER COUNT SEED`` forks such a writer COUNT times,
-kills it at a random moment, looks at what it left, and prints what it found as JSON.
+kills it at a random moment, checks what it left, and prints the result as JSON.
 
 WRITER is ``real``, or a mutant that the tests must catch.
 """
@@ -71,7 +71,7 @@ def steps(files: LocalFiles) -> list[tuple[str, object]]:
         ("state/resume", lambda k: files.replace(k, content("4"))),
         ("reports/2026-10-20", lambda k: files.put_folder(k, REPORT)),
         ("reports/2026-10-20", lambda k: files.put_folder(k, REPORT | {"more.csv": b"1"})),
-        ("reports/latest", lambda k: files.point(k, "2026-10-20")),
+        ("reports/latest", lambda k: files.set_pointer(k, "2026-10-20")),
     ]
 
 
@@ -89,7 +89,7 @@ def run_steps(root: Path) -> int:
 
 
 def one_round(root: Path, chance: random.Random) -> tuple[int, bool]:
-    """Fork, kill, look: how many were acknowledged, and whether the kill came in time."""
+    """Fork, kill, check: how many were acknowledged, and whether the kill came in time."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:

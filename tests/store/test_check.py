@@ -16,7 +16,7 @@ import pytest
 from pipeline.errors import Exit
 from pipeline.model import RunRecord, State
 from pipeline.schema import FINDINGS
-from pipeline.store import final_days, layout
+from pipeline.store import final_days, layout, tables
 from pipeline.store.check import Severity, check
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def full(store: Store, snapshot: MakeSnapshot, ledger_day: Callable[..., pd.Data
     ref = store.publish_snapshot(snapshot(rows=5))
     store.publish_snapshot(snapshot(NOON + timedelta(days=1), rows=5))
     final = store.publish_ledger_day("default", DAY, "aaaa", ledger_day(rows=5))
-    final_days.record(store.files, final, [ref], NOON)
+    final_days.record(store.files, final, [ref], tables.read_totals(store.files, final.key), NOON)
     store.publish_ledger_day("default", DAY + timedelta(1), "bbbb", ledger_day(rows=5))
     row = dict.fromkeys(FINDINGS.names) | {
         "account": "default",
@@ -58,7 +58,7 @@ def stored_files(root: Path) -> list[Path]:
     return sorted(p for p in root.rglob("*") if p.is_file() and "latest" not in p.parts)
 
 
-def test_a_sound_store_has_no_problems(full: Store) -> None:
+def test_an_undamaged_store_has_no_problems(full: Store) -> None:
     for read_data in (False, True):
         checked = check(full.files, read_data=read_data)
         assert (checked.problems, checked.exit_code) == ((), Exit.DONE)
@@ -121,11 +121,9 @@ def test_without_reading_data_names_certificates_and_small_files_are_checked(
     assert "checksum" in problem.message
 
 
-def test_rows_that_do_not_add_up_are_found_even_under_a_good_seal(
+def test_rows_that_do_not_add_up_are_found_even_under_a_valid_seal(
     full: Store, monkeypatch: pytest.MonkeyPatch, snapshot: MakeSnapshot
 ) -> None:
-    from pipeline.store import tables  # noqa: PLC0415
-
     with monkeypatch.context() as patch:
         patch.setattr(tables, "totals", lambda _: tables.Totals(5, {"total_cost_micros": 1}))
         ref = full.publish_snapshot(snapshot(NOON + timedelta(hours=1), rows=5))
@@ -134,7 +132,7 @@ def test_rows_that_do_not_add_up_are_found_even_under_a_good_seal(
     assert "do not add up" in problem.message
 
 
-def test_a_foreign_file_is_a_warning_and_dot_files_of_writers_are_not(
+def test_a_foreign_file_is_a_warning_and_temporary_files_are_not(
     full: Store, tmp_path: Path
 ) -> None:
     folder = tmp_path / "data/snapshots/account=default/date=2026-10-20"
@@ -146,12 +144,17 @@ def test_a_foreign_file_is_a_warning_and_dot_files_of_writers_are_not(
     assert checked.exit_code == Exit.WARNINGS
 
 
-def test_a_gap_between_complete_looks_is_a_warning(store: Store, snapshot: MakeSnapshot) -> None:
+def test_a_gap_between_complete_snapshots_is_a_warning(
+    store: Store, snapshot: MakeSnapshot
+) -> None:
     for hours, state in ((0, "complete"), (24, "complete"), (30, "drifted"), (60, "complete")):
         store.publish_snapshot(snapshot(NOON + timedelta(hours=hours), state=State(state)))
     [problem] = check(store.files).problems
     assert problem.severity is Severity.WARNING
-    assert "no complete look for 36 h, from 2026-10-21 12:00 to 2026-10-23 00:00" in problem.message
+    assert (
+        "no complete snapshot for 36 h, from 2026-10-21 12:00 to 2026-10-23 00:00"
+        in problem.message
+    )
     assert check(store.files, max_gap=timedelta(hours=40)).problems == ()
 
 

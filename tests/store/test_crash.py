@@ -96,7 +96,7 @@ def kill_everywhere(root: Path, call: str, writer: str = "real", start: int = 1)
 
 @needs_strace
 @pytest.mark.parametrize("call", CALLS)
-def test_a_kill_at_any_system_call_loses_and_halves_nothing(call: str, tmp_path: Path) -> None:
+def test_a_kill_at_any_system_call_loses_no_file_and_halves_none(call: str, tmp_path: Path) -> None:
     root = tmp_path / "data"
     start = 1 + opened_before_the_first_step(root) if call == "openat" else 1
     assert kill_everywhere(root, call, start=start) == []
@@ -104,7 +104,7 @@ def test_a_kill_at_any_system_call_loses_and_halves_nothing(call: str, tmp_path:
 
 @needs_strace
 @pytest.mark.parametrize(("writer", "call"), [("in-place", "write"), ("unlink-first", "link")])
-def test_the_kills_catch_a_mutant(writer: str, call: str, tmp_path: Path) -> None:
+def test_the_kills_detect_a_faulty_writer(writer: str, call: str, tmp_path: Path) -> None:
     assert kill_everywhere(tmp_path / "data", call, writer) != []
 
 
@@ -112,7 +112,7 @@ def test_the_kills_catch_a_mutant(writer: str, call: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize("when", ["1", "2+"])
 @pytest.mark.parametrize("call", ["write", "fsync", "link", "rename"])
 @pytest.mark.parametrize("error", ["ENOSPC", "EIO", "EDQUOT"])
-def test_a_failing_disk_is_one_line_and_loses_nothing(
+def test_a_failing_disk_is_a_one_line_error_and_loses_nothing(
     error: str, call: str, when: str, tmp_path: Path
 ) -> None:
     root = tmp_path / "data"
@@ -124,13 +124,13 @@ def test_a_failing_disk_is_one_line_and_loses_nothing(
 
 
 @needs_strace
-def test_a_write_that_lies_about_its_length_is_not_acknowledged(tmp_path: Path) -> None:
+def test_a_write_that_returns_a_wrong_length_is_not_acknowledged(tmp_path: Path) -> None:
     run = strace(tmp_path / "data", "write:retval=100:when=1")
     assert (run.returncode, run.stdout) == (12, b"")
     assert not [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
 
 
-def test_a_kill_at_a_random_moment_loses_and_halves_nothing(tmp_path: Path) -> None:
+def test_a_kill_at_a_random_moment_loses_no_file_and_halves_none(tmp_path: Path) -> None:
     command = [sys.executable, str(WRITER), "rounds", str(tmp_path / "data"), "real", str(KILLS)]
     run = subprocess.run([*command, "1"], check=True, capture_output=True)  # noqa: S603
     found = json.loads(run.stdout)

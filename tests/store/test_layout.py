@@ -20,7 +20,7 @@ MOMENTS = st.datetimes(
 )
 
 
-def test_a_snapshot_lies_under_its_account_and_utc_day() -> None:
+def test_a_snapshots_path_has_its_account_and_utc_day() -> None:
     moment = datetime(2026, 10, 20, 1, 30, 5, 999_999, timezone(timedelta(hours=2)))
     assert layout.snapshot("default", moment, State.DRIFTED).key == (
         "snapshots/account=default/date=2026-10-19/20261019T233005Z-drifted.parquet"
@@ -28,17 +28,13 @@ def test_a_snapshot_lies_under_its_account_and_utc_day() -> None:
 
 
 @given(NAMES, MOMENTS, st.sampled_from(State))
-def test_a_snapshots_path_says_all_its_reference_says(
-    account: str, moment: datetime, state: State
-) -> None:
+def test_a_snapshots_path_gives_its_reference(account: str, moment: datetime, state: State) -> None:
     ref = layout.snapshot(account, moment, state)
     assert layout.parse_snapshot(ref.key) == ref
 
 
 @given(NAMES, st.dates(), DIGESTS)
-def test_a_ledger_days_path_says_all_its_reference_says(
-    account: str, day: date, digest: str
-) -> None:
+def test_a_ledger_days_path_gives_its_reference(account: str, day: date, digest: str) -> None:
     for make, parse, others in (
         (layout.ledger, layout.parse_ledger, layout.parse_final),
         (layout.final, layout.parse_final, layout.parse_ledger),

@@ -64,10 +64,10 @@ def uri(options: dict[str, str]) -> str:
 @pytest.fixture
 def hung(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is renewed in the background, as on a machine that is suspended."""
-    monkeypatch.setattr(Lease, "kept", lambda _: nullcontext())
+    monkeypatch.setattr(Lease, "renewed", lambda _: nullcontext())
 
 
-def test_a_lock_is_held_by_one_and_free_after_it(uri: str, options: dict[str, str]) -> None:
+def test_a_lock_is_exclusive_and_free_after_its_release(uri: str, options: dict[str, str]) -> None:
     one, other = Store(uri, options), Store(uri, options)
     for store in (one, other, one):
         with store.lock("derive"):
@@ -81,20 +81,18 @@ def test_a_lock_is_held_by_one_and_free_after_it(uri: str, options: dict[str, st
 
 def test_a_long_run_keeps_its_lock(uri: str, options: dict[str, str]) -> None:
     one, other = Store(uri, options, SHORT), Store(uri, options, SHORT)
-    said = set()
+    holders = set()
     with one.lock("derive"):
         until = time.monotonic() + 2 * OVER
         while time.monotonic() < until:
             with pytest.raises(LockedError) as refused:
                 other.lock("derive").__enter__()
-            said.add(str(refused.value).partition(" since ")[2].partition(";")[0])
+            holders.add(str(refused.value).partition(" since ")[2].partition(";")[0])
             time.sleep(0.2)
-    assert len(said) == 1, "since when it is held does not change with a renewal"
+    assert len(holders) == 1, "a renewal does not change the time since when it is held"
 
 
-def test_of_processes_that_race_for_an_expired_lock_one_gets_it(
-    uri: str, options: dict[str, str]
-) -> None:
+def test_one_of_several_processes_gets_an_expired_lock(uri: str, options: dict[str, str]) -> None:
     store = Store(uri, options)
     dead = {"run": "x", "host": "elsewhere", "pid": 7, "ttl_seconds": SHORT}
     store.files.replace("locks/derive.lock", msgspec.json.encode(dead))
@@ -115,11 +113,11 @@ def test_of_processes_that_race_for_an_expired_lock_one_gets_it(
         assert one.stdin
         one.stdin.write("go\n")
         one.stdin.flush()
-    said = sorted(one.stdout.readline() if one.stdout else "" for one in contenders)
+    lines = sorted(one.stdout.readline() if one.stdout else "" for one in contenders)
     for one in contenders:
         one.communicate("end\n", timeout=60)
-    assert [line == "won\n" for line in said].count(True) == 1, said
-    assert sum("another run h" in line for line in said) == 3, said
+    assert [line == "won\n" for line in lines].count(True) == 1, lines
+    assert sum("another run h" in line for line in lines) == 3, lines
 
 
 @pytest.mark.parametrize("left", [b"not a lease", None])
@@ -143,7 +141,7 @@ def test_a_lock_taken_between_reading_and_writing_it_is_not_taken_again(
 
 
 @pytest.mark.usefixtures("hung")
-def test_who_hung_until_the_lock_was_anothers_mails_nothing_and_takes_nothing_away(
+def test_a_run_that_lost_its_lock_mails_nothing_and_releases_nothing(
     uri: str, options: dict[str, str]
 ) -> None:
     one, other = Store(uri, options, SHORT), Store(uri, options)
@@ -158,7 +156,7 @@ def test_who_hung_until_the_lock_was_anothers_mails_nothing_and_takes_nothing_aw
     )
     with one.lock("derive"):
         time.sleep(OVER)
-        one.confirm_locks()  # expired, but nobody else's
+        one.confirm_locks()  # expired, but not taken by another run
         time.sleep(OVER)
         with other.lock("derive"):
             with pytest.raises(LockedError, match="so it mails nothing: another run has taken s3:"):
@@ -168,7 +166,7 @@ def test_who_hung_until_the_lock_was_anothers_mails_nothing_and_takes_nothing_aw
 
 
 @pytest.mark.usefixtures("hung")
-def test_a_renewal_whose_answer_was_lost_is_not_taken_for_another_run(
+def test_a_renewal_whose_response_was_lost_is_not_taken_for_another_run(
     uri: str, options: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put = obstore.put
@@ -195,6 +193,6 @@ def test_a_lock_that_is_not_readable_expires_too(uri: str, options: dict[str, st
         pass
 
 
-def test_a_bucket_that_is_not_there_is_no_run_that_holds_a_lock(options: dict[str, str]) -> None:
+def test_a_missing_bucket_is_not_reported_as_a_held_lock(options: dict[str, str]) -> None:
     with pytest.raises(StorageError, match="NoSuchBucket"):
         Store("s3://no-such-bucket/x", options).lock("derive").__enter__()

@@ -74,7 +74,7 @@ def test_a_bucket_keeps_everything_a_folder_keeps(
     assert store.publish_report(DAY, {"a.csv": b"1", "b.csv": b"2"}) == f"{uri}/reports/{DAY}"
     store.publish_report(DAY, {"a.csv": b"3"})
     assert store.read_report(DAY) == {"a.csv": b"3"}
-    assert store.files.pointed("reports/latest") == "2026-10-20"
+    assert store.files.read_pointer("reports/latest") == "2026-10-20"
     for _ in range(2):
         store.record_run(RunRecord(command="x", started_at=NOON, finished_at=NOON, exit_code=0))
     assert len(store.runs(9)) == 2
@@ -88,7 +88,7 @@ def test_a_bucket_keeps_everything_a_folder_keeps(
     assert (checked.problems, checked.exit_code) == ((), Exit.DONE)
 
 
-def test_of_many_writers_of_one_name_one_wins_and_the_others_are_told(
+def test_one_of_many_writers_of_a_name_wins_and_the_others_get_an_error(
     store: Store, snapshot: MakeSnapshot
 ) -> None:
     taken = snapshot()
@@ -106,7 +106,7 @@ def test_of_many_writers_of_one_name_one_wins_and_the_others_are_told(
     assert len(store.snapshots()) == 1
 
 
-def test_a_put_whose_answer_was_lost_is_not_taken_for_another_writers(
+def test_a_put_whose_response_was_lost_is_not_taken_for_another_writers(
     store: Store, monkeypatch: pytest.MonkeyPatch, snapshot: MakeSnapshot
 ) -> None:
     import obstore  # noqa: PLC0415
@@ -131,7 +131,7 @@ def test_damage_in_a_bucket_is_found_and_named(store: Store, snapshot: MakeSnaps
     assert [problem.key for problem in check(store.files, read_data=True).problems] == [ref.key]
 
 
-def test_what_the_bucket_refuses_is_one_line_with_the_remedy(options: dict[str, str]) -> None:
+def test_a_refusal_is_one_line_with_the_remedy(options: dict[str, str]) -> None:
     with pytest.raises(StorageError, match=r"writing s3://no-such-bucket/x/state/s: .*AWS_") as e:
         Store("s3://no-such-bucket/x", options).put_state("s", b"x")
     assert "\n" not in str(e.value)
@@ -143,7 +143,7 @@ def test_a_bucket_without_a_name_is_refused() -> None:
         Store("s3://")
 
 
-def test_a_refusal_is_said_in_the_services_own_words(options: dict[str, str]) -> None:
+def test_a_refusal_has_the_services_own_words(options: dict[str, str]) -> None:
     with pytest.raises(StorageError) as refused:
         Store("s3://no-such-bucket/x", options).is_empty()
     assert "NoSuchBucket: The specified bucket does not exist; check" in str(refused.value)
@@ -151,7 +151,7 @@ def test_a_refusal_is_said_in_the_services_own_words(options: dict[str, str]) ->
 
 
 @pytest.mark.parametrize("name", ["a" * 56, "A", "0", "a..b", "a.", "a-_.Z9"])
-def test_every_account_name_is_a_part_of_a_key(
+def test_every_valid_account_name_can_be_part_of_a_key(
     store: Store, snapshot: MakeSnapshot, ledger_day: Callable[..., pd.DataFrame], name: str
 ) -> None:
     ref = store.publish_snapshot(snapshot(account=name))

@@ -32,9 +32,9 @@ def status(max_age: timedelta | None) -> None:
     def action(job: Job) -> dict[str, object]:
         import msgspec
 
-        from pipeline.jobs.ledger import note_future
+        from pipeline.jobs.future_snapshots import warn_of_future_snapshots
 
-        note_future(job)
+        warn_of_future_snapshots(job)
         accounts = [_account_status(job, name, max_age) for name in _known_accounts(job)]
         last = job.store.runs(10)
         for entry in accounts:
@@ -78,11 +78,11 @@ def check(*, read_data: bool) -> None:
     def action(job: Job) -> dict[str, object]:
         import msgspec
 
-        from pipeline.jobs import maintenance
-        from pipeline.jobs.ledger import note_future
+        from pipeline.jobs.check import check as check_store
+        from pipeline.jobs.future_snapshots import warn_of_future_snapshots
 
-        note_future(job)
-        checked = maintenance.check(job, read_data=read_data)
+        warn_of_future_snapshots(job)
+        checked = check_store(job, read_data=read_data)
         for problem in checked.problems:
             job.note(checked.exit_code, problem.message)
         say(f"{checked.files} files checked, {len(checked.problems)} problems")
@@ -113,15 +113,15 @@ def prune(thin_after: int, drop_after: int, *, dry_run: bool) -> None:
     """Thin old snapshots without losing a cent."""
 
     def action(job: Job) -> dict[str, object]:
-        from pipeline.jobs import maintenance
+        from pipeline.jobs import prune as pruning
 
-        ages = maintenance.ages(job, thin_after, drop_after)
+        ages = pruning.ages_of(job, thin_after, drop_after)
         if dry_run:
-            planned = maintenance.plan_prune(job, ages)
+            planned = pruning.plan(job, ages)
             final, going, blocked = planned.finalize, planned.remove, planned.blocked
         else:
             with job.store.lock("derive"):
-                done = maintenance.prune(job, ages)
+                done = pruning.prune(job, ages)
             final, going, blocked = done.final, done.removed, done.blocked
         for reason in blocked:
             job.note(Exit.WARNINGS, reason)
@@ -149,7 +149,7 @@ def discard(snapshot: str, reason: str) -> None:
     def action(job: Job) -> dict[str, object]:
         import msgspec
 
-        from pipeline.jobs.discarding import discard as discard_snapshot
+        from pipeline.jobs.discard import discard as discard_snapshot
 
         done = discard_snapshot(job, snapshot, _who(), reason)
         removed = done.removed

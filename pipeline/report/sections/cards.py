@@ -20,10 +20,10 @@ from pipeline.report.text.numbers import (
 )
 
 if TYPE_CHECKING:
-    from pipeline.report.model import Facts
+    from pipeline.report.model import Totals
 
 
-def cards(facts: Facts, evidence_days: int, forecast: Card | None = None) -> tuple[Card, ...]:
+def cards(facts: Totals, evidence_days: int, forecast: Card | None = None) -> tuple[Card, ...]:
     """The cards, in their order; none before a day is closed."""
     if facts.day is None or facts.first is None:
         return ()
@@ -38,7 +38,7 @@ def cards(facts: Facts, evidence_days: int, forecast: Card | None = None) -> tup
     )
 
 
-def _without(card: Card, facts: Facts, *, in_part: bool = False) -> Card:
+def _without(card: Card, facts: Totals, *, in_part: bool = False) -> Card:
     """The same, saying which accounts it lacks; ``in_part``: after the last day they are known."""
     lost = absent.short(absent.missing(facts))
     if not lost:
@@ -46,7 +46,7 @@ def _without(card: Card, facts: Facts, *, in_part: bool = False) -> Card:
     return structs.replace(card, note=f"{card.note}; {'in part ' if in_part else ''}without {lost}")
 
 
-def _day(facts: Facts, money: Money) -> Card:
+def _day(facts: Totals, money: Money) -> Card:
     moved = change(facts.day_micros, facts.week_before_micros)
     days = facts.week_before_days
     note = "no earlier day known"
@@ -59,7 +59,7 @@ def _day(facts: Facts, money: Money) -> Card:
     )
 
 
-def _month(facts: Facts, money: Money) -> Card:
+def _month(facts: Totals, money: Money) -> Card:
     note = "nothing known of this month"
     if facts.month_first and facts.day:
         note = days_span(facts.month_first, facts.day)
@@ -68,7 +68,7 @@ def _month(facts: Facts, money: Money) -> Card:
     return Card(label="Month to date", value=money.rounded(facts.month_micros), note=note)
 
 
-def _window(facts: Facts, money: Money) -> Card:
+def _window(facts: Totals, money: Money) -> Card:
     estimated = max(0, (facts.spend_micros or 0) - facts.metered_micros)
     note = "all of it metered"
     if facts.spend_micros is None:
@@ -84,7 +84,7 @@ def _window(facts: Facts, money: Money) -> Card:
     )
 
 
-def _waste(facts: Facts, money: Money, evidence_days: int) -> Card:
+def _waste(facts: Totals, money: Money, evidence_days: int) -> Card:
     if not facts.judged:
         return Card(
             label="Proven waste", value=UNKNOWN, note="nothing could be judged", tone="warn"
@@ -100,7 +100,7 @@ def _waste(facts: Facts, money: Money, evidence_days: int) -> Card:
     )
 
 
-def _use(facts: Facts) -> Card:
+def _use(facts: Totals) -> Card:
     if facts.gpu_use_pct is None:
         return Card(label="GPU use", value=UNKNOWN, note="no readings", tone="warn")
     return Card(

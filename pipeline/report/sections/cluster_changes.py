@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.report.model import Column, Facts, Table
+from pipeline.report.model import Column, Table, Totals
 from pipeline.report.text import names
 from pipeline.report.text.numbers import Money, count, day_short, known
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SHOWN = 50
 
 
-def table(changed: pd.DataFrame | None, facts: Facts, since: date | None) -> Table:
+def table(changed: pd.DataFrame | None, facts: Totals, since: date | None) -> Table:
     """The first of them, and how many more changes.csv has; no rows where nothing is known."""
     when = f" since {day_short(since)}" if since else ""
     columns = (

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.report.model import Facts
+    from pipeline.report.model import Totals
     from pipeline.settings import Settings
 
 _STATES = {
@@ -34,7 +34,7 @@ _DAMAGED_NAMED = 3
 
 
 def trust(
-    facts: Facts,
+    facts: Totals,
     ledger: pd.DataFrame,
     findings: pd.DataFrame,
     certificates: Sequence[Certificate],
@@ -77,7 +77,7 @@ def _looks(certificates: Sequence[Certificate]) -> Fact:
     )
 
 
-def _days(facts: Facts) -> Fact:
+def _days(facts: Totals) -> Fact:
     wanted = (facts.day - facts.first).days + 1 if facts.day and facts.first else 0
     missing = wanted - facts.days_known
     return Fact(
@@ -91,7 +91,7 @@ def _days(facts: Facts) -> Fact:
     )
 
 
-def _spend(facts: Facts, window: pd.DataFrame) -> list[Fact]:
+def _spend(facts: Totals, window: pd.DataFrame) -> list[Fact]:
     money = Money(facts.currency)
     estimated = max(0, (facts.spend_micros or 0) - facts.metered_micros)
     said = [

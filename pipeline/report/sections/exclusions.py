@@ -11,13 +11,13 @@ from pipeline.report.text.numbers import Money, count, count_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pipeline.report.text.rules import Wording
+    from pipeline.report.text.rules import RuleText
 
 _SHOWN = 50
 _FEW = 3
 
 
-def section(costs: pd.DataFrame, wording: Wording, currency: str) -> Section | None:
+def section(costs: pd.DataFrame, wording: RuleText, currency: str) -> Section | None:
     """What each exclusion costs, dearest first; None where there is none."""
     if costs.empty:
         return None
@@ -56,7 +56,7 @@ def numbers(costs: pd.DataFrame | None) -> dict[str, Any]:
     return {"exclusions": costs[kept].astype("object").to_dict("records")}
 
 
-def _row(one: dict[Any, Any], wording: Wording, money: Money) -> tuple[str, ...]:
+def _row(one: dict[Any, Any], wording: RuleText, money: Money) -> tuple[str, ...]:
     rule = str(one["rule"])
     return (
         names.shown(str(one["match"])),

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from pipeline.model import NotObserved
-    from pipeline.report.model import Facts
-    from pipeline.report.text.rules import Wording
+    from pipeline.report.model import Totals
+    from pipeline.report.text.rules import RuleText
 
     Cells = Callable[[dict[Any, Any]], tuple[str, ...]]
 
@@ -104,7 +104,7 @@ class Lives:
 
 def lives(
     findings: pd.DataFrame,
-    facts: Facts,
+    facts: Totals,
     since: date | None,
     untold: Sequence[NotObserved] = (),
 ) -> Lives | None:
@@ -117,7 +117,7 @@ def lives(
 
 
 def section(
-    told: Lives | None, wording: Wording, currency: str, statuses: str = ""
+    told: Lives | None, wording: RuleText, currency: str, statuses: str = ""
 ) -> Section | None:
     """The section; its sentences hold all its numbers. ``statuses`` is what became of clusters.
 
@@ -179,7 +179,7 @@ def _are(rows: pd.DataFrame) -> str:
     return "is" if len(rows) == 1 else "are"
 
 
-def _newly(told: Lives, wording: Wording, money: Money) -> Table:
+def _newly(told: Lives, wording: RuleText, money: Money) -> Table:
     rows = pd.concat([told.new, told.back], ignore_index=True)
     return _table(
         "New findings",
@@ -194,7 +194,7 @@ def _newly(told: Lives, wording: Wording, money: Money) -> Table:
     )
 
 
-def _gone(told: Lives, wording: Wording, money: Money) -> Table:
+def _gone(told: Lives, wording: RuleText, money: Money) -> Table:
     return _table(
         "Gone findings",
         told.gone,
@@ -205,7 +205,7 @@ def _gone(told: Lives, wording: Wording, money: Money) -> Table:
     )
 
 
-def _realised(told: Lives, wording: Wording, money: Money) -> Table:
+def _realised(told: Lives, wording: RuleText, money: Money) -> Table:
     return _table(
         "Acted on, and what that saved",
         told.acted,
@@ -252,7 +252,7 @@ def _table(
     )
 
 
-def _named(one: dict[Any, Any], wording: Wording) -> tuple[str, str]:
+def _named(one: dict[Any, Any], wording: RuleText) -> tuple[str, str]:
     label = names.label(known(one["name"]), one["cluster_id"])
     is_back = " (back)" if one["state"] == _BACK else ""
     return label, wording.name(str(one["rule_id"])) + is_back

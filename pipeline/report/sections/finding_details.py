@@ -28,7 +28,7 @@ from pipeline.schema import BAND_COLUMNS, BAND_EDGES_PCT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pipeline.report.text.rules import Wording
+    from pipeline.report.text.rules import RuleText
 
     Record = Mapping[Any, Any]
 
@@ -37,7 +37,7 @@ _SURE = {LIKELY: "likely", SUSPECTED: "perhaps"}
 """How waste is called that is not proven."""
 
 
-def reason(finding: Record, wording: Wording, money: Money) -> Reason:
+def reason(finding: Record, wording: RuleText, money: Money) -> Reason:
     """One finding, opened."""
     rule = str(finding["rule_id"])
     return Reason(
@@ -52,7 +52,7 @@ def reason(finding: Record, wording: Wording, money: Money) -> Reason:
     )
 
 
-def sentence(finding: Record, wording: Wording) -> str:
+def sentence(finding: Record, wording: RuleText) -> str:
     """The rule's own sentence about this cluster; the one stored where it cannot be said again."""
     said = wording.told(str(finding["rule_id"]), known(finding["evidence"]))
     stored = str(known(finding["reason"]) or "")

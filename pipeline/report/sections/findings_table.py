@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.report import charts
-from pipeline.report.model import Column, Facts, FindingRow, FindingsTable
+from pipeline.report.model import Column, FindingRow, FindingsTable, Totals
 from pipeline.report.sections import finding_details
 from pipeline.report.text import names
 from pipeline.report.text.numbers import NBSP, UNKNOWN, Money, count, count_of, known, percent
@@ -20,7 +20,7 @@ from pipeline.schema import MICROS_PER_UNIT
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pipeline.report.text.rules import Wording
+    from pipeline.report.text.rules import RuleText
     from pipeline.settings import Settings
 
     Key = tuple[str, str]
@@ -33,10 +33,10 @@ _TIMES = "\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}"
 
 
 def findings_table(
-    facts: Facts,
+    facts: Totals,
     *,
     settings: Settings,
-    wording: Wording,
+    wording: RuleText,
     ledger: pd.DataFrame,
     utilization: pd.DataFrame,
     evidence: pd.DataFrame,
@@ -94,7 +94,7 @@ class _RowMaker:
         self,
         *,
         money: Money,
-        wording: Wording,
+        wording: RuleText,
         use: dict[Key, Record],
         evidence: dict[Key, Record],
         found: dict[Key, list[Record]],
@@ -180,7 +180,9 @@ def _records(frame: pd.DataFrame, keys: Sequence[Key]) -> dict[Key, Record]:
     }
 
 
-def _grouped(found: pd.DataFrame, keys: Sequence[Key], wording: Wording) -> dict[Key, list[Record]]:
+def _grouped(
+    found: pd.DataFrame, keys: Sequence[Key], wording: RuleText
+) -> dict[Key, list[Record]]:
     """The findings of each cluster: most provable waste, then most saving, then the rulebook."""
     rows = _only(found, keys)
     rows = rows.assign(place=rows["rule_id"].astype("str").map(wording.rank)).sort_values(
@@ -204,7 +206,7 @@ def _only(frame: pd.DataFrame, keys: Sequence[Key]) -> pd.DataFrame:
 
 
 def _daily_use(
-    ledger: pd.DataFrame, facts: Facts, keys: Sequence[Key]
+    ledger: pd.DataFrame, facts: Totals, keys: Sequence[Key]
 ) -> dict[Key, list[float | None]]:
     """Mean GPU use of each of the last days, None where it was not read."""
     if facts.day is None or not keys:
@@ -247,7 +249,7 @@ _BEFORE_SUMS = 4
 
 
 def _totals(
-    ranked: pd.DataFrame, shown: int, facts: Facts, *, has_savings: bool
+    ranked: pd.DataFrame, shown: int, facts: Totals, *, has_savings: bool
 ) -> tuple[tuple[str, ...], ...]:
     money = Money(facts.currency)
 
@@ -270,7 +272,7 @@ def _totals(
     return tuple(lines)
 
 
-def _note(found: pd.DataFrame, number: int, shown: int, wording: Wording) -> str:
+def _note(found: pd.DataFrame, number: int, shown: int, wording: RuleText) -> str:
     if not number:
         return "No rule found anything to object to."
     sizes = found["rule_id"].astype("str").value_counts()

@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.report.model import Facts
+    from pipeline.report.model import Totals
 
 _CONCENTRATED = 0.5
 """The clusters that together hold this share of the waste are named as the few that matter."""
 
 
-def title(facts: Facts, findings: pd.DataFrame, evidence_days: int) -> str:
+def title(facts: Totals, findings: pd.DataFrame, evidence_days: int) -> str:
     """The headline, and which accounts it is not about."""
     said = [_title(facts, findings, evidence_days), absent.phrase(absent.missing(facts))]
     return "; ".join(part for part in said if part)
 
 
-def _title(facts: Facts, findings: pd.DataFrame, evidence_days: int) -> str:
+def _title(facts: Totals, findings: pd.DataFrame, evidence_days: int) -> str:
     money = Money(facts.currency)
     if facts.day is None or facts.first is None:
         return "No day is closed yet, so there is nothing to report"
@@ -59,7 +59,7 @@ def _title(facts: Facts, findings: pd.DataFrame, evidence_days: int) -> str:
     return f"{spent}{_no_waste(facts)}"
 
 
-def _no_waste(facts: Facts) -> str:
+def _no_waste(facts: Totals) -> str:
     """Why the headline names no waste."""
     if facts.judged and facts.found:
         verb = "deserves" if facts.found == 1 else "deserve"
@@ -73,7 +73,7 @@ def _no_waste(facts: Facts) -> str:
     return f"; too little was seen to judge {whom}"
 
 
-def _holders(facts: Facts, findings: pd.DataFrame) -> str:
+def _holders(facts: Totals, findings: pd.DataFrame) -> str:
     """Who holds the waste: the fewest clusters with at least half of it."""
     waste = proven_by_cluster(findings)
     largest = waste[waste > 0].sort_values(ascending=False, kind="stable").cumsum()
@@ -87,14 +87,14 @@ def _holders(facts: Facts, findings: pd.DataFrame) -> str:
     return f"{subject} of {count(facts.wasteful)} clusters {'holds' if few == 1 else 'hold'} {held}"
 
 
-def subject(facts: Facts, owner: str = "") -> str:
+def subject(facts: Totals, owner: str = "") -> str:
     """The headline for a mail's subject: short, without a name from outside."""
     lost = absent.short(absent.missing(facts))
     said = _subject(facts) + (f"; {lost} not observed" if lost else "")
     return f"{owner}: {said}" if owner else said
 
 
-def _subject(facts: Facts) -> str:
+def _subject(facts: Totals) -> str:
     money = Money(facts.currency)
     if facts.day is None:
         return "no closed day yet"
@@ -114,7 +114,7 @@ def _subject(facts: Facts) -> str:
     return f"{text} ({facts.day.isoformat()})"
 
 
-def kicker(facts: Facts, owner: str = "") -> str:
+def kicker(facts: Totals, owner: str = "") -> str:
     """The line above the headline: what this is, of when, and of whom if it is a part."""
     said = ["GPU cost report"]
     if facts.day is not None:
@@ -122,7 +122,7 @@ def kicker(facts: Facts, owner: str = "") -> str:
     return " · ".join([*said, *([f"only what {names.shown(owner)} owns"] if owner else [])])
 
 
-def lede(facts: Facts, looks: int, ahead: Sequence[str] = ()) -> tuple[str, ...]:
+def lede(facts: Totals, looks: int, ahead: Sequence[str] = ()) -> tuple[str, ...]:
     """The sentences below the headline; ``ahead`` are those about what is coming."""
     money = Money(facts.currency)
     if facts.day is None or facts.first is None:
@@ -156,7 +156,7 @@ def lede(facts: Facts, looks: int, ahead: Sequence[str] = ()) -> tuple[str, ...]
     )
 
 
-def _yesterday(facts: Facts, money: Money) -> str:
+def _yesterday(facts: Totals, money: Money) -> str:
     if facts.day is None or facts.day_micros is None:
         return ""
     sentence = f"{day_long(facts.day)} cost {money.rounded(facts.day_micros)}"
@@ -166,12 +166,12 @@ def _yesterday(facts: Facts, money: Money) -> str:
     return f"{sentence}, {moved} against the mean of the {_days_before(facts)}."
 
 
-def _days_before(facts: Facts) -> str:
+def _days_before(facts: Totals) -> str:
     few = facts.week_before_days
     return "day before" if few == 1 else f"{count_of(few, 'day')} before"
 
 
-def _window(facts: Facts, money: Money) -> str:
+def _window(facts: Totals, money: Money) -> str:
     if facts.spend_micros is None or facts.first is None or facts.day is None:
         return "What the clusters cost is unknown: the API gave neither a cost nor a rate."
     sentence = (
@@ -183,7 +183,7 @@ def _window(facts: Facts, money: Money) -> str:
     return sentence + "."
 
 
-def _saving(facts: Facts, money: Money) -> str:
+def _saving(facts: Totals, money: Money) -> str:
     if not facts.saving_micros:
         return ""
     return (
@@ -192,7 +192,7 @@ def _saving(facts: Facts, money: Money) -> str:
     )
 
 
-def _unproven(facts: Facts, money: Money) -> str:
+def _unproven(facts: Totals, money: Money) -> str:
     if not facts.unproven_micros:
         return ""
     more = "another " if facts.waste_micros else ""
@@ -203,7 +203,7 @@ def _unproven(facts: Facts, money: Money) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _judged(facts: Facts) -> str:
+def _judged(facts: Totals) -> str:
     if not facts.judged or not facts.unjudged:
         return ""
     return f"{count_of(facts.unjudged, 'cluster')} could not be judged: see below why."

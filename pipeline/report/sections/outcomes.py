@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.model import NotObserved
-    from pipeline.report.text.rules import Wording
+    from pipeline.report.text.rules import RuleText
 
 _KINDS = 25
 _EVERY = "*"
@@ -29,7 +29,7 @@ _WORDS = {
 
 
 def unjudged(
-    findings: pd.DataFrame, currency: str, wording: Wording, not_observed: Sequence[NotObserved]
+    findings: pd.DataFrame, currency: str, wording: RuleText, not_observed: Sequence[NotObserved]
 ) -> Table:
     """INSUFFICIENT_DATA by rule and kind of reason, most clusters first.
 
@@ -82,7 +82,7 @@ def outcome_counts(findings: pd.DataFrame) -> dict[str, dict[str, int]]:
     return counts
 
 
-def outcomes(counts: dict[str, dict[str, int]], wording: Wording) -> Table:
+def outcomes(counts: dict[str, dict[str, int]], wording: RuleText) -> Table:
     """The same as a table."""
     return Table(
         caption="Every rule and its outcomes",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pipeline.report.model import Column, Facts, Section, Table
+from pipeline.report.model import Column, Section, Table, Totals
 from pipeline.report.sections.findings_table import ranking
 from pipeline.report.text import names
 from pipeline.report.text.numbers import NBSP, Money, count, count_of, known
@@ -19,7 +19,7 @@ NOBODY = "nobody named"
 _SUMS = ("clusters", "spend_micros", "findings", "waste_micros", "saving_micros")
 
 
-def by_owner(ledger: pd.DataFrame, findings: pd.DataFrame, facts: Facts) -> pd.DataFrame:
+def by_owner(ledger: pd.DataFrame, findings: pd.DataFrame, facts: Totals) -> pd.DataFrame:
     """A row per owner, most spend first: ``owner`` (null is nobody) and what is theirs.
 
     ``ledger`` and ``findings`` have an ``owner`` column.

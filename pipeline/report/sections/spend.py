@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pipeline.report import absent, charts
-from pipeline.report.model import Chart, Column, Facts, Swatch, Table
+from pipeline.report.model import Chart, Column, Swatch, Table, Totals
 from pipeline.report.text import names
 from pipeline.report.text.numbers import UNKNOWN, Money, count_of, day_short, days_span, share
 from pipeline.report.totals import within
@@ -27,7 +27,7 @@ _LABELS = 7
 
 
 def by_day_and_project(
-    ledger: pd.DataFrame, facts: Facts, known_days: Collection[date]
+    ledger: pd.DataFrame, facts: Totals, known_days: Collection[date]
 ) -> tuple[Chart, tuple[Swatch, ...], Table]:
     """The section's chart, legend and table; a day that is not among ``known_days`` is unknown."""
     grid = _grid(ledger, facts)
@@ -65,7 +65,7 @@ def by_day_and_project(
     )
 
 
-def _grid(ledger: pd.DataFrame, facts: Facts) -> pd.DataFrame | None:
+def _grid(ledger: pd.DataFrame, facts: Totals) -> pd.DataFrame | None:
     """Micros: a row per day of the window, a column per project shown, most money first."""
     if facts.day is None or facts.first is None:
         return None
@@ -101,7 +101,7 @@ def _unique(labels: list[str]) -> list[str]:
     return labels
 
 
-def _draw(grid: pd.DataFrame, facts: Facts, summary: str) -> str:
+def _draw(grid: pd.DataFrame, facts: Totals, summary: str) -> str:
     money = Money(facts.currency)
     days = [day_short(stamp.date()) for stamp in grid.index]
     # A window of more than a year meets the same day twice.

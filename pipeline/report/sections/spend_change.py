@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.report.model import Facts
+    from pipeline.report.model import Totals
 
     Days = tuple[date, date]
 
@@ -131,7 +131,7 @@ def _movers(rows: pd.DataFrame, money: Money) -> tuple[Table, ...]:
     )
 
 
-def unusual_section(anomalies: pd.DataFrame, facts: Facts) -> Section | None:
+def unusual_section(anomalies: pd.DataFrame, facts: Totals) -> Section | None:
     """Days that were unlike themselves; None where none was."""
     if anomalies.empty:
         return None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pipeline.report import charts
-from pipeline.report.model import Chart, Facts
+from pipeline.report.model import Chart, Totals
 from pipeline.report.sections.findings_table import ranking, units
 from pipeline.report.text import names
 from pipeline.report.text.numbers import Money, count, count_of, known, percent, share
@@ -22,7 +22,7 @@ _POINTS = 400
 _TYPES = len(charts.SERIES) - 1
 
 
-def waste_chart(facts: Facts, findings: pd.DataFrame) -> Chart:
+def waste_chart(facts: Totals, findings: pd.DataFrame) -> Chart:
     """The clusters with most waste, proven or not, as bars."""
     title = "Where the waste is"
     found = open_findings(findings)
@@ -70,7 +70,7 @@ def waste_chart(facts: Facts, findings: pd.DataFrame) -> Chart:
     )
 
 
-def use_chart(facts: Facts, utilization: pd.DataFrame, settings: Settings) -> Chart:
+def use_chart(facts: Totals, utilization: pd.DataFrame, settings: Settings) -> Chart:
     """Price per hour against mean GPU use; the corner of the expensive and little used shaded."""
     title = "Price against use"
     known_rows = utilization[

@@ -42,7 +42,7 @@ _BRACES = re.compile(r"\{(\w+)\}")
 _VALUE = re.compile(r" is .*?, not ", re.DOTALL)
 
 
-class Wording:
+class RuleText:
     """Rules as a report names and explains them."""
 
     def __init__(self, settings: Settings, rulebook: Sequence[Rule] = RULES) -> None:

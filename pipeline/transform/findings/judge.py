@@ -27,7 +27,7 @@ from pipeline.transform.anomalies import HISTORY_DAYS
 from pipeline.transform.findings import details, rule_engine, savings
 from pipeline.transform.findings import exclusions as silenced
 from pipeline.transform.findings.measures import gather
-from pipeline.transform.findings.outcomes import Everyone
+from pipeline.transform.findings.outcomes import OutcomeTable
 from pipeline.transform.findings.owners import owner_of
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _judge_observed(
         reasons.append(judged.reason)
         found.append(claimed.set_axis(claimed.index + number * len(evidence)))
     claimed = pd.concat(found)
-    everyone = Everyone(
+    everyone = OutcomeTable(
         evidence,
         owner_of(policy.owners, evidence).astype("category"),
         policy.fingerprints,

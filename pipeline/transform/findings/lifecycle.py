@@ -68,7 +68,7 @@ _ABOUT_PRICE = ("price_outlier", "seed_candidate")
 
 
 @dataclass(frozen=True)
-class Today:
+class DayState:
     """The findings of a day, and what became of those of the day before: one row for each."""
 
     rows: pd.DataFrame
@@ -85,7 +85,7 @@ class Today:
     day: date
 
 
-def carry(today: Today, before: pd.DataFrame) -> pd.DataFrame:
+def carry(today: DayState, before: pd.DataFrame) -> pd.DataFrame:
     """The life so far of each of today's rows.
 
     ``before`` has what is ``REMEMBERED`` of each of them; null where there was no finding.
@@ -152,7 +152,7 @@ def changes(findings: pd.DataFrame, day: date) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-def _reasons(today: Today, before: pd.DataFrame) -> NDArray[np.object_]:
+def _reasons(today: DayState, before: pd.DataFrame) -> NDArray[np.object_]:
     """Why each row is gone, were it gone; later lines outrank earlier ones."""
     rows = today.rows
     rule, outcome = rows["rule_id"].to_numpy(object), rows["outcome"].to_numpy(object)

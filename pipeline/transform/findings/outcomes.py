@@ -35,7 +35,7 @@ _TEXTS = ("evidence", "exclusion")
 
 
 @dataclass(frozen=True)
-class Everyone:
+class OutcomeTable:
     """Every cluster of the evidence under every rule."""
 
     evidence: pd.DataFrame
@@ -62,7 +62,7 @@ class Everyone:
         spend = clusters["day_spend_micros"].to_numpy(np.float64)
         idle = [name for name in _IDLE if name in clusters]
         of_claims = ["exclusion", "baseline_micros", "counted_saving_micros"]
-        today = lifecycle.Today(
+        today = lifecycle.DayState(
             rows=claimed[of_claims]
             .reindex(rows)
             .assign(

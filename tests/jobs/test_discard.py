@@ -1,4 +1,4 @@
-"""A bad snapshot goes, with what only it caused; nothing else does, and no byte is lost."""
+"""Discard: a bad snapshot is moved away with what only it caused, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import Exit, SettingsError
 from pipeline.jobs import Job
-from pipeline.jobs.discarding import discard
+from pipeline.jobs.discard import discard
 from pipeline.jobs.ledger import update_ledger
 from pipeline.jobs.report import last_closed
 from pipeline.keys import Secret
@@ -49,7 +49,7 @@ def contents(store: Store, folder: str) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     "when", [datetime(2099, 1, 1, tzinfo=UTC), NOW + FAR, EPOCH, NOW - FAR, GOOD[1] + HOUR]
 )
-def test_a_discarded_snapshot_leaves_the_store_as_if_it_had_never_been(
+def test_a_discard_leaves_the_ledger_as_if_the_snapshot_had_never_existed(
     bare: Job, snapshot: MakeSnapshot, when: datetime
 ) -> None:
     store = bare.store
@@ -59,7 +59,7 @@ def test_a_discarded_snapshot_leaves_the_store_as_if_it_had_never_been(
     before = contents(store, "ledger")
     bad = store.publish_snapshot(snapshot(when))
     stored = store.files.read(bad.key)
-    update_ledger(job_on(store, clock="simulated"))  # as if nobody had noticed
+    update_ledger(job_on(store, clock="simulated"))  # a clock that allows it
     assert contents(store, "ledger") != before or when < NOW
 
     done = discard(bare, bad.key.rpartition("/")[2], "ana@desk", "wrong Date")
@@ -70,7 +70,7 @@ def test_a_discarded_snapshot_leaves_the_store_as_if_it_had_never_been(
     assert contents(store, "ledger") == before
 
 
-def test_reports_of_days_that_never_were_go_and_the_real_one_is_the_latest(
+def test_reports_made_from_the_discarded_snapshot_alone_are_moved(
     bare: Job, snapshot: MakeSnapshot
 ) -> None:
     store = bare.store
@@ -84,7 +84,7 @@ def test_reports_of_days_that_never_were_go_and_the_real_one_is_the_latest(
     removed = discard(bare, bad.key, "ana@desk", "").removed
     assert removed.report_days == (never,)
     assert store.report_days() == [real]
-    assert store.files.pointed("reports/latest") == str(real)
+    assert store.files.read_pointer("reports/latest") == str(real)
     assert store.get_state(f"sent-{never}") is None
     assert store.get_state(f"sent-{real}") is not None
     assert store.files.read(f"discarded/reports/{never}/report.html") == b"x"
@@ -96,12 +96,12 @@ def test_a_run_that_died_in_the_middle_is_finished_by_the_same_command(
     bad = store.publish_snapshot(snapshot(NOW + FAR))
     data = store.files.read(bad.key)
     discard(job_on(store), bad.key, "ana@desk", "")
-    store.files.put_new(bad.key, data)  # what a run that died last of all would have left
+    store.files.put_new(bad.key, data)  # as left by a run that died before its last step
     discard(job_on(store), bad.key, "ana@desk", "")
     assert store.snapshots() == []
 
 
-def test_an_ambiguous_name_is_refused_and_another_stores_path_is_unknown(
+def test_an_ambiguous_name_is_refused_and_a_path_of_another_store_is_unknown(
     store: Store, snapshot: MakeSnapshot
 ) -> None:
     refs = [store.publish_snapshot(snapshot(account=name)) for name in ("a", "b")]
@@ -113,7 +113,7 @@ def test_an_ambiguous_name_is_refused_and_another_stores_path_is_unknown(
 
 
 @pytest.mark.parametrize("when", [datetime(2099, 1, 1, tzinfo=UTC), EPOCH])
-def test_a_snapshot_of_another_century_builds_a_bounded_number_of_days_and_is_named(
+def test_a_snapshot_of_another_century_builds_few_days_and_is_named(
     store: Store, snapshot: MakeSnapshot, when: datetime
 ) -> None:
     for one in [*GOOD, when]:
@@ -127,7 +127,7 @@ def test_a_snapshot_of_another_century_builds_a_bounded_number_of_days_and_is_na
     assert [text for text in job.messages if f"fleetledger discard {bad.key}" in text]
 
 
-def test_a_machine_that_was_off_for_three_months_has_every_day(
+def test_every_day_of_a_pause_of_three_months_is_built(
     store: Store, snapshot: MakeSnapshot
 ) -> None:
     for when in (NOW - timedelta(days=95), NOW - timedelta(days=94), *GOOD):

@@ -1,4 +1,4 @@
-"""Looks, nights and prunes in any order, over a real store and a fleet whose truth is known."""
+"""Snapshots, nights and prunes in any order, over a store and a fleet whose truth is known."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from pipeline.errors import AlreadyStoredError
-from pipeline.jobs import Job, maintenance
+from pipeline.jobs import Job
 from pipeline.jobs.ledger import update_ledger
-from pipeline.jobs.prune import Ages
+from pipeline.jobs.prune import Ages, prune
 from pipeline.keys import Secret
 from pipeline.model import Certificate, Snapshot, State
 from pipeline.schema import SNAPSHOT
@@ -32,7 +32,7 @@ def job_of(store: Store) -> Job:
 
 
 def publish(store: Store, when: datetime, state: State, share: float = 1.0) -> None:
-    """What the API showed at ``when``; of an incomplete look only some of it."""
+    """What the API showed at ``when``; of an incomplete snapshot only some of it."""
     frame = FLEET.at(when).assign(account="a", observed_at=pd.Timestamp(when))
     frame = frame.iloc[: int(np.ceil(share * len(frame)))]
     missing = [name for name in SNAPSHOT.names if name not in frame.columns]
@@ -50,7 +50,7 @@ def ledger_bytes(store: Store) -> dict[str, bytes]:
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """The ledger a store ends up with depends on its looks, not on when they were folded in."""
+    """The ledger a store ends up with depends on its snapshots, not on the order of runs."""
 
     @initialize()
     def begin(self) -> None:
@@ -59,7 +59,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.now = START + timedelta(hours=1)
         self.taken: list[tuple[datetime, State, float]] = []
         self.pruned = False
-        self.look(State.COMPLETE, 1.0)
+        self.snapshot(State.COMPLETE, 1.0)
 
     @precondition(lambda self: self.now < START + timedelta(days=8))
     @rule(
@@ -67,16 +67,16 @@ class AnyOrder(RuleBasedStateMachine):
         state=st.sampled_from([State.COMPLETE, State.COMPLETE, State.COMPLETE, State.DRIFTED]),
         share=st.sampled_from([0.0, 0.5, 1.0]),
     )
-    def look_later(self, hours: int, state: State, share: float) -> None:
+    def snapshot_later(self, hours: int, state: State, share: float) -> None:
         self.now += timedelta(hours=hours)
-        self.look(state, 1.0 if state is State.COMPLETE else share)
+        self.snapshot(state, 1.0 if state is State.COMPLETE else share)
 
-    def look(self, state: State, share: float) -> None:
+    def snapshot(self, state: State, share: float) -> None:
         publish(self.store, self.now, state, share)
         self.taken.append((self.now, state, share))
 
     @rule(back=st.integers(1, 70), minutes=st.sampled_from([0, 17]))
-    def late_look(self, back: int, minutes: int) -> None:
+    def late_snapshot(self, back: int, minutes: int) -> None:
         """One that was taken earlier and arrives now."""
         when = self.now - timedelta(hours=back, minutes=minutes)
         if when < START:
@@ -97,7 +97,7 @@ class AnyOrder(RuleBasedStateMachine):
         update_ledger(job_of(self.store))
         before = self.money()
         ages = Ages(today=self.now.date(), thin_after_days=thin, drop_after_days=thin + 2)
-        done = maintenance.prune(job_of(self.store), ages)
+        done = prune(job_of(self.store), ages)
         self.pruned = self.pruned or bool(done.final)
         assert self.money() == before
 
@@ -127,7 +127,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert (rows["spend_low_micros"] <= rows["spend_micros"]).all()
         assert (rows["spend_micros"] <= rows["spend_high_micros"]).all()
         assert (rows["observed_seconds"] + rows["gap_seconds"] <= 86_400).all()
-        # Counters never show more than was spent, however the looks lie.
+        # Counters never show more than was spent, however the snapshots lie.
         metered = rows.groupby("cluster_id")["metered_micros"].sum()
         truth = FLEET.truth(START - timedelta(days=1), self.now).set_index("cluster_id")
         assert (metered <= truth["spend_micros"].reindex(metered.index)).all()

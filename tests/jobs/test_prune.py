@@ -1,28 +1,26 @@
-"""Snapshots go, money stays: against the real ledger, over a simulated fleet."""
+"""Prune: snapshots are removed and the ledger stays the same, over a simulated fleet."""
 
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pipeline.errors import SettingsError, StorageError
-from pipeline.jobs import prune
-from pipeline.ledger import inputs
-from pipeline.ledger.days import build_day
-from pipeline.model import Look, Snapshot, State
+from pipeline.jobs import Job, prune
+from pipeline.jobs.ledger import update_ledger
+from pipeline.keys import Secret
+from pipeline.model import Snapshot, State
 from pipeline.schema import SNAPSHOT
+from pipeline.settings import Settings
 from pipeline.simulator.fleet import Fleet
 from pipeline.store import Store
 from pipeline.store.check import check
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
-
-    import pandas as pd
 
     from pipeline.model import SnapshotRef
     from tests.store.conftest import MakeSnapshot
@@ -34,35 +32,9 @@ EVERY_HOURS = 4
 AGES = prune.Ages(today=FIRST + timedelta(days=DAYS - 1), thin_after_days=3, drop_after_days=6)
 
 
-class Rule:
-    """The product's ledger, reading the looks of one store."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-
-    def days_between(self, refs: Sequence[SnapshotRef]) -> list[date]:
-        return inputs.days_between(refs)
-
-    def inputs_of(self, refs: Sequence[SnapshotRef], day: date) -> Sequence[SnapshotRef]:
-        return inputs.inputs_of(refs, day)
-
-    def digest_of(self, refs: Sequence[SnapshotRef]) -> str:
-        return inputs.digest_of(refs, {})
-
-    def is_closed(self, refs: Sequence[SnapshotRef], day: date) -> bool:
-        return inputs.is_closed(refs, day)
-
-    def build(self, refs: Sequence[SnapshotRef], day: date) -> pd.DataFrame:
-        return build_day([self._look(ref) for ref in refs], day, {})
-
-    def _look(self, ref: SnapshotRef) -> Look:
-        taken = self.store.read_snapshot(ref)
-        return Look(
-            state=ref.state,
-            started_at=taken.certificate.started_at,
-            finished_at=taken.certificate.finished_at,
-            frame=SNAPSHOT.to_pandas(taken.table),
-        )
+def job_of(store: Store) -> Job:
+    now = START + timedelta(days=30)
+    return Job(store, Settings(), lambda *_: Secret(""), lambda: now)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +42,7 @@ def fleet() -> Fleet:
     return Fleet(3, 30, START, DAYS + 3)
 
 
-def look(store: Store, fleet: Fleet, moment: datetime, snapshot: MakeSnapshot) -> SnapshotRef:
+def take(store: Store, fleet: Fleet, moment: datetime, snapshot: MakeSnapshot) -> SnapshotRef:
     frame = fleet.at(moment)
     frame = frame.assign(account="default", observed_at=moment)
     frame = frame.assign(**{n: None for n in SNAPSHOT.names if n not in frame.columns})
@@ -79,23 +51,10 @@ def look(store: Store, fleet: Fleet, moment: datetime, snapshot: MakeSnapshot) -
     return store.publish_snapshot(Snapshot(certificate=blank, table=table))
 
 
-def bring_up_to_date(store: Store) -> None:
-    """What a night does: build every day whose file is not there."""
-    rule = Rule(store)
-    late = set(store.late_ignored())
-    refs = [ref for ref in store.snapshots("default") if ref not in late]
-    stored = {(ref.day, ref.digest) for ref in store.ledger_days()}
-    final = {day for _, day in store.final_days()}
-    for day, digest in inputs.digests(refs, {}).items():
-        if day not in final and (day, digest) not in stored:
-            frame = rule.build(rule.inputs_of(refs, day), day)
-            store.publish_ledger_day("default", day, digest, frame)
-
-
 def watch(store: Store, fleet: Fleet, snapshot: MakeSnapshot, first: int, last: int) -> None:
     for hour in range(first * 24 + 1, last * 24 + 1, EVERY_HOURS):
-        look(store, fleet, START + timedelta(hours=hour), snapshot)
-    bring_up_to_date(store)
+        take(store, fleet, START + timedelta(hours=hour), snapshot)
+    update_ledger(job_of(store))
 
 
 @pytest.fixture(scope="module")
@@ -114,10 +73,10 @@ def watched(template: Path, tmp_path: Path) -> Store:
 
 
 def run(store: Store, ages: prune.Ages = AGES) -> prune.Pruned:
-    return prune.execute(store.files, Rule(store), ages, START + timedelta(days=DAYS))
+    return prune.prune(job_of(store), ages)
 
 
-def looks_per_day(store: Store) -> dict[int, int]:
+def snapshots_per_day(store: Store) -> dict[int, int]:
     counts: dict[int, int] = {}
     for ref in store.snapshots():
         number = (ref.day - FIRST).days
@@ -129,14 +88,14 @@ def ledger_bytes(store: Store) -> dict[str, bytes]:
     return {ref.key: store.files.read(ref.key) for ref in store.ledger_days()}
 
 
-def test_old_looks_go_and_every_ledger_day_stays_to_the_last_digit(watched: Store) -> None:
+def test_old_snapshots_are_removed_and_no_ledger_day_changes(watched: Store) -> None:
     before = ledger_bytes(watched)
-    assert looks_per_day(watched) == dict.fromkeys(range(DAYS), 6)
+    assert snapshots_per_day(watched) == dict.fromkeys(range(DAYS), 6)
     spend = int(watched.read_ledger(FIRST, AGES.today)["spend_micros"].sum())
     done = run(watched)
-    # Days 0-3 dropped, 4-6 thinned to one look, 7-9 untouched; day 6 keeps the two that the first
-    # open day reads: nothing but a later look proves that the walk of 21:00 was over by midnight.
-    assert looks_per_day(watched) == {4: 1, 5: 1, 6: 2, 7: 6, 8: 6, 9: 6}
+    # Days 0-3 dropped, 4-6 thinned to one snapshot, 7-9 untouched; day 6 keeps the two that the
+    # first open day reads: only a later snapshot proves that the walk of 21:00 ended by midnight.
+    assert snapshots_per_day(watched) == {4: 1, 5: 1, 6: 2, 7: 6, 8: 6, 9: 6}
     assert [(ref.day - FIRST).days for ref in done.final] == [0, 1, 2, 3, 4, 5, 6]
     assert done.blocked == ()
     assert done.spend_micros == spend
@@ -145,9 +104,9 @@ def test_old_looks_go_and_every_ledger_day_stays_to_the_last_digit(watched: Stor
     assert check(watched.files, read_data=True).problems == ()
 
 
-def test_a_dry_run_names_what_would_go_and_changes_nothing(watched: Store) -> None:
+def test_a_plan_names_what_would_be_removed_and_changes_nothing(watched: Store) -> None:
     before = watched.files.keys("")
-    planned = prune.plan(watched.files, Rule(watched), AGES)
+    planned = prune.plan(job_of(watched), AGES)
     assert watched.files.keys("") == before
     done = run(watched)
     assert done.removed == planned.remove
@@ -160,7 +119,7 @@ def test_a_second_prune_finds_nothing_to_do(watched: Store) -> None:
     assert (again.final, again.removed, again.blocked) == ((), (), ())
 
 
-def test_a_pruned_store_goes_on_as_if_nothing_had_happened(
+def test_later_days_are_the_same_after_a_prune(
     watched: Store, fleet: Fleet, snapshot: MakeSnapshot, template: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(template, tmp_path / "never pruned")
@@ -174,14 +133,14 @@ def test_a_pruned_store_goes_on_as_if_nothing_had_happened(
     assert ledger_bytes(watched) == ledger_bytes(other)
 
 
-def test_open_days_are_rebuilt_equal_from_what_is_kept(watched: Store) -> None:
+def test_open_days_are_rebuilt_to_equal_bytes_from_what_is_kept(watched: Store) -> None:
     before = ledger_bytes(watched)
     run(watched, prune.Ages(today=AGES.today, thin_after_days=1, drop_after_days=1))
     final = {day for _, day in watched.final_days()}
     for ref in watched.ledger_days():
         if ref.day not in final:
             watched.files.delete(ref.key)
-    bring_up_to_date(watched)
+    update_ledger(job_of(watched))
     assert ledger_bytes(watched) == before
 
 
@@ -192,55 +151,66 @@ def test_a_final_day_is_never_built_again(watched: Store) -> None:
         watched.publish_ledger_day("default", FIRST, "ffff", frame)
 
 
-def test_a_look_that_comes_too_late_is_stored_marked_and_changes_nothing(
+def test_a_snapshot_too_late_for_a_final_day_changes_nothing(
     watched: Store, fleet: Fleet, snapshot: MakeSnapshot
 ) -> None:
     run(watched)
     before = ledger_bytes(watched)
-    late = look(watched, fleet, START + timedelta(days=5, hours=2), snapshot)
-    # Between a final day's end and the look that closed it: inside its inputs all the same.
-    edge = look(watched, fleet, START + timedelta(days=7, minutes=30), snapshot)
-    fresh = look(watched, fleet, START + timedelta(days=9, hours=23), snapshot)
+    late = take(watched, fleet, START + timedelta(days=5, hours=2), snapshot)
+    # Between a final day's end and the snapshot that closed it: inside its inputs too.
+    edge = take(watched, fleet, START + timedelta(days=7, minutes=30), snapshot)
+    fresh = take(watched, fleet, START + timedelta(days=9, hours=23), snapshot)
     assert watched.late_ignored() == [late, edge]
     assert watched.late_ignored(first=FIRST + timedelta(days=6)) == [edge]
     assert fresh in watched.snapshots()
-    bring_up_to_date(watched)
+    update_ledger(job_of(watched))
     changed = {key for key, data in ledger_bytes(watched).items() if before.get(key) != data}
     assert {key.split("/")[2] for key in changed} == {"date=2026-10-10"}
     run(watched)
     assert late in watched.snapshots()  # kept until it is old enough to be dropped
 
 
-def test_a_stale_or_missing_day_keeps_its_looks_and_says_so(
+def test_a_stale_or_missing_day_keeps_its_snapshots_with_the_reason(
     watched: Store, fleet: Fleet, snapshot: MakeSnapshot
 ) -> None:
-    look(watched, fleet, START + timedelta(days=2, hours=2), snapshot)
+    take(watched, fleet, START + timedelta(days=2, hours=2), snapshot)
     [first_day] = [ref for ref in watched.ledger_days() if ref.day == FIRST]
     watched.files.delete(first_day.key)
     done = run(watched)
     assert done.blocked == (
-        "account default, 2026-10-01: its snapshots stay: missing or stale: run ledger first",
-        "account default, 2026-10-03: its snapshots stay: missing or stale: run ledger first",
+        "account default, 2026-10-01: its snapshots are kept: missing or stale: run ledger first",
+        "account default, 2026-10-03: its snapshots are kept: missing or stale: run ledger first",
     )
-    # Each keeps all it needs: its own looks and its neighbours out to the nearest complete ones.
-    assert looks_per_day(watched) == {0: 6, 1: 3, 2: 7, 3: 1, 4: 1, 5: 1, 6: 2, 7: 6, 8: 6, 9: 6}
-    bring_up_to_date(watched)
+    # Each keeps all it needs: its own snapshots and their neighbours to the nearest complete ones.
+    assert snapshots_per_day(watched) == {
+        0: 6,
+        1: 3,
+        2: 7,
+        3: 1,
+        4: 1,
+        5: 1,
+        6: 2,
+        7: 6,
+        8: 6,
+        9: 6,
+    }
+    update_ledger(job_of(watched))
     assert run(watched).blocked == ()
-    assert looks_per_day(watched) == {4: 1, 5: 1, 6: 2, 7: 6, 8: 6, 9: 6}
+    assert snapshots_per_day(watched) == {4: 1, 5: 1, 6: 2, 7: 6, 8: 6, 9: 6}
 
 
-def test_a_day_that_comes_out_different_is_not_made_final(watched: Store) -> None:
+def test_a_day_that_is_rebuilt_differently_is_not_made_final(watched: Store) -> None:
     [day] = [ref for ref in watched.ledger_days() if ref.day == FIRST + timedelta(days=1)]
     frame = watched.read_ledger(day.day, day.day)
     frame.loc[0, "spend_micros"] += 1
     watched.publish_ledger_day("default", day.day, day.digest, frame)
     done = run(watched)
     [reason] = done.blocked
-    assert "2026-10-02: its snapshots stay: built again, the day differs" in reason
-    assert looks_per_day(watched)[1] == 6
+    assert "2026-10-02: its snapshots are kept: built again, the day differs" in reason
+    assert snapshots_per_day(watched)[1] == 6
 
 
-def test_a_damaged_look_keeps_its_days_open(watched: Store) -> None:
+def test_a_damaged_snapshot_keeps_its_days_open(watched: Store) -> None:
     damaged = watched.snapshots()[8]
     data = bytearray(watched.files.read(damaged.key))
     data[50] ^= 1
@@ -250,24 +220,24 @@ def test_a_damaged_look_keeps_its_days_open(watched: Store) -> None:
     assert damaged in watched.snapshots()
 
 
-def test_days_that_are_not_closed_keep_their_looks(
+def test_days_that_are_not_closed_keep_their_snapshots(
     store: Store, fleet: Fleet, snapshot: MakeSnapshot
 ) -> None:
     watch(store, fleet, snapshot, 0, 2)
-    done = run(store)  # long after the last look
+    done = run(store)  # long after the last snapshot
     assert [(ref.day - FIRST).days for ref in done.final] == [0]
     assert done.blocked == (
-        "account default, 2026-10-02: its snapshots stay: no complete look after it yet",
+        "account default, 2026-10-02: its snapshots are kept: no complete snapshot after it yet",
     )
-    assert looks_per_day(store) == {0: 2, 1: 6}
+    assert snapshots_per_day(store) == {0: 2, 1: 6}
 
 
-def test_of_a_thinned_day_the_last_complete_look_stays(
+def test_a_thinned_day_keeps_its_last_complete_snapshot(
     watched: Store, snapshot: MakeSnapshot
 ) -> None:
     taken = snapshot(START + timedelta(days=4, hours=22), state=State.DRIFTED, rows=2)
     watched.publish_snapshot(taken)
-    bring_up_to_date(watched)
+    update_ledger(job_of(watched))
     run(watched)
     [kept] = watched.snapshots(first=FIRST + timedelta(days=4), last=FIRST + timedelta(days=4))
     assert (kept.state, kept.started_at.hour) == (State.COMPLETE, 21)
@@ -303,17 +273,19 @@ def test_a_prune_that_dies_anywhere_is_finished_by_the_next(
     for _ in range(total):
         try:
             # Every attempt gets one change further than the one before it.
-            prune.execute(Dying(1), Rule(store), ages, START)  # type: ignore[arg-type]
+            dying = Store(store.files.place)
+            dying.files = Dying(1)  # type: ignore[assignment]
+            prune.prune(job_of(dying), ages)
         except KeyboardInterrupt:
-            bring_up_to_date(store)
+            update_ledger(job_of(store))
             assert int(store.read_ledger(FIRST, ages.today)["spend_micros"].sum()) == spend
             assert check(store.files).problems == ()
         else:
             break
-    assert looks_per_day(store) == {2: 2, 3: 6}
+    assert snapshots_per_day(store) == {2: 2, 3: 6}
 
 
 @pytest.mark.parametrize(("thin", "drop"), [(0, 5), (5, 4)])
-def test_ages_that_cannot_be_meant_are_refused(thin: int, drop: int) -> None:
+def test_invalid_ages_are_refused(thin: int, drop: int) -> None:
     with pytest.raises(SettingsError, match="drop no sooner than thin"):
         prune.Ages(today=FIRST, thin_after_days=thin, drop_after_days=drop)

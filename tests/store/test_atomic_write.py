@@ -77,13 +77,13 @@ def new_report(files: LocalFiles) -> None:
 
 
 def new_latest(files: LocalFiles) -> None:
-    files.point("reports/latest", "2026-10-20")
+    files.set_pointer("reports/latest", "2026-10-20")
 
 
 @pytest.mark.parametrize("forever", [False, True], ids=["once", "for good"])
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS, errno.EFBIG])
 @pytest.mark.parametrize("write", [new_fact, new_state, new_report, new_latest])
-def test_a_disk_that_fails_at_any_call_keeps_the_old_and_leaves_nothing(
+def test_a_disk_that_fails_at_any_call_keeps_the_old_file_and_leaves_no_other(
     faults: Faults,
     write: Callable[[LocalFiles], None],
     code: int,
@@ -170,7 +170,7 @@ class Disk:
                 self.problems.add(f"half visible: {path.name}")
 
     def acknowledge(self, key: str) -> None:
-        """The caller was told that ``key`` is stored."""
+        """The caller knows that ``key`` is stored."""
         path = self.root / key
         while path != self.root.parent:
             if path in self.loose:
@@ -247,7 +247,7 @@ def after_power_cuts(patch: pytest.MonkeyPatch, root: Path) -> set[str]:
     return disk.problems
 
 
-def test_a_power_cut_at_any_moment_loses_and_halves_nothing(
+def test_a_power_cut_at_any_moment_loses_no_file_and_halves_none(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert after_power_cuts(monkeypatch, tmp_path / "data") == set()
@@ -289,7 +289,7 @@ def make_folder_unsynced(folder: Path, root: Path, durable: set[Path]) -> None: 
         (atomic_write, "replace", in_place, "half visible: resume"),
     ],
 )
-def test_the_power_cuts_catch_a_mutant(
+def test_the_power_cuts_detect_a_faulty_writer(
     module: object,
     name: str,
     mutant: object,
@@ -308,26 +308,26 @@ def two_writers(root: Path) -> list[str]:
     try:
         LocalFiles(root).put_new(FACT, b"second")
     except AlreadyStoredError:
-        told = True
+        is_refused = True
     else:
-        told = False
+        is_refused = False
     kept = (root / FACT).read_bytes() == b"first"
-    return ["not told"] * (not told) + ["overwritten"] * (not kept)
+    return ["not refused"] * (not is_refused) + ["overwritten"] * (not kept)
 
 
-def test_a_fact_is_never_overwritten(tmp_path: Path) -> None:
+def test_a_published_file_is_never_overwritten(tmp_path: Path) -> None:
     assert two_writers(tmp_path / "data") == []
 
 
 @pytest.mark.parametrize("mutant", [in_place, rename_over])
-def test_two_writers_catch_a_mutant(
+def test_two_writers_at_once_detect_a_faulty_writer(
     mutant: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(atomic_write, "put_new", mutant)
-    assert two_writers(tmp_path / "data") == ["not told", "overwritten"]
+    assert two_writers(tmp_path / "data") == ["not refused", "overwritten"]
 
 
-def test_without_links_a_fact_is_still_published_once(
+def test_without_links_a_file_is_still_published_once(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def refuse(*_: object) -> None:
@@ -337,11 +337,11 @@ def test_without_links_a_fact_is_still_published_once(
     assert two_writers(tmp_path / "data") == []
     monkeypatch.setattr(os, "symlink", refuse)
     files = LocalFiles(tmp_path / "data")
-    files.point("reports/latest", "2026-10-20")
-    assert files.pointed("reports/latest") == "2026-10-20"
+    files.set_pointer("reports/latest", "2026-10-20")
+    assert files.read_pointer("reports/latest") == "2026-10-20"
 
 
-def test_where_folders_cannot_be_exchanged_the_old_one_steps_aside(
+def test_where_folders_cannot_be_exchanged_the_old_one_is_moved_aside(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(atomic_folders, "_exchange", lambda *_: False)
@@ -357,7 +357,7 @@ def test_where_folders_cannot_be_exchanged_the_old_one_steps_aside(
     assert files.read(f"{REPORT}/a") == b"new"
 
 
-def test_the_sweep_takes_the_dead_and_leaves_the_living(
+def test_a_sweep_removes_only_the_files_of_dead_writers(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     files = LocalFiles(tmp_path / "data")
@@ -389,7 +389,7 @@ def test_an_interrupt_leaves_no_half_file(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_temporary_is_swept_between_two_calls_and_claimed_anew(
+def test_a_temporary_file_that_is_swept_before_it_is_locked_is_made_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     import fcntl  # noqa: PLC0415
@@ -408,7 +408,7 @@ def test_a_temporary_is_swept_between_two_calls_and_claimed_anew(
     assert [path.name for path in tmp_path.iterdir()] == ["fact"]
 
 
-def test_every_failure_is_one_of_ours(tmp_path: Path) -> None:
+def test_every_failure_is_a_storage_error(tmp_path: Path) -> None:
     files = LocalFiles(tmp_path / "data")
     with pytest.raises(FleetLedgerError, match="it is gone"):
         files.read("snapshots/nothing")

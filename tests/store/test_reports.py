@@ -1,0 +1,72 @@
+"""Reports: a folder per day, and the pointer to the newest."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.store.check import Severity, check
+
+if TYPE_CHECKING:
+    from pipeline.store import Store
+
+NOON = datetime(2026, 10, 20, 12, tzinfo=UTC)
+DAY = date(2026, 10, 20)
+
+
+def test_a_report_is_replaced_as_a_whole_and_latest_names_the_newest(
+    store: Store, tmp_path: Path
+) -> None:
+    later = DAY + timedelta(days=1)
+    store.publish_report(later, {"report.html": b"later"})
+    place = store.publish_report(DAY, {"report.html": b"first", "old.csv": b"1"})
+    store.publish_report(DAY, {"report.html": b"second"})
+    assert place == str(tmp_path / "data" / "reports" / "2026-10-20")
+    assert store.read_report(DAY) == {"report.html": b"second"}
+    assert store.report_days() == [DAY, later]
+    latest = tmp_path / "data" / "reports" / "latest" / "report.html"
+    assert latest.read_bytes() == b"later"
+
+
+@pytest.mark.parametrize(
+    ("kind", "kept"),
+    [("link", []), ("dangling", []), ("file", []), ("copy", []), ("other", ["latest.kept-1"])],
+)
+def test_latest_is_repaired_whatever_a_copying_tool_made_of_it(
+    store: Store, tmp_path: Path, kind: str, kept: list[str]
+) -> None:
+    reports = tmp_path / "data/reports"
+    latest = reports / "latest"
+    later = DAY + timedelta(days=1)
+    store.publish_report(DAY, {"report.html": b"first"})
+    if kind != "link":
+        latest.unlink()
+    if kind == "dangling":
+        latest.symlink_to("nowhere")
+    elif kind == "file":
+        latest.write_text(f"{DAY}\n")
+    elif kind in ("copy", "other"):  # as `cp -rL` leaves it, and zip and backup tools
+        shutil.copytree(reports / str(DAY), latest)
+    if kind == "other":
+        (latest / "report.html").write_bytes(b"only here")
+    if kind in ("copy", "other"):
+        [problem] = check(store.files).problems
+        assert (problem.severity, problem.key) == (Severity.WARNING, "reports/latest")
+    store.publish_report(later, {"report.html": b"later"})
+    assert latest.readlink() == Path(str(later))
+    assert sorted(p.name for p in reports.iterdir()) == [str(DAY), str(later), "latest", *kept]
+    for name in kept:
+        assert (reports / name / "report.html").read_bytes() == b"only here"
+        [problem] = check(store.files).problems
+        assert f"reports/{name}" in problem.message
+
+
+def test_a_report_has_sums_that_sha256sum_can_verify(store: Store, tmp_path: Path) -> None:
+    store.publish_report(DAY, {"report.html": b"x", "a.csv": b"1,2\n"})
+    folder = tmp_path / "data" / "reports" / "2026-10-20"
+    subprocess.run(["/usr/bin/env", "sha256sum", "--check", "SHA256SUMS"], cwd=folder, check=True)
