@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import Exit, KeyRefusedError
-from pipeline.keys import find_key, is_exposed
-from pipeline.settings import Account, Api, Settings
+from pipeline.errors import Exit, KeyRefusedError, SettingsError
+from pipeline.keys import find_key, find_password, is_exposed
+from pipeline.settings import Account, Api, Mail, Settings
 
 
 def private(path: Path, text: str, mode: int = 0o600) -> str:
@@ -139,3 +139,11 @@ def test_a_key_where_a_name_belongs_is_not_quoted() -> None:
     key = "tpo_live_k9Zq47bXw2mTf8"
     assert key not in refused({"TENSORONE_API_KEY_FILE": key})
     assert key not in refused({}, account=Account(key_env=key))
+
+
+def test_the_home_folder_of_an_unknown_user_is_named_with_its_source() -> None:
+    path = "~no_such_user/key"
+    assert "api.key_file" in refused({}, key_file=path)
+    assert "TENSORONE_API_KEY_FILE" in refused({"TENSORONE_API_KEY_FILE": path})
+    with pytest.raises(SettingsError, match=r"mail\.password_file"):
+        find_password(Mail(username="u", password_file=path), {})

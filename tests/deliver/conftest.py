@@ -110,6 +110,7 @@ class Inbox:
         self.asked: list[str] = []
         self.seconds = 0.0
         """Time it takes over a message."""
+        self.quit_reply = "221 Bye"
 
     async def handle_RCPT(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: object
@@ -121,6 +122,9 @@ class Inbox:
             return "550 5.1.1 no such\x07 mailbox"
         envelope.rcpt_tos.append(address)
         return "250 OK"
+
+    async def handle_QUIT(self, _server: SMTP, _session: Session, _envelope: Envelope) -> str:  # noqa: N802
+        return self.quit_reply
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         await asyncio.sleep(self.seconds)

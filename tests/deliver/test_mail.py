@@ -164,6 +164,24 @@ def test_a_server_that_hangs_up_among_the_recipients_has_served_none_of_them(
     assert plain_server.inbox.bodies == []
 
 
+@pytest.mark.parametrize("reply", ["250 OK", "421 4.3.2 closing", "500 what?", "x" * 9000])
+def test_an_odd_reply_to_quit_does_not_undo_an_accepted_mail(
+    plain_server: Server, reply: str
+) -> None:
+    plain_server.inbox.quit_reply = reply
+    mail = plain_server.settings(security="none")
+    assert send(message(mail), mail, None) == {"a@example.com": "", "b@example.com": ""}
+    assert len(plain_server.inbox.bodies) == 1
+
+
+@pytest.mark.parametrize("reply", ["250 OK", "500 what?"])
+def test_an_odd_reply_to_quit_does_not_hide_a_refusal(plain_server: Server, reply: str) -> None:
+    plain_server.inbox.quit_reply = reply
+    plain_server.inbox.refuse = {"a@example.com", "b@example.com"}
+    mail = plain_server.settings(security="none")
+    assert all(result.startswith("550") for result in send(message(mail), mail, None).values())
+
+
 def test_an_unknown_authority_is_not_trusted(starttls_server: Server) -> None:
     mail = starttls_server.settings(username="reporter")
     with pytest.raises(NotDeliveredError, match=r"127\.0\.0\.1:\d+.*not trusted.*mail\.ca_file"):
