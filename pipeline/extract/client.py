@@ -53,6 +53,7 @@ PASSING_CLIENT_ERRORS = frozenset({408, 425, TOO_MANY})
 BLOCK_BYTES = 1 << 20
 GZIP = 16 + zlib.MAX_WBITS
 
+logger = logging.getLogger(__name__)
 # It writes a traceback for a malformed header line, even when the answer can be used.
 logging.getLogger("urllib3.connection").setLevel(logging.CRITICAL)
 
@@ -163,6 +164,7 @@ class Client:
             except _Again as failure:
                 # Not the failure itself: its traceback would keep the whole answer in memory.
                 why, asked = str(failure), failure.wait
+            logger.info("try %d of %d failed: %s", failures, self._settings.attempts, why)
             if failures < self._settings.attempts:
                 self._budget.retries += 1
                 self._budget.wait(self._budget.backoff(failures) if asked is None else asked, why)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from datetime import datetime, tzinfo
 
-from pipeline.cli import main, options
+from pipeline.cli import main, run
 
 
 class Fixed(datetime):
-    """A clock that stands."""
+    """A clock that stands still."""
 
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
@@ -18,5 +18,5 @@ class Fixed(datetime):
 
 if __name__ == "__main__":
     moment = sys.argv.pop(1)
-    options.datetime = Fixed  # type: ignore[misc]
+    run.datetime = Fixed  # type: ignore[misc]
     main()
