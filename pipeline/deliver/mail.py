@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.deliver.message import address, compose, one_line
 from pipeline.errors import NotDeliveredError, SettingsError
+from pipeline.redact import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +68,10 @@ def send(message: EmailMessage, mail: Mail, password: Secret | None) -> dict[str
         ) from error
     except (smtplib.SMTPException, ssl.SSLError, OSError) as error:
         raise NotDeliveredError(f"{where}: {_explained(error, mail)}") from error
-    results = {spec: _reply(*refused[spec]) if spec in refused else "" for spec in recipients}
+    # A server may quote the password: nothing that is stored or printed is made from it.
+    redactor = Redactor.of([password] if password else [])
+    replies = {spec: redactor.scrub(_reply(*reply)) for spec, reply in refused.items()}
+    results = {spec: replies.get(spec, "") for spec in recipients}
     for spec, refusal in results.items():
         logger.info("%s for %s: %s", message["Message-ID"], spec, refusal or "accepted")
     return results

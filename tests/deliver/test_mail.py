@@ -268,6 +268,14 @@ def test_a_login_refusal_is_quoted_by_its_codes_only(
         send(message(mail), mail, Secret("not-this-one"))
 
 
+def test_a_refusal_that_quotes_the_password_is_returned_without_it(
+    starttls_server: Server, authority: Authority
+) -> None:
+    starttls_server.inbox.replies = {"a@example.com": f"550 {PASSWORD.reveal()} is no key"}
+    mail = starttls_server.settings(username="reporter", ca_file=str(authority.ca_file))
+    assert send(message(mail), mail, PASSWORD)["a@example.com"] == "550 *** is no key"
+
+
 def test_a_password_comes_from_its_file_or_the_environment(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("from a file\n")
     (tmp_path / "password").chmod(0o600)

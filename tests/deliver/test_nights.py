@@ -15,7 +15,7 @@ from pipeline.simulator.clock import Clock
 from pipeline.simulator.fleet import Fleet
 from pipeline.simulator.server import serve
 from pipeline.store import Store
-from tests.cli.conftest import KEY, START, Api, Ran, make_run
+from tests.cli.conftest import KEY, SIMULATED, START, Api, Ran, make_run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ def night(tmp_path: Path, api: Api, plain_server: Server) -> Night:
     config = tmp_path / "settings.toml"
     config.write_text(
         '[mail]\nto = ["a@example.com", "b@example.com"]\n'
-        f'host = "127.0.0.1"\nport = {plain_server.port}\nsecurity = "none"\n'
+        f'host = "127.0.0.1"\nport = {plain_server.port}\nsecurity = "none"\n' + SIMULATED
     )
     run = make_run(tmp_path, tmp_path / "data")
 

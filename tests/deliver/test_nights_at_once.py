@@ -21,7 +21,7 @@ from pipeline.simulator.fleet import Fleet
 from pipeline.simulator.server import serve
 from pipeline.store import Store
 from tests import bucket
-from tests.cli.conftest import KEY, ROOT, START
+from tests.cli.conftest import KEY, ROOT, SIMULATED, START
 
 pytest.importorskip("obstore")
 
@@ -71,7 +71,7 @@ def nights(tmp_path: Path, plain_server: Server) -> Iterator[Nights]:
     config = tmp_path / "settings.toml"
     config.write_text(
         f'lease_seconds = {LEASE_SECONDS}\n[mail]\nto = ["a@example.com"]\n'
-        f'host = "127.0.0.1"\nport = {plain_server.port}\nsecurity = "none"\n'
+        f'host = "127.0.0.1"\nport = {plain_server.port}\nsecurity = "none"\n' + SIMULATED
     )
     app = make_app(
         Fleet(3, 25, START, 10), Clock(START, step_seconds=1), keys=(KEY,), latency_ms=1500
