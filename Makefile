@@ -10,7 +10,7 @@ export PYTHONUTF8 := 1
 .PHONY: install run
 install: .venv/.installed ## make .venv and install the locked dependencies
 
-run: install ## embedded API, a month of simulated looks over HTTP, then the nightly job: a report
+run: install ## embedded API, a month of simulated snapshots over HTTP, then the nightly job: a report
 	$(BIN)/fleetledger --data-dir data/demo demo
 
 ##@ Develop
@@ -23,8 +23,8 @@ check: develop ## lint, format, types, generated docs
 	$(BIN)/mypy
 	$(BIN)/python -m docs.generate --check
 
-test: develop ## the whole suite; T=path or T="-k words" for a part
-	$(BIN)/python -m pytest $(if $(T),$(T),-n 2 --dist loadfile)
+test: develop ## the whole suite, with branch coverage; T=path or T="-k words" for a part, without
+	$(BIN)/python -m pytest $(if $(T),$(T),-n 2 --dist loadfile --cov)
 
 test-lowest: ## the suite at the lowest versions that pyproject.toml allows (needs uv); T=path for a part
 	uv venv --quiet --clear --python $(PYTHON) .venv-lowest

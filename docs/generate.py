@@ -1,4 +1,4 @@
-"""The pages of docs/ that follow from the code: ``python -m docs.generate [--check]``."""
+"""Generates the pages of docs/ that follow from the code: ``python -m docs.generate [--check]``."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PAGES = {"columns.md": columns, "findings.md": rules.to_markdown}
 
 
 def main() -> int:
-    """Write the pages, or with ``--check`` say which are not what the code says."""
+    """Write the pages; with ``--check``, only print which of them are stale."""
     is_check = "--check" in sys.argv[1:]
     stale = []
     for name, page in PAGES.items():
@@ -51,7 +51,7 @@ def main() -> int:
         if not is_check:
             path.write_text(text, encoding="utf-8")
     if is_check and stale:
-        print(f"docs/{', docs/'.join(stale)}: not what the code says; run `make docs`")  # noqa: T201
+        print(f"docs/{', docs/'.join(stale)}: stale; run `make docs`")  # noqa: T201
         return 1
     return 0
 

@@ -13,9 +13,9 @@
 # %% [markdown]
 # # A fleet, explored
 #
-# Everything the nightly report is made from is here as plain DataFrames; the columns are in
-# docs/columns.md. Run `make run` first for a simulated month, or point `FLEETLEDGER_DATA_DIR` at
-# your own history. `pip install -e '.[notebook]'`, then `jupytext --to ipynb notebooks/explore.py`.
+# The data of the nightly report as plain DataFrames; docs/columns.md describes the columns. Run
+# `make run` first for a simulated month, or point `FLEETLEDGER_DATA_DIR` at your own history.
+# `pip install -e '.[notebook]'`, then `jupytext --to ipynb notebooks/explore.py`.
 
 # %%
 import os
@@ -40,9 +40,9 @@ days = store.spend("date")
 days.set_index("date")["spend_micros"].div(1e6).round(2).tail(7)
 
 # %% [markdown]
-# ## What did no work
-# `samples` is the number of hours somebody looked; `busy_share_bound` the busy share that these
-# looks cannot exclude.
+# ## Idle clusters
+# `samples` is the number of hours with a sample; `busy_share_bound` is the busy share that these
+# samples cannot exclude.
 
 # %%
 idle = store.idle()
@@ -56,11 +56,11 @@ use = store.utilization()
 use[["name", "gpu_mean_pct", "gpu_p95_pct", "running_seconds", "unused_micros"]].head(10)
 
 # %% [markdown]
-# ## The looks themselves
+# ## The snapshots
 
 # %%
-looks = store.snapshots(columns=["cluster_id", "observed_at", "status", "gpu_utilization_pct"])
-looks.groupby("cluster_id")["gpu_utilization_pct"].agg(["count", "mean", "max"]).head(10)
+snapshots = store.snapshots(columns=["cluster_id", "observed_at", "status", "gpu_utilization_pct"])
+snapshots.groupby("cluster_id")["gpu_utilization_pct"].agg(["count", "mean", "max"]).head(10)
 
 # %%
 ledger = store.ledger()

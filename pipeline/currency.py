@@ -1,8 +1,8 @@
-"""The currencies a bill may be in, and how many decimals each is written with.
+"""The currencies of bills, and the number of decimals of each.
 
 Source: ISO 4217, list one (SIX Group, https://www.six-group.com/en/products-services/financial-
 information/data-standards.html), as published on 2026-01-01. Left out: funds, metals and test
-codes, in which nobody bills. A table of this size that changes about once a year is not worth a
+codes, which no bill uses. A table of this size that changes about once a year is not worth a
 dependency.
 """
 
@@ -23,7 +23,7 @@ MINOR_UNITS = {code: digits for digits, codes in _DECIMALS.items() for code in c
 
 
 def nearest(code: str) -> str:
-    """The valid code that shares most letters with ``code``, in their places."""
+    """The valid code that has the most letters of ``code`` in the same places."""
     wanted = code.upper()
     return max(
         MINOR_UNITS,

@@ -1,6 +1,6 @@
-"""What can go wrong, and the exit code each failure means to cron and monitors.
+"""The errors of the program and their exit codes.
 
-Every message is one line that names the thing, where its value came from, and the remedy.
+Every message is one line: what is wrong, where its value came from, and the remedy.
 """
 
 from __future__ import annotations
@@ -9,23 +9,23 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """The command contract: what a process's exit code says."""
+    """The exit codes, a contract with cron and monitors."""
 
     DONE = 0
     UNEXPECTED = 1
     USAGE = 2
     WARNINGS = 3
-    """Done, but a snapshot is not complete, a gap opened (said once), or an account is missing."""
+    """Done, but a snapshot is incomplete, a gap is new, or an account is missing, for example."""
     NOT_DELIVERED = 4
-    """The report was made and is on disk; at least one recipient did not get it."""
+    """The report was made and stored; at least one recipient did not get it."""
     KEY_REFUSED = 10
     API_UNAVAILABLE = 11
     """Nothing was stored."""
     STORAGE = 12
-    """It cannot be read or written, or holds nothing to read yet."""
+    """The store cannot be read or written, or is still empty."""
     DAMAGE = 13
     LOCKED = 75
-    """Another run holds the lock (EX_TEMPFAIL: cron may simply try again)."""
+    """Another run holds the lock (EX_TEMPFAIL: try again later)."""
 
 
 WORST_FIRST = (
@@ -36,34 +36,34 @@ WORST_FIRST = (
     Exit.NOT_DELIVERED,
     Exit.WARNINGS,
 )
-"""Of several outcomes of one run, the first of these is its exit code."""
+"""A run with several outcomes exits with the first of these."""
 
 
 def worst(codes: set[Exit]) -> Exit:
-    """The one exit code that stands for all of ``codes``."""
+    """The exit code of a run with the outcomes ``codes``."""
     return next((code for code in WORST_FIRST if code in codes), max(codes, default=Exit.DONE))
 
 
 class FleetLedgerError(Exception):
-    """Base of every failure a user is told about in one line."""
+    """Base of every error that is reported in one line."""
 
     exit_code = Exit.UNEXPECTED
 
 
 class SettingsError(FleetLedgerError):
-    """A setting, option or argument that cannot be meant."""
+    """An invalid setting, option or argument."""
 
     exit_code = Exit.USAGE
 
 
 class KeyRefusedError(FleetLedgerError):
-    """No API key, or one that the API does not accept."""
+    """No API key, or a key that the API does not accept."""
 
     exit_code = Exit.KEY_REFUSED
 
 
 class ApiError(FleetLedgerError):
-    """The API could not give a usable answer within the run's budget."""
+    """The API gave no usable response within the run's budget."""
 
     exit_code = Exit.API_UNAVAILABLE
 
@@ -75,26 +75,26 @@ class StorageError(FleetLedgerError):
 
 
 class ReadOnlyError(StorageError):
-    """The store may be read but not written."""
+    """The store is read-only."""
 
 
 class AlreadyStoredError(StorageError):
-    """Another writer has published this very name first."""
+    """Another writer published this name first."""
 
 
 class DamageError(FleetLedgerError):
-    """A stored file is not what was written."""
+    """A stored file differs from what was written."""
 
     exit_code = Exit.DAMAGE
 
 
 class NotDeliveredError(FleetLedgerError):
-    """A report exists but did not reach everyone."""
+    """A report exists but did not reach all recipients."""
 
     exit_code = Exit.NOT_DELIVERED
 
 
 class LockedError(FleetLedgerError):
-    """Another run is at work on the same store."""
+    """Another run holds the lock."""
 
     exit_code = Exit.LOCKED

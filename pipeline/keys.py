@@ -1,8 +1,8 @@
-"""API keys and passwords: where they may come from, and a wrapper that never prints one.
+"""Finds API keys and passwords, and wraps them so that they are never printed.
 
-A file with a secret is for its owner alone. One that belongs to another user (root, as a rule) may
-be readable by a group, since that is how this user reads it: systemd shows the access list of a
-credential as group permissions (0440), Kubernetes gives a secret to the pod's ``fsGroup``.
+A file with a secret must be accessible to its owner only. A file of another user (usually root) may
+be readable by a group, because this user reads it through that group: systemd shows the access list
+of a credential as group permissions (0440), Kubernetes gives a secret to the pod's ``fsGroup``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PASSWORD_VARIABLE = "FLEETLEDGER_MAIL_PASSWORD"  # noqa: S105 - a name, not a pa
 
 
 class Secret:
-    """A text that shows as stars everywhere but in :meth:`reveal`."""
+    """A text that prints as stars; only :meth:`reveal` returns it."""
 
     __slots__ = ("_text",)
 
@@ -32,7 +32,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The text itself: for the one header it belongs in."""
+        """The text, for the header or login that needs it."""
         return self._text
 
     def __repr__(self) -> str:
@@ -46,13 +46,14 @@ def find_key(
 ) -> Secret:
     """The API key of an account.
 
-    Order: the account's own ``key_file`` and ``key_env``;
+    Precedence: the account's own ``key_file`` and ``key_env``;
     ``$CREDENTIALS_DIRECTORY/tensorone_api_key``; ``--api-key-file`` (``api.key_file``);
-    ``TENSORONE_API_KEY_FILE``; ``TENSORONE_API_KEY``. Never the command line: it is public.
+    ``TENSORONE_API_KEY_FILE``; ``TENSORONE_API_KEY``. Never the command line, which other users
+    can read.
 
     Raises:
-        KeyRefusedError: none given, unreadable, readable by others, or not a key (a header could
-            leak it).
+        KeyRefusedError: there is no key, or it is unreadable, readable by others, or not valid in
+            a header.
     """
 
     def from_file(path: str, source: str) -> Secret:
@@ -80,48 +81,54 @@ def find_key(
 
 
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
-"""A variable as people name them; anything else may be the key itself, by mistake."""
+"""A usual variable name; any other text may be the key itself, entered by mistake."""
 
 
 def read_private(
     path: str, what: str, error: type[FleetLedgerError], environment: Mapping[str, str]
 ) -> str:
-    """The text of a file that holds a secret; ``what`` names it in an ``error``.
+    """The text of a file that holds a secret.
+
+    Args:
+        path: the file; ``~`` is the home folder.
+        what: names the file in errors.
+        error: the class of errors to raise.
+        environment: for ``CREDENTIALS_DIRECTORY``.
 
     Raises:
-        error: not readable, or readable by more than it should be.
+        error: not readable, or readable by other users.
     """
     try:
-        # What is checked is what is read: a link's target, whatever the name stands for by then.
+        # The open file is checked, not its name: a link may point elsewhere by then.
         with Path(path).expanduser().open(encoding="utf-8") as file:
-            found = os.fstat(file.fileno())
+            info = os.fstat(file.fileno())
             text = file.read()
     except (OSError, UnicodeDecodeError, RuntimeError) as reason:
         raise error(f"{what} is not readable") from reason
     directory = environment.get("CREDENTIALS_DIRECTORY")
     is_credential = bool(directory) and Path(path).parent == Path(directory or "")
-    is_by_group = is_credential or found.st_uid != os.geteuid()
-    if stat.S_ISREG(found.st_mode) and is_exposed(found.st_mode, is_by_group=is_by_group):
+    is_by_group = is_credential or info.st_uid != os.geteuid()
+    if stat.S_ISREG(info.st_mode) and is_exposed(info.st_mode, is_by_group=is_by_group):
         raise error(
-            f"{what} is open to other users (mode {stat.S_IMODE(found.st_mode):04o}); "
+            f"{what} is open to other users (mode {stat.S_IMODE(info.st_mode):04o}); "
             f"run: chmod 600 {path} (of a Kubernetes secret: defaultMode: 0400)"
         )
     return text
 
 
 def is_exposed(mode: int, *, is_by_group: bool) -> bool:
-    """Whether a file of this mode is open to more than it should be.
+    """Whether other users can read or change a file with this mode.
 
     Args:
-        mode: its permissions.
-        is_by_group: whether a group may read it, because that is how this user does.
+        mode: the file's permissions.
+        is_by_group: whether a group may read it, because this user reads it through the group.
     """
     return bool(mode & (0o037 if is_by_group else 0o077))
 
 
 def _from_file(path: str, source: str, environment: Mapping[str, str]) -> Secret:
     what = f"API key file {path} (from {source})"
-    # Where a path was expected, some give the key.
+    # A key is sometimes entered where its path belongs: do not quote it.
     if not path.startswith(("/", "~", ".")) and not os.access(path, os.F_OK):
         what = f"the API key file that {source} names (the key itself belongs in TENSORONE_API_KEY)"
     text = read_private(path, what, KeyRefusedError, environment)
@@ -142,7 +149,7 @@ def find_password(mail: Mail, environment: Mapping[str, str]) -> Secret | None:
     """The password for ``mail.username``, from ``mail.password_file`` or the environment.
 
     Raises:
-        SettingsError: a user name without a password, a file that is unreadable or open to others.
+        SettingsError: no password for the user name, or its file is unreadable or open to others.
     """
     if not mail.username:
         return None

@@ -144,3 +144,5 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     messages: tuple[str, ...] = ()
     """Warnings and errors, one line each, as they were shown."""
     counts: dict[str, int] = {}
+    run_id: str = ""
+    """As in the run's log lines; empty in records of earlier versions."""

@@ -1,4 +1,4 @@
-"""The night: extract, ledger, findings, report, deliver."""
+"""The nightly job: extract, ledger, findings, report, send."""
 
 from __future__ import annotations
 
@@ -17,19 +17,23 @@ if TYPE_CHECKING:
 
 
 def nightly(job: Job) -> Reported | None:
-    """All five, as cron runs them; None where there is nothing to report from yet.
+    """Run the five steps; the report, or None if there is no snapshot yet.
 
-    An API that is down or refuses the key is noted, and the report is made from what exists; a
-    store that fails, or a setting that cannot be meant, ends the night.
+    An API that is down or refuses the key is noted, and the report is made from the stored data.
+
+    Raises:
+        SettingsError: a setting is invalid.
+        StorageError: the store cannot be read or written.
+        LockedError: another run holds a lock.
     """
-    # A typo is told at once, not after an hour's walk.
+    # Report a mistyped setting at once, not after an hour's walk.
     read_policy(job.settings, job.now().date())
     check_addresses(job.settings)
     with job.store.lock("nightly"):
-        return _night(job)
+        return _run_steps(job)
 
 
-def _night(job: Job) -> Reported | None:
+def _run_steps(job: Job) -> Reported | None:
     for account in job.settings.all_accounts:
         if not is_fresh(job, account):
             try:
@@ -47,9 +51,9 @@ def _night(job: Job) -> Reported | None:
         if job.settings.mail.to or job.settings.mail.per_owner:
             try:
                 send(job, reported.day, retry_refused=False)
-            except LockedError:  # lost: another run mails
+            except LockedError:  # the lock was lost: another run sends
                 raise
-            except SettingsError as error:  # such as a password nobody gave
+            except SettingsError as error:  # such as a missing password
                 job.note(Exit.NOT_DELIVERED, str(error))
             except FleetLedgerError as error:
                 job.note_error(error)

@@ -1,7 +1,7 @@
-"""The notebook's door: what is stored, and what follows from it, as plain DataFrames.
+"""The notebook interface: the stored data, and what is derived from it, as plain DataFrames.
 
-Every method reads the store anew, changes nothing, and gives the frames that the nightly report
-is made from: columns, units and dtypes are those of docs/columns.md.
+Every method reads the store again and changes nothing. The frames are those that the nightly report
+is made from; docs/columns.md has their columns, units and dtypes.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 class OpenStore:
     """A data directory, opened for reading.
 
-    Wrong arguments are a :class:`~pipeline.errors.SettingsError`, in one line.
+    Invalid arguments raise :class:`~pipeline.errors.SettingsError`.
     """
 
     def __init__(self, uri: str, options: Mapping[str, str] | None = None) -> None:
         """Open ``uri``; ``options`` are the ``AWS_...`` variables of an object store.
 
         Raises:
-            StorageError: nothing is stored there.
+            StorageError: the directory is empty.
         """
         self.store = Store(uri, options)
         if self.store.is_empty():
             where = self.store.files.path("") or uri
-            raise StorageError(f"{where}: nothing is stored there; `fleetledger extract` begins")
+            raise StorageError(f"{where}: nothing is stored there; run `fleetledger extract`")
 
     def __repr__(self) -> str:
         days = sorted({ref.day for ref in self.store.ledger_days()})
@@ -51,7 +51,7 @@ class OpenStore:
     def snapshots(
         self, since: date | str | None = None, columns: Sequence[str] | None = None
     ) -> pd.DataFrame:
-        """Every look at every cluster, from the UTC day ``since`` on."""
+        """One row per cluster and snapshot, from the UTC day ``since`` on."""
         _check_columns(columns, (*SNAPSHOT.names, "snapshot_state"))
         refs = self.store.snapshots(first=_day("since", since))
         return self.store.read_snapshots(refs, columns)
@@ -74,7 +74,7 @@ class OpenStore:
     ) -> pd.DataFrame:
         """Spend per cluster and day, or summed ``by`` columns such as "project_id", "date".
 
-        ``by`` may also be "owner": who answered for the cluster when findings were last made.
+        ``by`` may also be "owner": the cluster's owner when findings were last made.
         """
         rows = spend.spend_rows(self.ledger(first, last))
         if "owner" in by:
@@ -84,7 +84,7 @@ class OpenStore:
     def utilization(
         self, first: date | str | None = None, last: date | str | None = None
     ) -> pd.DataFrame:
-        """One row per cluster: how its GPUs were used, most unused money first."""
+        """One row per cluster: the use of its GPUs, most unused money first."""
         return utilization.rank(self.ledger(first, last))
 
     def idle(
@@ -95,8 +95,7 @@ class OpenStore:
     ) -> pd.DataFrame:
         """Idle candidates, most provable waste first.
 
-        Of the last closed day and the days before it that the rules look at
-        (``idle_window_days``), unless ``first`` and ``last`` say otherwise.
+        The default window is the ``idle_window_days`` up to the last closed day.
         """
         rules = rules or Rules()
         end = _day("last", last) or self._last_closed()
@@ -105,15 +104,16 @@ class OpenStore:
         return idle.candidates(self.utilization(first, end), rules)
 
     def _owners(self, rows: pd.DataFrame) -> pd.Series[Any]:
-        """Of each row; null where nobody is named, or the cluster is in no findings."""
+        """The owner of each row; null without an owner, or without findings of the cluster."""
         key = ["account", "cluster_id"]
         days = self.store.findings_digests()
         if not days:
             return pd.Series(None, rows.index, dtype="object")
-        found = self.store.read_findings(max(days))[[*key, "owner"]].drop_duplicates(key)
-        both = (frame[key].astype("str") for frame in (rows, found))
+        findings = self.store.read_findings(max(days))[[*key, "owner"]].drop_duplicates(key)
+        both = (frame[key].astype("str") for frame in (rows, findings))
         wanted, known = (pd.MultiIndex.from_frame(frame) for frame in both)
-        owners = pd.Series([*found["owner"].astype("object"), None], dtype="object")
+        # get_indexer gives -1 for a cluster without findings, which takes the None at the end.
+        owners = pd.Series([*findings["owner"].astype("object"), None], dtype="object")
         return owners.take(known.get_indexer(wanted)).set_axis(rows.index)
 
     def _last_closed(self) -> date | None:
@@ -130,8 +130,8 @@ def _day(name: str, value: date | str | None) -> date | None:
         raise SettingsError(f"{name} {value!r}: not a day, such as '2026-06-15'") from error
 
 
-def _check_columns(asked: Collection[str] | None, known: Sequence[str]) -> None:
-    for name in asked or ():
+def _check_columns(columns: Collection[str] | None, known: Sequence[str]) -> None:
+    for name in columns or ():
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-            raise SettingsError(f"no column {name!r}; did you mean {near!r}? docs/columns.md")
+            raise SettingsError(f"no column {name!r}; did you mean {near!r}? See docs/columns.md")

@@ -1,4 +1,4 @@
-"""How far a run has come, for whoever shows it; a null object where nobody watches."""
+"""The interface by which a run reports its progress, and an implementation that ignores it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WalkProgress:
-    """Where a walk over an account's list stands."""
+    """The progress of a walk over an account's list."""
 
     clusters: int
-    """Clusters found so far."""
+    """Clusters so far."""
     total: int | None
-    """What the API said the list holds; None where it does not say."""
+    """The API's count of the list; None if it gives none."""
     pages: int
     requests_left: int | None
-    """Requests left in the rate limit's window; None where the API does not say."""
+    """Requests left in the rate limit's window; None if the API gives no number."""
 
 
 OnPage = Callable[[WalkProgress], None]
@@ -29,20 +29,20 @@ OnPage = Callable[[WalkProgress], None]
 
 
 class Progress(Protocol):
-    """Shows how a run is doing."""
+    """Shows the progress of a run."""
 
     def walk(self, account: str) -> OnPage:
-        """The walk over an account's list begins."""
+        """Called when a walk over an account's list begins; call the result after each page."""
 
     def days(self, what: str, days: Sequence[date]) -> Iterable[date]:
-        """The days to build, shown as they pass."""
+        """The days to build; iterating over them reports them."""
 
 
 class NoProgress:
     """Shows nothing."""
 
     def walk(self, account: str) -> OnPage:
-        """Ignore the walk."""
+        """A function that ignores pages."""
         del account
         return ignore
 

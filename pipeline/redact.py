@@ -1,14 +1,14 @@
-"""What must never leave: the secrets of a run, recognised however they are written.
+"""Removes the secrets of a run from texts, however they are encoded.
 
-One frozen value knows them. The client asks it about every answer before anything reads it; the
-command line asks it about everything before it is printed, logged or kept.
+The client applies it to every response before anything else reads it; the command line applies it
+to everything that is printed, logged or recorded.
 
-Method: a text is first unfolded (JSON, HTML and URL escapes, nested ones too), then searched for
-any ten characters in a row of a secret, in upper or lower case, or for as much of its base64 at any
-of the three alignments. What is found becomes stars. A line with a secret stays unfolded; all
-others stay as they were.
-Known limits: a secret of fewer than eight characters is not looked for, since it would blank out
-ordinary words; up to nine characters of a longer one may remain.
+Method: escapes of JSON, HTML and URLs are decoded, nested ones too; the result is searched for any
+ten consecutive characters of a secret, in upper or lower case, and for as much of its base64 at any
+of the three alignments. Matches become stars. A line with a match stays decoded; other lines stay
+unchanged.
+Limits: a secret of fewer than eight characters is not searched for, since it would blank out
+ordinary words; up to nine characters of a longer secret may remain.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 STARS = "***"
 SHORTEST = 8
 PIECE = 10
-"""Characters in a row of a secret that give it away."""
+"""Consecutive characters of a secret that count as the secret."""
 PIECE_OF_BASE64 = 12
-"""Nine characters' worth: ten that were encoded by themselves hold so many whole ones."""
+"""Nine characters of a secret: base64 of ten contains at least this many complete digits."""
 DEEPEST = 5
-"""Escapes within escapes that are undone."""
+"""Levels of nested escapes that are decoded."""
 
 _ESCAPE = re.compile(
     # One set of first characters lets the search skip over all others.
@@ -44,11 +44,11 @@ _ESCAPE = re.compile(
 
 @dataclass(frozen=True)
 class Redactor:
-    """Knows the secrets of a run, and takes them out of whatever it is shown."""
+    """Removes a set of secrets from texts."""
 
     _pieces: frozenset[str] = field(default=frozenset(), repr=False)
     _blocks: tuple[str, ...] = field(default=(), repr=False)
-    """Every piece holds one of these whole: the fast way to see that there is none."""
+    """Each piece contains at least one of these: a fast test that a text has no piece."""
 
     @classmethod
     def of(cls, secrets: Iterable[Secret]) -> Redactor:
@@ -58,16 +58,16 @@ class Redactor:
         for text in {secret.reveal() for secret in secrets}:
             if len(text) < SHORTEST:
                 continue
-            for form, size in _forms(text):
-                whole = min(size, len(form))
-                pieces.update(form[at : at + whole] for at in range(len(form) - whole + 1))
-                half = whole // 2
+            for form, length in _forms(text):
+                size = min(length, len(form))
+                pieces.update(form[at : at + size] for at in range(len(form) - size + 1))
+                half = size // 2
                 blocks.update(form[at : at + half] for at in range(0, len(form) - half + 1, half))
         return cls(frozenset(pieces), tuple(sorted(blocks)))
 
     def finds(self, text: str) -> bool:
         """Whether ``text`` holds a secret, or a piece of one."""
-        plain = _lower(_unfolded(text))
+        plain = _lower(_unescaped(text))
         return any(block in plain for block in self._blocks) and any(self._spans(plain))
 
     def scrub(self, text: str) -> str:
@@ -77,7 +77,7 @@ class Redactor:
         return "\n".join(map(self._scrubbed_line, text.split("\n")))
 
     def scrub_all(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
-        """``value`` with every text in it scrubbed, names of members too."""
+        """``value`` with every text in it scrubbed, keys included."""
         if isinstance(value, str):
             return self.scrub(value)
         if isinstance(value, dict):
@@ -89,7 +89,7 @@ class Redactor:
     def _scrubbed_line(self, line: str) -> str:
         if not self.finds(line):
             return line
-        plain = _unfolded(line)
+        plain = _unescaped(line)
         is_secret = bytearray(len(plain))
         for at, size in self._spans(_lower(plain)):
             is_secret[at : at + size] = b"\1" * size
@@ -97,7 +97,7 @@ class Redactor:
         return "".join(STARS if hidden else "".join(c for c, _ in run) for hidden, run in runs)
 
     def _spans(self, plain: str) -> Iterator[tuple[int, int]]:
-        """Where pieces begin, and how long each is."""
+        """Start and length of each piece in ``plain``."""
         for size in sorted({len(piece) for piece in self._pieces}):
             for at in range(len(plain) - size + 1):
                 if plain[at : at + size] in self._pieces:
@@ -105,36 +105,36 @@ class Redactor:
 
 
 def _forms(text: str) -> Iterator[tuple[str, int]]:
-    """The ways a secret may stand in an unfolded text, and how much of each gives it away."""
-    yield _lower(_unfolded(text)), PIECE
+    """The encodings of a secret in a decoded text, and the length of a piece in each."""
+    yield _lower(_unescaped(text)), PIECE
     for before in range(3):
         data = b"\0" * before + text.encode("utf-8", "surrogateescape")
-        first, whole = -(-before * 8 // 6), len(data) * 8 // 6
+        first, last = -(-before * 8 // 6), len(data) * 8 // 6
         for encode in (b64encode, urlsafe_b64encode):
-            yield _lower(encode(data).decode()[first:whole]), PIECE_OF_BASE64
+            yield _lower(encode(data).decode()[first:last]), PIECE_OF_BASE64
 
 
 def _lower(text: str) -> str:
-    """ASCII letters in lower case: no other change, so that places stay the same."""
+    """``text`` in lower case, of the same length, so that positions stay the same."""
     small = text.lower()
     if len(small) == len(text):
         return small
     return "".join(letter.lower() if letter.isascii() else letter for letter in text)
 
 
-def _unfolded(text: str) -> str:
-    """``text`` with its escapes undone, those within escapes too."""
+def _unescaped(text: str) -> str:
+    """``text`` with its escapes decoded, nested ones too."""
     for _ in range(DEEPEST):
         if not ("\\" in text or "%" in text or "&" in text):
             break
-        before, text = text, _ESCAPE.sub(_meant, text)
+        before, text = text, _ESCAPE.sub(_decoded, text)
         if text == before:
             break
     return text
 
 
-def _meant(match: re.Match[str]) -> str:
-    """The character an escape stands for."""
+def _decoded(match: re.Match[str]) -> str:
+    """The character of an escape."""
     unicode, hexadecimal, character, percent, entity = match.groups()
     if entity:
         return unescape(f"&{entity}")

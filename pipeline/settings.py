@@ -1,7 +1,7 @@
-"""One frozen ``Settings``: defaults here, a TOML file over them, options and environment on top.
+"""The frozen ``Settings``: defaults here, overridden by a TOML file, variables and options.
 
-An unknown key is an error that names the nearest valid one; a key's type and range are checked
-when the file is read, not when the value is first used.
+An unknown key is an error that names the nearest valid key; types and ranges are checked when the
+file is read, not when a value is first used.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MOST = 1e9
-"""No number of a setting needs more; clocks, sockets and integer money overflow some way beyond."""
+"""No setting needs a larger number; clocks, sockets and integer money overflow beyond it."""
 
 Positive = Annotated[float, Meta(gt=0, le=MOST)]
 NotNegative = Annotated[float, Meta(ge=0, le=MOST)]
@@ -40,7 +40,7 @@ LEASE_SECONDS = 300
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of every section: frozen, and deaf to no typo."""
+    """Base of every section: frozen, and unknown keys are errors."""
 
 
 class Api(Section, frozen=True):
@@ -53,11 +53,11 @@ class Api(Section, frozen=True):
     """``bearer``: ``Authorization: Bearer KEY``; ``bare``: ``Authorization: KEY``."""
     key_file: str | None = None
     ca_file: str | None = None
-    """A CA bundle of your own; certificates are always verified."""
+    """A CA bundle that replaces the default; certificates are always verified."""
 
 
 class Account(Section, frozen=True):
-    """One account: its own key, its own partition in the store."""
+    """An account: its own key, its own partition in the store."""
 
     key_file: str | None = None
     key_env: str | None = None
@@ -68,47 +68,47 @@ class Account(Section, frozen=True):
 
 
 class Extract(Section, frozen=True):
-    """The walk over the list, and its budget."""
+    """The walk over the cluster list, and its budget."""
 
     page_size: Annotated[int, Meta(ge=1, le=100)] = 100
     attempts: Count = 5
-    """Tries per page, the first one included."""
+    """Attempts per page, the first included."""
     connect_timeout_seconds: Timeout = 10.0
     page_deadline_seconds: Timeout = 60.0
     """For one page as a whole, not per read."""
     max_wait_seconds: NotNegative = 900.0
-    """Waiting (back-off, rate limits) one run may add up to before it gives up and leaves a
-    resume point."""
+    """The sum of a run's waits (back-off, rate limits); beyond it the run ends and leaves a resume
+    point."""
     max_walk_seconds: Annotated[float, Meta(gt=0, le=21600)] = 3600.0
     max_pages: Count = 20_000
     max_page_bytes: Count = 64 * 2**20
     reserve_requests: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 20
-    """Requests of the rate limit left to other users of the key."""
+    """Requests of the rate limit that are left to other users of the key."""
     workers: Annotated[int, Meta(ge=1, le=4)] = 1
     quarantine_limit_share: Share = 0.01
     """More quarantined records than this share make a snapshot suspect."""
     shrink_limit_share: Share = 0.9
-    """A fleet that lost this share since the last complete look is confirmed by a second walk."""
+    """A second walk confirms a fleet that lost this share since the last complete snapshot."""
     connection_details: Literal["drop", "keep"] = "drop"
     clock: Literal["server", "local", "simulated"] = "server"
-    """Whose time dates a snapshot: the API's (its ``Date`` header), this machine's, or the API's
-    unchecked, for a simulated API whose clock is deliberately another one."""
+    """The clock that dates a snapshot: the API's (its ``Date`` header), this machine's, or the
+    API's without checks, for a simulated API with a clock of its own."""
     max_clock_skew_hours: Annotated[float, Meta(gt=0, le=24)] = 0.5
-    """Beyond it the API's ``Date`` is not believed. Clocks that the network sets agree within
-    seconds; the smallest mistake of a time zone is an hour, and should be heard of. At most a day,
-    so that no snapshot lies more than a day ahead."""
+    """Beyond this difference from the local clock, the API's ``Date`` is not used. Clocks set by
+    the network agree within seconds; the smallest time-zone mistake is an hour. At most a day, so
+    that no snapshot is dated more than a day ahead."""
     fresh_minutes: NotNegative = 30.0
     """``nightly`` takes no new snapshot while the newest is younger."""
 
 
 class Report(Section, frozen=True):
-    """What a report covers and how it is shown."""
+    """The report: its window and its size."""
 
     window: Annotated[str, Meta(pattern=WINDOW)] = "30d"
     base_url: str | None = None
-    """Where reports are published, for the links of a mail."""
+    """URL of the published reports, for the links in a mail."""
     max_rows: Count = 200
-    """Findings shown in the page; the CSV has all."""
+    """Findings shown on the page; the CSV has all."""
 
     @property
     def window_days(self) -> int:
@@ -117,14 +117,14 @@ class Report(Section, frozen=True):
 
 
 class Mail(Section, frozen=True):
-    """Where and how a report is mailed; no recipients means no mail."""
+    """Mail: server and recipients; without recipients no mail is sent."""
 
     to: tuple[str, ...] = ()
     sender: str = "fleetledger@localhost"
     host: str = "localhost"
     port: Annotated[int, Meta(ge=1, le=65535)] = 587
     security: Literal["starttls", "tls", "none"] = "starttls"
-    """``none`` is accepted for loopback hosts only."""
+    """``none`` is accepted only for loopback hosts."""
     username: str | None = None
     password_file: str | None = None
     ca_file: str | None = None
@@ -132,37 +132,37 @@ class Mail(Section, frozen=True):
     subject_prefix: str = "[GPU costs]"
     when: Literal["always", "findings"] = "always"
     per_owner: bool = False
-    """Also mail each owner of the owners file that has an address their part, and only that."""
+    """Also mail each owner with an address (owners file) their own part, and only that."""
 
 
 class Rules(Section, frozen=True):
-    """Thresholds of the finding rules; each one's source is in pipeline/rules.py."""
+    """Thresholds of the finding rules; pipeline/rules/catalogue.py has the source of each."""
 
     idle_window_days: Days = 14
     idle_min_running_hours: Positive = 30.0
     idle_min_samples: Count = 5
-    """Five looks without work still leave 45 % busy time possible; fewer say nothing."""
+    """Five samples without work still leave 45 % busy time possible; fewer prove nothing."""
     idle_share_pct: Percent = 99.0
-    """For ``proven``; the looser shares below give the lower grades."""
+    """For ``proven``; the lower shares below give the lower grades."""
     idle_likely_share_pct: Percent = 97.0
     idle_suspected_share_pct: Percent = 90.0
     idle_proven_bound: Share = 0.05
-    """The busy share that samples may leave possible, for each grade."""
+    """The busy share that the samples may leave possible, for each grade."""
     idle_likely_bound: Share = 0.20
     idle_proven_coverage: Share = 0.80
-    """Of the hours of the week it ran in, those that a sample saw."""
+    """Share of the hours of the week in which the cluster ran that have a sample."""
     idle_likely_coverage: Share = 0.25
     idle_proven_days: Positive = 7.0
-    """Days a cluster must have been listed before anything about it is called proven."""
+    """Days a cluster must have been listed before a finding about it can be ``proven``."""
     idle_max_cpu_mean_pct: Percent = 10.0
     idle_loaded_memory_pct: Percent = 50.0
     underutilized_mean_pct: Percent = 25.0
     underutilized_p95_pct: Percent = 50.0
     underutilized_min_samples: Count = 20
     underutilized_proven_samples: Count = 59
-    """59 readings without one above a line exclude more than 5 % of the time above it (95 %)."""
+    """59 readings, none above a limit, exclude more than 5 % of the time above it (95 %)."""
     underutilized_min_spend_share: Share = 0.02
-    """Of the mean spend of the fleet's clusters: less is not worth anyone's time."""
+    """Share of the clusters' mean spend; a cluster below it is not worth acting on."""
     off_hours_min_days: Positive = 14.0
     off_hours_min_coverage: Share = 0.90
     off_hours_min_per_week: Count = 40
@@ -175,39 +175,39 @@ class Rules(Section, frozen=True):
     anomaly_score: Positive = 3.5
     anomaly_min_history: Count = 5
     anomaly_min_days: Count = 10
-    """Days of history before anything is called unusual."""
+    """Days of history before any spend is called unusual."""
     anomaly_min_money: NotNegative = 10.0
     seed_hourly_rate: NotNegative = 10.0
     seed_utilization_pct: Percent = 30.0
 
 
 class Budget(Section, frozen=True):
-    """An amount per calendar month: for the fleet, or for each project, GPU type or cluster."""
+    """An amount per calendar month, for the fleet or for each project, GPU type or cluster."""
 
     amount: Annotated[float, Meta(gt=0, le=1e12)]
     per: Literal["fleet", "project", "gpu_type", "cluster"] = "fleet"
     match: str = "*"
-    """Only groups that fit this pattern; a cluster is ``account/id``."""
+    """Only groups that match this pattern; a cluster is ``account/id``."""
 
 
 class OwnRule(Section, frozen=True):
-    """A finding rule of the user's own: a condition over documented columns, never executed."""
+    """A finding rule of the user: a condition over documented columns, parsed, not executed."""
 
     when: str
     reason: str = ""
-    """What a finding says; ``{column}`` is that cluster's value."""
+    """The text of a finding; ``{column}`` is that cluster's value."""
     title: str = ""
     action: Literal["review", "stop", "terminate", "schedule", "resize", "move"] = "review"
 
 
 class Settings(Section, frozen=True):
-    """Everything a run can be told."""
+    """All settings of a run."""
 
     currency: str = "USD"
-    """Its code in ISO 4217."""
+    """The code in ISO 4217."""
     data_dir: str = "data"
     lease_seconds: Annotated[int, Meta(ge=1, le=86400)] = LEASE_SECONDS
-    """Where ``data_dir`` is an object store: a run that died holds its lock for so long."""
+    """Object stores only: a lock is free this long after its run died."""
     api: Api = Api()
     accounts: dict[str, Account] = {}
     extract: Extract = Extract()
@@ -219,34 +219,38 @@ class Settings(Section, frozen=True):
     owners_file: str | None = None
     """TOML with ``[[owner]]`` entries: match, owner, mail."""
     own_rules: dict[str, OwnRule] = {}
-    """Rules of your own by name; docs/findings.md has the columns and the grammar."""
+    """The user's rules by name; docs/findings.md has the columns and the grammar."""
     budgets: dict[str, Budget] = {}
     """Budgets by name; alerts at 50, 80 and 100 % spent, 100 % forecast, and for the pace."""
     rate_card: dict[str, Annotated[float, Meta(ge=0, le=1e6)]] = {}
-    """Price per GPU-hour by GPU type, for clusters whose price the API does not say."""
+    """Price per GPU-hour by GPU type, for clusters without a price from the API."""
 
     @property
     def all_accounts(self) -> dict[str, Account]:
-        """The accounts by name; ``default`` when the settings name none."""
+        """The accounts by name; ``default`` if the settings have none."""
         return self.accounts or {"default": Account()}
 
 
 def read_settings(path: str | None, named_by: str = "--config") -> Settings:
-    """The settings of the TOML file at ``path``, which ``named_by`` names; the defaults if None.
+    """The settings in the TOML file at ``path``; the defaults if ``path`` is None.
+
+    Args:
+        path: the file.
+        named_by: the option, variable or setting that holds ``path``, for errors.
 
     Raises:
-        SettingsError: unreadable, not TOML, an unknown key, or a value that cannot be meant.
+        SettingsError: the file is unreadable or not TOML, or has an unknown key or invalid value.
     """
     return Settings() if path is None else _settings(read_toml(path, named_by), path)
 
 
 def parse_settings(text: bytes, source: str) -> Settings:
-    """The settings written in ``text``; ``source`` names it in errors."""
+    """The settings in the TOML ``text``; ``source`` names it in errors."""
     return _settings(parse_toml(text, source), source)
 
 
 def _settings(raw: dict[str, Any], source: str) -> Settings:
-    _refuse_unknown_keys(raw, Settings, source, "")
+    _check_keys(raw, Settings, source, "")
     try:
         settings = msgspec.convert(raw, Settings)
     except msgspec.ValidationError as error:
@@ -261,7 +265,7 @@ def _settings(raw: dict[str, Any], source: str) -> Settings:
 
 
 def _named_place(raw: dict[str, Any], place: str) -> str:
-    """``budgets[...].amount`` with the name of the first budget that is wrong."""
+    """``budgets[...].amount`` with the name of the first invalid budget."""
     section, is_unnamed, rest = place.partition("[...]")
     if is_unnamed and section in raw:
         kinds = {field.name: field.type for field in msgspec.structs.fields(Settings)}
@@ -274,14 +278,14 @@ def _named_place(raw: dict[str, Any], place: str) -> str:
 
 
 def _check(settings: Settings) -> None:
-    """What no type can say.
+    """Check what types cannot express.
 
     Raises:
         SettingsError: an invalid value.
     """
     if settings.currency not in MINOR_UNITS:
         raise SettingsError(
-            f"currency {settings.currency!r} is no code of ISO 4217; "
+            f"currency {settings.currency!r} is not a code of ISO 4217; "
             f"did you mean {nearest(settings.currency)}?"
         )
     if not settings.data_dir:
@@ -292,9 +296,9 @@ def _check(settings: Settings) -> None:
     if settings.mail.to or settings.mail.per_owner:
         with named("mail.host"):
             check_host(settings.mail.host)
-    for one in (settings.mail.sender, *settings.mail.to):
-        if "\n" in one:
-            raise SettingsError(f"mail address {one[:80]!r} is not one line")
+    for text in (settings.mail.sender, *settings.mail.to):
+        if "\n" in text:
+            raise SettingsError(f"mail address {text[:80]!r} is not one line")
     if settings.report.base_url:
         with named("report.base_url"):
             check_url(settings.report.base_url)
@@ -322,15 +326,19 @@ def _check_accounts(accounts: dict[str, Account]) -> None:
 
 @contextmanager
 def named(setting: str) -> Iterator[None]:
-    """Errors inside are about ``setting``: where the value came from."""
+    """Prefix the errors of the block with ``setting``, the source of the value."""
     try:
         yield
     except SettingsError as error:
         raise SettingsError(f"{setting}: {error}") from error
 
 
-def _refuse_unknown_keys(raw: object, kind: type[Section], source: str, prefix: str) -> None:
-    """Name the first unknown key below ``raw`` and the nearest valid one."""
+def _check_keys(raw: object, kind: type[Section], source: str, prefix: str) -> None:
+    """Refuse the first unknown key below ``raw``; the error names the nearest valid key.
+
+    Raises:
+        SettingsError: a key is unknown.
+    """
     if not isinstance(raw, dict):
         return
     fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
@@ -341,11 +349,11 @@ def _refuse_unknown_keys(raw: object, kind: type[Section], source: str, prefix: 
             raise SettingsError(f"{source}: unknown setting {prefix}{key}; {hint}")
         section = fields[key]
         if _is_section(section):
-            _refuse_unknown_keys(value, section, source, f"{prefix}{key}.")
+            _check_keys(value, section, source, f"{prefix}{key}.")
         elif get_origin(section) is dict and isinstance(value, dict):
             inner = get_args(section)[1]
-            for name, named in value.items() if _is_section(inner) else ():
-                _refuse_unknown_keys(named, inner, source, f"{prefix}{key}.{name}.")
+            for name, entry in value.items() if _is_section(inner) else ():
+                _check_keys(entry, inner, source, f"{prefix}{key}.{name}.")
 
 
 def _is_section(kind: object) -> bool:
@@ -353,11 +361,11 @@ def _is_section(kind: object) -> bool:
 
 
 def override(settings: Settings, section: str | None, **values: Any) -> Settings:  # noqa: ANN401
-    """``settings`` with the given (not None) values of one section, or of the top level."""
-    given = {name: value for name, value in values.items() if value is not None}
-    if not given:
+    """``settings`` with those ``values`` of a section, or of the top level, that are not None."""
+    changed = {name: value for name, value in values.items() if value is not None}
+    if not changed:
         return settings
     if section is None:
-        return msgspec.structs.replace(settings, **given)
-    inner = msgspec.structs.replace(getattr(settings, section), **given)
+        return msgspec.structs.replace(settings, **changed)
+    inner = msgspec.structs.replace(getattr(settings, section), **changed)
     return msgspec.structs.replace(settings, **{section: inner})

@@ -1,10 +1,10 @@
-"""What holds for every test."""
+"""Settings of all tests."""
 
 from __future__ import annotations
 
 from hypothesis import settings
 
-# A shared machine is slow at times: speed is measured in benchmarks, never in a test.
-# The same examples each time: a change is judged by what it changed, not by the dice.
-settings.register_profile("house", deadline=None, derandomize=True)
-settings.load_profile("house")
+# No deadline: a shared machine is slow at times, and speed is measured by benchmarks, not tests.
+# The same examples in every run: a failure comes from the change, not from chance.
+settings.register_profile("fleetledger", deadline=None, derandomize=True)
+settings.load_profile("fleetledger")

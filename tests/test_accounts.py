@@ -105,8 +105,10 @@ def catch_up(job: Job, clock: Clock) -> None:
     update_ledger(job)
 
 
-def of_lab(found: pd.DataFrame) -> pd.DataFrame:
-    return found[(found["account"] == "lab").to_numpy(bool)].set_index(["cluster_id", "rule_id"])
+def of_lab(findings: pd.DataFrame) -> pd.DataFrame:
+    return findings[(findings["account"] == "lab").to_numpy(bool)].set_index(
+        ["cluster_id", "rule_id"]
+    )
 
 
 def files(job: Job) -> dict[date, bytes]:
@@ -118,21 +120,21 @@ def files(job: Job) -> dict[date, bytes]:
 
 
 def test_its_clusters_are_not_judged_and_their_findings_wait(behind: Job) -> None:
-    last, found = (of_lab(judge(behind, day).findings) for day in (UNTIL, LAST))
-    assert set(found.index) == set(last.index)
-    ended = last["reason"].reindex(found.index) == "It is no longer listed"
-    assert set(found.loc[~ended, "outcome"]) == {"INSUFFICIENT_DATA"}
-    assert set(found.loc[~ended, "reason"]) == {f"Account lab not observed since {UNTIL}"}
+    last, current = (of_lab(judge(behind, day).findings) for day in (UNTIL, LAST))
+    assert set(current.index) == set(last.index)
+    ended = last["reason"].reindex(current.index) == "It is no longer listed"
+    assert set(current.loc[~ended, "outcome"]) == {"INSUFFICIENT_DATA"}
+    assert set(current.loc[~ended, "reason"]) == {f"Account lab not observed since {UNTIL}"}
 
     was_open = last.index[last["state"].isin(["new", "open", "reopened"])]
     assert len(was_open) > 5
-    assert set(found.loc[was_open, "state"]) == {"unjudged"}
+    assert set(current.loc[was_open, "state"]) == {"unjudged"}
     for name in ("found_on", "gone_on", "realised_micros", "waiting_cost_micros"):
-        pd.testing.assert_series_equal(found[name], last[name].reindex(found.index))
-    assert found["counted_saving_micros"].isna().all()
+        pd.testing.assert_series_equal(current[name], last[name].reindex(current.index))
+    assert current["counted_saving_micros"].isna().all()
 
 
-def test_nothing_is_said_of_it_that_nobody_saw(behind: Job) -> None:
+def test_a_report_states_nothing_about_its_missing_days(behind: Job) -> None:
     reported = make_report(behind)
     assert reported.day == LAST
     stored = behind.store.read_report(LAST)
@@ -140,7 +142,7 @@ def test_nothing_is_said_of_it_that_nobody_saw(behind: Job) -> None:
     prod = float(behind.store.read_ledger(LAST, LAST, accounts=["prod"])["spend_micros"].sum())
     assert summary["day_micros"] == prod
     assert "gone" not in summary["status_changes"]
-    assert not [one for one in summary["anomalies"] if one["date"] > str(UNTIL)]
+    assert not [entry for entry in summary["anomalies"] if entry["date"] > str(UNTIL)]
     assert summary["budgets"][0]["forecast_micros"] is None
     spent = sum(
         int(behind.store.read_ledger(date(2026, 3, 1), last, accounts=[name])["spend_micros"].sum())
@@ -162,8 +164,8 @@ def test_page_text_mail_and_summary_name_the_account_and_since_when(behind: Job)
         "text": message.get_body(("plain",)).get_content(),  # type: ignore[union-attr]
         "mail": message.get_body(("html",)).get_content(),  # type: ignore[union-attr]
     }.items():
-        told = text.replace("\N{NO-BREAK SPACE}", " ").replace("&nbsp;", " ")
-        assert "account lab not observed since 13 March 2026" in told, kind
+        shown = text.replace("\N{NO-BREAK SPACE}", " ").replace("&nbsp;", " ")
+        assert "account lab not observed since 13 March 2026" in shown, kind
     assert "account lab not observed" in message["Subject"]
     summary = json.loads(stored["summary.json"])
     assert summary["not_observed"] == [
@@ -175,10 +177,10 @@ def test_page_text_mail_and_summary_name_the_account_and_since_when(behind: Job)
 def test_the_run_warns_and_names_the_remedy(behind: Job) -> None:
     make_report(behind)
     assert behind.exit_code == Exit.WARNINGS
-    (said,) = [message for message in behind.messages if "not observed" in message]
-    assert "account lab" in said
-    assert "2026-03-13" in said
-    assert "extract --account lab" in said
+    (warning,) = [message for message in behind.messages if "not observed" in message]
+    assert "account lab" in warning
+    assert "2026-03-13" in warning
+    assert "extract --account lab" in warning
 
 
 def test_observed_again_everything_catches_up(
@@ -187,30 +189,30 @@ def test_observed_again_everything_catches_up(
     before = of_lab(judge(behind, UNTIL).findings)
     early = files(behind)
     catch_up(behind, served[0])
-    found = of_lab(judge(behind, LAST).findings)
+    current = of_lab(judge(behind, LAST).findings)
     late = files(behind)
     assert {day for day in late if late[day] != early[day]} == {
         date(2026, 3, 14), LAST,
     }  # fmt: skip
 
     was_open = before.index[before["state"].isin(["new", "open", "reopened"])]
-    still = found.loc[found.index.isin(was_open) & found["state"].isin(["open"])]
+    still = current.loc[current.index.isin(was_open) & current["state"].isin(["open"])]
     assert len(still)
     pd.testing.assert_series_equal(still["found_on"], before["found_on"].reindex(still.index))
-    assert not found["reason"].str.contains("not observed", na=False).any()
+    assert not current["reason"].str.contains("not observed", na=False).any()
     make_report(behind)
     assert not [message for message in behind.messages if "not observed" in message]
 
     # As if it had never been behind.
-    anew = tmp_path / "anew"
+    rebuilt_data = tmp_path / "rebuilt"
     for part in ("snapshots", "ledger"):
-        shutil.copytree(tmp_path / "data" / part, anew / part, symlinks=True)
-    rebuilt = reach(anew)
+        shutil.copytree(tmp_path / "data" / part, rebuilt_data / part, symlinks=True)
+    rebuilt = reach(rebuilt_data)
     judge(rebuilt, LAST)
     assert files(rebuilt) == late
 
 
-def test_what_came_in_between_is_told_by_the_first_report_that_knows_it(
+def test_changes_in_between_are_in_the_first_report_that_knows_them(
     behind: Job, served: tuple[Clock, Settings]
 ) -> None:
     make_report(behind)
@@ -226,9 +228,9 @@ def test_what_came_in_between_is_told_by_the_first_report_that_knows_it(
     rows = behind.store.read_ledger(UNTIL, after)
     lab = rows[(rows["account"] == "lab").to_numpy(bool)]
     prod = rows[(rows["account"] == "prod").to_numpy(bool)]
-    told = [changes.since(lab, UNTIL, after), changes.since(prod, LAST, after)]
-    assert set(told[0]["cluster_id"]) > set(changes.since(lab, LAST, after)["cluster_id"])
-    assert sum(summary["status_changes"].values()) == sum(len(one) for one in told)
+    per_account = [changes.since(lab, UNTIL, after), changes.since(prod, LAST, after)]
+    assert set(per_account[0]["cluster_id"]) > set(changes.since(lab, LAST, after)["cluster_id"])
+    assert sum(summary["status_changes"].values()) == sum(len(rows) for rows in per_account)
 
 
 def test_a_night_with_one_api_down_reports_the_others_and_names_the_account(behind: Job) -> None:
@@ -245,7 +247,7 @@ def test_a_night_with_one_api_down_reports_the_others_and_names_the_account(behi
     assert [message for message in down.messages if "account lab: not observed since" in message]
 
 
-def test_an_owner_is_told_of_accounts_they_have_clusters_in_and_of_no_other(
+def test_an_owner_reads_only_of_accounts_with_clusters_of_theirs(
     behind: Job, tmp_path: Path
 ) -> None:
     day = behind.store.read_ledger(UNTIL, UNTIL).astype({"account": "str"})
@@ -265,8 +267,8 @@ def test_an_owner_is_told_of_accounts_they_have_clusters_in_and_of_no_other(
         for name, content in behind.store.read_report(LAST).items()
         if name.startswith("report-")
     }
-    told = {name: "account lab not observed" in page for name, page in pages.items()}
-    assert {name.partition("-")[2][:4]: yes for name, yes in told.items()} == {
+    names_lab = {name: "account lab not observed" in page for name, page in pages.items()}
+    assert {name.partition("-")[2][:4]: yes for name, yes in names_lab.items()} == {
         "lab-": True, "prod": False,
     }  # fmt: skip
 
@@ -281,7 +283,7 @@ def test_an_account_taken_out_of_the_settings_is_no_news_and_takes_its_findings_
     assert "lab" not in reported.view.title
     assert of_lab(judge(behind, LAST).findings).empty
     assert len(of_lab(judge(behind, UNTIL).findings))
-    (fact,) = [one for one in reported.view.trust if one.term == "Accounts not observed"]
+    (fact,) = [fact for fact in reported.view.trust if fact.term == "Accounts not observed"]
     assert "lab" in fact.value
     assert "no longer in the settings" in fact.value
     assert "gone" not in reported.view.more_numbers["status_changes"]

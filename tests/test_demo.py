@@ -1,4 +1,4 @@
-"""`make run`: the whole product on its embedded default. Made twice, looked at from all sides."""
+"""`make run`: the whole product on its embedded default. Made twice and checked."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ def test_it_prints_the_headline_and_where_the_report_is(
     assert Path(path).is_file()
 
 
-def test_every_look_came_over_http_and_is_complete(folder: Path, files: dict[str, bytes]) -> None:
+def test_every_snapshot_came_over_http_and_is_complete(
+    folder: Path, files: dict[str, bytes]
+) -> None:
     del files
     refs = pipeline.open_store(str(folder)).store.snapshots()
     assert len(refs) == 30 * 24 + 1
@@ -76,9 +78,9 @@ def test_every_look_came_over_http_and_is_complete(folder: Path, files: dict[str
 def test_spend_is_the_truth_within_its_bounds(files: dict[str, bytes]) -> None:
     fleet = Fleet(demo.SEED, demo.CLUSTERS, demo.START, demo.DAYS)
     truth = fleet.truth(demo.START, demo.START + timedelta(days=demo.DAYS))
-    said = json.loads(files["summary.json"])
+    summary = json.loads(files["summary.json"])
     total = int(truth["spend_micros"].sum())
-    assert abs(said["spend_micros"] - total) <= total // 2000  # 0.05 %
+    assert abs(summary["spend_micros"] - total) <= total // 2000  # 0.05 %
 
 
 def test_the_headlines_number_is_the_sum_of_the_rows(files: dict[str, bytes]) -> None:
@@ -92,8 +94,8 @@ def test_the_headlines_number_is_the_sum_of_the_rows(files: dict[str, bytes]) ->
         )
         for is_proven in (True, False)
     }
-    said = json.loads(files["summary.json"])
-    assert waste == {True: said["waste_micros"], False: said["unproven_micros"]}
+    summary = json.loads(files["summary.json"])
+    assert waste == {True: summary["waste_micros"], False: summary["unproven_micros"]}
     listed = list(csv.DictReader(io.StringIO(files["idle.csv"].decode())))
     assert {(row["cluster_id"], row["grade"], row["provable_waste"]) for row in idle} == {
         (row["cluster_id"], row["grade"], row["provable_waste"]) for row in listed
@@ -141,9 +143,9 @@ def test_the_notebook_runs_from_top_to_bottom(folder: Path, files: dict[str, byt
 
 def test_the_notebooks_frames_are_the_reports(folder: Path, files: dict[str, bytes]) -> None:
     store = pipeline.open_store(str(folder))
-    said = json.loads(files["summary.json"])
-    spend = store.spend(first=said["first"], last=said["day"])
-    assert int(spend["spend_micros"].sum()) == said["spend_micros"]
+    summary = json.loads(files["summary.json"])
+    spend = store.spend(first=summary["first"], last=summary["day"])
+    assert int(spend["spend_micros"].sum()) == summary["spend_micros"]
     assert isinstance(store.idle(), pd.DataFrame)
 
 

@@ -1,4 +1,4 @@
-"""What the documents claim is so."""
+"""The documents agree with the code."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_generated_page_says_what_the_code_says(name: str) -> None:
+def test_a_generated_page_agrees_with_the_code(name: str) -> None:
     assert (ROOT / "docs" / name).read_text(encoding="utf-8") == PAGES[name](), "run `make docs`"
 
 
 def test_the_help_in_the_readme_is_the_programs_help() -> None:
     shown = re.search(r"\$ fleetledger --help\n(.*?)\n```", README, re.DOTALL)
     assert shown is not None
-    said = subprocess.run(
+    printed = subprocess.run(
         [sys.executable, "-m", "pipeline", "--help"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    assert shown[1].strip() == said.strip()
+    assert shown[1].strip() == printed.strip()
 
 
 def test_every_exit_code_is_in_the_readme() -> None:
@@ -55,7 +55,7 @@ def test_the_settings_exclusions_and_owners_in_the_readme_are_valid() -> None:
 
 
 @pytest.mark.parametrize("name", cli.commands)
-def test_every_command_and_option_explains_itself(name: str) -> None:
+def test_every_command_and_option_has_a_help_text(name: str) -> None:
     command = cli.commands[name]
     assert command.help
     for option in command.params:
@@ -76,3 +76,21 @@ def test_the_crontab_in_the_readme_is_the_one_that_is_shipped() -> None:
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def named_paths(page: str) -> set[str]:
+    """The paths that a page names, as written."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    paths = set(re.findall(r"`([\w./-]+(?:\.(?:py|md|toml|yml)|/))`", text))
+    tree = text.partition("## Layout\n")[2].partition("\n## ")[0]
+    return paths | set(re.findall(r"(?m)^ {2}([\w/]+(?:\.py|/)) ", tree))
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_every_path_that_a_page_names_exists(page: str) -> None:
+    paths = named_paths(page)
+    assert len(paths) > 15
+    generated = {"discarded/", "discarded/reports/"}
+    for path in paths - generated:
+        places = (ROOT / path, ROOT / "pipeline" / path, ROOT / "pipeline/cli" / path)
+        assert any(place.exists() for place in places), f"{page} names {path}"

@@ -1,4 +1,4 @@
-"""The house keeps its rooms apart: who may import whom, and what only one room may use."""
+"""The layout: which package may import which, and which library belongs to which package."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "cli": SHARED | STAGES | {"jobs", "nightly", "terminal", "demo"},
     "__main__": {"cli"},
 }
-"""Rooms of the package and the rooms they may look into (themselves always)."""
+"""Packages and top-level modules of pipeline/, and which of them each may import."""
 
 ONLY_IN = {
     "requests": {"extract"},
@@ -57,7 +57,7 @@ ONLY_IN = {
 }
 
 
-def room(module: Path) -> str:
+def package_of(module: Path) -> str:
     first = module.relative_to(PACKAGE).parts[0]
     return "" if first == "__init__.py" else first.removesuffix(".py")
 
@@ -75,14 +75,14 @@ def imported(module: Path) -> set[str]:
     return names
 
 
-def rooms_used(module: Path) -> set[str]:
-    rooms = set()
+def packages_used(module: Path) -> set[str]:
+    packages = set()
     for name in imported(module):
         parts = name.split(".")
         if parts[0] == "pipeline" and len(parts) > 1:
-            is_room = (PACKAGE / parts[1]).is_dir() or (PACKAGE / f"{parts[1]}.py").is_file()
-            rooms.add(parts[1] if is_room else "")
-    return rooms
+            is_package = (PACKAGE / parts[1]).is_dir() or (PACKAGE / f"{parts[1]}.py").is_file()
+            packages.add(parts[1] if is_package else "")
+    return packages
 
 
 def name_of(module: Path) -> str:
@@ -90,24 +90,24 @@ def name_of(module: Path) -> str:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=name_of)
-def test_a_room_looks_only_into_the_rooms_it_may(module: Path) -> None:
-    used = rooms_used(module) - {room(module)}
-    if room(module) == "":
+def test_a_package_imports_only_what_it_may(module: Path) -> None:
+    used = packages_used(module) - {package_of(module)}
+    if package_of(module) == "":
         assert used <= {"notebook", "version"}
     else:
-        assert used <= MAY_IMPORT[room(module)], f"{module} must not import {used}"
+        assert used <= MAY_IMPORT[package_of(module)], f"{module} must not import {used}"
     assert "relative import" not in imported(module)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=name_of)
-def test_a_library_is_used_in_its_own_room_only(module: Path) -> None:
+def test_a_library_is_used_only_in_its_own_package(module: Path) -> None:
     for library in {name.split(".")[0] for name in imported(module)} & ONLY_IN.keys():
-        assert room(module) in ONLY_IN[library], f"{library} does not belong into {module}"
+        assert package_of(module) in ONLY_IN[library], f"{library} does not belong into {module}"
 
 
 @pytest.mark.parametrize("module", MODULES, ids=name_of)
 def test_only_the_command_line_reads_clock_environment_and_arguments(module: Path) -> None:
-    if room(module) == "cli":
+    if package_of(module) == "cli":
         return
     tree = ast.parse(module.read_text(encoding="utf-8"))
     read = {
@@ -120,11 +120,11 @@ def test_only_the_command_line_reads_clock_environment_and_arguments(module: Pat
     assert not read & forbidden
 
 
-def test_no_module_is_a_drawer_for_odds_and_ends() -> None:
+def test_no_module_has_a_catch_all_name() -> None:
     assert not {module.name for module in MODULES} & {"helpers.py", "utils.py", "common.py"}
 
 
-def test_every_template_leaves_the_arithmetic_to_the_view() -> None:
+def test_templates_hold_no_arithmetic_and_no_sorting() -> None:
     for template in (ROOT / "reports" / "templates").rglob("*"):
         if template.is_file() and template.suffix in {".html", ".txt", ".j2"}:
             text = template.read_text(encoding="utf-8")

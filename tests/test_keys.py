@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import Exit, KeyRefusedError
-from pipeline.keys import find_key, is_exposed
-from pipeline.settings import Account, Api, Settings
+from pipeline.errors import Exit, KeyRefusedError, SettingsError
+from pipeline.keys import find_key, find_password, is_exposed
+from pipeline.settings import Account, Api, Mail, Settings
 
 
 def private(path: Path, text: str, mode: int = 0o600) -> str:
@@ -19,7 +19,7 @@ def private(path: Path, text: str, mode: int = 0o600) -> str:
     return str(path)
 
 
-def found(
+def key_of(
     environment: dict[str, str], *, account: Account | None = None, key_file: str | None = None
 ) -> str:
     settings = Settings(api=Api(key_file=key_file))
@@ -28,7 +28,7 @@ def found(
 
 def refused(*args: object, **kwargs: object) -> str:
     with pytest.raises(KeyRefusedError) as caught:
-        found(*args, **kwargs)
+        key_of(*args, **kwargs)
     assert caught.value.exit_code is Exit.KEY_REFUSED
     return str(caught.value)
 
@@ -45,15 +45,15 @@ def test_the_source_nearest_to_the_account_wins(tmp_path: Path) -> None:
     own = private(tmp_path / "own", "from-account-file")
     option = private(tmp_path / "option", "from-option")
     both = Account(key_file=own, key_env="RESEARCH")
-    assert found(environment, account=both, key_file=option) == "from-account-file"
+    assert key_of(environment, account=both, key_file=option) == "from-account-file"
     only = Account(key_env="RESEARCH")
-    assert found(environment, account=only, key_file=option) == "from-account-variable"
-    assert found(environment, key_file=option) == "from-systemd"
+    assert key_of(environment, account=only, key_file=option) == "from-account-variable"
+    assert key_of(environment, key_file=option) == "from-systemd"
     (tmp_path / "tensorone_api_key").unlink()
-    assert found(environment, key_file=option) == "from-option"
-    assert found(environment) == "from-file-variable"
+    assert key_of(environment, key_file=option) == "from-option"
+    assert key_of(environment) == "from-file-variable"
     del environment["TENSORONE_API_KEY_FILE"]
-    assert found(environment) == "from-variable"
+    assert key_of(environment) == "from-variable"
     del environment["TENSORONE_API_KEY"]
     assert "no API key" in refused(environment)
 
@@ -71,16 +71,16 @@ def test_a_source_that_fails_is_an_error_and_no_other_key_is_taken(tmp_path: Pat
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660, 0o602, 0o440])
 def test_a_key_file_open_to_others_is_refused_with_the_remedy(tmp_path: Path, mode: int) -> None:
     path = private(tmp_path / "key", "a-key-of-the-vendor", mode)
-    for said in (
+    for message in (
         refused({}, key_file=path),
         refused({}, account=Account(key_file=path)),
         refused({"TENSORONE_API_KEY_FILE": path}),
     ):
-        assert f"mode {mode:04o}" in said
-        assert f"chmod 600 {path}" in said
-        assert "a-key-of-the-vendor" not in said
+        assert f"mode {mode:04o}" in message
+        assert f"chmod 600 {path}" in message
+        assert "a-key-of-the-vendor" not in message
     Path(path).chmod(0o600)
-    assert found({}, key_file=path) == "a-key-of-the-vendor"
+    assert key_of({}, key_file=path) == "a-key-of-the-vendor"
 
 
 def test_of_a_link_the_file_behind_it_counts(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_of_a_link_the_file_behind_it_counts(tmp_path: Path) -> None:
     (tmp_path / "..data").symlink_to(folder.name)
     link = tmp_path / "key"
     link.symlink_to("..data/key")
-    assert found({}, key_file=str(link)) == "from-a-secret"
+    assert key_of({}, key_file=str(link)) == "from-a-secret"
     Path(target).chmod(0o644)
     assert "defaultMode: 0400" in refused({}, key_file=str(link))
 
@@ -102,9 +102,9 @@ def test_a_credential_of_systemd_may_show_its_access_list_as_a_group(
 ) -> None:
     path = private(tmp_path / "tensorone_api_key", "from-systemd", mode)
     directory = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
-    assert found(directory) == "from-systemd"
+    assert key_of(directory) == "from-systemd"
     # LoadCredential= and Environment=TENSORONE_API_KEY_FILE=%d/tensorone_api_key
-    assert found(directory, account=Account(key_file=path)) == "from-systemd"
+    assert key_of(directory, account=Account(key_file=path)) == "from-systemd"
     Path(path).chmod(0o444)
     assert "mode 0444" in refused(directory)
 
@@ -113,7 +113,7 @@ def test_a_credential_of_systemd_may_show_its_access_list_as_a_group(
 def test_a_file_of_another_user_may_be_read_by_group(tmp_path: Path) -> None:
     path = private(tmp_path / "key", "from-fsGroup", 0o440)
     os.chown(path, 12345, 12345)
-    assert found({}, key_file=path) == "from-fsGroup"
+    assert key_of({}, key_file=path) == "from-fsGroup"
     Path(path).chmod(0o444)
     assert "mode 0444" in refused({}, key_file=path)
 
@@ -131,7 +131,7 @@ def test_a_pipe_is_as_good_as_a_file(tmp_path: Path) -> None:
     os.mkfifo(pipe, 0o600)
     writer = threading.Thread(target=pipe.write_text, args=("from-a-pipe\n",))
     writer.start()
-    assert found({}, key_file=str(pipe)) == "from-a-pipe"
+    assert key_of({}, key_file=str(pipe)) == "from-a-pipe"
     writer.join()
 
 
@@ -139,3 +139,11 @@ def test_a_key_where_a_name_belongs_is_not_quoted() -> None:
     key = "tpo_live_k9Zq47bXw2mTf8"
     assert key not in refused({"TENSORONE_API_KEY_FILE": key})
     assert key not in refused({}, account=Account(key_env=key))
+
+
+def test_the_home_folder_of_an_unknown_user_is_named_with_its_source() -> None:
+    path = "~no_such_user/key"
+    assert "api.key_file" in refused({}, key_file=path)
+    assert "TENSORONE_API_KEY_FILE" in refused({"TENSORONE_API_KEY_FILE": path})
+    with pytest.raises(SettingsError, match=r"mail\.password_file"):
+        find_password(Mail(username="u", password_file=path), {})

@@ -57,8 +57,8 @@ def test_an_account_name_that_is_accepted_names_all_its_files(name: str) -> None
     "name", ["a" * 57, "a" * 64, "a\\n", "", "../x", "-a", ".a", "a b", "ä", "a/b", "a\\u0000"]
 )
 def test_an_account_name_that_could_name_no_file_is_refused_with_the_rule(name: str) -> None:
-    said = refusal(f'[accounts."{name}"]')
-    assert "letters, digits, '_', '-', '.', at most 56" in said or "U+0000" in said
+    message = refusal(f'[accounts."{name}"]')
+    assert "letters, digits, '_', '-', '.', at most 56" in message or "U+0000" in message
 
 
 def test_accounts_that_differ_in_case_alone_would_share_a_folder() -> None:
@@ -115,7 +115,7 @@ def test_every_number_has_both_ends() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "expected"),
     [
         ('currency = "USD"'.encode("utf-16"), "not UTF-8 text; save it as UTF-8"),
         (b'currency = "\xff"', "not UTF-8 text"),
@@ -134,8 +134,8 @@ def test_every_number_has_both_ends() -> None:
         (b"[accounts.a]\n[accounts.b]\nversion = 'v3'", "accounts.b.version"),
     ],
 )
-def test_what_is_invalid_is_one_line(data: bytes, said: str) -> None:
-    assert said in refusal(data)
+def test_what_is_invalid_is_one_line(data: bytes, expected: str) -> None:
+    assert expected in refusal(data)
 
 
 def test_a_byte_order_mark_is_no_setting() -> None:
@@ -153,8 +153,8 @@ def test_a_byte_order_mark_is_no_setting() -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("setting", ["api", "accounts.research"])
 def test_an_address_that_is_none_is_refused_with_its_setting(setting: str, url: str) -> None:
-    said = refusal(f"[{setting}]\nurl = {msgspec.json.encode(url).decode()}")
-    assert f"{setting}.url: " in said
+    message = refusal(f"[{setting}]\nurl = {msgspec.json.encode(url).decode()}")
+    assert f"{setting}.url: " in message
 
 
 def test_a_password_in_an_address_is_not_quoted() -> None:
@@ -187,9 +187,9 @@ def test_good_addresses_are_accepted(url: str) -> None:
     ("code", "near"), [("USB", "USD"), ("usd", "USD"), ("EUX", "EUR"), ("XXX", ""), ("", "")]
 )
 def test_a_currency_that_is_none_names_the_nearest(code: str, near: str) -> None:
-    said = refusal(f'currency = "{code}"')
-    assert "ISO 4217" in said
-    assert f"did you mean {near}" in said
+    message = refusal(f'currency = "{code}"')
+    assert "ISO 4217" in message
+    assert f"did you mean {near}" in message
 
 
 def test_every_currency_of_the_table_is_accepted() -> None:

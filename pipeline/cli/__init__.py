@@ -1,8 +1,8 @@
 """The command line: ``fleetledger``, or ``python -m pipeline``.
 
-Each command builds a :class:`~pipeline.jobs.Job`, runs one verb and prints what it did: results on
-stdout (with ``--json`` exactly one object), messages on stderr. Success is silent where nobody
-looks, so that cron has nothing to mail.
+Each command builds a :class:`~pipeline.jobs.Job`, runs one step and prints what it did: results on
+stdout (with ``--json`` exactly one object), messages on stderr. Without a terminal, success prints
+nothing on stderr, so that cron has nothing to mail.
 """
 
 from __future__ import annotations
@@ -11,16 +11,20 @@ import logging
 import os
 import sys
 from contextlib import suppress
+from itertools import pairwise
 
 import click
 from click.exceptions import NoArgsIsHelpError
 
 from pipeline.cli.commands import findings, fleet, maintenance, pipeline, simulator
-from pipeline.cli.options import PROGRAM, Options, Program, source_of
-from pipeline.cli.outlet import Outlet
-from pipeline.cli.run import one_object, redactor_of, unexpected
+from pipeline.cli.options import Options, Program, source_of
+from pipeline.cli.outlet import PROGRAM, LogFormat, Outlet
+from pipeline.cli.run import describe_unexpected, json_result, redactor_of
 from pipeline.errors import Exit, FleetLedgerError, SettingsError
 from pipeline.version import __version__
+
+INTERRUPTED = 130
+"""The exit code by which shells report a program that Ctrl-C ended."""
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,20 +33,17 @@ def cli() -> None:
     """Where each dollar of a rented GPU fleet went, which of it was wasted, and what to do."""
 
 
-INTERRUPTED = 130
-"""What shells say of a program that Ctrl-C ended."""
-
-for room in (pipeline, fleet, findings, maintenance, simulator):
-    for command in room.COMMANDS:
+for module in (pipeline, fleet, findings, maintenance, simulator):
+    for command in module.COMMANDS:
         cli.add_command(command)
 
 
 def main() -> None:
-    """Run, and leave with an exit code that says what happened.
+    """Run the command line and end the process with its exit code.
 
-    Raises no traceback at anyone: what nobody foresaw is one line too, its details with ``-v``.
+    Prints no traceback: an unexpected error is one line too, with its details under ``-v``.
     """
-    code = _guarded()
+    code = run_command_line()
     with suppress(OSError, ValueError):
         sys.stdout.flush()
         sys.stderr.flush()
@@ -51,33 +52,34 @@ def main() -> None:
     os._exit(code)
 
 
-def _guarded() -> int:
-    """Run the program; its exit code, whatever happened."""
+def run_command_line() -> int:
+    """Run the command of ``sys.argv``; its exit code, whatever happened."""
     stdout = sys.stdout
-    options = Options(outlet=Outlet(redactor_of([], os.environ)))
+    outlet = Outlet(redactor_of([], os.environ), log_format=_log_format())
+    options = Options(outlet=outlet)
     try:
-        _refuse_bytes()
+        _check_utf8()
         cli.main(prog_name=PROGRAM, standalone_mode=False, obj=options)
     except SystemExit as end:
-        # click replaces stdout, and fails, when its reader has seen enough (`--help | head -1`).
+        # click replaces stdout, and fails, when its reader stops early (`--help | head -1`).
         return end.code if isinstance(end.code, int) and sys.stdout is stdout else Exit.DONE
     except click.ClickException as error:
-        return _refused(options.outlet, error)
+        return _report_usage_error(options.outlet, error)
     except (click.Abort, KeyboardInterrupt):
-        return _failed(options.outlet, INTERRUPTED, "interrupted; what was stored is whole")
+        return _report(options.outlet, INTERRUPTED, "interrupted; what was stored is whole")
     except FleetLedgerError as error:
-        return _failed(options.outlet, error.exit_code, str(error))
-    except BaseException as error:  # a panic of a library in Rust is no Exception
+        return _report(options.outlet, error.exit_code, str(error))
+    except BaseException as error:  # a panic in a Rust library is no Exception
         logging.getLogger(PROGRAM).debug("unexpected", exc_info=True)
-        return _failed(options.outlet, Exit.UNEXPECTED, unexpected(error))
+        return _report(options.outlet, Exit.UNEXPECTED, describe_unexpected(error))
     return Exit.DONE
 
 
-def _refuse_bytes() -> None:
-    """Arguments are text: bytes that are not would fail wherever they are first written.
+def _check_utf8() -> None:
+    """Check that arguments and variables are text; bytes would fail wherever they are written.
 
     Raises:
-        SettingsError: one of them is not.
+        SettingsError: an argument or variable is not UTF-8.
     """
     for number, argument in enumerate(sys.argv[1:], 1):
         if not _is_text(argument):
@@ -91,33 +93,44 @@ def _is_text(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _refused(outlet: Outlet, error: click.ClickException) -> int:
-    """Say what is wrong with the arguments, where it came from, and what the right ones are."""
+def _report_usage_error(outlet: Outlet, error: click.ClickException) -> int:
+    """Print what is wrong with the arguments and which option or variable it is; the exit code."""
     if isinstance(error, NoArgsIsHelpError):
         error.show()  # the whole help
         return Exit.USAGE
     message = " ".join(error.format_message().split())
     ctx = error.ctx if isinstance(error, click.UsageError) else None
     if ctx is None:
-        return _failed(outlet, Exit.USAGE, message)
+        return _report(outlet, Exit.USAGE, message)
     if isinstance(error, click.BadParameter) and error.param is not None:
         source = source_of(ctx, str(error.param.name))
         if source not in error.param.opts:  # a variable, which click's message does not name
             message = f"{source}: {message}"
-    return _failed(
+    return _report(
         outlet, Exit.USAGE, f"{message.removesuffix('.')}; see `{ctx.command_path} --help`"
     )
 
 
-def _failed(outlet: Outlet, code: int, message: str) -> int:
-    """Say why no command came to its end; ``code``."""
-    outlet.message(f"{PROGRAM}: {message}")
+def _report(outlet: Outlet, code: int, message: str) -> int:
+    """Print why the command did not finish; returns ``code``."""
+    outlet.message(message, logging.ERROR)
     if _wants_json():
-        outlet.out(one_object({}, code, [message], {}, outlet.redactor))
+        outlet.out(json_result({}, code, [message], {}, outlet))
     return code
 
 
 def _wants_json() -> bool:
-    """Whether stdout is to be one JSON object, though the arguments could not be understood."""
+    """Whether stdout is one JSON object, even if the arguments could not be parsed."""
     variable = os.environ.get("FLEETLEDGER_JSON", "").strip().lower()
     return "--json" in sys.argv[1:] or variable in {"1", "true", "t", "yes", "y", "on"}
+
+
+def _log_format() -> LogFormat:
+    """The format of lines on stderr, even if the arguments could not be parsed."""
+    arguments = sys.argv[1:]
+    if any(argument.startswith("--log-format") for argument in arguments):
+        is_json = ("--log-format", "json") in pairwise(arguments)
+        is_json |= "--log-format=json" in arguments
+    else:
+        is_json = os.environ.get("FLEETLEDGER_LOG_FORMAT") == "json"
+    return "json" if is_json else "text"

@@ -1,4 +1,4 @@
-"""How an answer is shown: as a table, CSV or JSON rows; with ``--json`` the one object says it."""
+"""Prints rows as a table, CSV or JSON; with ``--json`` nothing, since the one object holds them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.options import is_json, say
+from pipeline.cli.options import is_json, print_result
 from pipeline.errors import SettingsError
 from pipeline.terminal.text import printable
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-shape_option = click.option(
+format_option = click.option(
     "--format",
-    "shape",
+    "output_format",
     type=click.Choice(["table", "csv", "json"]),
     default="table",
     show_default=True,
 )
 
 
-def show(frame: pd.DataFrame, shape: str, columns: Sequence[str], title: str) -> None:
-    """All of ``frame``; as a table only ``columns``, the most important first."""
+def print_rows(frame: pd.DataFrame, output_format: str, columns: Sequence[str], title: str) -> None:
+    """Print all rows of ``frame``; a table has only ``columns``, the most important first."""
     import msgspec
 
     from pipeline.report.output.csv_files import readable, to_csv
@@ -34,17 +34,21 @@ def show(frame: pd.DataFrame, shape: str, columns: Sequence[str], title: str) ->
 
     if is_json():
         return
-    if shape == "csv":
-        say(to_csv(readable(frame)).decode().rstrip("\r\n"))
-    elif shape == "json":
+    if output_format == "csv":
+        print_result(to_csv(readable(frame)).decode().rstrip("\r\n"))
+    elif output_format == "json":
         rows = msgspec.json.format(msgspec.json.encode(tables.records(frame)), indent=2).decode()
-        say(printable(rows))
+        print_result(printable(rows))
     else:
-        say(tables.table(frame[list(columns)], title), is_drawn=True)
+        print_result(tables.table(frame[list(columns)], title), is_drawn=True)
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write what the user asked for, where the user asked for it."""
+    """Write ``data`` to a file that the user named.
+
+    Raises:
+        SettingsError: the file cannot be written.
+    """
     try:
         path.write_bytes(data)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What an argument may be besides a text or a number: a day, an instant, an age."""
+"""Types of command-line arguments: a day, an instant, a number in a range, an age."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Day(click.ParamType[date]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> date:
-        """The day; click's usage error if it is none."""
+        """The day; click's usage error if ``value`` is not one."""
         try:
             return value if isinstance(value, date) else date.fromisoformat(str(value))
         except ValueError:
@@ -28,14 +28,14 @@ class Day(click.ParamType[date]):
 
 
 class Instant(click.ParamType[datetime]):
-    """A moment in ISO 8601; UTC unless it says otherwise."""
+    """A moment in ISO 8601; UTC if it has no offset."""
 
     name = "INSTANT"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
-        """The moment in UTC; click's usage error if it is none."""
+        """The moment in UTC; click's usage error if ``value`` is not one."""
         try:
             moment = datetime.fromisoformat(str(value))
             return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -44,7 +44,7 @@ class Instant(click.ParamType[datetime]):
 
 
 class Number(click.FloatRange):
-    """A number within a range; what is not a number lies in none."""
+    """A number within a range; NaN is in no range."""
 
     def convert(
         self,
@@ -52,7 +52,7 @@ class Number(click.FloatRange):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> float:
-        """The number; click's usage error if it is none, or outside."""
+        """The number; click's usage error if ``value`` is not a number or outside the range."""
         number = float(super().convert(value, param, ctx))
         if math.isnan(number):
             self.fail(f"{value!r} is not a number", param, ctx)
@@ -70,7 +70,7 @@ class Age(click.ParamType[timedelta]):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> timedelta:
-        """The length; click's usage error if it is none."""
+        """The length; click's usage error if ``value`` is not one."""
         if isinstance(value, timedelta):
             return value
         match = re.fullmatch(r"([0-9]{1,5})([mhd])", str(value))

@@ -1,29 +1,35 @@
-"""How a command becomes a job: its store, its secrets, its record and its exit code."""
+"""Runs a command as a job: its store, its secrets, its log, its record and its exit code."""
 
 from __future__ import annotations
 
 import difflib
 import logging
 import os
+import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from pipeline.cli.options import GLOBAL_OPTIONS, PROGRAM, Options, current_options
-from pipeline.cli.outlet import Outlet
+from pipeline.cli.options import GLOBAL_OPTIONS, Options, current_options
+from pipeline.cli.outlet import PROGRAM
 from pipeline.errors import Exit, FleetLedgerError, StorageError
 from pipeline.keys import PASSWORD_VARIABLE, Secret, find_key, find_password
 from pipeline.redact import Redactor
 from pipeline.terminal import bars
 from pipeline.terminal.text import printable
+from pipeline.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from pipeline.cli.outlet import Outlet
     from pipeline.jobs import Job
 
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 
 def run(
@@ -33,109 +39,129 @@ def run(
     is_recorded: bool = True,
     needs_data: bool = False,
 ) -> None:
-    """Run one verb as a job: progress, results, messages, the run's record, the exit code.
+    """Run ``action`` as the command ``name``; print what it did and exit with its code.
+
+    Args:
+        name: the command, for the log and the run's record.
+        action: does the work; returns the command's part of the ``--json`` object.
+        is_recorded: whether the store keeps a record of the run.
+        needs_data: whether an empty store is an error.
 
     Raises:
-        StorageError: it ``needs_data``, and there is none: the place is new, or mistyped.
+        SystemExit: always, with the exit code.
+        StorageError: the command ``needs_data``, and the store is empty: new, or mistyped.
     """
     from pipeline.progress import NoProgress
 
     options = current_options()
     job = make_job(options)
+    logger.info("%s started: version %s, data in %s", name, __version__, job.settings.data_dir)
     if needs_data and job.store.is_empty():
         raise StorageError(
             f"{job.settings.data_dir} ({options.sources.get('data_dir', 'data_dir')}): nothing is "
             f"stored there; give another --data-dir, or run `{PROGRAM} extract` first"
         )
-    started_at = job.now()
-    code, result = Exit.UNEXPECTED, dict[str, object]()
+    started_at, began = job.now(), time.monotonic()
+    code, result, failure = Exit.UNEXPECTED, dict[str, object](), None
     try:
         with bars.progress() as shown:
             job.progress = shown or NoProgress()
             result = action(job)
         code = job.exit_code
     except FleetLedgerError as error:
-        code = error.exit_code
-        job.messages.append(str(error))
-        # A typo did nothing that the history should tell.
+        code, failure = error.exit_code, str(error)
+        job.messages.append(failure)
+        # A mistyped argument did nothing that the history should keep.
         is_recorded = is_recorded and code != Exit.USAGE
     except BaseException as error:
         if not isinstance(error, KeyboardInterrupt):
-            job.messages.append(unexpected(error))  # for the record; main() tells it
+            job.messages.append(describe_unexpected(error))  # for the record; main() prints it
         raise
     finally:
+        seconds = time.monotonic() - began
+        logger.info("%s ended: exit code %d (%s), %.3f s", name, code, code.name, seconds)
         if is_recorded:
-            _record(job, name, started_at, code, options.outlet.redactor)
-        for say_it in options.said:
-            say_it()
+            _record(job, name, started_at, code, options.outlet)
+        for print_it in options.pending_output:
+            print_it()
     for message in job.messages:
-        options.outlet.message(f"{PROGRAM}: {message}")
+        level = logging.ERROR if message == failure else logging.WARNING
+        options.outlet.message(message, level)
     if options.as_json:
-        options.outlet.out(
-            one_object(result, code, job.messages, job.counts, options.outlet.redactor)
-        )
+        text = json_result(result, code, job.messages, job.counts, options.outlet)
+        options.outlet.out(text)
     raise SystemExit(int(code))
 
 
-def unexpected(error: BaseException) -> str:
-    """What nobody foresaw, in one line."""
+def describe_unexpected(error: BaseException) -> str:
+    """One line about an error that no handler expects."""
     reason = " ".join(str(error).split())
     return f"unexpected: {type(error).__name__}: {reason}; run again with -v for details"
 
 
-def one_object(
+def json_result(
     result: Mapping[str, object],
     code: int,
     messages: Sequence[str],
     counts: Mapping[str, int],
-    redactor: Redactor,
+    outlet: Outlet,
 ) -> str:
-    """What ``--json`` prints, however a run ended."""
+    """The object that ``--json`` prints, however a run ended."""
     import msgspec
 
-    told = {"exit_code": int(code), "messages": messages, "counts": counts}
-    # Value by value, so that it stays JSON.
-    clean = redactor.scrub_all(msgspec.to_builtins({**result, **told}))
+    outcome = {
+        "exit_code": int(code),
+        "messages": messages,
+        "counts": counts,
+        "run_id": outlet.run_id,
+    }
+    # Value by value: stars in place of an escape or a quote would break the JSON.
+    clean = outlet.redactor.scrub_all(msgspec.to_builtins({**result, **outcome}))
     return printable(msgspec.json.encode(clean).decode())
 
 
-def _record(job: Job, name: str, started_at: datetime, code: Exit, redactor: Redactor) -> None:
-    """Keep what the run did; a store that cannot even take that has been reported already."""
+def _record(job: Job, name: str, started_at: datetime, code: Exit, outlet: Outlet) -> None:
+    """Store the run's record; the error of a store that cannot is already reported."""
     from pipeline.model import RunRecord
 
     with suppress(FleetLedgerError):
         job.store.record_run(
             RunRecord(
                 command=name,
+                run_id=outlet.run_id,
                 started_at=started_at,
                 finished_at=job.now(),
                 exit_code=int(code),
-                messages=tuple(map(redactor.scrub, job.messages)),
+                messages=tuple(map(outlet.redactor.scrub, job.messages)),
                 counts=job.counts,
             )
         )
 
 
 def make_job(options: Options, environment: Mapping[str, str] = os.environ) -> Job:
-    """A job on the options' store, with the environment's keys and the real clock.
+    """A job on the store of ``options``, with the keys of ``environment`` and the real clock.
 
-    Keys and passwords are read here, once, so that the outlet knows them before anything happens;
-    one that cannot be had is an error when it is needed.
+    Keys and passwords are read here, once, so that the outlet knows them before anything is
+    printed; a missing one is an error when it is needed.
     """
     from pipeline.jobs import Job
     from pipeline.settings import named
     from pipeline.store import Store
 
+    level = logging.DEBUG if options.values.get("verbose") else logging.WARNING
+    options.outlet = replace(options.outlet, log_format=options.values.get("log_format", "text"))
+    options.outlet.log(level)
     settings = options.settings()
     keys = {
-        name: _kept(partial(find_key, name, account, settings, environment))
+        name: _once(partial(find_key, name, account, settings, environment))
         for name, account in settings.all_accounts.items()
     }
-    password = _kept(partial(find_password, settings.mail, environment))
-    options.outlet = Outlet(redactor_of([*keys.values(), password], environment))
-    options.outlet.log(logging.DEBUG if options.given.get("verbose") else logging.WARNING)
+    password = _once(partial(find_password, settings.mail, environment))
+    redactor = redactor_of([*keys.values(), password], environment)
+    options.outlet = replace(options.outlet, redactor=redactor)
+    options.outlet.log(level)
     aws = {name: value for name, value in environment.items() if name.startswith("AWS_")}
-    with named(options.sources.get("data_dir", "data_dir")):  # which only opening can refuse
+    with named(options.sources.get("data_dir", "data_dir")):  # some URIs are refused only here
         store = Store(settings.data_dir, aws, settings.lease_seconds)
     return Job(
         store=store,
@@ -156,34 +182,34 @@ SECRET_VARIABLES = (
 
 
 def redactor_of(
-    found: Iterable[Callable[[], Secret | None]], environment: Mapping[str, str]
+    getters: Iterable[Callable[[], Secret | None]], environment: Mapping[str, str]
 ) -> Redactor:
-    """Knows every secret that could be had, used or not."""
+    """A redactor of every secret that is available, used or not."""
     secrets = [Secret(environment[name]) for name in SECRET_VARIABLES if environment.get(name)]
-    for get in found:
+    for get in getters:
         with suppress(FleetLedgerError):
-            secrets += [one for one in (get(),) if one is not None]
+            secrets += [secret for secret in (get(),) if secret is not None]
     return Redactor.of(secrets)
 
 
-def _kept(find: Callable[[], T]) -> Callable[[], T]:
-    """``find``, called now and never again: a pipe can be read once."""
+def _once(find: Callable[[], T]) -> Callable[[], T]:
+    """``find``, called now and never again: a pipe can be read only once."""
     try:
         value = find()
     except FleetLedgerError as error:
-        return partial(_refuse, error)
+        return partial(_raise, error)
     return lambda: value
 
 
-def _refuse(error: FleetLedgerError) -> NoReturn:
+def _raise(error: FleetLedgerError) -> NoReturn:
     raise error
 
 
 def _unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    """A word on each variable that looks like ours and is not: most likely a typo."""
+    """A warning for each variable with our prefix that is not ours: most likely a typo."""
     known = [str(option.envvar) for option in GLOBAL_OPTIONS] + [PASSWORD_VARIABLE]
     return [
-        f"the variable {name} means nothing here; "
+        f"the variable {name} is unknown and ignored; "
         f"did you mean {difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]}?"
         for name in sorted(environment)
         if name.startswith("FLEETLEDGER_") and name not in known

@@ -1,1 +1,1 @@
-"""A finished report leaves the machine: by mail."""
+"""Delivery of a finished report by mail."""

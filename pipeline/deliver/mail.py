@@ -1,21 +1,25 @@
-"""Sending: over a verified connection, with a result per recipient.
+"""Sends a message over a verified connection and returns a result per recipient.
 
-Nothing leaves in the clear but to this very machine. A server that takes the message for some
-recipients and not for others is reported as exactly that.
+Unencrypted connections are allowed to the loopback interface only. A server may accept the message
+for some recipients and refuse it for others; each recipient has a result of its own.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
 import smtplib
 import ssl
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from pipeline.deliver.message import address, compose, one_line
 from pipeline.errors import NotDeliveredError, SettingsError
+from pipeline.redact import Redactor
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from email.message import EmailMessage
 
     from pipeline.keys import Secret
@@ -25,47 +29,72 @@ __all__ = ["compose", "is_permanent", "send"]
 
 _LONGEST_REPLY = 200
 
+logger = logging.getLogger(__name__)
+
 
 def send(message: EmailMessage, mail: Mail, password: Secret | None) -> dict[str, str]:
-    """Send ``message``; each recipient's result: empty if accepted, else the server's refusal.
+    """Send ``message``; the result per recipient: empty if accepted, else the server's refusal.
 
     Raises:
-        SettingsError: settings that would send it unprotected, or a CA file that is none.
-        NotDeliveredError: no recipient can have been served.
+        SettingsError: the settings would send it unprotected, or the CA file is invalid.
+        NotDeliveredError: the connection, the login or the message failed for all recipients.
     """
     context = _context(mail)
     where = f"mail server {mail.host}:{mail.port}"
-    everyone = [address(one, "mail.to").addr_spec for one in mail.to]
+    recipients = [address(text, "mail.to").addr_spec for text in mail.to]
     is_sending = False
+    logger.info("connecting to %s (security: %s)", where, mail.security)
     try:
-        with _connect(mail, context) as server:
+        with _connection(mail, context) as server:
             if mail.security == "starttls":
                 server.starttls(context=context)
             if mail.username:
                 server.login(mail.username, password.reveal() if password else "")
             is_sending = True
             sender = address(mail.sender, "mail.sender").addr_spec
-            refused = server.send_message(message, sender, everyone)
+            refused = server.send_message(message, sender, recipients)
     except smtplib.SMTPRecipientsRefused as error:
-        # Nobody was served: a 421 ends the talk before those after it, and those before it too.
+        # No recipient was served: a 421 closes the session before the recipients after it are
+        # asked, and drops those before it too.
         last = list(error.recipients.values())[-1]
-        refused = dict.fromkeys(everyone, last) | error.recipients
+        refused = dict.fromkeys(recipients, last) | error.recipients
     except smtplib.SMTPServerDisconnected as error:
         doubt = "; it may have arrived, and sending it again cannot double it" * is_sending
         # smtplib reports its own time-out while it waits for a reply as a lost connection.
-        late = isinstance(error.__context__, TimeoutError)
-        what = f"gave no answer in {mail.timeout_seconds:g} s" if late else "closed the connection"
+        is_late = isinstance(error.__context__, TimeoutError)
+        what = f"no answer in {mail.timeout_seconds:g} s" if is_late else "closed the connection"
         raise NotDeliveredError(
-            f"{where} {what}{doubt}; check mail.host, mail.port and mail.security"
+            f"{where}: {what}{doubt}; check mail.host, mail.port and mail.security"
         ) from error
     except (smtplib.SMTPException, ssl.SSLError, OSError) as error:
         raise NotDeliveredError(f"{where}: {_explained(error, mail)}") from error
-    return {one: _reply(*refused[one]) if one in refused else "" for one in everyone}
+    # A server may quote the password: nothing that is stored or printed is made from it.
+    redactor = Redactor.of([password] if password else [])
+    replies = {spec: redactor.scrub(_reply(*reply)) for spec, reply in refused.items()}
+    results = {spec: replies.get(spec, "") for spec in recipients}
+    for spec, refusal in results.items():
+        logger.info("%s for %s: %s", message["Message-ID"], spec, refusal or "accepted")
+    return results
 
 
 def is_permanent(refusal: str) -> bool:
     """Whether the server refused a recipient for good (5xx), not for now (4xx)."""
     return refusal.startswith("5")
+
+
+@contextmanager
+def _connection(mail: Mail, context: ssl.SSLContext | None) -> Iterator[smtplib.SMTP]:
+    """A connection that is closed at the end, whatever the server replies to QUIT.
+
+    smtplib's own ``with`` raises for a reply other than 221, after the message was accepted.
+    """
+    server = _connect(mail, context)
+    try:
+        yield server
+    finally:
+        with suppress(smtplib.SMTPException, OSError):
+            server.quit()
+        server.close()
 
 
 def _connect(mail: Mail, context: ssl.SSLContext | None) -> smtplib.SMTP:
@@ -75,7 +104,11 @@ def _connect(mail: Mail, context: ssl.SSLContext | None) -> smtplib.SMTP:
 
 
 def _context(mail: Mail) -> ssl.SSLContext | None:
-    """How the server is verified; None for this machine, if the settings ask for it."""
+    """The TLS context; None for an unencrypted connection to the loopback interface.
+
+    Raises:
+        SettingsError: an unencrypted connection to another host, or an invalid CA file.
+    """
     if mail.security == "none":
         if not _is_loopback(mail.host):
             raise SettingsError(
@@ -99,7 +132,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _explained(error: Exception, mail: Mail) -> str:
-    """What went wrong, and what to do about it."""
+    """The failure and its remedy."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
             f"its certificate is not trusted ({one_line(error.verify_message)}); "
@@ -111,13 +144,13 @@ def _explained(error: Exception, mail: Mail) -> str:
             reply = _code(reply)
         return f"{_refused(error)} ({reply})"
     if isinstance(error, TimeoutError):
-        said = f"no answer in {mail.timeout_seconds:g} s"
+        reason = f"no answer in {mail.timeout_seconds:g} s"
     elif isinstance(error, ssl.SSLError):
-        said = f"no TLS there ({one_line(error.reason or error)})"
+        reason = f"no TLS there ({one_line(error.reason or error)})"
     else:
-        reason = error.strerror if isinstance(error, OSError) else None
-        said = one_line(reason or error).rstrip(".")
-    return f"{said}; check mail.host, mail.port and mail.security"
+        text = error.strerror if isinstance(error, OSError) else None
+        reason = one_line(text or error).rstrip(".")
+    return f"{reason}; check mail.host, mail.port and mail.security"
 
 
 def _refused(error: smtplib.SMTPResponseException) -> str:
@@ -129,11 +162,11 @@ def _refused(error: smtplib.SMTPResponseException) -> str:
 
 
 def _code(reply: str) -> str:
-    """A reply's codes without its words, which may repeat what it was told: a password."""
+    """The codes of a reply, without its text, which may quote the password."""
     match = re.match(r"\d{3}( \d\.\d{1,3}\.\d{1,3}\b)?", reply)
     return match[0] if match else "no code"
 
 
 def _reply(code: int, text: bytes | str) -> str:
-    words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return one_line(f"{code} {words}", _LONGEST_REPLY)
+    decoded = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    return one_line(f"{code} {decoded}", _LONGEST_REPLY)

@@ -1,8 +1,8 @@
-"""The message: a pure function of what it says and whom it is for.
+"""Composes the mail of a report: a pure function of its content and recipients.
 
-The same report for the same people has the same Message-ID, boundaries and bytes: sending it again
-after a doubtful end shows up as one mail. A notice that there is no report yet is another mail than
-the report of the same date.
+The same report for the same recipients has the same Message-ID, boundaries and bytes, so that mail
+servers drop the copy if it is sent again after a lost connection. The notice that no day is closed
+yet has another Message-ID than the report of the same date.
 """
 
 from __future__ import annotations
@@ -42,43 +42,43 @@ def compose(
     pictures: Mapping[str, bytes] | None = None,
     kind: Kind = "report",
 ) -> EmailMessage:
-    """The message: text and HTML of the same facts, and the attachments.
+    """The message: a text part, an HTML part with the same content, and the attachments.
 
     Args:
         mail: sender, recipients, subject prefix.
-        subject: the headline's short form; nothing in it can become a header of its own.
+        subject: the short headline; line breaks in it are removed.
         text: the plain part.
         html: the HTML part.
         attachments: files by name.
-        identity: what the report belongs to (store and accounts): part of the Message-ID.
+        identity: the store and accounts of the report: part of the Message-ID.
         day: the report's date, part of the Message-ID.
         sent_at: the ``Date`` header.
-        pictures: PNG files that the HTML part shows as ``cid:NAME``, by name.
+        pictures: PNG files by name; the HTML part shows them as ``cid:NAME``.
         kind: a report, or the notice that no day is closed yet: part of the Message-ID.
 
     Raises:
-        SettingsError: an address that is none.
+        SettingsError: an invalid address, or no recipient.
     """
     sender = address(mail.sender, "mail.sender")
-    recipients = [address(one, "mail.to") for one in mail.to]
+    recipients = [address(recipient, "mail.to") for recipient in mail.to]
     if not recipients:
         raise SettingsError("mail.to names no recipient; give at least one address")
-    key = _key(identity, day, kind, [one.addr_spec for one in recipients])
+    key = _key(identity, day, kind, [recipient.addr_spec for recipient in recipients])
     message = EmailMessage(policy=SMTP)
     message["From"] = sender
     message["To"] = recipients
     message["Subject"] = one_line(f"{mail.subject_prefix} {subject}", _LONGEST_SUBJECT)
     message["Date"] = format_datetime(sent_at)
     message["Message-ID"] = f"<fleetledger.{key}@{sender.domain or 'localhost'}>"
-    # Readers sort and mute by it; it stays the same from report to report.
+    # Mail programs filter by it; it is the same for every report of a sender.
     message["List-ID"] = f"GPU cost reports <reports.fleetledger.{sender.domain or 'localhost'}>"
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
     message.set_content(text)
     message.add_alternative(html, subtype="html")
-    shown = message.get_payload()[-1]  # type: ignore[index]  # multipart since it has two texts
+    html_part = message.get_payload()[-1]  # type: ignore[index]  # multipart since it has two texts
     for name, png in (pictures or {}).items():
-        shown.add_related(  # type: ignore[union-attr]
+        html_part.add_related(  # type: ignore[union-attr]
             png, "image", "png", cid=f"<{name}>", filename=name, disposition="inline"
         )
     for name, content in attachments.items():
@@ -94,7 +94,11 @@ def compose(
 
 
 def address(text: str, setting: str) -> Address:
-    """An address of the settings, alone or with a display name."""
+    """An address of the settings, with or without a display name.
+
+    Raises:
+        SettingsError: ``text`` is not a mail address; the message names ``setting``.
+    """
     name, bracket, rest = text.rpartition("<")
     spec = rest.removesuffix(">").strip() if bracket else text.strip()
     try:
@@ -107,13 +111,13 @@ def address(text: str, setting: str) -> Address:
 
 
 def _key(identity: str, day: date | None, kind: Kind, recipients: list[str]) -> str:
-    # A report adds nothing, so that it keeps the Message-ID that earlier versions gave it.
-    of_kind = [] if kind == "report" else [kind]
-    said = "\0".join([identity, day.isoformat() if day else "", *of_kind, *sorted(recipients)])
-    return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:32]
+    # "report" adds nothing, so that reports keep the Message-ID that earlier versions gave them.
+    kinds = [] if kind == "report" else [kind]
+    text = "\0".join([identity, day.isoformat() if day else "", *kinds, *sorted(recipients)])
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def one_line(text: object, longest: int = 200) -> str:
-    """``text`` without anything that could end a header or move a cursor."""
+    """``text`` on one line, without control characters, of at most ``longest`` characters."""
     clean = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in str(text))
     return " ".join(clean.split())[:longest]

@@ -7,6 +7,7 @@ run's wait budget ends the run at once, with the time after which it is worth tr
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pipeline.settings import Extract
+
+logger = logging.getLogger(__name__)
 
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0
@@ -129,6 +132,7 @@ class Budget:
                 )
             self.waited += spent
             self._waiting_until = max(until, self._waiting_until)
+        logger.info("waiting %.1f s: %s", seconds, why)
         self.timing.sleep(seconds)
 
     def _when(self, seconds: float) -> str:

@@ -57,9 +57,10 @@ OVERLAP_BYTES = 2**14
 BLOCK_BYTES = 1 << 20
 GZIP = 16 + zlib.MAX_WBITS
 
-# It warns, with tracebacks, of what it finds odd in an answer, even when the answer can be used.
-for _room in ("connection", "connectionpool", "response"):
-    logging.getLogger(f"urllib3.{_room}").addFilter(lambda line: line.levelno < logging.WARNING)
+logger = logging.getLogger(__name__)
+# urllib3 warns, with tracebacks, of what it finds odd in an answer, even when it can be used.
+for _module in ("connection", "connectionpool", "response"):
+    logging.getLogger(f"urllib3.{_module}").addFilter(lambda line: line.levelno < logging.WARNING)
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,7 @@ class Client:
             except _Again as failure:
                 # Not the failure itself: its traceback would keep the whole answer in memory.
                 why, asked = str(failure), failure.wait
+            logger.info("try %d of %d failed: %s", failures, self._settings.attempts, why)
             if failures < self._settings.attempts:
                 self._budget.retries += 1
                 self._budget.wait(self._budget.backoff(failures) if asked is None else asked, why)

@@ -1,1 +1,1 @@
-"""What a person sees in a terminal: progress on stderr, tables on stdout."""
+"""Output for a terminal: progress bars on stderr, tables on stdout."""

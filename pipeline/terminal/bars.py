@@ -1,6 +1,6 @@
-"""Progress bars on stderr, while it is a terminal.
+"""Progress bars on stderr, if it is a terminal.
 
-Without a terminal there is no progress at all, so that cron has nothing to mail on success.
+Without a terminal no progress is shown, so that cron has nothing to mail on success.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ T = TypeVar("T")
 
 
 class Bars:
-    """Shows a run as progress bars."""
+    """Shows the progress of a run as bars."""
 
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
         self._walks: dict[str, TaskID] = {}
 
     def walk(self, account: str) -> OnPage:
-        """A bar for the walk over an account's list; its next walk takes the same line."""
+        """Adds a bar for a walk over an account's list; its next walk uses the same bar."""
         if account in self._walks:
             self._bars.reset(self._walks[account])
         else:
@@ -43,20 +43,20 @@ class Bars:
         return on_page
 
     def days(self, what: str, days: Sequence[date]) -> Iterable[date]:
-        """The days to build, counted as they pass."""
+        """The days to build; iterating over them moves a bar."""
         return self.each(what, days) if days else days
 
-    def each(self, what: str, things: Sequence[T]) -> Iterator[T]:
-        """The things, counted as they pass."""
-        task = self._bars.add_task(what, total=len(things), note="")
-        for thing in things:
-            yield thing
+    def each(self, what: str, items: Sequence[T]) -> Iterator[T]:
+        """The items; iterating over them moves a bar."""
+        task = self._bars.add_task(what, total=len(items), note="")
+        for item in items:
+            yield item
             self._bars.advance(task)
 
 
 @contextmanager
 def progress() -> Iterator[Bars | None]:
-    """Bars while the block runs; None where stderr is not a terminal."""
+    """Bars while the block runs; None if stderr is not a terminal."""
     if not sys.stderr.isatty():
         yield None
         return

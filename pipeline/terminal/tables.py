@@ -1,4 +1,4 @@
-"""Results as tables that fit a terminal, and as the records of JSON."""
+"""Draws rows as a table that fits the terminal, and converts them to JSON records."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 
 def table(frame: pd.DataFrame, title: str) -> str:
-    """A frame as a table; amounts in the currency, unknown as a dash.
+    """A frame as a table; amounts in units of the currency, unknown values as a dash.
 
-    On a narrow terminal headers and texts wrap; columns that still have no room are left out from
-    the right, and named. A number is shown whole or not at all.
+    On a narrow terminal headers and texts wrap; columns that still do not fit are left out from the
+    right and listed below. Numbers are never cut.
     """
     columns = [_Column.of(str(name), frame[name]) for name in frame.columns]
-    whole = sum(column.most + _GAP for column in columns)
-    # A pipe has no width: whatever reads it gets whole lines.
-    console = Console(width=None if sys.stdout.isatty() else max(whole, cell_len(title)))
-    is_wide = whole <= console.width + _GAP
+    full_width = sum(column.most + _GAP for column in columns)
+    # A pipe has no width: its reader gets full lines.
+    console = Console(width=None if sys.stdout.isatty() else max(full_width, cell_len(title)))
+    is_wide = full_width <= console.width + _GAP
     widths = [c.most for c in columns] if is_wide else _widths(columns, console.width)
     drawn = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="bold")
     shown = columns[: len(widths)]
@@ -46,22 +46,22 @@ def table(frame: pd.DataFrame, title: str) -> str:
     with console.capture() as capture:
         console.print(Text(title))
         console.print(drawn)
-        if left := [column.header for column in columns[len(shown) :]]:
-            console.print(Text(f"no room for: {', '.join(left)} (--format csv has all)"))
+        if omitted := [column.header for column in columns[len(shown) :]]:
+            console.print(Text(f"not shown: {', '.join(omitted)} (--format csv has all)"))
     return capture.get().rstrip("\n")
 
 
 LONGEST_CELL = 200
-"""Characters of a text that a table shows; CSV and JSON have all."""
+"""Characters of a text that a table shows; CSV and JSON have all of it."""
 
 _GAP = 2
 _TEXT_WRAPS_AT = 12
-"""A text may be wrapped to this width, not below."""
+"""Texts are wrapped to this width at least."""
 
 
 @dataclass(frozen=True)
 class _Column:
-    """A column's texts, and the width it takes at most and at least."""
+    """A column's texts, and the most and the least width it can have."""
 
     header: str
     is_number: bool
@@ -76,18 +76,18 @@ class _Column:
         header = name.removesuffix("_micros")
         cells = [_cell(value, is_amount=is_amount) for value in values.astype(object)]
         longest = max(map(cell_len, cells), default=0)
-        # Half an instant is no instant, and an id that is wrapped cannot be copied.
-        is_whole = is_number or values.dtype.kind == "M" or name == "cluster_id"
-        words = max(map(len, header.split("_")))
-        least = max(words, longest if is_whole else min(longest, _TEXT_WRAPS_AT))
+        # A wrapped time is hard to read, and a wrapped id cannot be copied.
+        is_unwrapped = is_number or values.dtype.kind == "M" or name == "cluster_id"
+        longest_word = max(map(len, header.split("_")))
+        least = max(longest_word, longest if is_unwrapped else min(longest, _TEXT_WRAPS_AT))
         return cls(header, is_number, cells, max(longest, len(header)), least)
 
 
-def _widths(columns: Sequence[_Column], room: int) -> list[int]:
-    """The widths of as many columns, from the left, as have room (the first always has)."""
+def _widths(columns: Sequence[_Column], width: int) -> list[int]:
+    """The widths of as many columns, from the left, as fit into ``width`` (at least one)."""
     ends = accumulate(column.least + _GAP for column in columns)
-    shown = columns[: max(1, sum(end <= room + _GAP for end in ends))]
-    spare = room + _GAP - sum(column.least + _GAP for column in shown)
+    shown = columns[: max(1, sum(end <= width + _GAP for end in ends))]
+    spare = width + _GAP - sum(column.least + _GAP for column in shown)
     widths = []
     for column in shown:
         more = 0 if column.is_number else max(0, min(spare, column.most - column.least))
@@ -97,7 +97,7 @@ def _widths(columns: Sequence[_Column], room: int) -> list[int]:
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, object]]:
-    """Rows as JSON has them: money in micros, instants in ISO 8601, unknown as null."""
+    """Rows as JSON records: money in micros, times in ISO 8601, unknown values as null."""
     text = frame.to_json(orient="records", date_format="iso", date_unit="s")
     rows: list[dict[str, object]] = msgspec.json.decode(text)
     return rows
@@ -105,13 +105,13 @@ def records(frame: pd.DataFrame) -> list[dict[str, object]]:
 
 def money(micros: int) -> str:
     """An amount in units of the currency, with at least two and at most six decimals."""
-    whole, part = divmod(abs(micros), MICROS_PER_UNIT)
+    units, part = divmod(abs(micros), MICROS_PER_UNIT)
     digits = f"{part:06d}".rstrip("0").ljust(2, "0")
-    return f"{'-' if micros < 0 else ''}{whole:,}.{digits}"
+    return f"{'-' if micros < 0 else ''}{units:,}.{digits}"
 
 
 def _cell(value: object, *, is_amount: bool) -> str:
-    """A value without anything a terminal would obey; unknown is a dash."""
+    """A value as text without control characters; unknown values as a dash."""
     if value is None or value is pd.NA or value != value:  # noqa: PLR0124 - NaN is not itself
         return "—"
     if is_amount:

@@ -21,9 +21,9 @@ from pipeline.simulator.server import serve
 ROOT = Path(__file__).parent.parent.parent
 START = datetime(2026, 3, 2, tzinfo=UTC)
 KEY = "canary-7f3a9c51e8"
-"""Looked for in everything that is printed or stored."""
+"""Searched for in everything that is printed or stored."""
 SIMULATED = '[extract]\nclock = "simulated"\n'
-"""The API's clock stands in March, this machine's does not. For every settings file of a test that
+"""The API's clock is in March, this machine's is not. Belongs to the settings of every test that
 takes snapshots."""
 
 
@@ -113,7 +113,7 @@ def run(tmp_path: Path, data: Path) -> Run:
 
 @pytest.fixture(scope="session")
 def two_days(served: Api, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two closed days of six-hourly looks, and their ledger."""
+    """Two closed days of six-hourly snapshots, and their ledger."""
     home = tmp_path_factory.mktemp("history")
     run = make_run(home, home / "data")
     for hours in range(0, 54, 6):

@@ -42,7 +42,7 @@ def ask(
             patch.setattr(sys, "argv", ["fleetledger", *args])
             for name, value in env.items():
                 patch.setenv(name, value)
-            code = cli._guarded()
+            code = cli.run_command_line()
         written = capsys.readouterr()
         return Ran(int(code), written.out, written.err)
 
@@ -113,10 +113,10 @@ REFUSED = [
 
 def test_every_odd_argument_is_one_line_and_exit_2(ask: Ask) -> None:
     wrong = []
-    for args, said in REFUSED:
+    for args, expected in REFUSED:
         ran = ask(*args)
         lines = ran.err.rstrip("\n").split("\n")
-        if ran.code != Exit.USAGE or len(lines) != 1 or said not in ran.err:
+        if ran.code != Exit.USAGE or len(lines) != 1 or expected not in ran.err:
             wrong.append((args, ran.code, ran.err[:300]))
     assert not wrong
 
@@ -196,7 +196,7 @@ class PanicError(BaseException):
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, RecursionError, MemoryError, PanicError])
-def test_what_nobody_foresaw_is_one_line_and_kept_for_status(
+def test_an_unexpected_error_is_one_line_and_kept_for_status(
     ask: Ask, monkeypatch: pytest.MonkeyPatch, kind: type[BaseException]
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -205,20 +205,19 @@ def test_what_nobody_foresaw_is_one_line_and_kept_for_status(
     monkeypatch.setattr("pipeline.jobs.ledger.update_ledger", fail)
     ran = ask("ledger")
     assert ran.code == 1
-    said = f"unexpected: {kind.__name__}: two lines; run again with -v for details"
-    assert ran.err == f"fleetledger: {said}\n"
+    expected = f"unexpected: {kind.__name__}: two lines; run again with -v for details"
+    assert ran.err == f"fleetledger: {expected}\n"
     shown = ask("status", "--json").out
     assert '"exit_code":1' in shown
-    assert said in shown
+    assert expected in shown
 
 
 def test_the_longest_account_name_goes_through_a_whole_night(
     ask: Ask, api: Api, tmp_path: Path
 ) -> None:
     config, name = tmp_path / "settings.toml", "a" * 56
-    config.write_text(
-        f'data_dir = "{tmp_path}/own"\n[accounts.{name}]\nkey_env = "OWN_KEY"\n{SIMULATED}'
-    )
+    own = f'data_dir = "{tmp_path}/own"\n[accounts.{name}]\nkey_env = "OWN_KEY"\n'
+    config.write_text(own + SIMULATED)
 
     def done(*args: str) -> None:
         ran = ask(*args, "--config", str(config), FLEETLEDGER_DATA_DIR="", OWN_KEY=KEY)

@@ -24,7 +24,7 @@ from urllib.parse import quote, unquote
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.cli import _guarded
+from pipeline.cli import run_command_line
 from tests.cli.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def stored_text(data: Path) -> Iterator[tuple[Path, str]]:
 
 def reply(status: int, body: str, *headers: str) -> bytes:
     """A whole answer, exactly these bytes."""
-    head = [f"HTTP/1.1 {status} Said", *headers, f"Content-Length: {len(body.encode())}"]
+    head = [f"HTTP/1.1 {status} Text", *headers, f"Content-Length: {len(body.encode())}"]
     return ("\r\n".join([*head, "Connection: close", "", ""]) + body).encode()
 
 
@@ -156,7 +156,7 @@ FAILURES: dict[str, Callable[[str], bytes]] = {
         429, "{}", *(f"X-RateLimit-{n}: {key}" for n in ("Limit", "Remaining", "Reset")),
         f"Date: {key}", f"X-Request-Id: {key}",
     ),
-    "the reason": lambda key: reply(400, "{}").replace(b"Said", key.encode()),
+    "the reason": lambda key: reply(400, "{}").replace(b"Text", key.encode()),
     "a broken header": lambda key: reply(500, "{}", f"{key} and no colon"),
     "a broken status": lambda key: f"HTTP/1.1 {key}\r\n\r\n".encode(),
     "no HTTP at all": lambda key: f"{key}\r\n".encode(),
@@ -227,7 +227,7 @@ class Here:
     def __call__(self, *args: str, secret: str = CANARY) -> tuple[int, str]:
         """The exit code and all that was printed, which may not hold the key."""
         self._patch.setattr(sys, "argv", ["fleetledger", *args])
-        code = _guarded()
+        code = run_command_line()
         out, err = self._captured.readouterr()
         assert "Traceback" not in err
         assert not leaks(out + err, secret), out + err
@@ -252,17 +252,17 @@ def here(
 def test_no_failure_quotes_the_key(here: Here, way: str) -> None:
     for name, form in FORMS.items():
         with echoing(lambda key, form=form: FAILURES[way](form(key))) as url:
-            code, said = here("extract", "--api-url", url, "--json")
-        assert code in {10, 11}, (name, said)
-        assert url in said or "the API answered" in said, (name, said)
+            code, output = here("extract", "--api-url", url, "--json")
+        assert code in {10, 11}, (name, output)
+        assert url in output or "the API answered" in output, (name, output)
     assert list((here.data / "runs").rglob("*.json"))
 
 
 def test_no_fact_that_is_stored_or_shown_holds_the_key(here: Here) -> None:
     for name, form in FORMS.items():
         with echoing(lambda key, form=form: facts(form(key))) as url:
-            code, said = here("extract", "--api-url", url, "--json")
-            assert code == 3, (name, said)
+            code, output = here("extract", "--api-url", url, "--json")
+            assert code == 3, (name, output)
             for shape in ("table", "csv", "json"):
                 here("clusters", "--api-url", url, "--max-age", "0m", "--format", shape)
     stored = list((here.data / "snapshots").rglob("*.parquet"))
@@ -284,9 +284,9 @@ def test_no_interrupted_walk_keeps_the_key(here: Here) -> None:
             return reply(200, body.replace('"total_count": 1', '"total_count": 9'))
 
         with echoing(answer) as url:
-            code, said = here("extract", "--api-url", url)
+            code, output = here("extract", "--api-url", url)
         assert code == 11
-        assert "kept for the next run" in said
+        assert "kept for the next run" in output
         assert [path for path in (here.data / "state").iterdir() if "resume" in path.name]
 
 
@@ -332,7 +332,7 @@ def test_the_verbose_log_says_nothing_of_the_key(tmp_path: Path) -> None:
         "FLEETLEDGER_DATA_DIR": str(tmp_path),
         "TENSORONE_API_KEY": CANARY,
     }
-    said = ""
+    output = ""
     for way in ("a broken header", "the reason"):
         for name in ("plain", "JSON"):
             with echoing(lambda key, w=way, n=name: FAILURES[w](FORMS[n](key))) as url:
@@ -340,10 +340,10 @@ def test_the_verbose_log_says_nothing_of_the_key(tmp_path: Path) -> None:
                     [sys.executable, "-m", "pipeline", "extract", "-v", "--api-url", url],
                     env=environment, cwd=ROOT, capture_output=True, text=True, check=False,
                 )  # fmt: skip
-            said += done.stderr
-    assert "DEBUG" in said
-    assert "urllib3.connectionpool" in said  # which quotes addresses and statuses
-    assert not leaks(said)
+            output += done.stderr
+    assert "DEBUG" in output
+    assert "urllib3.connectionpool" in output  # libraries log, too
+    assert not leaks(output)
 
 
 # --- mail --------------------------------------------------------------------------------------
@@ -360,12 +360,12 @@ class Smtp(socketserver.StreamRequestHandler):
     }
 
     def handle(self) -> None:
-        self.say("220 here")
+        self.reply_with("220 here")
         while line := self.rfile.readline().decode():
             verb = line[:4].upper()
-            self.say((self.USUAL | self.server.answers).get(verb, "250 ok"))
+            self.reply_with((self.USUAL | self.server.answers).get(verb, "250 ok"))
 
-    def say(self, text: str) -> None:
+    def reply_with(self, text: str) -> None:
         self.wfile.write(f"{text}\r\n".encode())
 
 
@@ -400,5 +400,5 @@ def test_no_mail_server_gets_the_password_printed(
                 '[mail]\nto = ["a@example.com"]\nhost = "127.0.0.1"\nsecurity = "none"\n'
                 f'username = "u"\nport = {port}\n'
             )
-            code, said = here("send", "--json", secret=PASSWORD)
-        assert (code, "535 5.7.8" in said) == (4, True), (name, said)
+            code, output = here("send", "--json", secret=PASSWORD)
+        assert (code, "535 5.7.8" in output) == (4, True), (name, output)

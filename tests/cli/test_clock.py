@@ -34,7 +34,7 @@ FAR = timedelta(days=40)
 
 @dataclass
 class World:
-    """The API, the mail server, and one machine that runs the program."""
+    """The API, the mail server, and the machine that runs the program."""
 
     home: Path
     url: str
@@ -42,7 +42,7 @@ class World:
     inbox: Inbox
     mail: str
     wrong: dict[int, timedelta] = field(default_factory=dict)
-    """How far the Date of the n-th answer since the last command is off; 0: of every one."""
+    """How far the Date of the n-th answer since the last command is off; 0: of every answer."""
     answers: int = 0
 
     def off_by(self) -> timedelta:
@@ -82,8 +82,8 @@ class World:
 
     def days(self, what: str, data: str = "data") -> set[str]:
         """The days that have ledger, findings or reports."""
-        found = (self.home / data).glob(f"{what}/**/*")
-        names = {part.removeprefix("date=") for path in found for part in path.parts}
+        paths = (self.home / data).glob(f"{what}/**/*")
+        names = {part.removeprefix("date=") for path in paths for part in path.parts}
         return {name for name in names if name[:4].isdigit() and len(name) == 10}
 
 
@@ -128,14 +128,14 @@ def test_a_wrong_date_on_the_second_of_three_nights_moves_no_report(world: World
 def test_the_night_of_a_wrong_date_says_host_skew_and_remedy(world: World) -> None:
     ran = world.run(night(1), "nightly", n1=FAR)
     assert ran.code == 3
-    said = [line for line in ran.err.splitlines() if "Date" in line]
-    assert len(said) == 1
+    lines = [line for line in ran.err.splitlines() if "Date" in line]
+    assert len(lines) == 1
     for part in (world.url, "40 days ahead of this machine's clock", "date -u"):
-        assert part in said[0]
+        assert part in lines[0]
 
 
 @pytest.fixture
-def poisoned(world: World) -> World:
+def misdated(world: World) -> World:
     """An old store: on its second night every Date was believed, though it was 9 days ahead."""
     assert world.run(START + timedelta(hours=20), "extract").code == 0
     assert world.run(night(1), "nightly").code == 0
@@ -145,21 +145,21 @@ def poisoned(world: World) -> World:
     return world
 
 
-def test_a_poisoned_store_reports_the_right_day_and_discard_heals_it(poisoned: World) -> None:
-    world = poisoned
+def test_a_misdated_store_reports_the_right_day_and_discard_heals_it(misdated: World) -> None:
+    world = misdated
     snapshot = next((world.home / "data/snapshots").rglob("20260313*.parquet"))
     third = world.run(night(3), "nightly")
     assert third.code == 3
-    [line] = [one for one in third.err.splitlines() if "fleetledger discard" in one]
+    [line] = [text for text in third.err.splitlines() if "fleetledger discard" in text]
     assert snapshot.name in line
     assert "2026-03-04" in world.days("reports")
     assert world.run(night(3), "status").code == 3
 
     done = world.run(night(3), "discard", str(snapshot), "--reason", "wrong Date", "--json")
     assert done.code == 0, done.err
-    told = json.loads(done.out)
-    assert told["report_days"] == ["2026-03-12"]
-    assert (told["ledger_days"][0], told["ledger_days"][-1]) == ("2026-03-06", "2026-03-13")
+    result = json.loads(done.out)
+    assert result["report_days"] == ["2026-03-12"]
+    assert (result["ledger_days"][0], result["ledger_days"][-1]) == ("2026-03-06", "2026-03-13")
     assert not snapshot.exists()
     moved = world.home / "data/discarded/account=default/date=2026-03-13" / snapshot.name
     assert moved.is_file()
@@ -171,12 +171,12 @@ def test_a_poisoned_store_reports_the_right_day_and_discard_heals_it(poisoned: W
     assert world.days("ledger") == {f"2026-03-0{day}" for day in (2, 3, 4, 5)}
     assert max(world.days("findings")) == "2026-03-04"
 
-    # From here on the store is one that was never poisoned.
+    # From here on the store equals one without the bad snapshot.
     assert world.run(night(4), "nightly").code == 0
     assert world.mailed_days() == ["2026-03-02", "2026-03-12", "2026-03-04", "2026-03-05"]
     for at in (night(3), night(4)):
         assert world.run(at, "nightly", data="clean").code == 0
-    assert [world.home.joinpath(one).exists() for one in ledgers(world, "clean")] == [True] * 5
+    assert [world.home.joinpath(name).exists() for name in ledgers(world, "clean")] == [True] * 5
     for here, there in zip(ledgers(world, "data"), ledgers(world, "clean"), strict=True):
         assert here.name == there.name
         assert here.read_bytes() == there.read_bytes()
@@ -193,7 +193,7 @@ def ledgers(world: World, data: str) -> list[Path]:
     return sorted((world.home / data / "ledger").rglob("*.parquet"))
 
 
-def test_discard_names_what_it_looked_for(world: World) -> None:
+def test_discard_names_the_snapshot_it_cannot_find(world: World) -> None:
     assert world.run(night(1), "extract").code == 0
     ran = world.run(night(1), "discard", "20990101T000000Z-complete.parquet")
     assert ran.code == 2

@@ -80,8 +80,8 @@ def test_the_list_command_answers_like_the_api(api: Api, run: Run) -> None:
     )  # fmt: skip
     rates = [row["hourly_rate_micros"] for row in json.loads(ran.out)]
     now = api.fleet.at(api.clock.now())
-    dearest = now[now["status"] == "running"]["hourly_rate_micros"].nlargest(5)
-    assert rates == dearest.tolist()
+    highest = now[now["status"] == "running"]["hourly_rate_micros"].nlargest(5)
+    assert rates == highest.tolist()
     rows = list(csv.DictReader(io.StringIO(run("clusters", "--format", "csv", url=api.url).out)))
     assert len(rows) == 20
     assert run("clusters", "--limit", "3", url=api.url).out.count("cluster_") >= 3
@@ -93,11 +93,11 @@ def test_the_use_cases_answer_over_the_whole_fleet(api: Api, run: Run) -> None:
     seen = json.loads(run("overview", "--json", url=api.url).out)
     assert seen["total_clusters"] == len(running)
     assert seen["total_hourly_cost_micros"] == running["hourly_rate_micros"].sum()
-    dear = running[
+    expected = running[
         (running["hourly_rate_micros"] > 10_000_000) & (running["gpu_utilization_pct"] < 30)
     ]
-    found = json.loads(run("candidates", "--json", url=api.url).out)["candidates"]
-    assert {row["cluster_id"] for row in found} == set(dear["cluster_id"])
+    listed = json.loads(run("candidates", "--json", url=api.url).out)["candidates"]
+    assert {row["cluster_id"] for row in listed} == set(expected["cluster_id"])
     named = json.loads(run("dev-clusters", "--json", url=api.url).out)["clusters"]
     assert all("dev" in row["name"] or "sandbox" in row["name"] for row in named)
 
@@ -115,9 +115,9 @@ def test_a_question_is_answered_from_a_young_snapshot_without_asking_again(
 def test_json_is_one_object_whatever_happens(run: Run) -> None:
     ran = run("report", "--json")
     assert ran.code == 12
-    told = json.loads(ran.out)
-    assert told["exit_code"] == 12
-    assert "extract" in told["messages"][0]
+    result = json.loads(ran.out)
+    assert result["exit_code"] == 12
+    assert "extract" in result["messages"][0]
 
 
 def test_global_options_stand_before_or_after_the_command(
@@ -154,7 +154,7 @@ def test_each_account_has_its_own_key_and_partition(
     assert {path.name for path in (data / "snapshots").iterdir()} == {"account=lab", "account=prod"}
 
 
-def test_status_says_how_old_the_newest_look_is(history: Run) -> None:
+def test_status_reports_the_age_of_the_newest_snapshot(history: Run) -> None:
     assert history("status").code == 0
     old = history("status", "--max-age", "26h")
     assert old.code == 3
@@ -172,11 +172,11 @@ def test_send_writes_the_message_to_a_file(history: Run, tmp_path: Path) -> None
 def test_a_list_says_its_page_of_how_many_that_match(history: Run, api: Api) -> None:
     api.go_to(54)
     old = ("clusters", "--max-age", "99999d", "--created-before", "2026-06-01T00:00:00Z")
-    whole = json.loads(history(*old, "--limit", "100", "--json").out)
-    total = len(whole["clusters"])
-    told = json.loads(history(*old, "--limit", "5", "--page", "2", "--json").out)
-    assert told["clusters"] == whole["clusters"][5:10]
-    assert told["pagination"] == {
+    complete = json.loads(history(*old, "--limit", "100", "--json").out)
+    total = len(complete["clusters"])
+    result = json.loads(history(*old, "--limit", "5", "--page", "2", "--json").out)
+    assert result["clusters"] == complete["clusters"][5:10]
+    assert result["pagination"] == {
         "current_page": 2,
         "total_pages": -(-total // 5),
         "total_count": total,

@@ -58,7 +58,7 @@ def test_a_refused_key_is_not_tried_again(api: Api, run: Run, data: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("[api]\nurk = 1", "unknown setting api.urk; did you mean api.url?"),
         ('[accounts.a]\nkeyfile = "x"', "accounts.a.keyfile; did you mean accounts.a.key_file?"),
@@ -78,19 +78,17 @@ def test_a_refused_key_is_not_tried_again(api: Api, run: Run, data: Path) -> Non
         ('[accounts."../x"]\nkey_env = "A"', "folder's name"),
     ],
 )
-def test_a_setting_that_cannot_be_meant_is_named(
-    run: Run, tmp_path: Path, text: str, said: str
-) -> None:
+def test_an_invalid_setting_is_named(run: Run, tmp_path: Path, text: str, expected: str) -> None:
     config = tmp_path / "settings.toml"
     config.write_text(text)
     ran = run("ledger", "--config", str(config))
     assert ran.code == 2
-    assert said in only_line(ran.err)
+    assert expected in only_line(ran.err)
     assert str(config) in ran.err
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "expected"),
     [
         (("extract", "--acount", "x"), "--account"),
         (("reprt",), "report"),
@@ -106,12 +104,10 @@ def test_a_setting_that_cannot_be_meant_is_named(
         (("extract", "--api-url", "http://[::1"), "api.url"),
     ],
 )
-def test_an_argument_that_cannot_be_meant_is_named(
-    run: Run, args: tuple[str, ...], said: str
-) -> None:
+def test_an_invalid_argument_is_named(run: Run, args: tuple[str, ...], expected: str) -> None:
     ran = run(*args)
     assert ran.code == 2
-    assert said in ran.err
+    assert expected in ran.err
 
 
 def test_an_api_that_is_down_stores_nothing(run: Run, tmp_path: Path, data: Path) -> None:
@@ -191,11 +187,11 @@ def test_another_run_at_work_is_left_alone(history: Run, data: Path) -> None:
     only_line(ran.err)
 
 
-def test_a_damaged_snapshot_is_left_out_and_said(history: Run, data: Path) -> None:
+def test_a_damaged_snapshot_is_left_out_and_reported(history: Run, data: Path) -> None:
     victim = sorted(snapshots(data))[3]
-    whole = victim.read_bytes()
+    content = victim.read_bytes()
     victim.chmod(0o600)
-    victim.write_bytes(whole[: len(whole) // 2])
+    victim.write_bytes(content[: len(content) // 2])
     ran = history("ledger", "--rebuild")
     assert ran.code == 3
     assert victim.name in ran.err
@@ -214,7 +210,7 @@ def test_a_damaged_ledger_day_is_left_out_of_the_report(history: Run, data: Path
     assert victim.name in (data / "reports/2026-03-03/report.html").read_text()
 
 
-def test_a_store_that_cannot_be_written_is_said(run: Run, tmp_path: Path, api: Api) -> None:
+def test_a_store_that_cannot_be_written_is_reported(run: Run, tmp_path: Path, api: Api) -> None:
     (tmp_path / "file").write_text("not a folder")
     ran = run("extract", "--data-dir", str(tmp_path / "file" / "data"), url=api.url)
     assert ran.code == 12
@@ -233,13 +229,13 @@ def test_ctrl_c_leaves_no_half_file_and_no_server(tmp_path: Path) -> None:
     while len(snapshots(tmp_path / "demo")) < 5:
         assert process.poll() is None
         time.sleep(0.05)  # until it is in the middle of its work
-    said = None
-    while said is None:  # Python drops an interrupt that falls into a destructor: press again
+    expected = None
+    while expected is None:  # Python drops an interrupt that falls into a destructor: press again
         process.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
-            _, said = process.communicate(timeout=15)
+            _, expected = process.communicate(timeout=15)
     assert process.returncode == 130
-    assert "Traceback" not in said
+    assert "Traceback" not in expected
     store = Store(str(tmp_path / "demo"))
     for ref in store.snapshots():
         store.read_snapshot(ref)
@@ -254,7 +250,7 @@ def test_the_demo_never_empties_a_folder_that_is_not_its_own(run: Run, tmp_path:
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
 
 
-def test_a_gap_is_said_once(history: Run, api: Api) -> None:
+def test_a_gap_is_reported_once(history: Run, api: Api) -> None:
     api.go_to(54 + 48)
     assert history("extract", url=api.url).code == 0
     first, second = history("ledger"), history("ledger")
@@ -294,21 +290,21 @@ def test_a_typo_leaves_no_run_in_the_history(history: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ('exclusions_file = "/nowhere/exclusions.toml"', "/nowhere/exclusions.toml"),
         ('owners_file = "/nowhere/owners.toml"', "/nowhere/owners.toml"),
         ('[mail]\nto = ["ana"]', "'ana' is not a mail address"),
     ],
 )
-def test_the_night_looks_at_its_settings_before_it_walks(
-    run: Run, api: Api, tmp_path: Path, data: Path, text: str, said: str
+def test_nightly_checks_its_settings_before_it_walks(
+    run: Run, api: Api, tmp_path: Path, data: Path, text: str, expected: str
 ) -> None:
     config = tmp_path / "settings.toml"
     config.write_text(text + "\n")
     ran = run("nightly", "--config", str(config), url=api.url)
     assert ran.code == 2
-    assert said in only_line(ran.err)
+    assert expected in only_line(ran.err)
     assert not snapshots(data)
 
 
@@ -324,14 +320,14 @@ def test_a_report_whose_mail_cannot_be_sent_is_made_and_says_so(
     assert (data / "reports/2026-03-03/report.html").is_file()
 
 
-def test_a_variable_that_looks_like_ours_is_told(history: Run) -> None:
+def test_an_unknown_variable_with_our_prefix_is_reported(history: Run) -> None:
     ran = history("ledger", FLEETLEDGER_DATADIR="elsewhere")
     assert ran.code == 0
     assert "FLEETLEDGER_DATADIR" in only_line(ran.err)
     assert "did you mean FLEETLEDGER_DATA_DIR?" in ran.err
 
 
-def test_two_looks_in_one_second_are_one(run: Run, api: Api, data: Path) -> None:
+def test_two_snapshots_in_one_second_are_stored_once(run: Run, api: Api, data: Path) -> None:
     first = run("extract", url=api.url)
     api.go_to(0)
     second = run("extract", url=api.url)
@@ -340,7 +336,7 @@ def test_two_looks_in_one_second_are_one(run: Run, api: Api, data: Path) -> None
     assert len(snapshots(data)) == 1
 
 
-def test_a_port_in_use_is_said_and_nothing_else(run: Run, api: Api) -> None:
+def test_a_port_in_use_is_reported_in_one_line(run: Run, api: Api) -> None:
     port = api.url.rpartition(":")[2]
     ran = run("simulate", "--port", port)
     assert ran.code == 2

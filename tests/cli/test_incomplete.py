@@ -72,9 +72,9 @@ def only(data: Path, kind: str, day: date) -> Path:
 
 def flip(path: Path) -> bytes:
     """Damage a file; what it was."""
-    whole = path.read_bytes()
-    path.write_bytes(whole[:200] + bytes([whole[200] ^ 255]) + whole[201:])
-    return whole
+    content = path.read_bytes()
+    path.write_bytes(content[:200] + bytes([content[200] ^ 255]) + content[201:])
+    return content
 
 
 def test_findings_made_without_a_damaged_ledger_day_are_made_again_when_it_is_whole(
@@ -83,7 +83,7 @@ def test_findings_made_without_a_damaged_ledger_day_are_made_again_when_it_is_wh
     healthy = findings(data)
     shutil.rmtree(data / "findings")
     victim = only(data, "ledger", FIRST)
-    whole = flip(victim)
+    content = flip(victim)
     for expected_days in (2, 0):  # the second run finds nothing new, and still says it
         run = job()
         make_report(run, LAST)
@@ -94,7 +94,7 @@ def test_findings_made_without_a_damaged_ledger_day_are_made_again_when_it_is_wh
     assert incomplete(data) == [f"{victim.relative_to(data)}: damaged"]
     assert "Incomplete inputs" in (data / f"reports/{LAST}/report.html").read_text()
 
-    victim.write_bytes(whole)
+    victim.write_bytes(content)
     [stale, reports] = problems(job())
     assert f"2 findings days from {FIRST} on" in stale
     assert f"run: report --date {LAST}" in stale
@@ -119,7 +119,7 @@ def test_findings_outlive_damage_to_the_ledger_days_they_were_made_from(
 
 
 @pytest.mark.parametrize("day", [FIRST, LAST])
-def test_damaged_findings_are_made_again_to_the_byte_and_it_is_said(
+def test_damaged_findings_are_reported_and_made_again_to_the_byte(
     job: Callable[[], Job], data: Path, day: date
 ) -> None:
     healthy = findings(data)
@@ -134,7 +134,7 @@ def test_damaged_findings_are_made_again_to_the_byte_and_it_is_said(
     assert any(victim.name in message for message in run.messages)
 
 
-def test_a_missing_ledger_day_is_said_and_its_return_makes_the_findings_anew(
+def test_a_missing_ledger_day_is_reported_and_findings_are_made_again(
     job: Callable[[], Job], data: Path
 ) -> None:
     healthy = findings(data)
@@ -155,7 +155,7 @@ def test_a_damaged_snapshot_makes_findings_incomplete_until_it_is_whole(
 ) -> None:
     healthy = findings(data)
     victim = sorted((data / "snapshots").rglob("*.parquet"))[5]  # 6:00 of the last day
-    whole = flip(victim)
+    content = flip(victim)
     night = job()
     update_ledger(night, rebuild=True)
     make_report(night, LAST)
@@ -164,7 +164,7 @@ def test_a_damaged_snapshot_makes_findings_incomplete_until_it_is_whole(
     assert incomplete(data) == [
         f"ledger/account=default/date={LAST}: made without some of its snapshots"
     ]
-    victim.write_bytes(whole)
+    victim.write_bytes(content)
     night = job()
     update_ledger(night)
     make_report(night, LAST)

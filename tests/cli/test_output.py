@@ -99,7 +99,7 @@ def test_no_terminal_is_so_narrow_that_a_number_is_cut(
         "pct": "33.25",
         "created_at": "2026-03-02 01:02:03Z",
     }.items():
-        missing = shown.partition("no room for:")[2]
+        missing = shown.partition("not shown:")[2]
         assert (number in shown) or (header in missing), shown
     assert all(len(line) <= columns for line in shown.splitlines())
 
@@ -107,10 +107,10 @@ def test_no_terminal_is_so_narrow_that_a_number_is_cut(
 def test_csv_has_the_whole_of_a_name_that_a_table_clips(monkeypatch: pytest.MonkeyPatch) -> None:
     printed: list[str] = []
     monkeypatch.setattr(output, "is_json", lambda: False)
-    monkeypatch.setattr(output, "say", lambda text, **_: printed.append(text))
+    monkeypatch.setattr(output, "print_result", lambda text, **_: printed.append(text))
     frame = pd.DataFrame({"name": ["x" * 100_000, "cluster-499", None], "gpu_count": range(3)})
-    output.show(frame, "table", ["name", "gpu_count"], "title")
-    output.show(frame, "csv", ["name"], "title")
+    output.print_rows(frame, "table", ["name", "gpu_count"], "title")
+    output.print_rows(frame, "csv", ["name"], "title")
     assert len(printed[0]) < 10_000
     assert "cluster-499" in printed[0]
     assert "x" * 100_000 in printed[1]
@@ -181,14 +181,14 @@ def test_a_name_of_any_length_makes_no_table_of_any_length() -> None:
     "args",
     [("clusters", "--limit", "500"), ("reprt",), ("report", "--window", "soon"), ("status", "-x")],
 )
-def test_json_is_one_object_for_arguments_nobody_understands_too(
+def test_json_is_one_object_for_invalid_arguments_too(
     run: Run,
     args: tuple[str, ...],
 ) -> None:
     for ran in (run("--json", *args), run(*args, FLEETLEDGER_JSON="1")):
-        told = json.loads(ran.out)
-        assert (ran.code, told["exit_code"]) == (2, 2)
-        assert told["messages"]
+        result = json.loads(ran.out)
+        assert (ran.code, result["exit_code"]) == (2, 2)
+        assert result["messages"]
 
 
 @pytest.mark.parametrize(("currency", "decimals"), [("UGX", 0), ("KWD", 3), ("EUR", 2)])

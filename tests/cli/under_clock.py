@@ -9,7 +9,7 @@ from pipeline.cli import main, run
 
 
 class Fixed(datetime):
-    """A clock that stands."""
+    """A clock that stands still."""
 
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]

@@ -106,10 +106,11 @@ class Inbox:
         self.was_encrypted: list[bool] = []
         self.refuse: set[str] = set()
         self.replies: dict[str, str] = {}
-        """What the server says to a recipient instead of accepting or refusing."""
+        """Replies for recipients, instead of accepting or refusing them."""
         self.asked: list[str] = []
         self.seconds = 0.0
         """Time it takes over a message."""
+        self.quit_reply = "221 Bye"
 
     async def handle_RCPT(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: object
@@ -121,6 +122,9 @@ class Inbox:
             return "550 5.1.1 no such\x07 mailbox"
         envelope.rcpt_tos.append(address)
         return "250 OK"
+
+    async def handle_QUIT(self, _server: SMTP, _session: Session, _envelope: Envelope) -> str:  # noqa: N802
+        return self.quit_reply
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         await asyncio.sleep(self.seconds)
@@ -142,7 +146,7 @@ def _check(
 
 
 class OnAFreePort(Controller):
-    """Asks itself on the port it was given, not on the port 0 it asked for."""
+    """Asks itself on the port it was values_, not on the port 0 it asked for."""
 
     def _trigger_server(self) -> None:
         self.port = self.server.sockets[0].getsockname()[1]
@@ -157,14 +161,14 @@ class Server:
         self.port: int = controller.server.sockets[0].getsockname()[1]
 
     def settings(self, **values: object) -> Mail:
-        given: dict[str, Any] = {
+        defaults: dict[str, Any] = {
             "to": ("a@example.com", "b@example.com"),
             "sender": "FleetLedger <ledger@example.com>",
             "host": "127.0.0.1",
             "port": self.port,
             "timeout_seconds": 10.0,
         }
-        return Mail(**given | values)
+        return Mail(**defaults | values)
 
 
 @pytest.fixture(scope="session")

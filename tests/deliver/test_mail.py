@@ -26,7 +26,7 @@ REPORT = b"<!doctype html>\n<p>" + b"\xe2\x80\x94 long line " * 300 + b"</p>\n"
 
 
 def message(mail: Mail = MAIL, **values: object) -> EmailMessage:
-    given: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "subject": "€8,601 wasted by 2 clusters (2026-11-22)",
         "text": "€8,601 wasted\nby 2 clusters\n",
         "html": "<p>€8,601 wasted</p>",
@@ -35,14 +35,14 @@ def message(mail: Mail = MAIL, **values: object) -> EmailMessage:
         "day": date(2026, 11, 22),
         "sent_at": AT,
     }
-    return compose(mail=mail, **(given | values))
+    return compose(mail=mail, **(defaults | values))
 
 
 def parsed(raw: bytes) -> Any:  # noqa: ANN401  # the parser's type depends on its policy
     return email.message_from_bytes(raw, policy=email.policy.default)
 
 
-def test_a_message_says_the_same_as_text_and_as_html_and_carries_the_files() -> None:
+def test_a_message_has_a_text_and_an_html_part_and_the_files() -> None:
     read = parsed(message().as_bytes())
     assert read["Subject"] == "[GPU costs] €8,601 wasted by 2 clusters (2026-11-22)"
     assert read["Auto-Submitted"] == "auto-generated"
@@ -55,7 +55,7 @@ def test_a_message_says_the_same_as_text_and_as_html_and_carries_the_files() -> 
     assert files["findings.csv"].get_payload(decode=True) == b"a,b\r\n1,2\r\n"
 
 
-def test_pictures_lie_beside_the_html_that_shows_them() -> None:
+def test_pictures_are_related_to_the_html_that_shows_them() -> None:
     png = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20
     html = '<p>hello</p><img src="cid:spend.png" alt="spend">'
     read = parsed(message(html=html, pictures={"spend.png": png}).as_bytes())
@@ -85,7 +85,7 @@ def test_no_line_of_a_message_is_longer_than_mail_allows() -> None:
     assert max(len(line) for line in message().as_bytes().split(b"\r\n")) <= 998
 
 
-def test_the_same_report_for_the_same_people_is_the_same_message_to_the_byte() -> None:
+def test_the_same_report_for_the_same_recipients_is_the_same_message_to_the_byte() -> None:
     two = Mail(to=("b@example.com", "a@example.com"), sender="ledger@example.com")
     other = Mail(to=("a@example.com", "b@example.com"), sender="ledger@example.com")
     assert message(two).as_bytes() == message(two).as_bytes()
@@ -104,7 +104,7 @@ def test_nothing_in_a_subject_can_become_a_header_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("bad", ["nobody", "a@b@c", "x\r\nBcc: y@example.com", "", "@example.com"])
-def test_a_recipient_that_is_no_address_is_named(bad: str) -> None:
+def test_an_invalid_recipient_address_is_named(bad: str) -> None:
     with pytest.raises(SettingsError, match=r"mail\.to"):
         message(Mail(to=(bad,)))
 
@@ -143,7 +143,7 @@ def test_one_refused_recipient_does_not_hide_the_others(
     assert starttls_server.inbox.recipients == [["a@example.com"]]
 
 
-def test_if_all_recipients_are_refused_each_one_says_why(
+def test_if_all_recipients_are_refused_each_has_its_reason(
     starttls_server: Server, authority: Authority
 ) -> None:
     starttls_server.inbox.refuse = {"a@example.com", "b@example.com"}
@@ -162,6 +162,24 @@ def test_a_server_that_hangs_up_among_the_recipients_has_served_none_of_them(
     results = send(message(mail), mail, None)
     assert results == dict.fromkeys(("a@example.com", "b@example.com"), "421 4.3.2 too busy")
     assert plain_server.inbox.bodies == []
+
+
+@pytest.mark.parametrize("reply", ["250 OK", "421 4.3.2 closing", "500 what?", "x" * 9000])
+def test_an_odd_reply_to_quit_does_not_undo_an_accepted_mail(
+    plain_server: Server, reply: str
+) -> None:
+    plain_server.inbox.quit_reply = reply
+    mail = plain_server.settings(security="none")
+    assert send(message(mail), mail, None) == {"a@example.com": "", "b@example.com": ""}
+    assert len(plain_server.inbox.bodies) == 1
+
+
+@pytest.mark.parametrize("reply", ["250 OK", "500 what?"])
+def test_an_odd_reply_to_quit_does_not_hide_a_refusal(plain_server: Server, reply: str) -> None:
+    plain_server.inbox.quit_reply = reply
+    plain_server.inbox.refuse = {"a@example.com", "b@example.com"}
+    mail = plain_server.settings(security="none")
+    assert all(result.startswith("550") for result in send(message(mail), mail, None).values())
 
 
 def test_an_unknown_authority_is_not_trusted(starttls_server: Server) -> None:
@@ -201,18 +219,18 @@ def test_speaking_tls_to_a_plain_server_says_so(plain_server: Server) -> None:
         send(message(mail), mail, None)
 
 
-def test_this_machine_may_be_served_in_the_clear(plain_server: Server) -> None:
+def test_the_loopback_interface_may_be_used_unencrypted(plain_server: Server) -> None:
     mail = plain_server.settings(security="none")
     assert set(send(message(mail), mail, None).values()) == {""}
 
 
-def test_no_other_machine_may(plain_server: Server) -> None:
+def test_no_other_host_may_be_used_unencrypted(plain_server: Server) -> None:
     mail = plain_server.settings(security="none", host="mail.example.com")
     with pytest.raises(SettingsError, match=r"unprotected.*starttls"):
         send(message(mail), mail, None)
 
 
-def test_a_port_nobody_listens_on_is_named_with_the_remedy() -> None:
+def test_a_closed_port_is_named_with_the_remedy() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -221,7 +239,7 @@ def test_a_port_nobody_listens_on_is_named_with_the_remedy() -> None:
         send(message(mail), mail, None)
 
 
-def test_a_server_that_says_nothing_ends_in_time() -> None:
+def test_a_silent_server_ends_in_a_timeout() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -235,7 +253,7 @@ def test_a_server_that_says_nothing_ends_in_time() -> None:
             send(message(mail), mail, None)
 
 
-def test_a_ca_file_that_is_none_is_named(tmp_path: Path) -> None:
+def test_an_invalid_ca_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("not a certificate")
     mail = Mail(to=("a@example.com",), ca_file=str(tmp_path / "ca.pem"))
     with pytest.raises(SettingsError, match=r"mail\.ca_file"):
@@ -248,6 +266,14 @@ def test_a_login_refusal_is_quoted_by_its_codes_only(
     mail = starttls_server.settings(username="reporter", ca_file=str(authority.ca_file))
     with pytest.raises(NotDeliveredError, match=r"password \(535 5\.7\.8\)$"):
         send(message(mail), mail, Secret("not-this-one"))
+
+
+def test_a_refusal_that_quotes_the_password_is_returned_without_it(
+    starttls_server: Server, authority: Authority
+) -> None:
+    starttls_server.inbox.replies = {"a@example.com": f"550 {PASSWORD.reveal()} is no key"}
+    mail = starttls_server.settings(username="reporter", ca_file=str(authority.ca_file))
+    assert send(message(mail), mail, PASSWORD)["a@example.com"] == "550 *** is no key"
 
 
 def test_a_password_comes_from_its_file_or_the_environment(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def night(tmp_path: Path, api: Api, plain_server: Server) -> Night:
     config = tmp_path / "settings.toml"
     config.write_text(
         '[mail]\nto = ["a@example.com", "b@example.com"]\n'
-        f'host = "127.0.0.1"\nport = {plain_server.port}\nsecurity = "none"\n{SIMULATED}'
+        f'host = "127.0.0.1"\nport = {plain_server.port}\nsecurity = "none"\n' + SIMULATED
     )
     run = make_run(tmp_path, tmp_path / "data")
 

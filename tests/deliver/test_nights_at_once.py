@@ -53,8 +53,8 @@ class Nights:
 
     def run(self, **values: str) -> tuple[int, str]:
         with self.start(**values) as night:
-            _, said = night.communicate(timeout=120)
-            return night.returncode, said
+            _, errors = night.communicate(timeout=120)
+            return night.returncode, errors
 
     def await_lock(self) -> None:
         """Until the night that was started holds its lock."""
@@ -71,7 +71,7 @@ def nights(tmp_path: Path, plain_server: Server) -> Iterator[Nights]:
     config = tmp_path / "settings.toml"
     config.write_text(
         f'lease_seconds = {LEASE_SECONDS}\n[mail]\nto = ["a@example.com"]\n'
-        f'host = "127.0.0.1"\nport = {plain_server.port}\nsecurity = "none"\n{SIMULATED}'
+        f'host = "127.0.0.1"\nport = {plain_server.port}\nsecurity = "none"\n' + SIMULATED
     )
     app = make_app(
         Fleet(3, 25, START, 10), Clock(START, step_seconds=1), keys=(KEY,), latency_ms=1500
@@ -107,11 +107,11 @@ def test_a_night_that_was_killed_is_named_until_its_lock_expires(
         nights.await_lock()
         killed.send_signal(signal.SIGKILL)
     # With a key that the API refuses: it is not asked.
-    code, said = nights.run(TENSORONE_API_KEY="refused")
-    assert code == 75, said
-    assert f"process {killed.pid} on {socket.gethostname()} since 20" in said
-    assert re.search(r"expires at 20\S+Z", said)
-    assert len(said.splitlines()) == 1
+    code, errors = nights.run(TENSORONE_API_KEY="refused")
+    assert code == 75, errors
+    assert f"process {killed.pid} on {socket.gethostname()} since 20" in errors
+    assert re.search(r"expires at 20\S+Z", errors)
+    assert len(errors.splitlines()) == 1
 
     time.sleep(LEASE_SECONDS + 1)
     assert nights.run() == (0, "")

@@ -1,4 +1,4 @@
-"""Each owner gets mail about their own clusters and nobody else's, over a real server."""
+"""Each owner gets mail about their own clusters only, over a real server."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tests.deliver.conftest import Server
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
-LOOKS = 13
+SNAPSHOTS = 13
 OWNERS = """
 [[owner]]
 match = "vision-*"
@@ -62,7 +62,7 @@ mail = "nothing@example.com"
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Job:
-    """Three closed days of six-hourly looks, and their ledger."""
+    """Three closed days of six-hourly snapshots, and their ledger."""
     folder = tmp_path_factory.mktemp("owners")
     (folder / "owners.toml").write_text(OWNERS)
     clock, fleet = Clock(START, step_seconds=1), Fleet(3, 40, START, 10)
@@ -73,7 +73,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Job:
             find_key=lambda _name, _account: Secret("k"),
             now=clock.now,
         )
-        for number in range(LOOKS):
+        for number in range(SNAPSHOTS):
             clock.set(START + timedelta(hours=6 * number))
             extract(job, "default")
     update_ledger(job)
@@ -81,7 +81,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Job:
 
 
 def mailing(job: Job, mail: Mail) -> Job:
-    """The same store with mail settings, and nothing said yet."""
+    """The same store with mail settings, and no messages yet."""
     return replace(job, settings=with_mail(job.settings, mail), messages=[], codes=set(), counts={})
 
 
@@ -98,8 +98,8 @@ def arrived(server: Server) -> dict[str, Any]:
 
 
 def attached(message: Any, name: str) -> bytes:  # noqa: ANN401 - the parser's type
-    (found,) = (p for p in message.iter_attachments() if p.get_filename() == name)
-    content: bytes = found.get_payload(decode=True)
+    (part,) = (p for p in message.iter_attachments() if p.get_filename() == name)
+    content: bytes = part.get_payload(decode=True)
     return content
 
 
@@ -107,7 +107,7 @@ def rows(content: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
 
 
-def test_each_owner_gets_their_part_and_the_recipients_the_whole(
+def test_each_owner_gets_their_part_and_the_recipients_all(
     watched: Job, plain_server: Server
 ) -> None:
     mail = plain_server.settings(to=("finops@example.com",), security="none", per_owner=True)
@@ -122,21 +122,21 @@ def test_each_owner_gets_their_part_and_the_recipients_the_whole(
     assert {to: message["To"] for to, message in got.items()} == {to: to for to in got}
     assert len({message["Message-ID"] for message in got.values()}) == 3
 
-    vision, whole = got["vision@example.com"], got["finops@example.com"]
+    vision, complete = got["vision@example.com"], got["finops@example.com"]
     assert "vision team: " in vision["Subject"]
-    mine, every = (rows(attached(message, "findings.csv")) for message in (vision, whole))
+    mine, every = (rows(attached(message, "findings.csv")) for message in (vision, complete))
     assert mine
     assert {row["owner"] for row in mine} == {"vision team"}
-    # The parts and what is nobody's make the whole: no finding twice, none lost.
+    # The parts and the clusters without an owner add up: no finding twice, none lost.
     assert mine == [row for row in every if row["owner"] == "vision team"]
     assert "" in {row["owner"] for row in every}
     others = [r["name"] for r in every if r["owner"] != "vision team"]
     page = attached(vision, "report.html").decode()
-    said = (
+    text = (
         page + vision.get_body(("plain",)).get_content() + vision.get_body(("html",)).get_content()
     )
     assert others
-    assert not [name for name in others if name in said]
+    assert not [name for name in others if name in text]
     assert send(job, reported.day) == {}
 
 
@@ -144,15 +144,15 @@ def test_sums_by_owner_are_those_of_the_report(watched: Job) -> None:
     job = mailing(watched, Mail())
     reported = make_report(job)
     summary = json.loads(job.store.read_report(reported.day)["summary.json"])
-    owners = {one["owner"]: one for one in summary["owners"]}
+    owners = {entry["owner"]: entry for entry in summary["owners"]}
     assert {"vision team", "LLM", "no address", None} == set(owners)
-    for column, whole in (
+    for column, total in (
         ("clusters", "clusters"),
         ("spend_micros", "spend_micros"),
         ("findings", "found"),
         ("saving_micros", "saving_micros"),
     ):
-        assert sum(one[column] for one in owners.values()) == summary[whole]
+        assert sum(entry[column] for entry in owners.values()) == summary[total]
     spend = rows(job.store.read_report(reported.day)["spend.csv"])
     mine = sum(round(float(r["spend"] or 0) * 1e6) for r in spend if r["owner"] == "LLM")
     assert mine == owners["LLM"]["spend_micros"]
@@ -163,14 +163,14 @@ def test_a_notebook_cuts_spend_by_owner(watched: Job) -> None:
     summary = json.loads(watched.store.read_report(reported.day)["summary.json"])
     store = OpenStore(str(watched.store.files.path("")))
     cut = store.spend("owner", last=reported.day)
-    told = {
+    by_owner = {
         None if pd.isna(owner) else owner: int(micros)
         for owner, micros in zip(cut["owner"], cut["spend_micros"], strict=True)
     }
-    assert told == {one["owner"]: one["spend_micros"] for one in summary["owners"]}
+    assert by_owner == {entry["owner"]: entry["spend_micros"] for entry in summary["owners"]}
 
 
-def test_without_the_setting_nobody_but_the_recipients_gets_mail(
+def test_without_the_setting_only_the_recipients_get_mail(
     watched: Job, plain_server: Server
 ) -> None:
     job = mailing(watched, plain_server.settings(to=("other@example.com",), security="none"))
@@ -186,14 +186,14 @@ def test_a_night_mails_the_owners_even_where_no_other_recipient_is_named(
     plain_server.inbox.refuse = {"llm@example.com"}
     for state in ("llm", "vision-team"):
         _forget(job, state)
-    job = replace(job, settings=_asleep(job.settings))
+    job = replace(job, settings=_without_api(job.settings))
     assert nightly(job) is not None
     assert sorted(arrived(plain_server)) == ["vision@example.com"]
     assert job.exit_code == Exit.NOT_DELIVERED
     assert "mail to llm@example.com refused: 550" in job.messages[-1]
 
 
-def test_a_server_that_is_down_is_said_after_every_part_was_tried(
+def test_a_server_that_is_down_is_reported_after_every_part_was_tried(
     watched: Job,
 ) -> None:
     mail = Mail(host="127.0.0.1", port=1, security="none", per_owner=True)
@@ -220,15 +220,15 @@ def test_an_owner_without_a_mail_address_that_is_one_costs_no_report(
 
 
 def _forget(job: Job, owner: str) -> None:
-    """Nobody has got the newest report's part of ``owner``."""
+    """Forget that ``owner`` got their part of the newest report."""
     day = make_report(job).day
     (name,) = (n for n in job.store.read_report(day) if n.startswith(f"mail-{owner}-"))
     part = name.removeprefix("mail").removesuffix(".eml")
     job.store.put_state(f"sent-{day}{part}", b"[]")
 
 
-def _asleep(settings: Settings) -> Settings:
-    """The newest look is young enough: the night asks the API nothing."""
+def _without_api(settings: Settings) -> Settings:
+    """The newest snapshot is young enough: the night sends the API no request."""
     return Settings(owners_file=settings.owners_file, mail=settings.mail)
 
 

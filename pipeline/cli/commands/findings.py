@@ -1,4 +1,4 @@
-"""The commands about findings: what is open, what changed, what another rule would have found."""
+"""The commands about findings: findings, replay, what-if."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.options import Command, say
-from pipeline.cli.output import shape_option, show
+from pipeline.cli.options import Command, print_result
+from pipeline.cli.output import format_option, print_rows
 from pipeline.cli.param_types import Day, Number
 from pipeline.cli.run import run
 from pipeline.errors import ReadOnlyError, SettingsError, StorageError
@@ -28,19 +28,23 @@ CHANGED = (
     "name", "rule_id", "state", "gone_reason", "promised_micros", "realised_micros", "owner",
     "project_id",
 )  # fmt: skip
-"""Most important first: a narrow terminal has no room for the last ones."""
+"""Columns of the tables, the most important first: a narrow terminal leaves out the last ones."""
 
 
 @click.command(cls=Command)
-@click.option("--date", "day", type=Day(), help="As of this closed day. [default: the last]")
-@click.option("--changes", is_flag=True, help="Only what is new, reopened or gone on that day.")
+@click.option(
+    "--date", "day", type=Day(), help="As of this closed day. [default: the last closed day]"
+)
+@click.option(
+    "--changes", is_flag=True, help="Only the findings that are new, reopened or gone on that day."
+)
 @click.option("--owner", metavar="NAME", help="Only this owner's clusters.")
-@click.option("--rebuild", is_flag=True, help="Judge every day again, from the first.")
-@shape_option
+@click.option("--rebuild", is_flag=True, help="Judge every day again, from the first day on.")
+@format_option
 def findings(
-    day: date | None, owner: str | None, shape: str, *, changes: bool, rebuild: bool
+    day: date | None, owner: str | None, output_format: str, *, changes: bool, rebuild: bool
 ) -> None:
-    """The open findings, most money first, or what changed in them."""
+    """List the open findings, most money first, or the changes."""
 
     def action(job: Job) -> dict[str, object]:
         from pipeline.jobs.coverage import warn_of_missing
@@ -51,21 +55,24 @@ def findings(
         closed = last_closed(job)
         if closed is None:
             raise StorageError(
-                "no day is closed yet, so nothing is judged: a day closes with the first "
+                "no day is closed yet, so there are no findings: a day closes with the first "
                 "complete snapshot after its end (UTC)"
             )
         if day is not None and day > closed:
             raise SettingsError(f"--date {day}: the last closed day is {closed}")
-        which = day or closed
-        judged = _judged(job, which, rebuild=rebuild)
-        found, missing = judged.findings, judged.coverage.missing(which, judged.policy.accounts)
-        warn_of_missing(job, which, missing)
-        rows = lifecycle.changes(found, which) if changes else _open(found)
+        judged_day = day or closed
+        judged = _judged(job, judged_day, rebuild=rebuild)
+        missing = judged.coverage.missing(judged_day, judged.policy.accounts)
+        warn_of_missing(job, judged_day, missing)
+        table = judged.findings
+        rows = lifecycle.changes(table, judged_day) if changes else _open(table)
         if owner is not None:
             rows = rows[rows["owner"].astype(object) == owner]
-        what = "changes" if changes else "findings"
-        show(rows, shape, CHANGED if changes else OPEN, f"{len(rows)} {what} of {which}")
-        return {"date": which.isoformat(), what: records(rows)}
+        kind = "changes" if changes else "findings"
+        print_rows(
+            rows, output_format, CHANGED if changes else OPEN, f"{len(rows)} {kind} of {judged_day}"
+        )
+        return {"date": judged_day.isoformat(), kind: records(rows)}
 
     run("findings", action, is_recorded=False, needs_data=True)
 
@@ -77,14 +84,14 @@ def findings(
     "--settings",
     "other",
     metavar="FILE",
-    help="Settings to try, instead of those in force.",
+    help="Try the rules of this settings file instead of the current ones.",
 )
-@shape_option
-def replay(first: date, last: date, other: str | None, shape: str) -> None:
-    """Try the rules on the past: what they would have flagged, and what became of it.
+@format_option
+def replay(first: date, last: date, other: str | None, output_format: str) -> None:
+    """Try the rules on past days.
 
-    The table counts, for each rule, the flagged clusters that were then stopped or terminated; CSV
-    lists each cluster's first flag.
+    The table counts, for each rule, the clusters it flags and those of them that were stopped or
+    terminated later; CSV lists the first flag of each cluster.
     """
 
     def action(job: Job) -> dict[str, object]:
@@ -94,29 +101,33 @@ def replay(first: date, last: date, other: str | None, shape: str) -> None:
 
         settings = job.settings if other is None else read_settings(other, "--settings")
         done = replay_rules(job, first, last, settings)
-        told = done.precision if shape == "table" else done.flags
-        show(told, shape, list(told.columns), f"{first} to {last}")
+        rows = done.precision if output_format == "table" else done.flags
+        print_rows(rows, output_format, list(rows.columns), f"{first} to {last}")
         return {"precision": records(done.precision), "flags": records(done.flags)}
 
     run("replay", action, is_recorded=False, needs_data=True)
 
 
 @click.command("what-if", cls=Command)
-@click.option("--stop", metavar="PATTERN", help="Stop the clusters that fit (id, name, project).")
-@click.option("--match", default="*", show_default=True, help="Which clusters the others change.")
-@click.option("--gpus", type=click.IntRange(1, 10_000), help="So many GPUs in each.")
-@click.option("--hours-a-week", type=Number(1, 168), help="Run at most so long.")
+@click.option(
+    "--stop", metavar="PATTERN", help="Stop the clusters whose id, name or project matches."
+)
+@click.option(
+    "--match", default="*", show_default=True, help="The clusters that the other options change."
+)
+@click.option("--gpus", type=click.IntRange(1, 10_000), help="Give each cluster this many GPUs.")
+@click.option("--hours-a-week", type=Number(1, 168), help="Run each cluster at most this long.")
 @click.option(
     "--rate-card",
     metavar="FILE",
-    help="Settings whose [rate_card] to price them by.",
+    help="Price the clusters by the [rate_card] of this settings file.",
 )
-@shape_option
+@format_option
 def what_if(
     stop: str | None, match: str, gpus: int | None, hours_a_week: float | None,
-    rate_card: str | None, shape: str,
+    rate_card: str | None, output_format: str,
 ) -> None:  # fmt: skip
-    """What 30 days of the fleet would cost under one change."""
+    """Estimate the cost of 30 days after one change to the fleet."""
     from pipeline.settings import read_settings
     from pipeline.transform.what_if import Change
 
@@ -142,12 +153,12 @@ def what_if(
         totals = {
             name: int(priced[f"{name}_micros"].sum()) for name in ("before", "after", "difference")
         }
-        show(rows, shape, list(rows.columns), f"{len(rows)} clusters, 30 days")
-        if shape == "table":
+        print_rows(rows, output_format, list(rows.columns), f"{len(rows)} clusters, 30 days")
+        if output_format == "table":
             for name, micros in totals.items():
-                say(f"{name:<10} {money(micros):>16} {job.settings.currency}")
+                print_result(f"{name:<10} {money(micros):>16} {job.settings.currency}")
             if len(priced) < len(rows):
-                say(f"{len(rows) - len(priced)} of them cannot be priced and are in no total")
+                print_result(f"{len(rows) - len(priced)} of them have no price and are in no total")
         return {
             **{f"{name}_micros": micros for name, micros in totals.items()},
             "clusters": records(rows),
@@ -157,7 +168,7 @@ def what_if(
 
 
 def _judged(job: Job, day: date, *, rebuild: bool) -> Judged:
-    """The findings of ``day``, stored where the store may be written."""
+    """The findings of ``day``; stored, unless the store is read-only."""
     from pipeline.jobs.findings import judge
 
     try:
@@ -169,9 +180,9 @@ def _judged(job: Job, day: date, *, rebuild: bool) -> Judged:
         return judge(job, day, is_stored=False)
 
 
-def _open(found: pd.DataFrame) -> pd.DataFrame:
-    """The findings nobody answered for, most money first."""
-    rows = found[(found["outcome"] == "FINDING") & found["exclusion"].isna()]
+def _open(table: pd.DataFrame) -> pd.DataFrame:
+    """The open findings that are not excluded, most money first."""
+    rows = table[(table["outcome"] == "FINDING") & table["exclusion"].isna()]
     return rows.sort_values(
         ["provable_waste_micros", "counted_saving_micros", "spend_micros"],
         ascending=False,

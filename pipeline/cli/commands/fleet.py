@@ -1,4 +1,4 @@
-"""The commands that only ask: the fleet now, the state of the history, the simulated API."""
+"""The commands about the fleet as it is now: clusters, overview, dev-clusters, candidates."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.options import Command, say, say_stderr
-from pipeline.cli.output import shape_option, show
+from pipeline.cli.options import Command, print_note, print_result
+from pipeline.cli.output import format_option, print_rows
 from pipeline.cli.param_types import Age, Instant, Number
 from pipeline.cli.run import run
 
@@ -25,14 +25,14 @@ SHOWN = (
     "cluster_id", "name", "status", "gpu_type", "gpu_count", "hourly_rate_micros",
     "gpu_utilization_pct", "total_cost_micros", "region", "project_id", "created_at",
 )  # fmt: skip
-"""What a table shows, most important first; CSV and JSON have all."""
+"""Columns of a table, the most important first; CSV and JSON have all."""
 
 age_option = click.option(
     "--max-age",
     type=Age(),
     default="10m",
     show_default=True,
-    help="Answer from a snapshot younger than this, else ask the API; 0m always asks.",
+    help="Use a stored snapshot younger than this, else the API; 0m always uses the API.",
 )
 
 
@@ -51,11 +51,11 @@ age_option = click.option(
 @click.option("--search", metavar="TEXT", help="In name or description.")
 @click.option("--min-gpu-count", type=click.IntRange(min=0))
 @click.option("--max-gpu-count", type=click.IntRange(min=0))
-@click.option("--created-after", type=Instant(), help="ISO 8601; UTC unless it says otherwise.")
-@click.option("--created-before", type=Instant(), help="Likewise.")
+@click.option("--created-after", type=Instant(), help="ISO 8601; UTC if without an offset.")
+@click.option("--created-before", type=Instant(), help="ISO 8601; UTC if without an offset.")
 @age_option
-@shape_option
-def clusters(max_age: timedelta, shape: str, **parameters: Any) -> None:  # noqa: ANN401
+@format_option
+def clusters(max_age: timedelta, output_format: str, **parameters: Any) -> None:  # noqa: ANN401
     """List clusters, with all parameters of the List Clusters API."""
     page, limit = parameters.pop("page"), parameters.pop("limit")
 
@@ -63,15 +63,15 @@ def clusters(max_age: timedelta, shape: str, **parameters: Any) -> None:  # noqa
         from pipeline.terminal.tables import records
         from pipeline.transform import snapshot_queries
 
-        whole, sources = _fleet(job, max_age)
-        matched = snapshot_queries.select(whole, limit=None, **parameters)
+        fleet, sources = _fleet(job, max_age)
+        matched = snapshot_queries.select(fleet, limit=None, **parameters)
         pages = max(1, -(-len(matched) // limit))
-        found = matched.iloc[(page - 1) * limit : page * limit]
-        title = f"page {page} of {pages}: {len(found)} of {len(matched)} clusters that match"
-        show(found, shape, SHOWN, f"{title}, {len(whole)} in the fleet")
+        rows = matched.iloc[(page - 1) * limit : page * limit]
+        title = f"page {page} of {pages}: {len(rows)} of {len(matched)} clusters that match"
+        print_rows(rows, output_format, SHOWN, f"{title}, {len(fleet)} in the fleet")
         return {
-            "clusters": records(found),
-            # As the API says it.
+            "clusters": records(rows),
+            # The API's own keys.
             "pagination": {
                 "current_page": page,
                 "total_pages": pages,
@@ -80,7 +80,7 @@ def clusters(max_age: timedelta, shape: str, **parameters: Any) -> None:  # noqa
                 "has_next": page < pages,
                 "has_previous": page > 1,
             },
-            "fleet": len(whole),
+            "fleet": len(fleet),
             "sources": sources,
         }
 
@@ -91,7 +91,7 @@ def clusters(max_age: timedelta, shape: str, **parameters: Any) -> None:  # noqa
 @click.option("--status", default="running", show_default=True)
 @age_option
 def overview(status: str, max_age: timedelta) -> None:
-    """How many clusters run, what they cost an hour, how busy their GPUs are."""
+    """Show the number, cost and GPU use of running clusters."""
 
     def action(job: Job) -> dict[str, object]:
         import msgspec
@@ -99,18 +99,22 @@ def overview(status: str, max_age: timedelta) -> None:
         from pipeline.terminal.tables import money
         from pipeline.transform import snapshot_queries
 
-        whole, sources = _fleet(job, max_age)
-        seen = snapshot_queries.overview(whole, status=status)
-        mean = seen.average_gpu_utilization_pct
-        cost = f"{money(seen.total_hourly_cost_micros)} {job.settings.currency}"
-        say(f"{status} clusters        {seen.total_clusters}")
-        say(f"cost per hour           {cost}{' or more' if seen.without_rate else ''}")
-        say(f"average GPU utilization {'—' if mean is None else f'{mean:.1f} %'}")
-        if seen.without_utilization:
-            say(f"without a GPU reading   {seen.without_utilization}")
-        if seen.without_rate:
-            say(f"without a known rate    {seen.without_rate}")
-        return {**msgspec.to_builtins(seen), "currency": job.settings.currency, "sources": sources}
+        fleet, sources = _fleet(job, max_age)
+        totals = snapshot_queries.overview(fleet, status=status)
+        mean = totals.average_gpu_utilization_pct
+        cost = f"{money(totals.total_hourly_cost_micros)} {job.settings.currency}"
+        print_result(f"{status} clusters        {totals.total_clusters}")
+        print_result(f"cost per hour           {cost}{' or more' if totals.without_rate else ''}")
+        print_result(f"average GPU utilization {'—' if mean is None else f'{mean:.1f} %'}")
+        if totals.without_utilization:
+            print_result(f"without a GPU reading   {totals.without_utilization}")
+        if totals.without_rate:
+            print_result(f"without a known rate    {totals.without_rate}")
+        return {
+            **msgspec.to_builtins(totals),
+            "currency": job.settings.currency,
+            "sources": sources,
+        }
 
     run("overview", action, is_recorded=False)
 
@@ -121,18 +125,21 @@ def overview(status: str, max_age: timedelta) -> None:
 @click.option("--gpu-type", default="RTX4090", show_default=True)
 @click.option("--word", "words", multiple=True, default=("dev", "sandbox"), show_default=True)
 @age_option
-@shape_option
-def dev_clusters(max_age: timedelta, shape: str, **parameters: Any) -> None:  # noqa: ANN401
-    """Development clusters a team could use: stopped RTX4090s named dev or sandbox."""
+@format_option
+def dev_clusters(max_age: timedelta, output_format: str, **parameters: Any) -> None:  # noqa: ANN401
+    """List development clusters that a team could use.
+
+    By default stopped RTX4090 clusters whose name contains dev or sandbox.
+    """
 
     def action(job: Job) -> dict[str, object]:
         from pipeline.terminal.tables import records
         from pipeline.transform import snapshot_queries
 
-        whole, sources = _fleet(job, max_age)
-        found = snapshot_queries.dev_clusters(whole, **parameters)
-        show(found, shape, SHOWN, f"{len(found)} development clusters")
-        return {"clusters": records(found), "sources": sources}
+        fleet, sources = _fleet(job, max_age)
+        rows = snapshot_queries.dev_clusters(fleet, **parameters)
+        print_rows(rows, output_format, SHOWN, f"{len(rows)} development clusters")
+        return {"clusters": records(rows), "sources": sources}
 
     run("dev-clusters", action, is_recorded=False)
 
@@ -147,26 +154,28 @@ def dev_clusters(max_age: timedelta, shape: str, **parameters: Any) -> None:  # 
     help="Percent.",
 )
 @age_option
-@shape_option
+@format_option
 def candidates(
-    min_hourly_rate: float, below_utilization: float, max_age: timedelta, shape: str
+    min_hourly_rate: float, below_utilization: float, max_age: timedelta, output_format: str
 ) -> None:
-    """Running clusters that cost much and do little at this moment, dearest first."""
+    """List running clusters with a high rate and low GPU use."""
 
     def action(job: Job) -> dict[str, object]:
         from pipeline.terminal.tables import records
         from pipeline.transform import snapshot_queries
 
-        whole, sources = _fleet(job, max_age)
-        seen = snapshot_queries.candidates(
-            whole, min_hourly_rate=min_hourly_rate, below_utilization_pct=below_utilization
+        fleet, sources = _fleet(job, max_age)
+        result = snapshot_queries.candidates(
+            fleet, min_hourly_rate=min_hourly_rate, below_utilization_pct=below_utilization
         )
-        show(seen.found, shape, SHOWN, f"{len(seen.found)} candidates")
-        if shape == "table" and len(seen.unjudged):
-            show(seen.unjudged, shape, SHOWN, f"{len(seen.unjudged)} could not be judged")
+        print_rows(result.found, output_format, SHOWN, f"{len(result.found)} candidates")
+        if output_format == "table" and len(result.unjudged):
+            print_rows(
+                result.unjudged, output_format, SHOWN, f"{len(result.unjudged)} could not be judged"
+            )
         return {
-            "candidates": records(seen.found),
-            "unjudged": records(seen.unjudged),
+            "candidates": records(result.found),
+            "unjudged": records(result.unjudged),
             "sources": sources,
         }
 
@@ -174,17 +183,17 @@ def candidates(
 
 
 def _fleet(job: Job, max_age: timedelta) -> tuple[pd.DataFrame, list[Source]]:
-    """The fleet, and where it is from; what is not of this moment is said to be."""
+    """The fleet and its sources; a stored snapshot among them is noted with its age."""
     from pipeline.jobs.fleet import fleet_now
 
-    whole, sources = fleet_now(job, max_age)
-    for one in sources:
-        if one.source == "snapshot":
-            say_stderr(
-                f"{one.account}: from the snapshot of {one.observed_at:%Y-%m-%d %H:%M:%SZ}, "
-                f"{timedelta(seconds=one.age_seconds)} old; --max-age 0m asks the API"
+    fleet, sources = fleet_now(job, max_age)
+    for source in sources:
+        if source.source == "snapshot":
+            print_note(
+                f"{source.account}: from the snapshot of {source.observed_at:%Y-%m-%d %H:%M:%SZ}, "
+                f"{timedelta(seconds=source.age_seconds)} old; --max-age 0m asks the API"
             )
-    return whole, sources
+    return fleet, sources
 
 
 COMMANDS = (clusters, overview, dev_clusters, candidates)

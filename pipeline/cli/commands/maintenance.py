@@ -1,4 +1,4 @@
-"""The commands that look after the history: status, check, prune, discard."""
+"""The commands that maintain the stored history: status, check, prune, discard."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.options import Command, say
+from pipeline.cli.options import Command, print_result
 from pipeline.cli.param_types import Age
 from pipeline.cli.run import run
 from pipeline.errors import Exit
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from pipeline.jobs import Job
 
 MAX_DAYS = 36_600
-"""A century: longer ago there is nothing to prune, and soon no calendar."""
+"""A century: nothing older exists, and much larger numbers overflow a date."""
 
 
 @click.command(cls=Command)
 @click.option("--max-age", type=Age(), help="Exit 3 if the newest complete snapshot is older.")
 def status(max_age: timedelta | None) -> None:
-    """The last runs, and how old the newest look is; for people and monitors."""
+    """Show the last runs and the age of the newest snapshots."""
 
     def action(job: Job) -> dict[str, object]:
         import msgspec
@@ -39,12 +39,13 @@ def status(max_age: timedelta | None) -> None:
         last = job.store.runs(10)
         for entry in accounts:
             discarded = f", {entry['discarded']} discarded" if entry["discarded"] else ""
-            say(
+            print_result(
                 f"{entry['account']}: {entry['snapshots']} snapshots{discarded}, "
                 f"newest complete {entry['newest_complete'] or 'none'}"
             )
-        for one in last:
-            say(f"{one.started_at:%Y-%m-%d %H:%M:%SZ}  {one.command:<8} exit {one.exit_code}")
+        for record in last:
+            started = f"{record.started_at:%Y-%m-%d %H:%M:%SZ}"
+            print_result(f"{started}  {record.command:<8} exit {record.exit_code}")
         return {"accounts": accounts, "runs": msgspec.to_builtins(last)}
 
     run("status", action, is_recorded=False, needs_data=True)
@@ -59,8 +60,8 @@ def _account_status(job: Job, name: str, max_age: timedelta | None) -> dict[str,
     complete = [ref.started_at for ref in refs if ref.is_complete]
     newest = complete[-1] if complete else None
     if max_age is not None and (newest is None or job.now() - newest > max_age):
-        seen = "none" if newest is None else f"of {newest:%Y-%m-%d %H:%M:%SZ}"
-        job.note(Exit.WARNINGS, f"{name}: newest complete snapshot {seen}, older than --max-age")
+        age = "none" if newest is None else f"of {newest:%Y-%m-%d %H:%M:%SZ}"
+        job.note(Exit.WARNINGS, f"{name}: newest complete snapshot {age}, older than --max-age")
     return {
         "account": name,
         "snapshots": len(refs),
@@ -71,9 +72,12 @@ def _account_status(job: Job, name: str, max_age: timedelta | None) -> dict[str,
 
 
 @click.command(cls=Command)
-@click.option("--read-data", is_flag=True, help="Read every bit, not only names and footers.")
+@click.option("--read-data", is_flag=True, help="Read every byte, not only names and footers.")
 def check(*, read_data: bool) -> None:
-    """Verify everything stored: structure, certificates, gaps, stale days."""
+    """Check all stored files.
+
+    Their structure, the certificates, gaps in the history, and stale days, findings and reports.
+    """
 
     def action(job: Job) -> dict[str, object]:
         import msgspec
@@ -85,7 +89,7 @@ def check(*, read_data: bool) -> None:
         checked = check_store(job, read_data=read_data)
         for problem in checked.problems:
             job.note(checked.exit_code, problem.message)
-        say(f"{checked.files} files checked, {len(checked.problems)} problems")
+        print_result(f"{checked.files} files checked, {len(checked.problems)} problems")
         return {"files": checked.files, "problems": msgspec.to_builtins(checked.problems)}
 
     run("check", action, is_recorded=False, needs_data=True)
@@ -98,7 +102,7 @@ def check(*, read_data: bool) -> None:
     default=90,
     show_default=True,
     metavar="DAYS",
-    help="Older days keep one snapshot each.",
+    help="Keep one snapshot of each older day.",
 )
 @click.option(
     "--drop-after",
@@ -106,11 +110,11 @@ def check(*, read_data: bool) -> None:
     default=400,
     show_default=True,
     metavar="DAYS",
-    help="Older days keep none; their ledger stays for ever.",
+    help="Keep no snapshot of older days; their ledger stays.",
 )
-@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--dry-run", is_flag=True, help="Only print what would be removed.")
 def prune(thin_after: int, drop_after: int, *, dry_run: bool) -> None:
-    """Thin old snapshots without losing a cent."""
+    """Remove old snapshots; the ledger keeps every amount."""
 
     def action(job: Job) -> dict[str, object]:
         from pipeline.jobs import prune as pruning
@@ -118,32 +122,35 @@ def prune(thin_after: int, drop_after: int, *, dry_run: bool) -> None:
         ages = pruning.ages_of(job, thin_after, drop_after)
         if dry_run:
             planned = pruning.plan(job, ages)
-            final, going, blocked = planned.finalize, planned.remove, planned.blocked
+            final, removed, blocked = planned.finalize, planned.remove, planned.blocked
         else:
             with job.store.lock("derive"):
                 done = pruning.prune(job, ages)
-            final, going, blocked = done.final, done.removed, done.blocked
+            final, removed, blocked = done.final, done.removed, done.blocked
         for reason in blocked:
             job.note(Exit.WARNINGS, reason)
         if dry_run or sys.stdout.isatty():
             would = "would be " if dry_run else ""
-            say(f"{len(final)} days {would}final, {len(going)} snapshots {would}removed")
+            print_result(f"{len(final)} days {would}final, {len(removed)} snapshots {would}removed")
         if dry_run:
-            for ref in going:
-                say(job.store.url(ref.key))
-        return {"final": [str(ref.day) for ref in final], "removed": [ref.key for ref in going]}
+            for ref in removed:
+                print_result(job.store.url(ref.key))
+        return {"final": [str(ref.day) for ref in final], "removed": [ref.key for ref in removed]}
 
     run("prune", action, needs_data=True)
 
 
 @click.command(cls=Command)
 @click.argument("snapshot")
-@click.option("--reason", metavar="TEXT", default="", help="Why; kept in the record.")
+@click.option(
+    "--reason", metavar="TEXT", default="", help="The reason, for the record of what was discarded."
+)
 def discard(snapshot: str, reason: str) -> None:
-    """Take out a bad snapshot, and what only it caused.
+    """Move a bad snapshot out of the history.
 
-    SNAPSHOT is a path, as extract prints it, or a file's name. It is moved to discarded/, never
-    deleted; the next ledger or nightly builds again what was made from it.
+    With it go the days and reports that only it caused. SNAPSHOT is a path, as extract prints it,
+    or a file name. It is moved to discarded/, never deleted; the next ledger or nightly builds
+    again what was made from it.
     """
 
     def action(job: Job) -> dict[str, object]:
@@ -151,11 +158,13 @@ def discard(snapshot: str, reason: str) -> None:
 
         from pipeline.jobs.discard import discard as discard_snapshot
 
-        done = discard_snapshot(job, snapshot, _who(), reason)
+        done = discard_snapshot(job, snapshot, _user(), reason)
         removed = done.removed
-        say(done.moved_to)
+        print_result(done.moved_to)
         if sys.stdout.isatty():
-            say(f"{len(removed.ledger_days)} days and {len(removed.report_days)} reports removed")
+            print_result(
+                f"{len(removed.ledger_days)} days and {len(removed.report_days)} reports removed"
+            )
         return {
             "snapshot": done.snapshot,
             "moved_to": done.moved_to,
@@ -165,8 +174,8 @@ def discard(snapshot: str, reason: str) -> None:
     run("discard", action, needs_data=True)
 
 
-def _who() -> str:
-    """The person at the keyboard, as far as the system knows one."""
+def _user() -> str:
+    """``user@host`` of this process."""
     try:
         user = getpass.getuser()
     except (OSError, KeyError):  # a container without a user database

@@ -1,4 +1,4 @@
-"""The commands that do something: the five verbs, the night, the demo."""
+"""The commands that make something: extract, ledger, report, send, and nightly, which runs all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.options import Command, say, say_stderr
+from pipeline.cli.options import Command, print_note, print_result
 from pipeline.cli.output import write_file
 from pipeline.cli.param_types import Day
 from pipeline.cli.run import run
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
-@click.option("--account", metavar="NAME", help="Only this account of the settings.")
+@click.option("--account", metavar="NAME", help="Only this account of the settings. [default: all]")
 def extract(account: str | None) -> None:
-    """Take one snapshot of the whole fleet; print its path."""
+    """Take a snapshot of the whole fleet; print its path."""
 
     def action(job: Job) -> dict[str, object]:
         from pipeline.jobs.extract import check_account
@@ -38,17 +38,16 @@ def extract(account: str | None) -> None:
         for name in names:
             ref = extract_account(job, name)
             paths.append(job.store.url(ref.key))
-            say(paths[-1])
+            print_result(paths[-1])
         if sys.stderr.isatty():
-            spent = f"{job.counts['clusters']} clusters in {job.counts['requests']} requests"
-            say_stderr(spent)
+            print_note(f"{job.counts['clusters']} clusters in {job.counts['requests']} requests")
         return {"snapshots": paths}
 
     run("extract", action)
 
 
 @click.command(cls=Command)
-@click.option("--rebuild", is_flag=True, help="Build every day again, not only stale ones.")
+@click.option("--rebuild", is_flag=True, help="Build every day again, not only stale days.")
 def ledger(*, rebuild: bool) -> None:
     """Build the ledger days that are stale or missing."""
 
@@ -58,7 +57,7 @@ def ledger(*, rebuild: bool) -> None:
         with job.store.lock("derive"):
             built = update_ledger(job, rebuild=rebuild)
         if sys.stdout.isatty():
-            say(f"{len(built)} days built")
+            print_result(f"{len(built)} days built")
         return {"days": [day.isoformat() for day in built]}
 
     run("ledger", action, needs_data=True)
@@ -68,7 +67,7 @@ def ledger(*, rebuild: bool) -> None:
 @click.option("--date", "day", type=Day(), help="The report's date. [default: the last closed day]")
 @click.option("--window", metavar="DAYS", help="Days the report covers, such as 30d.")
 def report(day: date | None, window: str | None) -> None:
-    """Make the report from what is stored; print its folder."""
+    """Make a report from the stored data; print its folder."""
     from pipeline.settings import WINDOW
 
     if window is not None and not re.match(WINDOW, window):
@@ -79,22 +78,22 @@ def report(day: date | None, window: str | None) -> None:
 
         with job.store.lock("derive"):
             reported = make_report(job, day, window)
-        say(reported.folder)
-        return told(reported)
+        print_result(reported.folder)
+        return report_as_json(reported)
 
     run("report", action, needs_data=True)
 
 
 @click.command(cls=Command)
-@click.option("--date", "day", type=Day(), help="Which report. [default: the newest]")
+@click.option("--date", "day", type=Day(), help="The report's date. [default: the newest]")
 @click.option(
     "--to-file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the message there instead (.eml).",
+    help="Write the message to this file (.eml) instead of sending it.",
 )
-@click.option("--again", is_flag=True, help="Also to those who have got it already.")
+@click.option("--again", is_flag=True, help="Also to recipients who already have it.")
 def send(day: date | None, to_file: Path | None, *, again: bool) -> None:
-    """Mail a report to everyone who has not got it yet."""
+    """Mail a report to the recipients who do not have it yet."""
 
     def action(job: Job) -> dict[str, object]:
         from pipeline.jobs.send import send as send_report
@@ -103,43 +102,45 @@ def send(day: date | None, to_file: Path | None, *, again: bool) -> None:
         stored = job.store.report_days()
         if not stored and day is None:
             raise SettingsError("no report to send yet; make one with `fleetledger report`")
-        which = day or stored[-1]
+        day_sent = day or stored[-1]
         if to_file is not None:
-            write_file(to_file, stored_message(job, which).as_bytes())
-            return {"date": which.isoformat(), "file": str(to_file)}
+            write_file(to_file, stored_message(job, day_sent).as_bytes())
+            return {"date": day_sent.isoformat(), "file": str(to_file)}
         with job.store.lock("derive"):
-            results = send_report(job, which, again=again)
+            results = send_report(job, day_sent, again=again)
         if sys.stdout.isatty():
             accepted = sum(not refusal for refusal in results.values())
-            say(f"report of {which}: accepted for {accepted} of {len(results)} recipients")
-        return {"date": which.isoformat(), "recipients": results}
+            print_result(
+                f"report of {day_sent}: accepted for {accepted} of {len(results)} recipients"
+            )
+        return {"date": day_sent.isoformat(), "recipients": results}
 
     run("send", action, needs_data=True)
 
 
 @click.command(cls=Command)
 def nightly() -> None:
-    """Extract, ledger, findings, report, deliver: the cron line."""
+    """Extract, ledger, findings, report and send, for cron."""
 
     def action(job: Job) -> dict[str, object]:
         from pipeline.nightly import nightly as run_nightly
 
         reported = run_nightly(job)
         if reported and sys.stdout.isatty():
-            headline(reported)
-        return told(reported) if reported else {}
+            print_headline(reported)
+        return report_as_json(reported) if reported else {}
 
     run("nightly", action)
 
 
-def headline(reported: Reported) -> None:
-    """Say what the report found and where it is."""
-    say(reported.view.title)
-    say(f"{reported.folder}/report.html")
+def print_headline(reported: Reported) -> None:
+    """Print the report's headline and its path."""
+    print_result(reported.view.title)
+    print_result(f"{reported.folder}/report.html")
 
 
-def told(reported: Reported) -> dict[str, object]:
-    """A report as ``--json`` tells it."""
+def report_as_json(reported: Reported) -> dict[str, object]:
+    """A report's part of the ``--json`` object."""
     numbers = reported.view.more_numbers
     return {
         "date": reported.day.isoformat(),

@@ -1,16 +1,17 @@
-"""The commands that need no account: the demo, and the simulated API by itself."""
+"""The commands that need no account: demo, and simulate, which serves the simulated API."""
 
 from __future__ import annotations
 
 import errno
+import logging
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.commands.pipeline import headline, told
-from pipeline.cli.options import PROGRAM, Command, Options
+from pipeline.cli.commands.pipeline import print_headline, report_as_json
+from pipeline.cli.options import Command, Options, current_options
 from pipeline.cli.run import run
 from pipeline.errors import SettingsError
 from pipeline.terminal.bars import Bars
@@ -21,41 +22,43 @@ if TYPE_CHECKING:
     from pipeline.jobs import Job
 
 DEMO_FOLDER = "data/demo"
-_OF_THE_PORT = (errno.EADDRINUSE, errno.EACCES)
+_PORT_ERRORS = (errno.EADDRINUSE, errno.EACCES)
 
 
 @click.command(cls=Command)
 def demo() -> None:
-    """A month of a simulated fleet over real HTTP, then the nightly job: a report to look at.
+    """Try everything on a simulated fleet.
 
-    120 clusters, looked at every hour of 30 days; the same report every time. The data folder is
-    emptied first if the demo made it, and refused if not.
+    Takes a snapshot of 120 clusters for every hour of 30 days over HTTP, then runs nightly; the
+    report is the same every time. The data folder is emptied first if the demo made it, and
+    refused if not.
     """
     options = click.get_current_context().ensure_object(Options)
-    options.given.setdefault("data_dir", DEMO_FOLDER)
+    options.values.setdefault("data_dir", DEMO_FOLDER)
 
     def action(job: Job) -> dict[str, object]:
         from pipeline.demo import demo as run_demo
 
-        reported = run_demo(job, job.settings.data_dir, _counted(job))
+        reported = run_demo(job, job.settings.data_dir, _with_progress(job))
         if reported:
-            headline(reported)
-        return told(reported) if reported else {}
+            print_headline(reported)
+        return report_as_json(reported) if reported else {}
 
     run("demo", action)
 
 
-def _counted(job: Job) -> Callable[[Sequence[datetime]], Iterator[datetime]]:
-    """Shows how far the demo's looks are: a bar on a terminal, else a line for each ten days."""
+def _with_progress(job: Job) -> Callable[[Sequence[datetime]], Iterator[datetime]]:
+    """Shows the demo's progress: a bar on a terminal, else a line for every ten days."""
+    outlet = current_options().outlet
 
-    def each(looks: Sequence[datetime]) -> Iterator[datetime]:
+    def each(times: Sequence[datetime]) -> Iterator[datetime]:
         if isinstance(job.progress, Bars):
-            yield from job.progress.each("looks at the fleet", looks)
+            yield from job.progress.each("snapshots", times)
             return
-        for number, when in enumerate(looks):
+        for number, when in enumerate(times):
             if number % 240 == 0:
-                click.echo(
-                    f"{PROGRAM}: look {number + 1} of {len(looks)}, {when:%d %b %Y}", err=True
+                outlet.message(
+                    f"snapshot {number + 1} of {len(times)}, {when:%d %b %Y}", logging.INFO
                 )
             yield when
 
@@ -77,7 +80,7 @@ def _sendable(_context: click.Context, _option: click.Parameter, key: str) -> st
     type=click.IntRange(0, 2**32 - 1),
     default=1,
     show_default=True,
-    help="Another seed, another fleet.",
+    help="Each seed makes another fleet.",
 )
 @click.option(
     "--speed",
@@ -87,7 +90,9 @@ def _sendable(_context: click.Context, _option: click.Parameter, key: str) -> st
     help="Simulated seconds per second.",
 )
 @click.option("--latency-ms", type=click.FloatRange(min=0), default=0.0, show_default=True)
-@click.option("--rate-limit", type=click.IntRange(min=1), help="Requests an hour, then 429.")
+@click.option(
+    "--rate-limit", type=click.IntRange(min=1), help="Requests per hour; more get HTTP 429."
+)
 @click.option(
     "--key", default="demo-key", show_default=True, callback=_sendable, help="The key it accepts."
 )
@@ -95,14 +100,14 @@ def simulate(
     host: str, port: int, clusters: int, seed: int, speed: float, latency_ms: float,
     rate_limit: int | None, key: str,
 ) -> None:  # fmt: skip
-    """Serve the List Clusters API over a simulated fleet, until Ctrl-C."""
+    """Serve the List Clusters API for a simulated fleet."""
     from pipeline.simulator.app import make_app
     from pipeline.simulator.clock import Clock
     from pipeline.simulator.fleet import Fleet
     from pipeline.simulator.server import run_forever
 
     start = datetime.now(UTC).replace(microsecond=0)
-    # The fleet lives for a quarter before and a quarter after now.
+    # Simulated time runs from 90 days before now to 90 days after.
     app = make_app(
         Fleet(seed, clusters, start - timedelta(days=90), 180),
         Clock(start, speed=speed),
@@ -117,7 +122,7 @@ def simulate(
     try:
         run_forever(app, host, port, ready)
     except OSError as error:
-        named = f"--port {port}" if error.errno in _OF_THE_PORT else f"--host {host}"
+        named = f"--port {port}" if error.errno in _PORT_ERRORS else f"--host {host}"
         raise SettingsError(f"{named}: {error.strerror}; give another") from error
 
 

@@ -1,4 +1,4 @@
-"""What a notebook gets, and what it is told."""
+"""The notebook interface: its frames and its errors."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from pipeline.simulator.server import serve
 from pipeline.store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from pipeline.notebook import OpenStore
@@ -33,13 +34,13 @@ KEY = Secret("a-key")
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Seventeen days of six-hourly looks, with a ledger and a report."""
-    folder = tmp_path_factory.mktemp("door") / "data"
+    """Seventeen days of six-hourly snapshots, with a ledger and a report."""
+    folder = tmp_path_factory.mktemp("notebook") / "data"
     store, clock = Store(str(folder)), Clock(START, step_seconds=1)
     with serve(make_app(Fleet(3, 40, START, 18), clock, keys=(KEY.reveal(),))) as url:
         job = Job(store, Settings(api=Api(url=url)), lambda _name, _account: KEY, clock.now)
-        for look in range(17 * 4 + 1):
-            clock.set(START + timedelta(hours=6 * look))
+        for number in range(17 * 4 + 1):
+            clock.set(START + timedelta(hours=6 * number))
             extract(job, "default")
     update_ledger(job)
     make_report(job)
@@ -63,11 +64,11 @@ def test_a_place_without_data_is_not_opened(tmp_path: Path) -> None:
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_idle_is_what_the_report_says(store: OpenStore, data: Path) -> None:
+def test_idle_has_the_clusters_of_the_report(store: OpenStore, data: Path) -> None:
     with (data / "reports/latest/idle.csv").open(newline="") as text:
-        told = {row["cluster_id"] for row in csv.DictReader(text)}
-    assert set(store.idle()["cluster_id"]) == told
-    assert told
+        reported = {row["cluster_id"] for row in csv.DictReader(text)}
+    assert set(store.idle()["cluster_id"]) == reported
+    assert reported
     # Other rules, another window.
     assert store.idle()["running_seconds"].max() > 7 * 86_400
     week = store.idle(rules=Rules(idle_window_days=7))
@@ -75,7 +76,7 @@ def test_idle_is_what_the_report_says(store: OpenStore, data: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ask", "said"),
+    ("ask", "expected"),
     [
         (lambda s: s.ledger(columns=["spend_micro"]), "did you mean 'spend_micros'"),
         (lambda s: s.snapshots(columns=["nme"]), "did you mean 'name'"),
@@ -85,9 +86,10 @@ def test_idle_is_what_the_report_says(store: OpenStore, data: Path) -> None:
         (lambda s: s.spend(first="2026-03-04", last="2026-03-03"), "2026-03-04 is after last"),
     ],
 )
-def test_what_cannot_be_meant_is_said_in_one_line(store: OpenStore, ask: object, said: str) -> None:
-    assert callable(ask)
-    with pytest.raises(SettingsError, match=said):
+def test_an_invalid_argument_is_one_line(
+    store: OpenStore, ask: Callable[[OpenStore], object], expected: str
+) -> None:
+    with pytest.raises(SettingsError, match=expected):
         ask(store)
 
 

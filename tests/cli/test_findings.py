@@ -44,37 +44,37 @@ def test_a_changed_setting_is_in_force_from_today_on_and_not_before(
     assert first.items() <= stored(data).items()
 
 
-def test_an_exclusion_silences_a_finding_and_says_so(
+def test_an_excluded_finding_is_not_listed_and_the_report_shows_it(
     history: Run, tmp_path: Path, data: Path
 ) -> None:
-    def found(*args: str) -> set[str]:
+    def clusters_with_findings(*args: str) -> set[str]:
         rows = json.loads(history("findings", "--json", *args).out)["findings"]
         return {row["cluster_id"] for row in rows if row["rule_id"] == "no_expiry"}
 
-    everyone = found()
-    assert everyone
-    victim = min(everyone)
+    all_clusters = clusters_with_findings()
+    assert all_clusters
+    victim = min(all_clusters)
     (tmp_path / "exclusions.toml").write_text(
         f'[[exclude]]\nmatch = "{victim}"\nrule = "no_expiry"\nowner = "ana"\n'
         'reason = "a shared service"\nexpires = 2026-12-31\n'
     )
     config = tmp_path / "settings.toml"
     config.write_text(f'exclusions_file = "{tmp_path / "exclusions.toml"}"\n')
-    assert found("--config", str(config)) == everyone - {victim}
+    assert clusters_with_findings("--config", str(config)) == all_clusters - {victim}
     history("report", "--config", str(config))
     assert "xcluded" in (data / "reports/2026-03-03/report.html").read_text()
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("[[exclude]]\nmatch = 'x'\n", "missing required field"),
         ("[[exclude", "not valid TOML"),
         (None, "No such file"),
     ],
 )
-def test_an_exclusions_file_that_cannot_be_meant_is_named(
-    history: Run, tmp_path: Path, text: str | None, said: str
+def test_an_invalid_exclusions_file_is_named(
+    history: Run, tmp_path: Path, text: str | None, expected: str
 ) -> None:
     if text is not None:
         (tmp_path / "exclusions.toml").write_text(text)
@@ -82,7 +82,7 @@ def test_an_exclusions_file_that_cannot_be_meant_is_named(
     config.write_text(f'exclusions_file = "{tmp_path / "exclusions.toml"}"\n')
     ran = history("report", "--config", str(config))
     assert ran.code == 2
-    assert said in ran.err
+    assert expected in ran.err
     assert "exclusions.toml" in ran.err
 
 
@@ -116,9 +116,9 @@ def test_replay_is_the_same_each_time_and_knows_what_happened(history: Run) -> N
 
 
 def test_what_if_prices_a_change(history: Run) -> None:
-    told = json.loads(history("what-if", "--stop", "*", "--json").out)
-    assert told["after_micros"] < told["before_micros"]
-    assert told["difference_micros"] == told["after_micros"] - told["before_micros"]
+    result = json.loads(history("what-if", "--stop", "*", "--json").out)
+    assert result["after_micros"] < result["before_micros"]
+    assert result["difference_micros"] == result["after_micros"] - result["before_micros"]
     assert history("what-if").code == 2
     assert history("what-if", "--stop", "a", "--gpus", "1").code == 2
 
