@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0
 
-EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """A header that names a time outside of these says nothing."""
 
 LONGEST_WAIT_SECONDS = 366 * 86_400

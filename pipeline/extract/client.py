@@ -51,6 +51,8 @@ REDIRECTS, CLIENT_ERRORS = range(300, 400), range(400, 500)
 PASSING_CLIENT_ERRORS = frozenset({408, 425, TOO_MANY})
 """A slow or an early request, or one too many: the same one may be answered later."""
 BLOCK_BYTES = 1 << 20
+OVERLAP = 1 << 16
+"""Bytes of the next window that are searched for the key as well, however it is escaped."""
 GZIP = 16 + zlib.MAX_WBITS
 
 # It writes a traceback for a malformed header line, even when the answer can be used.
@@ -261,7 +263,9 @@ class Client:
 
     def _without_key(self, body: bytes) -> bytes:
         """``body``, should it quote the key without the key; nothing reads it before."""
-        if not self._redactor.finds(body.decode("utf-8", "surrogateescape")):
+        # In overlapping windows: as one text, a large page would take its size in memory again.
+        windows = (body[at : at + BLOCK_BYTES + OVERLAP] for at in range(0, len(body), BLOCK_BYTES))
+        if not any(self._redactor.finds(w.decode("utf-8", "surrogateescape")) for w in windows):
             return body
         try:
             return lenient_decode.dump(

@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from pipeline.errors import ApiError, Exit, SettingsError
 from pipeline.extract.api_errors import RefusedError
 from pipeline.extract.budget import Budget, BudgetError, Timing
-from pipeline.extract.client import ApiTarget, Client, KeyNotAcceptedError
+from pipeline.extract.client import BLOCK_BYTES, ApiTarget, Client, KeyNotAcceptedError
 from pipeline.extract.decode import decode_page
 from pipeline.keys import Secret
 from pipeline.settings import Extract
@@ -277,7 +277,7 @@ def test_a_permanent_refusal_is_typed_and_costs_one_request(status: int) -> None
         error = refused(server, RefusedError)
     assert len(server.seen) == 1
     assert (error.code, error.request_id) == ("INVALID_PARAMETERS", "req_7")
-    assert str(error) == "the API answered INVALID_PARAMETERS [request req_7]"
+    assert str(error).endswith("the API answered INVALID_PARAMETERS [request req_7]")
 
 
 def test_the_flat_envelope_is_understood_as_well() -> None:
@@ -298,7 +298,7 @@ def test_a_code_or_request_id_of_another_alphabet_or_length_is_not_quoted(text: 
     body = json.dumps({"error": {"code": text, "message": "m"}, "request_id": text})
     with serving(reply(400, body.encode())) as server:
         error = refused(server, RefusedError)
-    assert str(error) == "the API answered HTTP 400"
+    assert str(error).endswith(": the API answered HTTP 400")
 
 
 def test_no_redirect_is_followed() -> None:
@@ -485,3 +485,13 @@ def test_a_certificate_is_verified_and_a_ca_of_ones_own_is_accepted(tmp_path: Pa
         assert CANARY not in "".join(traceback.format_exception(refusal.value))
         assert server.seen == []
         assert get(str(ca_file)).page.size == 1
+
+
+def test_a_key_is_removed_wherever_in_a_large_page_it_is() -> None:
+    start = b'{"success": true, "data": {"clusters": [{"id": "a", "description": "'
+    padding = b"x" * (BLOCK_BYTES - len(start) - len(CANARY) // 2)
+    body = start + padding + CANARY.encode() + b'"}]}}'
+    with serving(reply(200, body)) as server:
+        description = ask(server).page.records[0].description
+    assert CANARY not in description
+    assert description.endswith("***")

@@ -114,7 +114,7 @@ def test_a_lasting_refusal_names_host_and_status() -> None:
     with raw_server(lambda _: http(body, status="410 Gone")) as url:
         with pytest.raises(RefusedError) as caught:
             ask(url)
-        assert str(caught.value) == f"{url}: HTTP 410: the API answered GONE: no more"
+        assert str(caught.value) == f"{url}: HTTP 410: the API answered GONE"
 
 
 @pytest.mark.parametrize("content", [None, "no certificate\n", b"\xff\xfe"])
