@@ -89,7 +89,6 @@ class Pagination(msgspec.Struct, gc=False):
 
     total_count: int | None = None
     per_page: int | None = None
-    has_next: bool | None = None
 
 
 class Data(msgspec.Struct, gc=False):
@@ -134,7 +133,6 @@ class Page(msgspec.Struct, frozen=True, gc=False):
     """Elements in the answer's list, usable or not."""
     total_count: int | None = None
     per_page: int | None = None
-    has_next: bool | None = None
     request_id: str | None = None
 
     @property

@@ -114,7 +114,7 @@ class _WatchedAdapter(HTTPAdapter):
 
 
 class Client:
-    """Asks for pages, one at a time, over one kept connection. One per worker."""
+    """Asks for pages, one at a time, over one kept connection."""
 
     def __init__(self, api: ApiTarget, settings: Extract, budget: Budget) -> None:
         self._address = f"{_checked(api.base_url)}/{api.version}/clusters"
@@ -166,7 +166,6 @@ class Client:
                 # Not the failure itself: its traceback would keep the whole answer in memory.
                 why, asked = str(failure), failure.wait
             if failures < self._settings.attempts:
-                self._budget.retries += 1
                 self._budget.wait(self._budget.backoff(failures) if asked is None else asked, why)
         tries = self._settings.attempts
         raise ApiError(f"{self._base_url}: {why} ({tries} tries); is the API up? try again later")

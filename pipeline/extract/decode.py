@@ -77,7 +77,6 @@ def _typed_v1(body: bytes) -> Page:
         size=len(records),
         total_count=pagination.total_count if pagination else None,
         per_page=pagination.per_page if pagination else None,
-        has_next=pagination.has_next if pagination else None,
         request_id=answer.meta.request_id if answer.meta else None,
     )
 
@@ -134,7 +133,6 @@ def _leniently(body: bytes, version: str) -> Page:
         raise UnusableError(f"the answer has no {wanted}: is api.version {version!r} right?")
     records, notes, quarantined = lenient_decode.salvage(items, version)
     request_id = meta.get("request_id")
-    has_next = pagination.get("has_next")
     return Page(
         records=tuple(records),
         notes=notes,
@@ -142,7 +140,6 @@ def _leniently(body: bytes, version: str) -> Page:
         size=len(items),
         total_count=_integer(pagination.get("total_count")),
         per_page=_integer(pagination.get("per_page")),
-        has_next=has_next if isinstance(has_next, bool) else None,
         request_id=request_id if isinstance(request_id, str) else None,
     )
 
@@ -260,7 +257,7 @@ def count_older(batches: list[pa.RecordBatch], replaced: Sequence[int], when: da
 def table(batches: list[pa.RecordBatch], replaced: Sequence[int]) -> pa.Table:
     """One table of ``batches``, which are used up, without the rows numbered in ``replaced``.
 
-    Sorted by id, so that the order of pages, and of workers, changes no byte.
+    Sorted by id, so that the order of pages changes no byte.
     """
     stored = schema.SNAPSHOT.stored
     whole = pa.Table.from_batches(batches, schema=stored)

@@ -7,7 +7,6 @@ answer, or two creation times under one id, are two clusters: the newer one is k
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -44,16 +43,13 @@ class Added:
 
 
 class RecordSet:
-    """Collects pages; thread-safe."""
+    """Collects pages."""
 
     def __init__(self, *, keep_connection: bool) -> None:
         self.quarantine: dict[str, Quarantined] = {}
         """By raw text: the same broken record on two pages is one."""
         self.bad_fields = 0
-        self.duplicates = 0
-        """Records that repeated an id of their own page."""
         self._keep_connection = keep_connection
-        self._lock = threading.Lock()
         self._rows: dict[str, int] = {}
         self._seen = 0
         self._count = 0
@@ -76,10 +72,7 @@ class RecordSet:
 
     def add(self, page: Page, observed_at: datetime) -> Added:
         """Take in the records of a page answered at ``observed_at``."""
-        with self._lock:
-            return self._add(page, (observed_at - _EPOCH) // _MICROSECOND)
-
-    def _add(self, page: Page, observed: int) -> Added:
+        observed = (observed_at - _EPOCH) // _MICROSECOND
         for broken in page.quarantined:
             self.quarantine.setdefault(broken.raw, broken)
         first_row, repeated, before = self._count, 0, len(self._rows)
@@ -90,7 +83,6 @@ class RecordSet:
             if row is None:
                 self._append(record, observed, note)
             elif row >= first_row:
-                self.duplicates += 1
                 self._settle(record, row, observed, note, same_page=True)
             else:
                 repeated += 1
@@ -146,9 +138,8 @@ class RecordSet:
 
     def seen_values(self, name: str) -> set[str]:
         """The statuses, GPU types or regions seen so far."""
-        with self._lock:
-            self._learn()
-            return self._values[name] - {""}
+        self._learn()
+        return self._values[name] - {""}
 
     def _learn(self) -> None:
         for name, values in self._values.items():
@@ -168,9 +159,8 @@ class RecordSet:
 
     def count_older(self, when: datetime) -> int:
         """How many were created before ``when`` or at an unknown time."""
-        with self._lock:
-            self._flush()
-            return decode.count_older(self._batches, self._replaced, when)
+        self._flush()
+        return decode.count_older(self._batches, self._replaced, when)
 
     def restore(self, table: pa.Table) -> None:
         """Begin with the rows of an earlier, unfinished walk."""
@@ -183,10 +173,9 @@ class RecordSet:
 
     def table(self) -> pa.Table:
         """All rows, sorted by id, as ``schema.SNAPSHOT.stored``; the roster is used up by it."""
-        with self._lock:
-            self._flush()
-            self._seen, self._rows = len(self._rows), {}
-            return decode.table(self._batches, self._replaced)
+        self._flush()
+        self._seen, self._rows = len(self._rows), {}
+        return decode.table(self._batches, self._replaced)
 
 
 def _content(record: Cluster) -> bytes:
