@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.settings import LEASE_SECONDS
 from pipeline.store import discards, findings, layout, ledger, reports, runs, snapshots
 from pipeline.store import final_days as finals
-from pipeline.store.files import open_files
+from pipeline.store.open_files import open_files
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

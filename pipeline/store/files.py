@@ -1,21 +1,13 @@
-"""The one interface over places that hold files, and the choice between them by URI."""
+"""The interface of a place that holds files: a local folder or an object store."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-
-from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
-
-_BUCKET = re.compile(
-    r"(?![^/]*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9](/[^\x00-\x1f\x7f]*)?"
-)
-"""A bucket and a prefix: with others the library for object stores does not fail, it panics."""
+    from pathlib import Path
 
 
 def every_folder(_name: str) -> bool:
@@ -76,26 +68,3 @@ class Files(Protocol):
 
     def url(self, key: str) -> str:
         """``key`` as a user would name it."""
-
-
-def open_files(uri: str, options: Mapping[str, str], lease_seconds: int) -> Files:
-    """The place ``uri`` names: a folder, or ``s3://bucket/prefix``.
-
-    Args:
-        uri: What ``--data-dir`` says.
-        options: For object stores: ``AWS_ENDPOINT_URL``, ``AWS_ACCESS_KEY_ID`` and the like.
-        lease_seconds: For object stores: how long a lock outlives a run that died.
-    """
-    scheme, separator, rest = uri.partition("://")
-    if not separator:
-        from pipeline.store.local import LocalFiles  # noqa: PLC0415
-
-        return LocalFiles(Path(uri))
-    if scheme == "s3" and _BUCKET.fullmatch(rest):
-        from pipeline.store.objects import ObjectFiles  # noqa: PLC0415
-
-        return ObjectFiles(uri, options, lease_seconds)
-    raise SettingsError(
-        f"data directory {uri[:200]!r}: give a local path or s3://bucket/prefix, the bucket "
-        "of 3 to 63 letters, digits, '.', '-', '_'"
-    )
