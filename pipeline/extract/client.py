@@ -32,7 +32,12 @@ from requests.adapters import HTTPAdapter
 
 from pipeline.errors import ApiError, FleetLedgerError, KeyRefusedError, SettingsError
 from pipeline.extract import lenient_decode
-from pipeline.extract.api_errors import KEY_CODES, RefusedError, UnusableError, refusal_in
+from pipeline.extract.api_errors import (
+    KEY_CODES,
+    RefusedError,
+    UnusableResponseError,
+    parse_refusal,
+)
 from pipeline.extract.budget import http_date, retry_after
 from pipeline.extract.deadline import Watchdog, watched
 from pipeline.redact import Redactor
@@ -178,7 +183,7 @@ class Client:
             raise self._failure(response, body, server_time)
         try:
             return Fetched(decode(body), server_time)
-        except UnusableError as error:
+        except UnusableResponseError as error:
             raise _Again(str(error)) from error
         except RefusedError as refusal:
             raise self._judged(refusal, refusal.retry_after) from None
@@ -276,7 +281,7 @@ class Client:
 
 def _refusal_in(body: bytes, status: int) -> RefusedError | None:
     try:
-        return refusal_in(lenient_decode.parse(body), status)
+        return parse_refusal(lenient_decode.parse(body), status)
     except ValueError:
         return None
 

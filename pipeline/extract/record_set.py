@@ -151,7 +151,7 @@ class RecordSet:
         self.bad_fields += sum(len(note.bad_fields) for note in self._notes.values())
         self._learn()
         self._batches.append(
-            decode.columns(
+            decode.to_batch(
                 self._records, self._observed, self._notes, keep_connection=self._keep_connection
             )
         )
@@ -175,7 +175,7 @@ class RecordSet:
         """All rows, sorted by id, as ``schema.SNAPSHOT.stored``; the roster is used up by it."""
         self._flush()
         self._seen, self._rows = len(self._rows), {}
-        return decode.table(self._batches, self._replaced)
+        return decode.to_table(self._batches, self._replaced)
 
 
 def _content(record: Cluster) -> bytes:

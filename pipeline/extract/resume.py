@@ -47,7 +47,7 @@ class ResumePoint(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def clusters(self) -> int:
         """How many clusters are kept."""
-        return decode.rows_in(self.rows)
+        return decode.count_rows(self.rows)
 
 
 class WalkInterruptedError(ApiError):
