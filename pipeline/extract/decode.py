@@ -18,10 +18,10 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from msgspec.inspect import FloatType, RawType
+from msgspec.inspect import BoolType, DateTimeType, FloatType, RawType, StrType
 
 from pipeline import schema
-from pipeline.extract import lenient_decode
+from pipeline.extract import arrow_arrays, lenient_decode
 from pipeline.extract.api_errors import UnusableResponseError, parse_refusal
 from pipeline.extract.api_types import Cluster, ClusterV2, Page, ResponseV1
 from pipeline.extract.record_fields import CONNECTION_FIELDS, fields_of, time_fields
@@ -162,7 +162,7 @@ def micros(values: Sequence[float | None]) -> pa.Array:
     for index in np.flatnonzero(is_near_half):
         exact = Decimal(repr(float(units[index]))) * schema.MICROS_PER_UNIT
         rounded[index] = int(exact.quantize(Decimal(1), ROUND_HALF_EVEN))
-    return pa.array(rounded, schema.INT, mask=~known)
+    return arrow_arrays.masked(rounded, known, schema.INT)
 
 
 def to_batch(
@@ -185,9 +185,9 @@ def to_batch(
     for index, note in notes.items():
         extra[index], bad[index] = note.extra, ",".join(note.bad_fields) or None
     arrays = dict(_arrays(Cluster, records))
-    arrays["observed_at"] = pa.array(observed_micros, pa.int64()).cast(schema.AT)
-    arrays["extra"] = pa.array(extra, schema.TEXT)
-    arrays["bad_fields"] = pa.array(bad, schema.TEXT)
+    arrays["observed_at"] = arrow_arrays.numbers(observed_micros, pa.int64()).cast(schema.AT)
+    arrays["extra"] = arrow_arrays.texts(extra)
+    arrays["bad_fields"] = arrow_arrays.texts(bad)
     if not keep_connection:
         arrays |= dict.fromkeys(CONNECTION_FIELDS, pa.nulls(len(records), schema.TEXT))
     stored = schema.SNAPSHOT.stored
@@ -206,23 +206,28 @@ def _arrays(record: Record, values: Sequence[msgspec.Struct]) -> Iterator[tuple[
 
 
 def _array(field: RecordField, values: list[Any]) -> pa.Array:
-    if isinstance(field.kind, RawType):
-        return pa.array([bytes(value).decode() or None for value in values], schema.TEXT)
     stored = schema.SNAPSHOT.stored.field(field.column).type
-    if isinstance(field.kind, FloatType) and stored == schema.INT:
-        return micros(values)
-    if stored == schema.CODE:
-        return pa.array(values, schema.TEXT).dictionary_encode()
-    return pa.array(values, stored)
+    match field.kind:
+        case RawType():
+            return arrow_arrays.texts([bytes(value) or None for value in values])
+        case StrType():
+            texts = arrow_arrays.texts(values)
+            return texts.dictionary_encode() if stored == schema.CODE else texts
+        case FloatType() if stored == schema.INT:
+            return micros(values)
+        case BoolType():
+            return arrow_arrays.flags(values)
+        case DateTimeType():
+            return arrow_arrays.instants(values)
+    return arrow_arrays.numbers(values, stored)
 
 
 def count_older(batches: list[pa.RecordBatch], replaced: Sequence[int], when: datetime) -> int:
     """Rows created before ``when`` or at an unknown time, without the rows in ``replaced``."""
     created = pa.Table.from_batches(batches, schema=schema.SNAPSHOT.stored).column("created_at")
-    is_older = pc.fill_null(pc.less(created, pa.scalar(when, created.type)), fill_value=True)
-    mask = is_older.to_numpy().copy()
-    mask[list(replaced)] = False
-    return int(mask.sum())
+    is_newer = pc.greater_equal(created, arrow_arrays.instants([when])[0])
+    newer = pc.indices_nonzero(is_newer).to_pylist()
+    return len(created) - len({*newer, *replaced})
 
 
 def to_table(batches: list[pa.RecordBatch], replaced: Sequence[int]) -> pa.Table:
@@ -235,7 +240,7 @@ def to_table(batches: list[pa.RecordBatch], replaced: Sequence[int]) -> pa.Table
     batches.clear()
     order = pc.sort_indices(unsorted, [("cluster_id", "ascending")])
     if replaced:
-        order = order.filter(pc.invert(pc.is_in(order, pa.array(replaced, order.type))))
+        order = order.filter(pc.invert(pc.is_in(order, arrow_arrays.numbers(replaced, order.type))))
     # Column by column, and each original is released: a copy of one column, not of the table.
     columns = list(reversed(unsorted.columns))
     del unsorted

@@ -131,8 +131,9 @@ class RecordSet:
             return self._records[pending].created_at, self._records[pending].updated_at
         for batch in self._batches:
             if row < batch.num_rows:
-                times = batch.column("created_at")[row], batch.column("updated_at")[row]
-                return times[0].as_py(), times[1].as_py()
+                return _time(batch.column("created_at")[row]), _time(
+                    batch.column("updated_at")[row]
+                )
             row -= batch.num_rows
         raise IndexError(row)
 
@@ -176,6 +177,11 @@ class RecordSet:
         self._flush()
         self._seen, self._rows = len(self._rows), {}
         return decode.to_table(self._batches, self._replaced)
+
+
+def _time(scalar: pa.TimestampScalar) -> datetime | None:
+    # Not as_py(): it imports pandas.
+    return None if scalar.value is None else _EPOCH + scalar.value * _MICROSECOND
 
 
 def _content(record: Cluster) -> bytes:
