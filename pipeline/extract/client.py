@@ -140,10 +140,11 @@ class Client:
         with requests.Session() as session:
             environment = session.merge_environment_settings(self._address, {}, None, None, None)
         is_here = _is_loopback(urlsplit(self._address).hostname or "")
+        is_https = self._address.startswith("https:")
         self._transport: dict[str, Any] = {
             "stream": True,
             "timeout": (settings.connect_timeout_seconds, settings.page_deadline_seconds),
-            "verify": _ca_bundle(api.ca_file, environment["verify"]),
+            "verify": not is_https or _ca_bundle(api.ca_file, environment["verify"]),
             "proxies": {} if is_here else environment["proxies"],
         }
         self._watchdog = Watchdog(settings.page_deadline_seconds)

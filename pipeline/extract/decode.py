@@ -27,7 +27,7 @@ from pipeline.extract.api_types import Cluster, ClusterV2, Page, ResponseV1
 from pipeline.extract.record_fields import CONNECTION_FIELDS, fields_of, time_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime
 
     from pipeline.extract.api_types import Note
@@ -184,32 +184,37 @@ def to_batch(
     bad: list[str | None] = [None] * len(records)
     for index, note in notes.items():
         extra[index], bad[index] = note.extra, ",".join(note.bad_fields) or None
-    arrays = dict(_arrays(Cluster, records))
+    dropped = frozenset[str]() if keep_connection else CONNECTION_FIELDS
+    arrays = dict(_arrays(Cluster, records, dropped))
     arrays["observed_at"] = arrow_arrays.numbers(observed_micros, pa.int64()).cast(schema.AT)
     arrays["extra"] = arrow_arrays.texts(extra)
     arrays["bad_fields"] = arrow_arrays.texts(bad)
-    if not keep_connection:
-        arrays |= dict.fromkeys(CONNECTION_FIELDS, pa.nulls(len(records), schema.TEXT))
+    arrays |= dict.fromkeys(dropped, pa.nulls(len(records), schema.TEXT))
     stored = schema.SNAPSHOT.stored
     return pa.RecordBatch.from_arrays([arrays[name] for name in stored.names], schema=stored)
 
 
-def _arrays(record: Record, values: Sequence[msgspec.Struct]) -> Iterator[tuple[str, pa.Array]]:
-    """The columns of ``values``, which are of type ``record``, those of nested objects included."""
+def _arrays(
+    record: Record, values: Sequence[msgspec.Struct], dropped: Collection[str]
+) -> Iterator[tuple[str, pa.Array]]:
+    """The columns of ``values``, of type ``record``, and of the objects in them."""
     for field in fields_of(record):
+        if field.column in dropped:
+            continue
         own = list(map(attrgetter(field.name), values))
         if field.group is None:
             yield field.column, _array(field, own)
         else:
             absent = field.group()
-            yield from _arrays(field.group, [absent if value is None else value for value in own])
+            inner = [absent if value is None else value for value in own]
+            yield from _arrays(field.group, inner, dropped)
 
 
 def _array(field: RecordField, values: list[Any]) -> pa.Array:
     stored = schema.SNAPSHOT.stored.field(field.column).type
     match field.kind:
         case RawType():
-            return arrow_arrays.texts([bytes(value) or None for value in values])
+            return arrow_arrays.texts([bytes(value).decode() or None for value in values])
         case StrType():
             texts = arrow_arrays.texts(values)
             return texts.dictionary_encode() if stored == schema.CODE else texts

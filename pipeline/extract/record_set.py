@@ -59,7 +59,6 @@ class RecordSet:
         self._observed: list[int] = []
         self._notes: dict[int, Note] = {}
         self._batches: list[pa.RecordBatch] = []
-        self._values: dict[str, set[str]] = {"status": set(), "gpu_type": set(), "region": set()}
 
     def __len__(self) -> int:
         return len(self._rows) or self._seen
@@ -139,18 +138,14 @@ class RecordSet:
 
     def seen_values(self, name: str) -> set[str]:
         """The statuses, GPU types or regions seen so far."""
-        self._learn()
-        return self._values[name] - {""}
-
-    def _learn(self) -> None:
-        for name, values in self._values.items():
-            values.update(getattr(record, name) or "" for record in self._records)
+        pending = {getattr(record, name) or "" for record in self._records}
+        stored = (batch.column(name).dictionary.to_pylist() for batch in self._batches)
+        return pending.union(*stored) - {""}
 
     def _flush(self) -> None:
         if not self._records:
             return
         self.bad_fields += sum(len(note.bad_fields) for note in self._notes.values())
-        self._learn()
         self._batches.append(
             decode.to_batch(
                 self._records, self._observed, self._notes, keep_connection=self._keep_connection
@@ -169,8 +164,6 @@ class RecordSet:
         self._rows = {identity: row for row, identity in enumerate(ids)}
         self._batches = table.to_batches()
         self._count = table.num_rows
-        for name, values in self._values.items():
-            values.update(value or "" for value in table.column(name).to_pylist())
 
     def table(self) -> pa.Table:
         """All rows, sorted by id, as ``schema.SNAPSHOT.stored``; the roster is used up by it."""
