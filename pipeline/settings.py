@@ -84,7 +84,6 @@ class Extract(Section, frozen=True):
     max_page_bytes: Count = 64 * 2**20
     reserve_requests: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 20
     """Requests of the rate limit that are left to other users of the key."""
-    workers: Annotated[int, Meta(ge=1, le=4)] = 1
     quarantine_limit_share: Share = 0.01
     """More quarantined records than this share make a snapshot suspect."""
     shrink_limit_share: Share = 0.9

@@ -120,6 +120,32 @@ def test_only_the_command_line_reads_clock_environment_and_arguments(module: Pat
     assert not read & forbidden
 
 
+def dotted_name(module: Path) -> str:
+    return ".".join(module.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_modules() -> dict[str, set[str]]:
+    """The modules of the package that each one imports, for types as well."""
+    known = {dotted_name(module) for module in MODULES}
+    imports: dict[str, set[str]] = {}
+    for module in MODULES:
+        used = imported(module)
+        # "from package.module import name" is written as package.module.name.
+        used |= {name.rpartition(".")[0] for name in used - known}
+        imports[dotted_name(module)] = used & known
+    return imports
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    waiting = imported_modules()
+    while leaves := {name for name, used in waiting.items() if not used & waiting.keys()}:
+        waiting = {name: used for name, used in waiting.items() if name not in leaves}
+    # What is left are circles, and modules between circles or above one.
+    while tops := waiting.keys() - set().union(*waiting.values()):
+        waiting = {name: used for name, used in waiting.items() if name not in tops}
+    assert {name: used & waiting.keys() for name, used in waiting.items()} == {}
+
+
 def test_no_module_has_a_catch_all_name() -> None:
     assert not {module.name for module in MODULES} & {"helpers.py", "utils.py", "common.py"}
 

@@ -18,7 +18,6 @@ from pipeline.extract.verdict import Verdict
 from pipeline.extract.walk import Walk
 from pipeline.extract.walk_by_time import NotWalkableByTimeError, TimeWalk
 from pipeline.extract.walk_v2 import walk_v2
-from pipeline.extract.workers import Crew
 from pipeline.model import Certificate, Snapshot, State
 from pipeline.progress import ignore
 
@@ -104,13 +103,9 @@ def take_snapshot(
 def _walk_v1(walk: Walk, account: str, api: ApiTarget) -> Verdict:
     """Walk by creation time, prove it; leave a resume point if the way there is cut off."""
     try:
-        if walk.settings.workers > 1:
-            Crew(walk, walk.settings.workers).run(lambda: Client(api, walk.settings, walk.budget))
-        else:
-            keyset = TimeWalk(walk)
-            while walk.slices:
-                keyset.run(walk.slices[-1])
-                walk.slices.pop()
+        if walk.position is not None:
+            TimeWalk(walk).run(walk.position)
+            walk.position = None
         return prove(walk)
     except NotWalkableByTimeError as reason:
         return by_numbers(walk, f"the list cannot be walked by creation time ({reason})")

@@ -32,7 +32,7 @@ PERMANENT_CODES = frozenset(
 KEY_CODES = frozenset({"FORBIDDEN", "UNAUTHORIZED"})
 
 
-class UnusableError(Exception):
+class UnusableResponseError(Exception):
     """An answer that is no answer: truncated, not JSON, another shape."""
 
 
@@ -67,7 +67,7 @@ class RefusedError(ApiError):
         return self.code in PERMANENT_CODES
 
 
-def refusal_in(answer: object, status: int = 200) -> RefusedError | None:
+def parse_refusal(answer: object, status: int = 200) -> RefusedError | None:
     """The refusal a decoded answer holds, or None if it holds none."""
     if not isinstance(answer, dict):
         return None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -62,16 +61,13 @@ class Budget:
     requests: int = 0
     requests_before: int = 0
     """Of the interrupted run this one goes on from."""
-    retries: int = 0
     waited: float = 0.0
     limit: int | None = None
     remaining: int | None = None
 
     def __post_init__(self) -> None:
-        self._lock = threading.Lock()
         self._began = self.timing.monotonic()
         self._resets_at: float | None = None
-        self._waiting_until = self._began
         self._server_time: tuple[datetime, float] | None = None
 
     def before_request(self) -> None:
@@ -80,24 +76,21 @@ class Budget:
         Raises:
             BudgetError: the wait does not fit, or the run has taken too long or too many pages.
         """
-        with self._lock:
-            now = self.timing.monotonic()
-            wait = self._pause_until_reset(now)
+        wait = self._pause_until_reset(self.timing.monotonic())
         if wait > 0:
             self.wait(wait, f"the rate limit is used up but for a reserve of {self._reserve()}")
-        with self._lock:
-            if self.timing.monotonic() - self._began > self.settings.max_walk_seconds:
-                raise BudgetError(
-                    f"the walk took longer than extract.max_walk_seconds "
-                    f"({self.settings.max_walk_seconds:g} s)"
-                )
-            if self.requests >= self.settings.max_pages:
-                raise BudgetError(
-                    f"the walk needs more than extract.max_pages ({self.settings.max_pages})"
-                )
-            self.requests += 1
-            if self.remaining is not None:
-                self.remaining -= 1
+        if self.timing.monotonic() - self._began > self.settings.max_walk_seconds:
+            raise BudgetError(
+                f"the walk took longer than extract.max_walk_seconds "
+                f"({self.settings.max_walk_seconds:g} s)"
+            )
+        if self.requests >= self.settings.max_pages:
+            raise BudgetError(
+                f"the walk needs more than extract.max_pages ({self.settings.max_pages})"
+            )
+        self.requests += 1
+        if self.remaining is not None:
+            self.remaining -= 1
 
     def _reserve(self) -> int:
         if self.limit is None:
@@ -118,20 +111,15 @@ class Budget:
         Raises:
             BudgetError: it does not; says when to try again.
         """
-        with self._lock:
-            now = self.timing.monotonic()
-            until = now + seconds
-            # Workers that wait for the same moment spend it once.
-            spent = max(0.0, until - max(now, self._waiting_until))
-            too_long = now + seconds - self._began > self.settings.max_walk_seconds
-            if self.waited + spent > self.settings.max_wait_seconds or too_long:
-                raise BudgetError(
-                    f"{why}; waiting {seconds:.0f} s does not fit into what is left of "
-                    f"extract.max_wait_seconds ({self.settings.max_wait_seconds:g} s) or "
-                    f"max_walk_seconds; try again {self._when(seconds)}"
-                )
-            self.waited += spent
-            self._waiting_until = max(until, self._waiting_until)
+        elapsed = self.timing.monotonic() - self._began
+        too_long = elapsed + seconds > self.settings.max_walk_seconds
+        if self.waited + seconds > self.settings.max_wait_seconds or too_long:
+            raise BudgetError(
+                f"{why}; waiting {seconds:.0f} s does not fit into what is left of "
+                f"extract.max_wait_seconds ({self.settings.max_wait_seconds:g} s) or "
+                f"max_walk_seconds; try again {self._when(seconds)}"
+            )
+        self.waited += seconds
         logger.info("waiting %.1f s: %s", seconds, why)
         self.timing.sleep(seconds)
 
@@ -152,18 +140,17 @@ class Budget:
 
         The reset is a Unix time of the server, so it is measured against the answer's own Date.
         """
-        with self._lock:
-            now = self.timing.monotonic()
-            if server_time is not None:
-                self._server_time = (server_time, now)
-            limit, remaining = (
-                whole_number(headers.get(f"x-ratelimit-{name}")) for name in ("limit", "remaining")
-            )
-            if remaining is None:
-                return
-            self.limit, self.remaining = limit, remaining
-            seconds = self._seconds_to_reset(headers, server_time)
-            self._resets_at = None if seconds is None else now + seconds
+        now = self.timing.monotonic()
+        if server_time is not None:
+            self._server_time = (server_time, now)
+        limit, remaining = (
+            whole_number(headers.get(f"x-ratelimit-{name}")) for name in ("limit", "remaining")
+        )
+        if remaining is None:
+            return
+        self.limit, self.remaining = limit, remaining
+        seconds = self._seconds_to_reset(headers, server_time)
+        self._resets_at = None if seconds is None else now + seconds
 
     def _seconds_to_reset(
         self, headers: Mapping[str, str], server_time: datetime | None

@@ -32,7 +32,12 @@ from requests.adapters import HTTPAdapter
 
 from pipeline.errors import ApiError, FleetLedgerError, KeyRefusedError, SettingsError
 from pipeline.extract import lenient_decode
-from pipeline.extract.api_errors import KEY_CODES, RefusedError, UnusableError, refusal_in
+from pipeline.extract.api_errors import (
+    KEY_CODES,
+    RefusedError,
+    UnusableResponseError,
+    parse_refusal,
+)
 from pipeline.extract.budget import http_date, retry_after
 from pipeline.extract.deadline import Watchdog, watched
 from pipeline.redact import Redactor
@@ -51,8 +56,8 @@ REDIRECTS, CLIENT_ERRORS = range(300, 400), range(400, 500)
 PASSING_CLIENT_ERRORS = frozenset({408, 425, TOO_MANY})
 """A slow or an early request, or one too many: the same one may be answered later."""
 SEARCHED_BYTES = 2**20
-OVERLAP_BYTES = 2**14
-"""More than a key takes with every character escaped, twice."""
+OVERLAP_BYTES = 2**16
+"""Bytes of the next piece that are searched as well: more than a key takes, however escaped."""
 
 BLOCK_BYTES = 1 << 20
 GZIP = 16 + zlib.MAX_WBITS
@@ -118,7 +123,7 @@ class _WatchedAdapter(HTTPAdapter):
 
 
 class Client:
-    """Asks for pages, one at a time, over one kept connection. One per worker."""
+    """Asks for pages, one at a time, over one kept connection."""
 
     def __init__(self, api: ApiTarget, settings: Extract, budget: Budget) -> None:
         self._address = f"{_checked(api.base_url)}/{api.version}/clusters"
@@ -139,10 +144,11 @@ class Client:
         with requests.Session() as session:
             environment = session.merge_environment_settings(self._address, {}, None, None, None)
         is_here = _is_loopback(urlsplit(self._address).hostname or "")
+        is_https = self._address.startswith("https:")
         self._transport: dict[str, Any] = {
             "stream": True,
             "timeout": (settings.connect_timeout_seconds, settings.page_deadline_seconds),
-            "verify": _ca_bundle(api.ca_file, environment["verify"]),
+            "verify": not is_https or _ca_bundle(api.ca_file, environment["verify"]),
             "proxies": {} if is_here else environment["proxies"],
         }
         self._watchdog = Watchdog(settings.page_deadline_seconds)
@@ -171,7 +177,6 @@ class Client:
                 why, asked = str(failure), failure.wait
             logger.info("try %d of %d failed: %s", failures, self._settings.attempts, why)
             if failures < self._settings.attempts:
-                self._budget.retries += 1
                 self._budget.wait(self._budget.backoff(failures) if asked is None else asked, why)
         tries = self._settings.attempts
         raise ApiError(f"{self._base_url}: {why} ({tries} tries); is the API up? try again later")
@@ -184,7 +189,7 @@ class Client:
             raise self._failure(response, body, server_time)
         try:
             return Fetched(decode(body), server_time)
-        except UnusableError as error:
+        except UnusableResponseError as error:
             raise _Again(str(error)) from error
         except RefusedError as refusal:
             raise self._judged(refusal, refusal.retry_after) from None
@@ -294,7 +299,7 @@ class Client:
 
 def _refusal_in(body: bytes, status: int) -> RefusedError | None:
     try:
-        return refusal_in(lenient_decode.parse(body), status)
+        return parse_refusal(lenient_decode.parse(body), status)
     except ValueError:
         return None
 

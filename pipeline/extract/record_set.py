@@ -7,7 +7,6 @@ answer, or two creation times under one id, are two clusters: the newer one is k
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -44,16 +43,13 @@ class Added:
 
 
 class RecordSet:
-    """Collects pages; thread-safe."""
+    """Collects pages."""
 
     def __init__(self, *, keep_connection: bool) -> None:
         self.quarantine: dict[str, Quarantined] = {}
         """By raw text: the same broken record on two pages is one."""
         self.bad_fields = 0
-        self.duplicates = 0
-        """Records that repeated an id of their own page."""
         self._keep_connection = keep_connection
-        self._lock = threading.Lock()
         self._rows: dict[str, int] = {}
         self._seen = 0
         self._count = 0
@@ -63,7 +59,6 @@ class RecordSet:
         self._observed: list[int] = []
         self._notes: dict[int, Note] = {}
         self._batches: list[pa.RecordBatch] = []
-        self._values: dict[str, set[str]] = {"status": set(), "gpu_type": set(), "region": set()}
 
     def __len__(self) -> int:
         return len(self._rows) or self._seen
@@ -76,10 +71,7 @@ class RecordSet:
 
     def add(self, page: Page, observed_at: datetime) -> Added:
         """Take in the records of a page answered at ``observed_at``."""
-        with self._lock:
-            return self._add(page, (observed_at - _EPOCH) // _MICROSECOND)
-
-    def _add(self, page: Page, observed: int) -> Added:
+        observed = (observed_at - _EPOCH) // _MICROSECOND
         for broken in page.quarantined:
             self.quarantine.setdefault(broken.raw, broken)
         first_row, repeated, before = self._count, 0, len(self._rows)
@@ -90,7 +82,6 @@ class RecordSet:
             if row is None:
                 self._append(record, observed, note)
             elif row >= first_row:
-                self.duplicates += 1
                 self._settle(record, row, observed, note, same_page=True)
             else:
                 repeated += 1
@@ -139,28 +130,24 @@ class RecordSet:
             return self._records[pending].created_at, self._records[pending].updated_at
         for batch in self._batches:
             if row < batch.num_rows:
-                times = batch.column("created_at")[row], batch.column("updated_at")[row]
-                return times[0].as_py(), times[1].as_py()
+                return _time(batch.column("created_at")[row]), _time(
+                    batch.column("updated_at")[row]
+                )
             row -= batch.num_rows
         raise IndexError(row)
 
     def seen_values(self, name: str) -> set[str]:
         """The statuses, GPU types or regions seen so far."""
-        with self._lock:
-            self._learn()
-            return self._values[name] - {""}
-
-    def _learn(self) -> None:
-        for name, values in self._values.items():
-            values.update(getattr(record, name) or "" for record in self._records)
+        pending = {getattr(record, name) or "" for record in self._records}
+        stored = (batch.column(name).dictionary.to_pylist() for batch in self._batches)
+        return pending.union(*stored) - {""}
 
     def _flush(self) -> None:
         if not self._records:
             return
         self.bad_fields += sum(len(note.bad_fields) for note in self._notes.values())
-        self._learn()
         self._batches.append(
-            decode.columns(
+            decode.to_batch(
                 self._records, self._observed, self._notes, keep_connection=self._keep_connection
             )
         )
@@ -168,9 +155,8 @@ class RecordSet:
 
     def count_older(self, when: datetime) -> int:
         """How many were created before ``when`` or at an unknown time."""
-        with self._lock:
-            self._flush()
-            return decode.count_older(self._batches, self._replaced, when)
+        self._flush()
+        return decode.count_older(self._batches, self._replaced, when)
 
     def restore(self, table: pa.Table) -> None:
         """Begin with the rows of an earlier, unfinished walk."""
@@ -178,15 +164,17 @@ class RecordSet:
         self._rows = {identity: row for row, identity in enumerate(ids)}
         self._batches = table.to_batches()
         self._count = table.num_rows
-        for name, values in self._values.items():
-            values.update(value or "" for value in table.column(name).to_pylist())
 
     def table(self) -> pa.Table:
         """All rows, sorted by id, as ``schema.SNAPSHOT.stored``; the roster is used up by it."""
-        with self._lock:
-            self._flush()
-            self._seen, self._rows = len(self._rows), {}
-            return decode.table(self._batches, self._replaced)
+        self._flush()
+        self._seen, self._rows = len(self._rows), {}
+        return decode.to_table(self._batches, self._replaced)
+
+
+def _time(scalar: pa.TimestampScalar) -> datetime | None:
+    # Not as_py(): it imports pandas.
+    return None if scalar.value is None else _EPOCH + scalar.value * _MICROSECOND
 
 
 def _content(record: Cluster) -> bytes:

@@ -1,6 +1,6 @@
 """A place to go on from, when a run's budget ends in the middle of a walk.
 
-It is one value that msgspec can write and read: the rows so far, the slices still to walk, and
+It is one value that msgspec can write and read: the rows so far, the position of the walk, and
 what was found out about the server. The next run goes on as if it had only been waiting: the
 closing looks compare with the beginning of the first run, so what it proves, it proves for the
 whole time.
@@ -15,7 +15,7 @@ import msgspec
 from pipeline.errors import ApiError
 from pipeline.extract import decode
 from pipeline.extract.clocks import LONGEST_WALK
-from pipeline.extract.walk import Slice, Traits, Walk  # noqa: TC001 - field types
+from pipeline.extract.walk import Position, Traits, Walk  # noqa: TC001 - field types
 from pipeline.model import Quarantined  # noqa: TC001 - a field type, read at run time
 
 OLDEST_RESUMED = LONGEST_WALK
@@ -36,10 +36,9 @@ class ResumePoint(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
     doubts: tuple[str, ...]
     traits: Traits
-    slices: tuple[Slice, ...]
+    position: Position | None
     quarantine: tuple[Quarantined, ...]
     bad_fields: int
-    duplicates: int
     rows: bytes
     """The table so far, as an Arrow stream."""
     clock_skew_seconds: float = 0.0
@@ -48,7 +47,7 @@ class ResumePoint(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def clusters(self) -> int:
         """How many clusters are kept."""
-        return decode.rows_in(self.rows)
+        return decode.count_rows(self.rows)
 
 
 class WalkInterruptedError(ApiError):
@@ -77,10 +76,9 @@ def keep(walk: Walk, account: str, base_url: str) -> ResumePoint | None:
         warnings=tuple(walk.warnings),
         doubts=tuple(walk.doubts),
         traits=walk.traits,
-        slices=tuple(walk.slices),
+        position=walk.position,
         quarantine=tuple(walk.record_set.quarantine.values()),
         bad_fields=walk.record_set.bad_fields,
-        duplicates=walk.record_set.duplicates,
         rows=rows,
         clock_skew_seconds=walk.clocks.skew,
         wrong_dates=walk.clocks.wrong,
@@ -98,7 +96,7 @@ def restore(walk: Walk, point: ResumePoint, account: str, base_url: str) -> bool
         return False
     walk.record_set.restore(decode.from_stream(point.rows))
     walk.record_set.quarantine.update({broken.raw: broken for broken in point.quarantine})
-    walk.record_set.bad_fields, walk.record_set.duplicates = point.bad_fields, point.duplicates
+    walk.record_set.bad_fields = point.bad_fields
     walk.started_at, walk.finished_at = point.started_at, point.finished_at
     walk.total_count, walk.pages = point.total_count, point.pages
     walk.clocks.skew, walk.clocks.wrong = point.clock_skew_seconds, point.wrong_dates
@@ -107,5 +105,5 @@ def restore(walk: Walk, point: ResumePoint, account: str, base_url: str) -> bool
     walk.warnings = [*point.warnings, f"a walk begun at {point.started_at:%H:%M:%S} was resumed"]
     walk.doubts = list(point.doubts)
     walk.traits = point.traits
-    walk.slices = list(point.slices)
+    walk.position = point.position
     return True

@@ -17,8 +17,6 @@ from pipeline.extract.walk import Query, Walk, iso
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from pipeline.extract.client import Client
-
 PASSES = 2
 """A single deletion spoils one pass; an unstable order spoils them all."""
 
@@ -30,9 +28,7 @@ DOCUMENTED = {
 """What the API documents its filters to accept; values seen on the way are tried as well."""
 
 
-def split_window(
-    walk: Walk, after: datetime, before: datetime, client: Client | None = None
-) -> bool:
+def split_window(walk: Walk, after: datetime, before: datetime) -> bool:
     """Take in everything created between two times; whether it provably is everything.
 
     Nothing proves nothing: the window is one in which clusters were just seen.
@@ -45,18 +41,18 @@ def split_window(
         "created_before": iso(before),
     }
     for _ in range(PASSES):
-        if _by_pages(walk, query, client):
+        if _by_pages(walk, query):
             return True
-    return _by_filters(walk, query, list(DOCUMENTED), client)
+    return _by_filters(walk, query, list(DOCUMENTED))
 
 
-def _by_pages(walk: Walk, query: Query, client: Client | None) -> bool:
+def _by_pages(walk: Walk, query: Query) -> bool:
     """One pass over the pages of ``query``: True if its ids are as many as every page counted."""
     seen: set[str] = set()
     total: int | None = None
     size, number = 0, 1
     while True:
-        page, at = walk.ask({**query, "page": number}, client)
+        page, at = walk.ask({**query, "page": number})
         walk.take(page, at)
         if page.total_count is None or total not in {None, page.total_count}:
             return False
@@ -73,9 +69,9 @@ def _by_pages(walk: Walk, query: Query, client: Client | None) -> bool:
         number += 1
 
 
-def _by_filters(walk: Walk, query: Query, filters: list[str], client: Client | None) -> bool:
+def _by_filters(walk: Walk, query: Query, filters: list[str]) -> bool:
     """Split ``query`` by the first of ``filters`` whose parts add up to its count."""
-    page, at = walk.ask_whole({**query, "page": 1}, client)
+    page, at = walk.ask_whole({**query, "page": 1})
     walk.take(page, at)
     whole = page.total_count
     if whole is None:
@@ -87,7 +83,7 @@ def _by_filters(walk: Walk, query: Query, filters: list[str], client: Client | N
         counted = 0
         for value in _values(walk, name):
             try:
-                part, at = walk.ask_whole({**query, "page": 1, name: value}, client)
+                part, at = walk.ask_whole({**query, "page": 1, name: value})
             except RefusedError:
                 continue  # a value seen in data that the filter does not accept
             walk.take(part, at)
@@ -95,7 +91,7 @@ def _by_filters(walk: Walk, query: Query, filters: list[str], client: Client | N
             if (part.total_count or 0) > part.size:
                 parts.append({**query, name: value})
         rest = filters[index + 1 :]
-        if counted == whole and all(_by_filters(walk, part, rest, client) for part in parts):
+        if counted == whole and all(_by_filters(walk, part, rest) for part in parts):
             return True
     return False
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -40,13 +39,11 @@ MOST_REQUEST_IDS = 20
 """Request ids kept for the certificate: the first and latest ones, for a support ticket."""
 
 
-class Slice(msgspec.Struct):
-    """A range of creation times that is still being walked, from its new end down."""
+class Position(msgspec.Struct):
+    """How far a walk by creation time has come, from the newest cluster down."""
 
     bound: datetime | None = None
-    """Everything above it has been seen; None at the very beginning."""
-    after: datetime | None = None
-    """Nothing below it is wanted; None for no limit."""
+    """Everything created after it has been read; None at the beginning."""
     remaining: int | None = None
     """How many clusters the last answer left, if it can be known."""
     above: datetime | None = None
@@ -84,15 +81,13 @@ class Walk:
     finished_at: datetime | None = None
     request_ids: list[str] = field(default_factory=list)
     traits: Traits = field(default_factory=Traits)
-    slices: list[Slice] = field(default_factory=lambda: [Slice()])
-    """What is still to be walked: where a later run could go on."""
+    position: Position | None = field(default_factory=Position)
+    """Where a later run can continue the walk by creation time; None once that is finished."""
     doubts: list[str] = field(default_factory=list)
     """Why the pages alone prove nothing, if so."""
     warnings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._lock = threading.Lock()
-        self._began = self.budget.timing.monotonic()
         self._ids_seen: dict[str, frozenset[tuple[str, str | int]]] = {}
         self._latest: datetime | None = None
         self.clocks = Clocks(self.settings, self.local_now)
@@ -105,27 +100,24 @@ class Walk:
         most = most if self._highest_count else MOST_UNCOUNTED
         return len(self.record_set) + len(self.record_set.quarantine) > most
 
-    def ask(self, query: Query, client: Client | None = None) -> tuple[Page, datetime]:
+    def ask(self, query: Query) -> tuple[Page, datetime]:
         """One fresh answer, and when it was given by the clock the settings choose."""
-        asker = client or self.client
         for _ in range(LOOKS_AT_A_STALE_ANSWER):
-            fetched = asker.get(query, lambda body: decode_page(body, self.version))
-            with self._lock:
-                self.traits.counts_too_low |= fetched.page.counts_too_low
-                self._highest_count = max(self._highest_count, fetched.page.total_count or 0)
-                if not self._is_stale(fetched, query):
-                    break
+            fetched = self.client.get(query, lambda body: decode_page(body, self.version))
+            self.traits.counts_too_low |= fetched.page.counts_too_low
+            self._highest_count = max(self._highest_count, fetched.page.total_count or 0)
+            if not self._is_stale(fetched, query):
+                break
         else:
             self.doubts.append("the API repeated answers it had given before")
-        with self._lock:
-            at = self.clocks.time_of(fetched.server_time)
-            self.started_at = self.started_at or at
-            self.finished_at = at if self.finished_at is None else max(self.finished_at, at)
-            self.pages += 1
-            if fetched.page.request_id:
-                self._ids_seen.setdefault(fetched.page.request_id, frozenset(query.items()))
-                self.request_ids.append(fetched.page.request_id)
-            del self.request_ids[MOST_REQUEST_IDS // 2 : -MOST_REQUEST_IDS // 2]
+        at = self.clocks.time_of(fetched.server_time)
+        self.started_at = self.started_at or at
+        self.finished_at = at if self.finished_at is None else max(self.finished_at, at)
+        self.pages += 1
+        if fetched.page.request_id:
+            self._ids_seen.setdefault(fetched.page.request_id, frozenset(query.items()))
+            self.request_ids.append(fetched.page.request_id)
+        del self.request_ids[MOST_REQUEST_IDS // 2 : -MOST_REQUEST_IDS // 2]
         return fetched.page, at
 
     def _is_stale(self, fetched: Fetched, query: Query) -> bool:
@@ -145,10 +137,10 @@ class Walk:
         """Whether a cluster existed before the first answer; an unknown age counts as yes."""
         return created_at is None or self.started_at is None or created_at < self.started_at
 
-    def ask_whole(self, query: Query, client: Client | None = None) -> tuple[Page, datetime]:
+    def ask_whole(self, query: Query) -> tuple[Page, datetime]:
         """An answer that is not shorter than its own count says, if there is one to be had."""
         for _ in range(LOOKS_AT_A_SHORT_ANSWER):
-            page, at = self.ask(query, client)
+            page, at = self.ask(query)
             wanted = min(self.settings.page_size, page.per_page or self.settings.page_size)
             if page.total_count is None or page.size >= min(wanted, page.total_count):
                 break

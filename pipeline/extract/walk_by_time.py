@@ -19,14 +19,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pipeline.extract.same_second import split_window
-from pipeline.extract.walk import SECOND, Query, Slice, Walk, created_times, iso, whole_second
+from pipeline.extract.walk import SECOND, Position, Query, Walk, created_times, iso, whole_second
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
     from pipeline.extract.api_types import Page
-    from pipeline.extract.client import Client
 
 LOOKS_AT_A_FLAW = 3
 """How often a page that contradicts itself is asked for before its flaw is taken as given."""
@@ -34,7 +32,7 @@ LOOKS_AT_A_FLAW = 3
 NEWEST_FIRST: Query = {"page": 1, "sort_by": "created_at", "sort_order": "desc"}
 
 MOST_IDLE_PAGES = 10
-"""Slices overlap, and so may pages; after this many without a new cluster a walk goes nowhere."""
+"""Pages may overlap; after this many without a new cluster a walk goes nowhere."""
 
 NAMELESS = "records without identity"
 
@@ -44,36 +42,28 @@ class NotWalkableByTimeError(Exception):
 
 
 class TimeWalk:
-    """The walk over one slice of creation times at a time."""
+    """The walk from the newest cluster to the oldest."""
 
-    def __init__(
-        self,
-        walk: Walk,
-        client: Client | None = None,
-        share: Callable[[Slice], bool] = lambda _: False,
-    ) -> None:
+    def __init__(self, walk: Walk) -> None:
         self._walk = walk
-        self._client = client or walk.client
-        self._share = share
-        """Told before each page; may give the older half of the slice to somebody else."""
         self._traits = walk.traits
 
-    def run(self, part: Slice) -> None:
-        """Walk ``part`` down from its bound to its end, keeping the place in ``part`` itself.
+    def run(self, position: Position) -> None:
+        """Walk from ``position`` to the oldest cluster; ``position`` is updated after each page.
 
         Raises:
-            NoKeysetError: bounds or the order are not honoured.
+            NotWalkableByTimeError: the server ignores bounds or the order.
         """
         before: frozenset[str] | None = None
         idle = 0
         while True:
-            page, at = self._sound_page(part)
+            page, at = self._sound_page(position)
             times = created_times(page)
             added = self._walk.take(page, at)
             idle = 0 if added.fresh else idle + 1
-            if part.bound is not None and part.bound in times:
+            if position.bound is not None and position.bound in times:
                 self._traits.bound_is_inclusive = True
-            self._account(part, page, added.repeated, before)
+            self._account(position, page, added.repeated, before)
             before = frozenset(record.id for record in page.records)
             counted = self._traits.counts_follow and page.total_count is not None
             remaining = max(0, (page.total_count or 0) - page.size) if counted else None
@@ -84,12 +74,9 @@ class TimeWalk:
                 raise NotWalkableByTimeError("a page without a single creation time")
             if self._walk.is_endless or idle == MOST_IDLE_PAGES:
                 raise NotWalkableByTimeError(f"no end after {len(self._walk.record_set)} clusters")
-            self._step(part, times, remaining)
-            if self._share(part):
-                # The count of what is left is no longer known: overlap, so that no tie is lost.
-                self._overlap(part, min(times))
+            self._step(position, times, remaining)
 
-    def _step(self, part: Slice, times: list[datetime], remaining: int | None) -> None:
+    def _step(self, position: Position, times: list[datetime], remaining: int | None) -> None:
         """Move the slice's bound down to the oldest time seen."""
         oldest = min(times)
         second = whole_second(oldest)
@@ -97,8 +84,8 @@ class TimeWalk:
         # Several clusters of one second at the end of a page: a batch was cut, and its other half
         # comes next. Reading a few twice is cheaper than finding out afterwards that some lack.
         is_cut = 1 < ties <= len(times) // 2
-        above, part.above = part.bound, part.bound
-        part.oldest = oldest
+        above, position.above = position.bound, position.bound
+        position.oldest = oldest
         # If the bound is inclusive, this repeats a record or two. Going below it to save them would
         # rest on a belief that a single stale answer can plant.
         # A full page with nothing left, by a count that may be too low, is looked behind with an
@@ -111,25 +98,20 @@ class TimeWalk:
             if remaining is not None:
                 remaining = max(0, remaining - (len(self._walk.record_set) - known))
             bound = second - SECOND if self._traits.bound_is_inclusive else second
-        part.bound, part.remaining = bound, remaining
+        position.bound, position.remaining = bound, remaining
 
-    def _overlap(self, part: Slice, oldest: datetime) -> None:
-        part.bound, part.remaining = whole_second(oldest) + SECOND, None
-
-    def _sound_page(self, part: Slice) -> tuple[Page, datetime]:
+    def _sound_page(self, position: Position) -> tuple[Page, datetime]:
         """A page without a flaw, or the last of several that agree on having one."""
         query: Query = {**NEWEST_FIRST, "limit": self._walk.settings.page_size}
-        if part.bound is not None:
-            query["created_before"] = iso(part.bound)
-        if part.after is not None:
-            query["created_after"] = iso(part.after)
+        if position.bound is not None:
+            query["created_before"] = iso(position.bound)
         look = 0
         while True:
             look += 1
-            page, at = self._walk.ask(query, self._client)
+            page, at = self._walk.ask(query)
             if len(query) == len(NEWEST_FIRST) + 1 and self._walk.total_count is None:
                 self._walk.total_count = page.total_count
-            flaw = self._flaw(page, part)
+            flaw = self._flaw(page, position)
             if flaw is None:
                 return page, at
             # A record that lost its id only for once is worth one more request, not two.
@@ -137,21 +119,19 @@ class TimeWalk:
                 self._take_as_given(flaw, page)
                 return page, at
 
-    def _flaw(self, page: Page, part: Slice) -> str | None:
+    def _flaw(self, page: Page, position: Position) -> str | None:
         """How a page contradicts its query, its own count or the page before, if it does."""
         times = created_times(page)
         if any(earlier < later for earlier, later in pairwise(times)):
             return "not sorted"
-        if (part.bound is not None and times and times[0] > part.bound) or (
-            part.after is not None and times and times[-1] < part.after
-        ):
+        if position.bound is not None and times and times[0] > position.bound:
             return "outside its bounds"
         if self._is_short(page):
             return "short"
         total = page.total_count if self._traits.counts_follow else None
-        if total is not None and part.remaining is not None:
+        if total is not None and position.remaining is not None:
             repeated = sum(record.id in self._walk.record_set for record in page.records)
-            if total > part.remaining + repeated + len(page.quarantined):
+            if total > position.remaining + repeated + len(page.quarantined):
                 return "more than there were"
         return NAMELESS if page.quarantined else None
 
@@ -180,16 +160,16 @@ class TimeWalk:
             doubts.append("a page stayed shorter than it should be")
 
     def _account(
-        self, part: Slice, page: Page, repeated: int, before: frozenset[str] | None
+        self, position: Position, page: Page, repeated: int, before: frozenset[str] | None
     ) -> None:
         """Compare a page's count with what the page before left, and look for what is missing."""
-        if part.remaining is None or part.oldest is None:
+        if position.remaining is None or position.oldest is None:
             return
         if not self._traits.counts_follow:
             # The step here was made in the belief that counts follow: it may have skipped ties.
-            self._take_second(part.oldest)
-        elif part.remaining + repeated > (page.total_count or 0):
-            self._look_again(part.oldest, part.above, before)
+            self._take_second(position.oldest)
+        elif position.remaining + repeated > (page.total_count or 0):
+            self._look_again(position.oldest, position.above, before)
 
     def _look_again(
         self, oldest: datetime, above: datetime | None, before: frozenset[str] | None
@@ -205,7 +185,7 @@ class TimeWalk:
         if above is not None:
             query["created_before"] = iso(whole_second(above) + SECOND)
         for _ in range(LOOKS_AT_A_FLAW):
-            page, at = self._walk.ask_whole(query, self._client)
+            page, at = self._walk.ask_whole(query)
             times = created_times(page)
             flaw = None
             if any(time < second - SECOND for time in times):
@@ -224,5 +204,5 @@ class TimeWalk:
 
     def _take_second(self, when: datetime) -> None:
         second = whole_second(when)
-        if not split_window(self._walk, second - SECOND, second + SECOND, self._client):
+        if not split_window(self._walk, second - SECOND, second + SECOND):
             self._walk.doubts.append(f"the clusters created at {iso(second)} do not add up")

@@ -10,7 +10,7 @@ from pipeline.simulator.faults import Fault
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.simulator.pages import Page
+    from pipeline.simulator.page import Page
 
 
 def empty() -> Fault:
@@ -67,7 +67,7 @@ def damaged(kinds: Sequence[str] = tuple(KINDS), every: int = 5) -> Fault:
     """About one cluster in ``every`` has a broken record, always in the same way."""
 
     def on_page(page: Page) -> None:
-        page.listed = damage(page.clusters, kinds, every)
+        page.damaged = damage(page.clusters, kinds, every)
 
     return Fault("damaged", on_page=on_page)
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.simulator import clusters
-from pipeline.simulator.fleet import Parameters, seconds_of
+from pipeline.simulator.fleet import seconds_of
+from pipeline.simulator.parameters import Parameters
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipeline.simulator.churn import Churn
-    from pipeline.simulator.pages import Page
+    from pipeline.simulator.page import Page
     from pipeline.simulator.response import Reply
 
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -25,64 +25,15 @@ from pipeline.simulator.clusters import (
 )
 from pipeline.simulator.lifecycles import NEVER, RUNNING, STATUSES, Lifecycles
 from pipeline.simulator.noise import uniform
+from pipeline.simulator.parameters import Parameters
 from pipeline.simulator.profiles import PROFILES, readings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pipeline.arrays import Floats, Ints, Positions, Texts
 
 _DAY = 86_400
 _HOUR = 3600
 _METRICS_CHANNEL = 40
-
-DEMO_PROFILES = {
-    "busy": 0.38,
-    "office": 0.15,
-    "bursty": 0.12,
-    "underused": 0.13,
-    "idle": 0.09,
-    "zombie": 0.05,
-    "loaded": 0.03,
-    "parked": 0.05,
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parameters:
-    """What can be asked of a fleet besides its size; shares lie between 0 and 1."""
-
-    history_days: int = 90
-    """The oldest cluster was created this long before the window."""
-    births_per_day: float = 0.010
-    """Clusters created in the window, per day, as a share of the fleet; likewise the next two."""
-    deaths_per_day: float = 0.006
-    short_lived_per_day: float = 0.005
-    """Created and deleted again within hours."""
-    expiry_share: float = 0.12
-    """Clusters with an ``expires_at``."""
-    error_share: float = 0.03
-    """Sessions that end in ``error``."""
-    reprice_share: float = 0.03
-    """Sessions whose rate changes while they run."""
-    storage_charged_share: float = 0.12
-    """Clusters charged for storage while stopped."""
-    storage_rate_share: float = 0.02
-    """What they are charged then, as a share of their hourly rate."""
-    no_metrics_share: float = 0.02
-    """Clusters that never report metrics."""
-    half_metrics_share: float = 0.02
-    """Clusters that report them in half of the hours."""
-    stuck_pending_share: float = 0.01
-    """Busy clusters that never get beyond ``pending``."""
-    cpu_only_share: float = 0.0
-    """Clusters without a GPU."""
-    twin_share: float = 0.04
-    """Clusters created in the same second as another."""
-    bulk: int = 0
-    """So many clusters are created in one and the same second."""
-    profiles: Mapping[str, float] = field(default_factory=lambda: DEMO_PROFILES)
-    """Weights of the profiles."""
 
 
 @dataclass(frozen=True)

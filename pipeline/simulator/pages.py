@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.simulator.api_types import Invalid, InvalidParameters
 from pipeline.simulator.fleet import seconds_of
+from pipeline.simulator.page import Page
 from pipeline.simulator.query import Parsed, Query, parse
 from pipeline.simulator.query_results import Json, Listing, Quirks, records_v1, records_v2
 from pipeline.simulator.response import Reply, json_reply
@@ -20,18 +21,6 @@ if TYPE_CHECKING:
     from pipeline.simulator.fleet import Fleet, State
 
 _V2_PAGE = 20
-
-
-class Page:
-    """A page before it is written: what faults may change."""
-
-    def __init__(self, clusters: list[Json], pagination: Json, previous: list[Json]) -> None:
-        self.clusters = clusters
-        self.pagination = pagination
-        self.previous = previous
-        """The clusters of the page served before this one."""
-        self.listed: list[object] | None = None
-        """What stands in place of the clusters, if it is not they."""
 
 
 class Pages:
@@ -85,7 +74,7 @@ class Pages:
         for fault in met:
             if fault.on_page:
                 fault.on_page(page)
-        return _changed(json_reply(page.listed or page.clusters), met, now)
+        return _changed(json_reply(page.damaged or page.clusters), met, now)
 
     @property
     def _current(self) -> Fleet:
@@ -128,7 +117,7 @@ class Pages:
         return {
             "success": True,
             "data": {
-                "clusters": page.clusters if page.listed is None else page.listed,
+                "clusters": page.clusters if page.damaged is None else page.damaged,
                 "pagination": page.pagination,
                 "filters_applied": parsed.filters_applied,
             },

@@ -181,8 +181,9 @@ def _canonical(table: pa.Table, kind: Table) -> pa.Table:
     """``table`` in the order of its key, every dictionary in the order its values appear."""
     keys = {name: table.column(name).cast(TEXT) for name in kind.key if name in table.column_names}
     order = pc.sort_indices(pa.table(keys), sort_keys=[(name, "ascending") for name in keys])
-    # The rows of a walk are in order already: ``take`` would copy them all.
-    is_sorted = order.equals(pa.array(np.arange(len(order), dtype=np.uint64)))
+    # A walk hands its rows over in order: taking them again would hold them twice.
+    in_order = pa.py_buffer(np.arange(len(order), dtype=np.uint64))  # pa.array imports pandas
+    is_sorted = order.equals(pa.Array.from_buffers(order.type, len(order), [None, in_order]))
     columns = [
         column.cast(TEXT).combine_chunks().dictionary_encode() if column.type == CODE else column
         for column in (table if is_sorted else table.take(order)).columns

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +74,6 @@ class FakeApi:
         self.throughout: set[str] = set()
         self.requests = 0
         self.budget = None
-        self.lock = threading.Lock()
         self.answers: list = []
         self.shown: set[str] = set()
         spread = max(50, clusters * (1 if clumps else 40))
@@ -117,10 +115,6 @@ class FakeApi:
 
     def get(self, query: dict[str, Any], decode: Callable[[bytes], Page]) -> Fetched:
         self.budget.before_request()
-        with self.lock:
-            return self.serve(query, decode)
-
-    def serve(self, query: dict[str, Any], decode: Callable[[bytes], Page]) -> Fetched:
         if self.requests:
             self.churn()
         self.requests += 1

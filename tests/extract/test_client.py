@@ -24,7 +24,7 @@ from cryptography.x509.oid import NameOID
 from pipeline.errors import ApiError, Exit, SettingsError
 from pipeline.extract.api_errors import RefusedError
 from pipeline.extract.budget import Budget, BudgetError, Timing
-from pipeline.extract.client import ApiTarget, Client, KeyNotAcceptedError
+from pipeline.extract.client import BLOCK_BYTES, ApiTarget, Client, KeyNotAcceptedError
 from pipeline.extract.decode import decode_page
 from pipeline.keys import Secret
 from pipeline.settings import Extract
@@ -486,3 +486,13 @@ def test_a_certificate_is_verified_and_a_ca_of_ones_own_is_accepted(tmp_path: Pa
         assert CANARY not in "".join(traceback.format_exception(refusal.value))
         assert server.seen == []
         assert get(str(ca_file)).page.size == 1
+
+
+def test_a_key_is_removed_wherever_in_a_large_page_it_is() -> None:
+    start = b'{"success": true, "data": {"clusters": [{"id": "a", "description": "'
+    padding = b"x" * (BLOCK_BYTES - len(start) - len(CANARY) // 2)
+    body = start + padding + CANARY.encode() + b'"}]}}'
+    with serving(reply(200, body)) as server:
+        description = ask(server).page.records[0].description
+    assert CANARY not in description
+    assert description.endswith("***")

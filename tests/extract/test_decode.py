@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import schema
-from pipeline.extract.api_errors import RefusedError, UnusableError
-from pipeline.extract.decode import columns, decode_page, micros
+from pipeline.extract.api_errors import RefusedError, UnusableResponseError
+from pipeline.extract.decode import decode_page, micros, to_batch
 
 if TYPE_CHECKING:
     from pipeline.extract.api_types import Page
@@ -56,7 +56,7 @@ def rows_of(
     body = body if isinstance(body, bytes) else json.dumps(body).encode()
     page = decode_page(body, version)
     observed = [1_700_000_000_000_000] * len(page.records)
-    batch = columns(page.records, observed, page.notes, keep_connection=keep_connection)
+    batch = to_batch(page.records, observed, page.notes, keep_connection=keep_connection)
     return page, batch.to_pylist()
 
 
@@ -276,7 +276,7 @@ def test_bytes_that_are_not_utf8_cost_one_field_not_the_page() -> None:
     ],
 )
 def test_an_answer_of_another_shape_is_unusable(body: object) -> None:
-    with pytest.raises(UnusableError):
+    with pytest.raises(UnusableResponseError):
         decode_page(body, "v1")
 
 
@@ -358,5 +358,5 @@ def test_whatever_the_records_hold_each_is_a_valid_row_or_set_aside(
 
 def test_the_columns_are_those_of_the_schema() -> None:
     page = decode_page(json.dumps(envelope(SEED)).encode(), "v1")
-    batch = columns(page.records, [0], page.notes, keep_connection=False)
+    batch = to_batch(page.records, [0], page.notes, keep_connection=False)
     assert batch.schema == schema.SNAPSHOT.stored

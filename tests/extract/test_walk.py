@@ -14,7 +14,6 @@ from pipeline.errors import ApiError
 from pipeline.extract import ApiTarget, _walk_v1
 from pipeline.extract.resume import ResumePoint, WalkInterruptedError, keep, restore
 from pipeline.extract.same_second import split_window
-from pipeline.extract.workers import Crew
 from pipeline.keys import Secret
 from pipeline.model import State
 from tests.extract.conftest import EPOCH
@@ -218,41 +217,3 @@ def test_a_resume_point_of_another_list_is_not_used(
     assert not restore(other, point, "other", API.base_url)
     assert not restore(other, point, "default", "http://localhost")
     assert len(other.record_set) == 0
-
-
-@pytest.mark.parametrize("workers", [2, 4])
-@pytest.mark.parametrize("kind", ["clumps", "even"])
-def test_several_workers_find_the_same_clusters(
-    fake_api: Callable[..., Any], new_walk: Callable[..., Any], workers: int, kind: str
-) -> None:
-    api = fake_api(8, 2_000, clumps=kind == "clumps")
-    walk = new_walk(api, page_size=50, workers=workers)
-
-    class OneOfMany:
-        get = api.get
-
-        def close(self) -> None:
-            pass
-
-    Crew(walk, workers).run(OneOfMany)
-    assert set(walk.record_set) == api.throughout
-    assert walk.slices == []
-    assert walk.doubts == []
-
-
-def test_the_failure_of_one_worker_ends_all_and_keeps_what_is_left(
-    fake_api: Callable[..., Any], new_walk: Callable[..., Any]
-) -> None:
-    api = fake_api(9, 2_000, clumps=False)
-    walk = new_walk(api, page_size=50, workers=3, max_pages=20)
-
-    class OneOfMany:
-        get = api.get
-
-        def close(self) -> None:
-            pass
-
-    with pytest.raises(ApiError, match="max_pages"):
-        Crew(walk, 3).run(OneOfMany)
-    assert walk.slices
-    assert 0 < len(walk.record_set) < 2_000

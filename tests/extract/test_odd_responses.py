@@ -131,7 +131,7 @@ def test_a_ca_file_without_certificates_is_a_settings_error(
 EATER = r"""
     import re, sys, time
     from pathlib import Path
-    from tests.extract.test_odd_answers import ask
+    from tests.extract.test_odd_responses import ask
     from pipeline.errors import ApiError
 
     def peak():
