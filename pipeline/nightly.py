@@ -13,10 +13,10 @@ from pipeline.jobs.send import check_addresses, send
 
 if TYPE_CHECKING:
     from pipeline.jobs import Job
-    from pipeline.jobs.report import Reported
+    from pipeline.jobs.report import StoredReport
 
 
-def nightly(job: Job) -> Reported | None:
+def nightly(job: Job) -> StoredReport | None:
     """All five, as cron runs them; None where there is nothing to report from yet.
 
     An API that is down or refuses the key is noted, and the report is made from what exists; a
@@ -29,7 +29,7 @@ def nightly(job: Job) -> Reported | None:
         return _night(job)
 
 
-def _night(job: Job) -> Reported | None:
+def _night(job: Job) -> StoredReport | None:
     for account in job.settings.all_accounts:
         if not is_fresh(job, account):
             try:

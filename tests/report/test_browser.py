@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 from pipeline.report.output import render
-from tests.report.conftest import SETS
+from tests.report.factories.results import SETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-    from pipeline.report.view import ReportView
+    from pipeline.report.model import ReportView
 
 pytestmark = pytest.mark.browser
 

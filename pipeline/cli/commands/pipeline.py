@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from pipeline.jobs import Job
-    from pipeline.jobs.report import Reported
+    from pipeline.jobs.report import StoredReport
 
 
 @click.command(cls=Command)
@@ -132,15 +132,15 @@ def nightly() -> None:
     run("nightly", action)
 
 
-def headline(reported: Reported) -> None:
+def headline(reported: StoredReport) -> None:
     """Say what the report found and where it is."""
     say(reported.view.title)
     say(f"{reported.folder}/report.html")
 
 
-def told(reported: Reported) -> dict[str, object]:
+def told(reported: StoredReport) -> dict[str, object]:
     """A report as ``--json`` tells it."""
-    numbers = reported.view.more_numbers
+    numbers = reported.view.numbers.as_json()
     return {
         "date": reported.day.isoformat(),
         "folder": reported.folder,

@@ -1,4 +1,4 @@
-"""The same results for spreadsheets and machines: CSV files and ``summary.json``.
+"""A report's rows for spreadsheets and machines: its CSV files.
 
 CSV as RFC 4180: comma, CRLF, quotes where needed, UTF-8 without a byte order mark, one header row.
 Text that a spreadsheet would run as a formula gets an apostrophe in front; so does text that begins
@@ -10,22 +10,24 @@ are ISO 8601 in UTC with ``Z``; an unknown value is an empty cell.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
 import pandas as pd
 
-from pipeline.report import absent
 from pipeline.report.output import csv_cells
-from pipeline.report.totals import CLUSTER
 from pipeline.rules import FINDING, INSUFFICIENT_DATA
+from pipeline.transform.findings.by_cluster import CLUSTER
+from pipeline.transform.findings.follow_up import last_known, promised_by_now
+from pipeline.transform.idle import of_findings
+from pipeline.transform.owner_totals import with_owner
+from pipeline.transform.spend import spend_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
     from pipeline.model import NotObserved
-    from pipeline.report.model import ReportView
+    from pipeline.report.inputs import ReportInputs
 
 FINDINGS_COLUMNS = {
     "cluster_id": "The cluster's id.",
@@ -71,106 +73,55 @@ CHANGES_COLUMNS = (
     "spend",
 )
 ANOMALIES_COLUMNS = ("date", "cut", "group", "spend", "usual", "deviation", "score")
-SUMMARY_FORMAT = 1
-ACTED_ON = ("terminated", "stopped", "cheaper")
-"""Reasons to be gone that somebody has brought about."""
-FOLLOWED_DAYS = 30
-"""A saving is promised, and followed, for as many days."""
-
 _INVISIBLE = "\\s\u00a0\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\x00-\x1f\x7f"
 _RISKY = re.compile(rf"^(?:'|[\t\r\n\x00]|[{_INVISIBLE}]*[=+\-@＝＋－＠|%])")  # noqa: RUF001
 _SEPARATES = re.compile(r'[,"\r\n]')
 
 
-def csv_files(
-    *,
-    spend: pd.DataFrame,
-    utilization: pd.DataFrame,
-    idle: pd.DataFrame,
-    findings: pd.DataFrame,
-    day: date | None = None,
-    changed: pd.DataFrame | None = None,
-    anomalies: pd.DataFrame | None = None,
-    not_observed: Sequence[NotObserved] = (),
-) -> dict[str, bytes]:
-    """Every CSV file of a report, by name.
-
-    ``changed`` is ``transform.changes.since`` and ``anomalies`` is
-    ``transform.anomalies.unusual_days``; what is not known is a file with a header only.
-    """
-    rows = (
-        pd.DataFrame(columns=[*FINDINGS_COLUMNS])
-        if day is None
-        else findings_rows(findings, day, not_observed)
-    )
+def csv_files(inputs: ReportInputs) -> dict[str, bytes]:
+    """Every CSV file of a report, by name; what is not known is a file with a header only."""
+    window, changes, unusual = inputs.window, inputs.status_changes, inputs.unusual_days
+    spend = spend_rows(window).assign(owner=window["owner"].array)
+    idle = of_findings(inputs.evidence, inputs.findings)
     return {
-        "findings.csv": to_csv(rows),
-        "spend.csv": to_csv(readable(_owned(spend))),
-        "utilization.csv": to_csv(readable(_owned(utilization))),
-        "idle.csv": to_csv(readable(_owned(idle))),
-        "unjudged.csv": to_csv(unjudged_rows(findings)),
+        "findings.csv": to_csv(
+            findings_rows(inputs.findings, inputs.day, inputs.not_observed)
+            if inputs.day is not None
+            else pd.DataFrame(columns=[*FINDINGS_COLUMNS])
+        ),
+        "spend.csv": to_csv(readable(spend)),
+        "utilization.csv": to_csv(readable(with_owner(inputs.utilization, window))),
+        "idle.csv": to_csv(readable(with_owner(idle, window))),
+        "unjudged.csv": to_csv(unjudged_rows(inputs.findings)),
         "changes.csv": to_csv(
-            readable(changed) if changed is not None else pd.DataFrame(columns=CHANGES_COLUMNS)
+            readable(changes) if changes is not None else pd.DataFrame(columns=CHANGES_COLUMNS)
         ),
         "anomalies.csv": to_csv(
-            readable(anomalies)
-            if anomalies is not None
-            else pd.DataFrame(columns=ANOMALIES_COLUMNS)
+            readable(unusual) if unusual is not None else pd.DataFrame(columns=ANOMALIES_COLUMNS)
         ),
     }
-
-
-def _owned(rows: pd.DataFrame) -> pd.DataFrame:
-    """With the ``owner`` last, unknown where nobody was looked up."""
-    owner = rows["owner"] if "owner" in rows else pd.Series(None, rows.index, dtype="object")
-    return rows.drop(columns="owner", errors="ignore").assign(owner=owner)
 
 
 def findings_rows(
     findings: pd.DataFrame, day: date, not_observed: Sequence[NotObserved] = ()
 ) -> pd.DataFrame:
     """Every FINDING, most provable money first; then what became of those that no longer are."""
-    lived = findings[(findings["outcome"] == FINDING) | findings["state"].notna()]
-    first = lived.assign(is_past=lived["outcome"] != FINDING).sort_values(
+    with_state = findings[(findings["outcome"] == FINDING) | findings["state"].notna()]
+    ranked = with_state.assign(is_past=with_state["outcome"] != FINDING).sort_values(
         ["is_past", "provable_waste_micros", "gone_on", "spend_micros", *CLUSTER, "rule_id"],
         ascending=[True, False, False, False, True, True, True],
         kind="stable",
     )
-    return readable(_lived(first, day, not_observed))[list(FINDINGS_COLUMNS)]
-
-
-def _lived(findings: pd.DataFrame, day: date, not_observed: Sequence[NotObserved]) -> pd.DataFrame:
-    """With the life of each, as of the last day anything is known of it."""
-    end = findings["gone_on"].fillna(last_known(findings, day, not_observed))
-    return findings.assign(
-        first_seen_on=findings["found_on"],
-        days_open=(end - findings["found_on"]).dt.days.astype("Int64"),
-        promised_saving_micros=findings["promised_micros"],
-        promised_so_far_micros=promised_so_far(findings, day, not_observed),
-        realised_saving_micros=findings["realised_micros"],
+    # As of the last day each finding has data of.
+    end = ranked["gone_on"].fillna(last_known(ranked, day, not_observed))
+    rows = ranked.assign(
+        first_seen_on=ranked["found_on"],
+        days_open=(end - ranked["found_on"]).dt.days.astype("Int64"),
+        promised_saving_micros=ranked["promised_micros"],
+        promised_so_far_micros=promised_by_now(ranked, day, not_observed),
+        realised_saving_micros=ranked["realised_micros"],
     ).drop(columns=["promised_micros", "realised_micros", "found_on"])
-
-
-def last_known(
-    findings: pd.DataFrame, day: date, not_observed: Sequence[NotObserved] = ()
-) -> pd.Series[Any]:
-    """The last day anything is known of each finding: ``day``, or that of its account."""
-    ends = {name: pd.Timestamp(last) for name, last in absent.last_days(not_observed).items()}
-    known = [ends.get(name, pd.Timestamp(day)) for name in findings["account"].astype("object")]
-    return pd.Series(known, index=findings.index, dtype="datetime64[us]")
-
-
-def promised_so_far(
-    findings: pd.DataFrame, day: date, not_observed: Sequence[NotObserved] = ()
-) -> pd.Series[Any]:
-    """What those that were acted on were to save from then on, as far as that is known: at most 30
-    days of it.
-    """
-    acted = findings["gone_reason"].astype("object").isin(ACTED_ON)
-    age = (last_known(findings, day, not_observed) - findings["gone_on"]).dt.days
-    days = age.clip(upper=FOLLOWED_DAYS).astype("Int64")
-    due: pd.Series[Any] = findings["promised_micros"].astype("Int64") * days // FOLLOWED_DAYS
-    return due.where(acted)
+    return readable(rows)[list(FINDINGS_COLUMNS)]
 
 
 def unjudged_rows(findings: pd.DataFrame) -> pd.DataFrame:
@@ -216,20 +167,3 @@ def quoted(text: str) -> str:
 def guarded(text: str) -> str:
     """``text``, with an apostrophe in front where a spreadsheet could take it for a formula."""
     return f"'{text}" if _RISKY.match(text) else text
-
-
-def unguarded(text: str) -> str:
-    """The text :func:`guarded` was given."""
-    return text.removeprefix("'")
-
-
-def summary(view: ReportView) -> bytes:
-    """``summary.json``: the headline's numbers in micros, and each rule's outcomes counted."""
-    document = {
-        "format": SUMMARY_FORMAT,
-        "title": view.title,
-        **msgspec.to_builtins(view.facts),
-        "outcomes": view.outcome_counts,
-        **view.more_numbers,
-    }
-    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"

@@ -9,19 +9,20 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pipeline.model import Certificate, State
-from pipeline.report import absent
 from pipeline.report.model import Fact
+from pipeline.report.sections import not_observed
 from pipeline.report.text import names
 from pipeline.report.text.numbers import Money, count, count_of, duration, moment, percent, share
-from pipeline.report.totals import CLUSTER, within
+from pipeline.transform.findings.by_cluster import CLUSTER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
 
-    from pipeline.report.model import Totals
+    from pipeline.report.inputs import ReportInputs
     from pipeline.settings import Settings
+    from pipeline.transform.totals import Totals
 
 _STATES = {
     State.COMPLETE: "complete",
@@ -29,40 +30,32 @@ _STATES = {
     State.UNPROVEN: "not provably complete",
     State.SUSPECT: "suspect",
 }
-_SKEW_WORTH_SAYING_SECONDS = 60
+_SKEW_SHOWN_SECONDS = 60
 _DAMAGED_NAMED = 3
 
 
-def trust(
-    facts: Totals,
-    ledger: pd.DataFrame,
-    findings: pd.DataFrame,
-    certificates: Sequence[Certificate],
-    damaged: Sequence[str],
-    unobservable_micros: int | None = None,
-    incomplete: Sequence[str] = (),
-) -> tuple[Fact, ...]:
-    """What is known about the report's own evidence."""
-    said = [
-        *absent.trust(facts),
-        _looks(certificates),
-        *_limits_of_v2(certificates),
-        *_troubles(certificates),
-    ]
-    if damaged:
-        said.append(_damaged(damaged))
-    if incomplete:
-        said.append(_incomplete(incomplete))
-    if facts.day is not None and facts.first is not None:
-        window = within(ledger, facts.first, facts.day)
-        unseen = _unobservable(unobservable_micros, Money(facts.currency))
-        after = 1 + bool(facts.not_observed)
-        said[after:after] = [_days(facts), *_spend(facts, window), *unseen, *_time(window)]
-        said += _silenced(findings, Money(facts.currency))
-    return tuple(said)
+def data_quality(inputs: ReportInputs, totals: Totals) -> tuple[Fact, ...]:
+    """What is known about the data that the report rests on."""
+    money, certificates = inputs.money, inputs.certificates
+    facts = [*not_observed.facts(totals), _snapshots(certificates)]
+    if inputs.day is not None:
+        facts += [
+            _days(totals),
+            *_spend(totals, inputs.window, money),
+            *_unobserved(inputs.unobserved_micros, money),
+            *_time(inputs.window),
+        ]
+    facts += [*_limits_of_v2(certificates), *_troubles(certificates)]
+    if inputs.damaged:
+        facts.append(_damaged(inputs.damaged))
+    if inputs.provenance is not None and inputs.provenance.incomplete:
+        facts.append(_incomplete(inputs.provenance.incomplete))
+    if inputs.day is not None:
+        facts += _excluded(inputs.findings, money)
+    return tuple(facts)
 
 
-def _looks(certificates: Sequence[Certificate]) -> Fact:
+def _snapshots(certificates: Sequence[Certificate]) -> Fact:
     states = Counter(certificate.state for certificate in certificates)
     parts = [f"{count(states[state])} {_STATES[state]}" for state in State if states[state]]
     if not parts:
@@ -77,12 +70,12 @@ def _looks(certificates: Sequence[Certificate]) -> Fact:
     )
 
 
-def _days(facts: Totals) -> Fact:
-    wanted = (facts.day - facts.first).days + 1 if facts.day and facts.first else 0
-    missing = wanted - facts.days_known
+def _days(totals: Totals) -> Fact:
+    wanted = (totals.day - totals.first).days + 1 if totals.day and totals.first else 0
+    missing = wanted - totals.days_known
     return Fact(
         term="Days",
-        value=f"{count(facts.days_known)} of {count_of(wanted, 'day')}",
+        value=f"{count(totals.days_known)} of {count_of(wanted, 'day')}",
         meaning=f"Without a closed ledger: {count_of(missing, 'day')}. What was spent then is "
         "not known, and nothing is added for it."
         if missing
@@ -91,25 +84,24 @@ def _days(facts: Totals) -> Fact:
     )
 
 
-def _spend(facts: Totals, window: pd.DataFrame) -> list[Fact]:
-    money = Money(facts.currency)
-    estimated = max(0, (facts.spend_micros or 0) - facts.metered_micros)
-    said = [
+def _spend(totals: Totals, window: pd.DataFrame, money: Money) -> list[Fact]:
+    estimated = max(0, (totals.spend_micros or 0) - totals.metered_micros)
+    facts = [
         Fact(
             term="Spend of the window",
-            value=money.span(facts.low_micros, facts.high_micros),
+            value=money.span(totals.low_micros, totals.high_micros),
             meaning="The least and the most it can have been, by what was seen.",
         ),
         Fact(
             term="Estimated",
-            value=share(estimated, facts.spend_micros) if facts.spend_micros else "nothing",
+            value=share(estimated, totals.spend_micros) if totals.spend_micros else "nothing",
             meaning="Rate times running time, where a cost counter is missing, fell, or its "
             "cluster vanished. The rest is the difference of the API's own counters.",
         ),
     ]
     unpriced = int(window["unpriced_seconds"].sum())
     if unpriced:
-        said.append(
+        facts.append(
             Fact(
                 term="Without a price",
                 value=duration(unpriced),
@@ -120,17 +112,17 @@ def _spend(facts: Totals, window: pd.DataFrame) -> list[Fact]:
         )
     carried = int(window["carried_in_micros"].sum())
     if carried:
-        said.append(
+        facts.append(
             Fact(
                 term="Carried in",
                 value=money.exact(carried),
                 meaning="Cost that clusters had run up before they were first seen: in no total.",
             )
         )
-    return said
+    return facts
 
 
-def _unobservable(micros: int | None, money: Money) -> list[Fact]:
+def _unobserved(micros: int | None, money: Money) -> list[Fact]:
     if micros is None:
         return []
     return [
@@ -148,9 +140,9 @@ def _time(window: pd.DataFrame) -> list[Fact]:
     observed, gap = int(window["observed_seconds"].sum()), int(window["gap_seconds"].sum())
     running = int(window["running_seconds"].sum())
     unread = int(window[["band_no_metrics_seconds", "band_unseen_seconds"]].sum().sum())
-    said = []
+    facts = []
     if observed + gap:
-        said.append(
+        facts.append(
             Fact(
                 term="Cluster time nobody saw",
                 value=share(gap, observed + gap),
@@ -158,14 +150,14 @@ def _time(window: pd.DataFrame) -> list[Fact]:
             )
         )
     if running:
-        said.append(
+        facts.append(
             Fact(
                 term="Running time without a GPU reading",
                 value=share(unread, running),
                 meaning="It is left out of every mean; no claim of idleness rests on it.",
             )
         )
-    return said
+    return facts
 
 
 def _limits_of_v2(certificates: Sequence[Certificate]) -> list[Fact]:
@@ -184,10 +176,10 @@ def _limits_of_v2(certificates: Sequence[Certificate]) -> list[Fact]:
 
 
 def _troubles(certificates: Sequence[Certificate]) -> list[Fact]:
-    said = []
+    facts = []
     quarantined = sum(certificate.quarantined for certificate in certificates)
     if quarantined:
-        said.append(
+        facts.append(
             Fact(
                 term="Quarantined records",
                 value=count(quarantined),
@@ -197,7 +189,7 @@ def _troubles(certificates: Sequence[Certificate]) -> list[Fact]:
         )
     unusable = sum(certificate.bad_fields for certificate in certificates)
     if unusable:
-        said.append(
+        facts.append(
             Fact(
                 term="Unusable values",
                 value=count(unusable),
@@ -207,8 +199,8 @@ def _troubles(certificates: Sequence[Certificate]) -> list[Fact]:
         )
     skew = max((abs(c.clock_skew_seconds) for c in certificates), default=0)
     wrong = sum(certificate.wrong_dates for certificate in certificates)
-    if skew >= _SKEW_WORTH_SAYING_SECONDS:
-        said.append(
+    if skew >= _SKEW_SHOWN_SECONDS:
+        facts.append(
             Fact(
                 term="Clock",
                 value=f"off by up to {duration(int(skew))}",
@@ -222,10 +214,10 @@ def _troubles(certificates: Sequence[Certificate]) -> list[Fact]:
                 tone="warn",
             )
         )
-    return said
+    return facts
 
 
-def _silenced(findings: pd.DataFrame, money: Money) -> list[Fact]:
+def _excluded(findings: pd.DataFrame, money: Money) -> list[Fact]:
     rows = findings[findings["exclusion"].notna()]
     if rows.empty:
         return []
@@ -268,7 +260,7 @@ def _first_of(paths: Sequence[str]) -> str:
 def method(settings: Settings) -> tuple[Fact, ...]:
     """How the numbers are made, in a few sentences."""
     days, strict = settings.rules.idle_window_days, percent(settings.rules.idle_share_pct)
-    said = {
+    meanings = {
         "Spend": "The difference of a cluster's cost counter between two looks, split at midnight "
         "UTC by time. Without a counter: rate times running time, called estimated.",
         "GPU use": "Readings at the looks. One speaks for at most 30 minutes to each side; busy "
@@ -286,4 +278,4 @@ def method(settings: Settings) -> tuple[Fact, ...]:
         "Rounding": "Each figure by itself, totals from unrounded values. 0 % and 100 % are "
         "written only when exact; a dash is unknown, not zero.",
     }
-    return tuple(Fact(term=term, value="", meaning=meaning) for term, meaning in said.items())
+    return tuple(Fact(term=term, value="", meaning=meaning) for term, meaning in meanings.items())

@@ -37,24 +37,24 @@ _SURE = {LIKELY: "likely", SUSPECTED: "perhaps"}
 """How waste is called that is not proven."""
 
 
-def reason(finding: Record, wording: RuleText, money: Money) -> Reason:
+def reason(finding: Record, rule_text: RuleText, money: Money) -> Reason:
     """One finding, opened."""
     rule = str(finding["rule_id"])
     return Reason(
-        rule=wording.name(rule),
-        statement=sentence(finding, wording),
+        rule=rule_text.name(rule),
+        statement=sentence(finding, rule_text),
         facts=_said(
             ("What to do", action(finding["action"])),
             ("Money", _money(finding, money)),
             ("Found", _found(finding, money)),
-            ("The rule", wording.statement(rule)),
+            ("The rule", rule_text.statement(rule)),
         ),
     )
 
 
-def sentence(finding: Record, wording: RuleText) -> str:
+def sentence(finding: Record, rule_text: RuleText) -> str:
     """The rule's own sentence about this cluster; the one stored where it cannot be said again."""
-    said = wording.told(str(finding["rule_id"]), known(finding["evidence"]))
+    said = rule_text.told(str(finding["rule_id"]), known(finding["evidence"]))
     stored = str(known(finding["reason"]) or "")
     return said or names.shown(stored, _LONGEST).replace(" %", f"{NBSP}%")
 
