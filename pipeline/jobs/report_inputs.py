@@ -66,13 +66,13 @@ class StoredInputs:
             self,
             ledger=ledger,
             history=history,
-            not_observed=tuple(one for one in self.not_observed if one.account in accounts),
+            not_observed=tuple(lost for lost in self.not_observed if lost.account in accounts),
         )
 
     @property
     def missing_accounts(self) -> tuple[str, ...]:
         """The accounts that should be observed and are not."""
-        return tuple(one.account for one in self.not_observed if one.in_settings)
+        return tuple(lost.account for lost in self.not_observed if lost.in_settings)
 
     def last_days(self, day: date | None, days: int) -> pd.DataFrame:
         """The ledger rows of the ``days`` days up to and including ``day``; all for None."""
@@ -124,9 +124,9 @@ def read_inputs(
         observed_until=coverage.until,
         # An account that left the settings is named as long as the report has days of it.
         not_observed=tuple(
-            one
-            for one in coverage.missing(day, policy.accounts)
-            if one.in_settings or (one.until is not None and one.until >= first)
+            lost
+            for lost in coverage.missing(day, policy.accounts)
+            if lost.in_settings or (lost.until is not None and lost.until >= first)
         ),
     )
 

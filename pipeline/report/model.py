@@ -59,7 +59,7 @@ class Section(Part, frozen=True):
 
 
 class Chart(Part, frozen=True):
-    """A picture and the sentence that says the same."""
+    """A picture and a sentence with its content."""
 
     title: str
     summary: str
@@ -70,7 +70,7 @@ class Chart(Part, frozen=True):
 
 
 class Swatch(Part, frozen=True):
-    """One project of the spend chart, with its colour and its money."""
+    """One project of the spend chart, with its colour and spend."""
 
     css: str
     name: str
@@ -88,7 +88,7 @@ class Fact(Part, frozen=True):
 
 
 class Reason(Part, frozen=True):
-    """Why one rule speaks about one cluster: the opened row."""
+    """One finding of a cluster, as the opened row shows it."""
 
     rule: str
     statement: str
@@ -131,7 +131,7 @@ class FindingRow(Part, frozen=True):
     grade: str
     evidence: str
     why: str
-    """One line that says why, always shown."""
+    """The reason in one line, always shown."""
     reasons: tuple[Reason, ...]
     seen: tuple[Fact, ...]
     """What was seen of the cluster, for all of its findings."""
@@ -176,7 +176,7 @@ class Outcomes(Part, frozen=True):
 
 
 class ReportView(Part, frozen=True):
-    """Everything a report says. Renderers add nothing and leave out only what they cannot show."""
+    """The content of a report. Renderers add nothing and leave out only what they cannot show."""
 
     totals: Totals
     headline: Headline

@@ -1,4 +1,4 @@
-"""Everything a report says, decided once: one :class:`ReportInputs` in, one frozen view out.
+"""The content of a report, made once: one :class:`ReportInputs` in, one frozen view out.
 
 All arithmetic, sorting, rounding and wording happen in the modules of the sections, so that the
 page, the text, the mail and the files cannot disagree. A new section is a module in ``sections/``
@@ -117,4 +117,4 @@ def _numbers(inputs: ReportInputs) -> Numbers:
 
 def _footer(version: str) -> str:
     made = f"Made by FleetLedger {version}".strip()
-    return f"{made}. All times are UTC. The same rows, unrounded, are in the CSV files beside this."
+    return f"{made}. All times are UTC. The CSV files have the same rows, unrounded."

@@ -29,8 +29,8 @@ def owner_totals(window: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame:
 
     ``window`` (ledger rows) and ``findings`` have an ``owner`` column.
     """
-    found = open_findings(findings)
-    ranked = with_owner(by_cluster(found), found)
+    open_rows = open_findings(findings)
+    ranked = with_owner(by_cluster(open_rows), open_rows)
     sums = {
         "clusters": _by_owner(window.drop_duplicates(CLUSTER)).size(),
         "spend_micros": _by_owner(window)["spend_micros"].sum(),

@@ -130,7 +130,7 @@ def compute_totals(
     judged, unjudged = _judged(findings)
     before = [d for d in known if day - timedelta(days=_WEEK) <= d < day]
     of_month = [d for d in known if (d.year, d.month) == (day.year, day.month)]
-    found = open_findings(findings)
+    open_rows = open_findings(findings)
     return Totals(
         currency=currency,
         day=day,
@@ -153,10 +153,10 @@ def compute_totals(
         wasteful=int((proven > 0).sum()),
         unproven_micros=int((wasted - proven).sum()),
         unproven=int(((wasted > 0) & (proven == 0)).sum()),
-        found=len(clusters(found)),
+        found=len(clusters(open_rows)),
         judged=judged,
         unjudged=unjudged,
-        saving_micros=known_sum(found["counted_saving_micros"]),
+        saving_micros=known_sum(open_rows["counted_saving_micros"]),
         gpu_use_pct=use,
         gpu_read_seconds=seconds,
         gpu_clusters=gpu_clusters,

@@ -33,7 +33,7 @@ def test_a_picture_is_one_labelled_image_without_colours_of_its_own(
         assert {c for c in colours if not c.startswith("var(")} <= {"none", "transparent"}
 
 
-def test_every_mark_tells_its_number(views: dict[str, ReportView]) -> None:
+def test_every_mark_has_its_number_as_a_title(views: dict[str, ReportView]) -> None:
     titles = re.findall(r"<title>([^<]*)</title>", views["normal"].waste_chart.svg)
     assert titles == ["forgotten · $7,900 · proven", "notebook · $700 · likely"]
 

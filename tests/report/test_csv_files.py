@@ -43,22 +43,22 @@ def test_findings_csv_has_the_contract_columns_and_most_money_first() -> None:
     assert {row[header.index("outcome")] for row in rows} == {"FINDING"}
 
 
-def test_findings_csv_tells_the_life_of_each_finding() -> None:
+def test_findings_csv_has_the_life_of_each_finding() -> None:
     header, *rows = read(files("full")["findings.csv"])
     assert header == list(csv_files.FINDINGS_COLUMNS)
-    told = {(row[0], row[4]): dict(zip(header, row, strict=True)) for row in rows}
+    by_key = {(row[0], row[4]): dict(zip(header, row, strict=True)) for row in rows}
     life = ("outcome", "state", "first_seen", "days_open", "waiting_cost", "gone_on", "gone_reason")
     money = ("promised_saving", "promised_so_far", "realised_saving")
-    opened = told["cluster_a2", "idle"]
+    opened = by_key["cluster_a2", "idle"]
     assert [opened[name] for name in life] == [
         *("FINDING", "open", "2026-11-12", "10", "200.000000", "", ""),
     ]
-    acted_on = told["cluster_a1", "idle"]
+    acted_on = by_key["cluster_a1", "idle"]
     assert [acted_on[name] for name in (*life, *money)] == [
         *("CLEAR", "gone", "2026-10-28", "15", "", "2026-11-12", "stopped"),
         *("300.000000", "100.000000", "80.000000"),
     ]
-    by_chance = told["cluster_a5", "idle"]
+    by_chance = by_key["cluster_a5", "idle"]
     assert [by_chance[name] for name in money] == ["90.000000", "", ""]
     # What is gone stands below what is found, and adds to no sum of it.
     outcomes = [row[5] for row in rows]

@@ -158,15 +158,15 @@ def test_a_mail_stays_small_and_within_what_mail_programs_show(
     assert not re.search(r"var\(|display:\s*(flex|grid)|position:|data:", page)
 
 
-def test_a_mail_shows_the_pictures_it_carries_and_says_what_they_say(
+def test_a_mail_shows_its_pictures_and_has_their_content_as_text(
     views: dict[str, ReportView],
 ) -> None:
     view = views["full"]
     page = render.mail_html(view, pictures=render.mail_pictures(view))
     (image,) = re.findall(r"<img [^>]*>", page)
     assert 'src="cid:spend.png"' in image
-    said = f"{view.spend.chart.title}. {view.spend.chart.summary}"
-    assert f'alt="{said}"' in unescape(image)
+    text = f"{view.spend.chart.title}. {view.spend.chart.summary}"
+    assert f'alt="{text}"' in unescape(image)
     assert "$23,292" in image
     assert all(project.name in page for project in view.spend.projects)
     assert len(page.encode()) <= 80_000
@@ -185,7 +185,7 @@ def test_a_mail_says_where_findings_are_that_it_does_not_carry(
     assert "findings.csv is too large for a mail and is in the report's folder" in page
 
 
-def test_page_text_and_mail_say_the_same_facts(views: dict[str, ReportView]) -> None:
+def test_page_text_and_mail_have_the_same_facts(views: dict[str, ReportView]) -> None:
     view = views["full"]
     drawn = (
         "".join(outline(render.html(view)).text),

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("name", "title"),
     [
-        ("normal", "$7,900 provably wasted in 14 days; one cluster holds all of it"),
+        ("normal", "$7,900 provably wasted in 14 days; one cluster accounts for all of it"),
         ("empty_fleet", "The fleet was empty: no cluster from 9 to 22 Nov 2026"),
         ("no_closed_day", "No day is closed yet, so there is nothing to report"),
-        ("one_cluster", "$7,900 provably wasted in 14 days; one cluster holds all of it"),
+        ("one_cluster", "$7,900 provably wasted in 14 days; one cluster accounts for all of it"),
         (
             "all_unjudged",
-            "What 14 days cost is unknown; too little was seen to judge any of 4 clusters",
+            "Spend of 14 days is unknown; too little data to judge any of 4 clusters",
         ),
     ],
 )
@@ -39,22 +39,21 @@ def test_the_headline_is_what_was_found(
     assert plain(views[name].headline.title) == title
 
 
-def test_a_fleet_without_waste_is_told_so() -> None:
+def test_a_fleet_without_waste_has_a_headline_of_its_own() -> None:
     view = build(report_inputs([NORMAL[0], NORMAL[4]]))
     assert (
-        plain(view.headline.title)
-        == "$8,568 spent in 14 days, and no waste among 2 judged clusters"
+        plain(view.headline.title) == "$8,568 spent in 14 days; no waste found in 2 judged clusters"
     )
 
 
 def test_suspicions_without_proof_are_not_called_waste() -> None:
     view = build(report_inputs([NORMAL[0], NORMAL[3]]))
     assert plain(view.headline.title) == (
-        "$12,432 spent in 14 days; no waste is proven, but 1 cluster deserves a look"
+        "$12,432 spent in 14 days; no waste is proven, but 1 cluster is worth checking"
     )
 
 
-def test_only_what_is_proven_is_called_so(views: dict[str, ReportView]) -> None:
+def test_only_proven_waste_is_called_proven(views: dict[str, ReportView]) -> None:
     view = views["normal"]
     assert (view.totals.waste_micros, view.totals.wasteful) == (7_900_500_000, 1)
     assert (view.totals.unproven_micros, view.totals.unproven) == (700_250_000, 1)
@@ -63,27 +62,29 @@ def test_only_what_is_proven_is_called_so(views: dict[str, ReportView]) -> None:
         plain(sentence) for sentence in view.headline.lede
     ]
     (card,) = (card for card in view.cards if card.label.startswith("Proven waste"))
-    assert plain(card.note) == "1 cluster with proof; $700 more not proven"
+    assert plain(card.note) == "in 1 cluster; $700 more is not proven"
     money = {
         row.name: plain(fact.meaning)
         for row in view.findings.rows
         for fact in row.reasons[0].facts
-        if fact.term == "Money" and "wasted" in fact.meaning
+        if fact.term == "Cost" and "wasted" in fact.meaning
     }
     assert "provably wasted $7,900.50" in money["forgotten"]
     assert "likely wasted $700.25" in money["notebook"]
 
 
-def test_without_proof_the_headline_claims_no_waste_but_the_doubt_is_told() -> None:
+def test_unproven_waste_is_in_the_lede_but_not_in_the_headline() -> None:
     view = build(report_inputs([NORMAL[0], NORMAL[2]]))
-    assert plain(view.headline.title).endswith("no waste is proven, but 1 cluster deserves a look")
+    assert plain(view.headline.title).endswith(
+        "no waste is proven, but 1 cluster is worth checking"
+    )
     assert plain(view.headline.subject).endswith("spent, no waste proven (2026-11-22)")
     assert "$700 on 1 cluster may have been wasted: likely or suspected, not proven." in [
         plain(sentence) for sentence in view.headline.lede
     ]
 
 
-def test_what_was_seen_of_a_cluster_is_of_one_window() -> None:
+def test_the_samples_of_a_cluster_are_of_one_window() -> None:
     inputs = report_inputs([NORMAL[3]])
     inputs = replace(
         inputs,
@@ -91,14 +92,16 @@ def test_what_was_seen_of_a_cluster_is_of_one_window() -> None:
         utilization=inputs.utilization.assign(busy_samples=600),  # of a longer window
     )
     (row,) = build(inputs).findings.rows
-    (looks,) = (plain(fact.meaning) for fact in row.seen if fact.term == "Looks")
-    assert looks.startswith("GPU read in 336 running hours, above 5 % in 250")
+    (samples,) = (plain(fact.meaning) for fact in row.seen if fact.term == "Samples")
+    assert samples.startswith(
+        "GPU use was read in 336 running hours and was above 5 % in 250 of them"
+    )
 
 
 def test_a_damaged_store_is_not_an_empty_fleet() -> None:
     damaged = ("ledger/a", "ledger/b")
     view = build(replace(report_inputs([]), days=LAST_14_DAYS, damaged=damaged))
-    assert plain(view.headline.title) == "Nothing can be said: 2 stored files cannot be read"
+    assert plain(view.headline.title) == "No result: 2 stored files cannot be read"
     assert view.totals.spend_micros is None
 
 
@@ -147,7 +150,7 @@ def test_a_cluster_counts_once_with_its_largest_finding(views: dict[str, ReportV
     assert [reason.rule for reason in row.reasons] == ["Idle", "Expensive and little used"]
 
 
-def test_an_excluded_finding_is_in_no_number_but_is_said() -> None:
+def test_an_excluded_finding_is_in_no_number_but_is_counted() -> None:
     inputs = report_inputs([NORMAL[1], NORMAL[2]])
     found = inputs.findings
     excluded = (found["cluster_id"] == "cluster_a2") & (found["outcome"] == "FINDING")
@@ -164,7 +167,7 @@ def test_rows_beyond_the_limit_are_summed_and_left_to_the_csv() -> None:
     table = build(inputs).findings
     assert len(table.rows) == 1
     labels = [plain(total[0]) for total in table.totals]
-    assert labels == ["The 1 shown", "3 more in findings.csv", "All 4 clusters", "Of that proven"]
+    assert labels == ["1 shown", "3 more in findings.csv", "All 4 clusters", "Proven part"]
     assert [total[-3] for total in table.totals] == [
         *("$7,900.50", "$700.25", "$8,600.75", "$7,900.50"),
     ]
@@ -201,7 +204,7 @@ def test_what_could_not_be_judged_is_counted_by_reason_not_by_number() -> None:
     assert row[:3] == ("Idle", "Running time is not at least 30 h", "3")
 
 
-def test_a_version_2_account_is_told_what_it_cannot_know(views: dict[str, ReportView]) -> None:
+def test_a_version_2_account_says_which_values_are_unknown(views: dict[str, ReportView]) -> None:
     terms = {fact.term: fact for fact in views["all_unjudged"].data_quality}
     assert "not zero" in terms["API version 2"].meaning
     assert terms["Quarantined records"].value == "6"

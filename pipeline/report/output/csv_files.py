@@ -35,31 +35,31 @@ FINDINGS_COLUMNS = {
     "name": "The cluster's name.",
     "project_id": "Its project.",
     "rule_id": "The rule, by its stable id.",
-    "outcome": "FINDING; of findings that are gone or could not be judged again, what it is now.",
+    "outcome": "FINDING; for a finding that is gone or could not be judged again, its outcome now.",
     "grade": "suspected, likely or proven; empty where a rule does not grade.",
-    "samples": "n: distinct clock hours with a running look that read the GPU.",
+    "samples": "n: distinct clock hours in which a snapshot read the GPU of the running cluster.",
     "busy_share_bound": "Highest busy share not excluded (95 %), 0-1.",
     "spend": "The cluster's spend of the trailing 30 days.",
     "provable_waste": "Waste in the rules' window (14 days unless set) that the evidence proves; "
-    "how sure that is, the grade says.",
-    "action": "What to do: terminate, stop, schedule, resize, move, review.",
-    "counted_saving": "Its share of the fleet's saving over the next 30 days.",
-    "since": "Since when the evidence holds.",
-    "reason": "Why, in one sentence with its numbers.",
-    "rule_version": "The version of the rule that spoke.",
-    "owner": "Who answers for it, by the owners file.",
-    "exclusion": "The exclusion that silences it, and its reason.",
+    "the grade says how certain it is.",
+    "action": "The action: terminate, stop, schedule, resize, move or review.",
+    "counted_saving": "Its part of the fleet's saving over the next 30 days.",
+    "since": "The time from which on the evidence holds.",
+    "reason": "The reason, in one sentence with its numbers.",
+    "rule_version": "The version of the rule.",
+    "owner": "Its owner, from the owners file.",
+    "exclusion": "The exclusion that covers it, and its reason.",
     "state": "new, open, reopened, unjudged, excluded or gone.",
-    "first_seen": "The first date it was found on.",
-    "days_open": "Days from then to the date it was gone, or to the report's.",
-    "waiting_cost": "What doing nothing has cost since it was first seen.",
-    "gone_on": "The date it was gone; such rows stay for 30 days.",
+    "first_seen": "The date it was first found.",
+    "days_open": "Days from first_seen to the date it was gone, or to the report's date.",
+    "waiting_cost": "What not acting on it has cost since it was first seen.",
+    "gone_on": "The date it was gone; such rows are kept for 30 days.",
     "gone_reason": "terminated, stopped, cheaper, resumed work, rule changed or no longer holds.",
-    "promised_saving": "Saving of 30 days it counted while it was open.",
-    "promised_so_far": "The part of that for the days since it was gone, if somebody acted on it.",
-    "realised_saving": "Expected spend less spend on those days; on one finding of a cluster.",
+    "promised_saving": "The saving over 30 days that it counted while it was open.",
+    "promised_so_far": "The part of that for the days since it was gone, if it was acted on.",
+    "realised_saving": "Expected minus actual spend on those days; on one finding per cluster.",
 }
-"""Of findings.csv, with their meaning."""
+"""The columns of findings.csv, with their meaning."""
 UNJUDGED_COLUMNS = ("cluster_id", "account", "name", "project_id", "rule_id", "spend", "reason")
 CHANGES_COLUMNS = (
     "cluster_id",
@@ -105,7 +105,7 @@ def csv_files(inputs: ReportInputs) -> dict[str, bytes]:
 def findings_rows(
     findings: pd.DataFrame, day: date, not_observed: Sequence[NotObserved] = ()
 ) -> pd.DataFrame:
-    """Every FINDING, most provable money first; then what became of those that no longer are."""
+    """Every FINDING, most provable money first; then those that are gone or could not be judged."""
     with_state = findings[(findings["outcome"] == FINDING) | findings["state"].notna()]
     ranked = with_state.assign(is_past=with_state["outcome"] != FINDING).sort_values(
         ["is_past", "provable_waste_micros", "gone_on", "spend_micros", *CLUSTER, "rule_id"],
@@ -125,7 +125,7 @@ def findings_rows(
 
 
 def unjudged_rows(findings: pd.DataFrame) -> pd.DataFrame:
-    """Every cluster a rule could not judge, and why; most money first."""
+    """Every cluster that a rule could not judge, with the reason; most money first."""
     unjudged = findings[findings["outcome"] == INSUFFICIENT_DATA].sort_values(
         ["spend_micros", *CLUSTER, "rule_id"], ascending=[False, True, True, True], kind="stable"
     )

@@ -1,4 +1,4 @@
-"""Budgets: which of their lines were crossed, and how much of each is spent."""
+"""Budgets: which thresholds were crossed, and how much of each is spent."""
 
 from __future__ import annotations
 
@@ -21,38 +21,38 @@ if TYPE_CHECKING:
 _SHOWN = 20
 _ALERTS = {
     FORECAST: "is forecast to be exceeded",
-    PACE: "is being spent ahead of the month",
+    PACE: "is being spent faster than the month elapses",
 }
 _SPENT = "100 %"
 
 
 def sentences(budgets: Budgets, money: Money) -> list[str]:
-    """The lines crossed since the last report."""
+    """The thresholds crossed since the last report."""
     alerts = _alerts(budgets, money)
     more = len(alerts) - _SHOWN
     return alerts[:_SHOWN] + ([f"And {count(more)} more."] if more > 0 else [])
 
 
 def lede(budgets: Budgets, money: Money) -> list[str]:
-    """How many lines were crossed, for the first sentences of the report; none for none."""
+    """How many thresholds were crossed, for the first sentences of the report."""
     crossed = len(_alerts(budgets, money))
     verb = "was" if crossed == 1 else "were"
-    return (
-        [f"{count_of(crossed, 'budget line')} {verb} newly crossed: see below."] if crossed else []
-    )
+    if not crossed:
+        return []
+    return [f"{count_of(crossed, 'budget threshold')} {verb} newly crossed; details are below."]
 
 
 def table(budgets: pd.DataFrame, money: Money) -> Table:
     """Every budget and group, the most spent first."""
     elapsed = percent(100 * float(budgets["elapsed_share"].iloc[0]))
     return top_table(
-        f"Budgets, with {elapsed} of the month gone",
+        f"Budgets, {elapsed} of the month elapsed",
         budgets.sort_values(
             ["spent_share", "budget", "group"], ascending=[False, True, True], kind="stable"
         ),
         (
             Field("Budget", lambda row: names.shown(str(row["budget"]))),
-            Field("Of", lambda row: names.shown(str(row["group"]))),
+            Field("Group", lambda row: names.shown(str(row["group"]))),
             Field("Amount", lambda row: money.rounded(row["amount_micros"]), is_number=True),
             Field("Spent", lambda row: money.exact(row["spent_micros"]), is_number=True),
             Field(
@@ -61,18 +61,18 @@ def table(budgets: pd.DataFrame, money: Money) -> Table:
                 is_number=True,
             ),
             Field(
-                "Run rate leads to",
+                "At current run rate",
                 lambda row: money.rounded(known(row["forecast_micros"])),
                 is_number=True,
             ),
         ),
         _SHOWN,
-        more="more, less spent",
+        more="more with a smaller share",
     )
 
 
 def _alerts(budgets: Budgets, money: Money) -> list[str]:
-    """A sentence for each line crossed; of one budget's spent parts only the highest."""
+    """A sentence per threshold crossed; of a budget's spent shares only the highest."""
     rows = budgets.alerts
     actual = rows["alert"].astype("str").str.fullmatch(r"\d+ %").astype(bool)
     parts = rows[actual]
@@ -103,5 +103,5 @@ def numbers(budgets: Budgets | None) -> tuple[BudgetNumbers, ...] | None:
 
 
 def alert_numbers(budgets: Budgets | None) -> tuple[BudgetAlert, ...] | None:
-    """The lines crossed since the last report, for ``summary.json``."""
+    """The thresholds crossed since the last report, for ``summary.json``."""
     return None if budgets is None else rows_as(BudgetAlert, budgets.alerts)

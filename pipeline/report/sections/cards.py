@@ -1,4 +1,4 @@
-"""The figures at the top: five or six cards, each with the note that keeps it honest."""
+"""The figures at the top: five or six cards, each with a note that qualifies it."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def _without(card: Card, totals: Totals, *, in_part: bool = False) -> Card:
     lost = not_observed.short(not_observed.missing(totals))
     if not lost:
         return card
-    return structs.replace(card, note=f"{card.note}; {'in part ' if in_part else ''}without {lost}")
+    return structs.replace(card, note=f"{card.note}; {'partly ' if in_part else ''}without {lost}")
 
 
 def _day(totals: Totals, money: Money) -> Card:
     moved = change(totals.day_micros, totals.week_before_micros)
     days = totals.week_before_days
-    note = "no earlier day known"
+    note = "no earlier day to compare with"
     if moved != UNKNOWN:
         note = f"{moved} vs the {days}-day mean" if days > 1 else f"{moved} vs the day before"
     return Card(
@@ -61,7 +61,7 @@ def _day(totals: Totals, money: Money) -> Card:
 
 
 def _month(totals: Totals, money: Money) -> Card:
-    note = "nothing known of this month"
+    note = "no data of this month"
     if totals.month_first and totals.day:
         note = days_span(totals.month_first, totals.day)
         if totals.month_first.day > 1:
@@ -71,13 +71,13 @@ def _month(totals: Totals, money: Money) -> Card:
 
 def _window(totals: Totals, money: Money) -> Card:
     estimated = max(0, (totals.spend_micros or 0) - totals.metered_micros)
-    note = "all of it metered"
+    note = "all metered"
     if totals.spend_micros is None:
-        note = "no price known"
+        note = "no known price"
     elif not totals.spend_micros:
-        note = "nothing was spent"
+        note = "no spend"
     elif estimated:
-        note = f"{share(estimated, totals.spend_micros)} of it estimated"
+        note = f"{share(estimated, totals.spend_micros)} estimated"
     return Card(
         label=f"Spend in {count_of(totals.days_known, 'day')}",
         value=money.rounded(totals.spend_micros),
@@ -90,9 +90,9 @@ def _waste(totals: Totals, money: Money, evidence_days: int) -> Card:
         return Card(
             label="Proven waste", value=UNKNOWN, note="nothing could be judged", tone="warn"
         )
-    note = f"{count_of(totals.wasteful, 'cluster')} with proof" if totals.waste_micros else "none"
+    note = f"in {count_of(totals.wasteful, 'cluster')}" if totals.waste_micros else "none"
     if totals.unproven_micros:
-        note += f"; {money.rounded(totals.unproven_micros)} more not proven"
+        note += f"; {money.rounded(totals.unproven_micros)} more is not proven"
     return Card(
         label=f"Proven waste, {evidence_days} days",
         value=money.rounded(totals.waste_micros),
@@ -107,5 +107,5 @@ def _use(totals: Totals) -> Card:
     return Card(
         label="GPU use while running",
         value=percent(totals.gpu_use_pct),
-        note=f"by GPU time, {count_of(totals.gpu_clusters, 'cluster')}",
+        note=f"weighted by GPU time, {count_of(totals.gpu_clusters, 'cluster')}",
     )

@@ -37,9 +37,9 @@ def section(inputs: ReportInputs, _totals: Totals) -> Section | None:
         (
             Field("Excluded", lambda row: names.shown(row["match"])),
             Field("Rule", rule),
-            Field("Because", lambda row: names.shown(row["reason"], 120)),
-            Field("Answered for by", lambda row: names.shown(row["owner"])),
-            Field("Until", _until),
+            Field("Reason", lambda row: names.shown(row["reason"], 120)),
+            Field("Owner", lambda row: names.shown(row["owner"])),
+            Field("Expires", _expires),
             Field("Findings", lambda row: count(row["findings"]), is_number=True),
             Field(
                 f"Saving forgone, 30{NBSP}d",
@@ -48,7 +48,7 @@ def section(inputs: ReportInputs, _totals: Totals) -> Section | None:
             ),
         ),
         _SHOWN,
-        more="more, cheaper",
+        more="more with a lower cost",
     )
     return Section(
         key="exclusions",
@@ -58,20 +58,20 @@ def section(inputs: ReportInputs, _totals: Totals) -> Section | None:
     )
 
 
-def _until(row: Record) -> str:
-    return f"{row['expires']}, has run out" if row["is_expired"] else str(row["expires"])
+def _expires(row: Record) -> str:
+    return f"{row['expires']} (expired)" if row["is_expired"] else str(row["expires"])
 
 
 def _sentences(costs: pd.DataFrame, money: Money) -> list[str]:
     is_expired = costs["is_expired"].astype("bool")
     in_force, expired = costs[~is_expired], costs[is_expired]
     hidden = int(in_force["findings"].sum())
-    text = f"{count_of(len(in_force), 'exclusion')} in force"
+    text = f"{count_of(len(in_force), 'active exclusion')}"
     if hidden:
         most = int(in_force["cost_micros"].max())
         text += (
-            f" {'keeps' if len(in_force) == 1 else 'keep'} {count_of(hidden, 'finding')} quiet; "
-            f"the dearest forgoes {money.rounded(most)} over 30 days"
+            f" {'hides' if len(in_force) == 1 else 'hide'} {count_of(hidden, 'finding')}; the most "
+            f"expensive one forgoes {money.rounded(most)} over 30 days"
         )
     sentences = [f"{text}."]
     if len(expired):
@@ -82,10 +82,7 @@ def _sentences(costs: pd.DataFrame, money: Money) -> list[str]:
         rest = len(expired) - _NAMED
         more = f" and {count(rest)} more" if rest > 0 else ""
         verb = "has" if len(expired) == 1 else "have"
-        sentences.append(
-            f"{count(len(expired))} {verb} run out and "
-            f"{'works' if len(expired) == 1 else 'work'} no more: {named}{more}."
-        )
+        sentences.append(f"{count_of(len(expired), 'exclusion')} {verb} expired: {named}{more}.")
     return sentences
 
 

@@ -63,46 +63,41 @@ def _follow_up(inputs: ReportInputs) -> FollowUp | None:
 
 
 def _sentences(followed: FollowUp, money: Money) -> list[str]:
-    counts = ["No finding is new"]
+    counts = ["No new findings"]
     if len(followed.new):
         counts = [
             (
-                f"{count_of(len(followed.new), 'finding')} on "
-                f"{count_of(len(clusters(followed.new)), 'cluster')} {_are(followed.new)} new"
+                f"{count_of(len(followed.new), 'new finding')} on "
+                f"{count_of(len(clusters(followed.new)), 'cluster')}"
             )
         ]
     if len(followed.reopened):
-        counts.append(f"{count(len(followed.reopened))} {_are(followed.reopened)} back")
+        counts.append(f"{count(len(followed.reopened))} reopened")
     reasons = ", ".join(f"{why} {count(size)}" for why, size in followed.gone_reasons.items())
-    gone = f"{count(len(followed.gone))} {_are(followed.gone)} gone ({reasons})"
-    counts.append(gone if reasons else "none is gone")
+    counts.append(f"{count(len(followed.gone))} gone ({reasons})" if reasons else "none gone")
     sentences = ["; ".join(counts) + "."]
     if followed.unjudged:
         sentences.append(
             f"{count_of(followed.unjudged, 'earlier finding')} could not be judged this time: "
-            "unknown, not solved."
+            "unknown, not resolved."
         )
     if len(followed.acted_on):
         sentences.append(
-            f"Acting on {count_of(len(followed.acted_on), 'cluster')} was to save "
-            f"{money.rounded(followed.promised_micros)} by now, and saved "
+            f"Acting on {count_of(len(followed.acted_on), 'cluster')} should have saved "
+            f"{money.rounded(followed.promised_micros)} by now; it saved "
             f"{money.rounded(followed.realised_micros)}."
         )
     if followed.unpromised_micros > 0:
         sentences.append(
-            "Clusters whose findings promised no saving were stopped or ended too: they cost "
-            f"{money.rounded(followed.unpromised_micros)} less since."
+            "Stopping or terminating clusters whose findings promised no saving saved another "
+            f"{money.rounded(followed.unpromised_micros)}."
         )
     if followed.waiting_cost_micros:
         sentences.append(
-            f"Doing nothing about what is open has cost "
-            f"{money.rounded(followed.waiting_cost_micros)} since it was first found."
+            f"Not acting on the open findings has cost "
+            f"{money.rounded(followed.waiting_cost_micros)} since they were first found."
         )
     return sentences
-
-
-def _are(rows: pd.DataFrame) -> str:
-    return "is" if len(rows) == 1 else "are"
 
 
 def _new(followed: FollowUp, rule_text: RuleText, money: Money) -> Table:
@@ -123,11 +118,11 @@ def _new(followed: FollowUp, rule_text: RuleText, money: Money) -> Table:
 
 def _gone(gone: pd.DataFrame, rule_text: RuleText, money: Money) -> Table:
     return top_table(
-        "Gone findings",
+        "Findings that are gone",
         gone,
         (
             *_cluster_and_finding(rule_text),
-            Field("Why", lambda row: str(known(row["gone_reason"]) or UNKNOWN)),
+            Field("Reason", lambda row: str(known(row["gone_reason"]) or UNKNOWN)),
             _amount(f"Promised, 30{NBSP}d", "promised_micros", money),
         ),
         _SHOWN,
@@ -138,12 +133,12 @@ def _gone(gone: pd.DataFrame, rule_text: RuleText, money: Money) -> Table:
 
 def _acted_on(acted_on: pd.DataFrame, rule_text: RuleText, money: Money) -> Table:
     return top_table(
-        "Acted on, and what that saved",
+        "Realised savings",
         acted_on,
         (
             *_cluster_and_finding(rule_text),
-            Field("What was done", lambda row: str(known(row["gone_reason"]) or "has come back")),
-            Field("On", _gone_on),
+            Field("Action", lambda row: str(known(row["gone_reason"]) or "reopened")),
+            Field("Date", _gone_on),
             _amount("Promised by now", "promised_by_now_micros", money),
             _amount("Saved", "realised_micros", money),
         ),
@@ -155,7 +150,9 @@ def _acted_on(acted_on: pd.DataFrame, rule_text: RuleText, money: Money) -> Tabl
 
 def _cluster_and_finding(rule_text: RuleText) -> tuple[Field, Field]:
     def finding(row: Record) -> str:
-        return rule_text.name(str(row["rule_id"])) + (" (back)" if row["state"] == REOPENED else "")
+        return rule_text.name(str(row["rule_id"])) + (
+            " (reopened)" if row["state"] == REOPENED else ""
+        )
 
     return (
         Field("Cluster", lambda row: names.label(known(row["name"]), row["cluster_id"])),

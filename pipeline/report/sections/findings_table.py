@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 
 _SPARK_DAYS = 14
 _WHY = 240
-_NEWS = {"new": "new", "reopened": "back"}
+_NEWS = {"new": "new", "reopened": "reopened"}
 _TIMES = "\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}"
 
 
 def findings_table(inputs: ReportInputs, totals: Totals) -> FindingsTable:
     """The rows shown, the sums of what is shown and of what is not, and the note above."""
     settings, rule_text = inputs.settings, inputs.rule_text
-    found = open_findings(inputs.findings)
-    ranked = by_cluster(found)
+    findings = open_findings(inputs.findings)
+    ranked = by_cluster(findings)
     shown = ranked.head(settings.report.max_rows)
     keys = list(zip(shown["account"].astype("str"), shown["cluster_id"], strict=True))
     maker = _RowMaker(
@@ -47,7 +47,7 @@ def findings_table(inputs: ReportInputs, totals: Totals) -> FindingsTable:
         rule_text=rule_text,
         utilization=_records(inputs.utilization, keys),
         evidence=_records(inputs.evidence, keys),
-        findings=_grouped(found, keys, rule_text),
+        findings=_grouped(findings, keys, rule_text),
         daily_use=_daily_use(inputs, keys),
         repeated_ids=_repeated_ids(ranked),
     )
@@ -58,7 +58,7 @@ def findings_table(inputs: ReportInputs, totals: Totals) -> FindingsTable:
         columns=_columns(settings.rules.idle_window_days),
         rows=rows,
         totals=_totals(ranked, len(rows), totals, inputs.money),
-        note=_note(found, len(ranked), len(rows), rule_text),
+        note=_note(findings, len(ranked), len(rows), rule_text),
     )
 
 
@@ -99,7 +99,7 @@ class _RowMaker:
             tag=self.rule_text.tag(str(lead["rule_id"])),
             news=_NEWS.get(str(known(lead["state"])), ""),
             more=f"and {count(len(findings) - 1)} more" if len(findings) > 1 else "",
-            rules=", ".join(self.rule_text.name(str(one["rule_id"])) for one in findings),
+            rules=", ".join(self.rule_text.name(str(row["rule_id"])) for row in findings),
             spend=self.money.exact(spend),
             waste=self.money.exact(waste),
             saving=self.money.exact(saving),
@@ -107,7 +107,7 @@ class _RowMaker:
             evidence=_evidence(lead),
             why=names.shown(finding_details.sentence(lead, self.rule_text), _WHY),
             reasons=tuple(
-                finding_details.reason(one, self.rule_text, self.money) for one in findings
+                finding_details.reason(row, self.rule_text, self.money) for row in findings
             ),
             seen=finding_details.seen(lead, self.evidence.get(key, {}), window),
             sort=(
@@ -151,10 +151,10 @@ def _records(frame: pd.DataFrame, keys: Sequence[Key]) -> dict[Key, Record]:
 
 
 def _grouped(
-    found: pd.DataFrame, keys: Sequence[Key], rule_text: RuleText
+    findings: pd.DataFrame, keys: Sequence[Key], rule_text: RuleText
 ) -> dict[Key, list[Record]]:
     """The findings of each cluster: most provable waste, then most saving, then the rulebook."""
-    rows = _only(found, keys)
+    rows = _only(findings, keys)
     rows = rows.assign(place=rows["rule_id"].astype("str").map(rule_text.rank)).sort_values(
         ["provable_waste_micros", "counted_saving_micros", "place"],
         ascending=[False, False, True],
@@ -228,24 +228,24 @@ def _totals(
     if shown < len(ranked):
         more = f"{count(len(ranked) - shown)} more in findings.csv"
         lines[:0] = [
-            line(f"The {count(shown)} shown", ranked.head(shown)),
+            line(f"{count(shown)} shown", ranked.head(shown)),
             line(more, ranked.iloc[shown:]),
         ]
     if totals.unproven_micros:
         before = [""] * (_BEFORE_SUMS + 1)
-        lines.append(("Of that proven", *before, money.exact(totals.waste_micros), "", ""))
+        lines.append(("Proven part", *before, money.exact(totals.waste_micros), "", ""))
     return tuple(lines)
 
 
-def _note(found: pd.DataFrame, number: int, shown: int, rule_text: RuleText) -> str:
+def _note(findings: pd.DataFrame, number: int, shown: int, rule_text: RuleText) -> str:
     if not number:
-        return "No rule found anything to object to."
-    sizes = found["rule_id"].astype("str").value_counts()
+        return "No findings."
+    sizes = findings["rule_id"].astype("str").value_counts()
     rules = ", ".join(
         f"{rule_text.name(rule)} {count(int(sizes[rule]))}"
         for rule in sorted(sizes.index, key=rule_text.rank)
     )
-    text = f"{count_of(number, 'cluster')}: {rules}. "
+    text = f"{count_of(number, 'cluster')}: {rules}."
     if shown < number:
-        text += f"The {count(shown)} with most money are shown; findings.csv has all. "
-    return text + "Open a row to see why."
+        text += f" The {count(shown)} with the largest amounts are shown; findings.csv lists all."
+    return text

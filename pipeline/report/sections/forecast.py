@@ -1,4 +1,4 @@
-"""What is coming: the forecast of the month, with the error it would have had, and the budgets."""
+"""The forecast of the month with its back-tested error, and the budgets."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 _ENOUGH = 7
 """A forecast should have been tested from this many days."""
 _METHODS = {
-    FLOOR: "What runs now, until it expires",
+    FLOOR: "Clusters running now, until they expire",
     RUN_RATE: "Mean of the last 7 days",
-    RECENT: "Recent days, later ones counting more",
-    TREND: "Yesterday and the trend of two weeks",
-    SEASONAL: "The same by weekday",
-    NAIVE: "Yesterday again, for comparison",
+    RECENT: "Recent days, weighted towards the latest",
+    TREND: "Latest day and the trend of two weeks",
+    SEASONAL: "The same, by weekday",
+    NAIVE: "Latest day repeated, for comparison",
 }
 
 
@@ -41,26 +41,29 @@ def section(inputs: ReportInputs, totals: Totals) -> Section | None:
     forecast, budgets, money = inputs.forecast, inputs.budgets, inputs.money
     if forecast is None and budgets is None:
         return None
+    titles: list[str] = []
     sentences: list[str] = []
     tables: list[Table] = []
     if forecast is not None:
+        titles.append("forecast")
         sentences.append(_sentence(forecast, money))
         if forecast.estimates:
             tables.append(_estimates(forecast, money))
     if budgets is not None:
+        titles.append("budgets")
         sentences += budget_parts.sentences(budgets, money)
         if len(budgets.table):
             tables.append(budget_parts.table(budgets.table, money))
     return Section(
         key="ahead",
-        title="What is coming" if forecast is not None else "Budgets",
+        title=" and ".join(titles).capitalize(),
         sentences=(*sentences, *not_observed.note(totals)),
         tables=tuple(tables),
     )
 
 
 def lede(inputs: ReportInputs) -> tuple[str, ...]:
-    """What of it belongs to the first sentences of the report."""
+    """The part for the first sentences of the report."""
     sentences = []
     if inputs.forecast is not None and inputs.forecast.best is not None:
         sentences.append(_short(inputs.forecast, inputs.forecast.best, inputs.money))
@@ -80,18 +83,18 @@ def card(inputs: ReportInputs) -> Card | None:
         return Card(label=label, value=UNKNOWN, note=_refused(forecast), tone="warn")
     note = "not tested yet"
     if best.error_share is not None:
-        note = f"past ones were off by {_error(best)}"
+        note = f"past forecasts were off by {_error(best)}"
     return Card(label=label, value=inputs.money.rounded(best.total_micros), note=note)
 
 
 def _sentence(forecast: Forecast, money: Money) -> str:
-    """The forecast, its error and its range, and what is already running."""
+    """The forecast, its error and range, and the cost of what already runs."""
     best = forecast.best
     if best is None:
         return f"There is no forecast for {period(forecast)}: {_refused(forecast)}."
     text = f"{period(forecast)} is forecast to cost {money.rounded(best.total_micros)}"
     if best.error_share is None:
-        text += ", by a method that no past day could test yet"
+        text += "; the method could not be tested on past days yet"
     else:
         text += (
             f"; forecasts made the same way on {count_of(best.origins, 'earlier day')} were off by "
@@ -99,10 +102,13 @@ def _sentence(forecast: Forecast, money: Money) -> str:
         )
     if best.low_micros is not None and best.high_micros is not None:
         low, high = money.rounded(best.low_micros), money.rounded(best.high_micros)
-        text += f", and 8 of 10 would put it between {low} and {high}"
-    floor = next((one for one in forecast.estimates if one.method == FLOOR), None)
+        text += f", which puts 8 of 10 outcomes between {low} and {high}"
+    floor = next((each for each in forecast.estimates if each.method == FLOOR), None)
     if floor is not None:
-        text += f". If only what runs now goes on, it is {money.rounded(floor.total_micros)}"
+        text += (
+            ". If only the clusters running now continue, it will cost "
+            f"{money.rounded(floor.total_micros)}"
+        )
     return f"{text}."
 
 
@@ -154,7 +160,7 @@ def numbers(forecast: Forecast | None) -> ForecastNumbers | None:
 
 
 def _error(estimate: Estimate) -> str:
-    """The back-tested error; how few days it rests on, where they are few."""
+    """The back-tested error, with the number of days behind it where they are few."""
     text = percent(100 * (estimate.error_share or 0.0))
     return (
         text
@@ -170,16 +176,16 @@ def _refused(forecast: Forecast) -> str:
 def _estimates(forecast: Forecast, money: Money) -> Table:
     best = forecast.best
     return Table(
-        caption=f"The ways to forecast {period(forecast)}",
+        caption=f"Forecast methods for {period(forecast)}",
         columns=(
-            Column(label="Way"),
+            Column(label="Method"),
             Column(label="Forecast", is_number=True),
-            Column(label="8 of 10 within", is_number=True),
+            Column(label="8 of 10 outcomes", is_number=True),
             Column(label="Past error", is_number=True),
         ),
         rows=tuple(
             (
-                _METHODS[estimate.method] + (" (quoted)" if estimate is best else ""),
+                _METHODS[estimate.method] + (" (used)" if estimate is best else ""),
                 money.rounded(estimate.total_micros),
                 _range(estimate, money),
                 UNKNOWN if estimate.error_share is None else _error(estimate),

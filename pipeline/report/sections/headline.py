@@ -1,7 +1,7 @@
-"""The first sentences: what was found, in money, every number computed.
+"""The first sentences: the main finding in money, every number computed.
 
-The headline is the finding, and which sentence it is depends on what can be claimed: waste found,
-suspicions without proof, none found, nothing could be judged, an empty fleet, no closed day.
+Which sentence the headline is depends on what can be claimed: waste found, suspicions without
+proof, none found, nothing could be judged, an empty fleet, no closed day.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _finding(inputs: ReportInputs, totals: Totals) -> str:
     if totals.day is None or totals.first is None:
         return "No day is closed yet, so there is nothing to report"
     if not totals.clusters and totals.damaged:
-        return f"Nothing can be said: {count_of(totals.damaged, 'stored file')} cannot be read"
+        return f"No result: {count_of(totals.damaged, 'stored file')} cannot be read"
     if not totals.clusters:
         seen = "No cluster was seen" if totals.not_observed else "The fleet was empty: no cluster"
         return f"{seen} from {days_span(totals.first, totals.day)}"
@@ -67,38 +67,39 @@ def _finding(inputs: ReportInputs, totals: Totals) -> str:
     window = count_of(totals.days_known, "day")
     spent = f"{money.rounded(totals.spend_micros)} spent in {window}"
     if totals.spend_micros is None:
-        spent = f"What {window} cost is unknown"
+        spent = f"Spend of {window} is unknown"
     return f"{spent}{_no_waste(totals)}"
 
 
 def _no_waste(totals: Totals) -> str:
     """Why the headline names no waste."""
     if totals.judged and totals.found:
-        verb = "deserves" if totals.found == 1 else "deserve"
-        return f"; no waste is proven, but {count_of(totals.found, 'cluster')} {verb} a look"
+        verb = "is" if totals.found == 1 else "are"
+        return (
+            f"; no waste is proven, but {count_of(totals.found, 'cluster')} {verb} worth checking"
+        )
     if totals.judged:
-        return f", and no waste among {count_of(totals.judged, 'judged cluster')}"
+        return f"; no waste found in {count_of(totals.judged, 'judged cluster')}"
     if not totals.unjudged:
-        return "; no cluster is left to judge"
+        return "; no cluster remains to be judged"
     many = totals.unjudged > 1
-    whom = f"any of {count(totals.unjudged)} clusters" if many else "the one cluster"
-    return f"; too little was seen to judge {whom}"
+    which = f"any of {count(totals.unjudged)} clusters" if many else "the only cluster"
+    return f"; too little data to judge {which}"
 
 
 def _holders(totals: Totals, findings: pd.DataFrame) -> str:
-    """Who holds the waste: the fewest clusters with at least half of it."""
+    """Where the waste is: the fewest clusters with at least half of it."""
     waste = proven_waste(findings)
     largest = waste[waste > 0].sort_values(ascending=False, kind="stable").cumsum()
     if totals.wasteful == 1:
-        return "one cluster holds all of it"
+        return "one cluster accounts for all of it"
     few = int((largest < _CONCENTRATED * totals.waste_micros).sum()) + 1
     held = share(int(largest.iloc[few - 1]), totals.waste_micros, 0)
     if few == totals.wasteful:
         return f"it is spread over {count(few)} clusters"
     subject = "the largest" if few == 1 else f"the {count(few)} largest"
-    return (
-        f"{subject} of {count(totals.wasteful)} clusters {'holds' if few == 1 else 'hold'} {held}"
-    )
+    verb = "accounts for" if few == 1 else "account for"
+    return f"{subject} of {count(totals.wasteful)} clusters {verb} {held}"
 
 
 def _subject(totals: Totals, owner: str) -> str:
@@ -131,25 +132,25 @@ def _kicker(totals: Totals, owner: str) -> str:
     parts = ["GPU cost report"]
     if totals.day is not None:
         parts.append(f"{day_long(totals.day)} (UTC)")
-    return " · ".join([*parts, *([f"only what {names.shown(owner)} owns"] if owner else [])])
+    return " · ".join([*parts, *([f"only clusters of {names.shown(owner)}"] if owner else [])])
 
 
 def _lede(inputs: ReportInputs, totals: Totals) -> tuple[str, ...]:
     money, snapshots = inputs.money, len(inputs.certificates)
     if totals.day is None or totals.first is None:
-        taken = f"{count_of(snapshots, 'look')} at the fleet so far. " if snapshots else ""
+        taken = f"{count_of(snapshots, 'snapshot')} so far. " if snapshots else ""
         when = (
-            f"{taken}A day is closed by the first complete look at the fleet taken after its end; "
-            "take one after midnight UTC, and that day is reported."
+            f"{taken}A day is closed by the first complete snapshot taken after its end; take one "
+            "after midnight UTC to get a report of the day before."
         )
         return (when,)
     if not totals.clusters and totals.damaged:
-        return ("What is damaged was skipped, and nothing is left: see below which files.",)
+        return ("Damaged files were skipped, and no data is left. The files are listed below.",)
     if not totals.clusters:
         if totals.not_observed:
-            return ("The accounts that are observed listed no cluster at all.",)
+            return ("The observed accounts listed no cluster at all.",)
         what = (
-            "The API answered, and listed no cluster at all. If that surprises you, check which "
+            "The API responded but listed no cluster at all. If this is unexpected, check which "
             "account the key belongs to."
         )
         return (what,)
@@ -170,27 +171,27 @@ def _lede(inputs: ReportInputs, totals: Totals) -> tuple[str, ...]:
 def _yesterday(totals: Totals, money: Money) -> str:
     if totals.day is None or totals.day_micros is None:
         return ""
-    sentence = f"{day_long(totals.day)} cost {money.rounded(totals.day_micros)}"
+    sentence = f"Spend on {day_long(totals.day)} was {money.rounded(totals.day_micros)}"
     moved = change(totals.day_micros, totals.week_before_micros)
     if moved == UNKNOWN:
         return sentence + "."
-    return f"{sentence}, {moved} against the mean of the {_days_before(totals)}."
+    return f"{sentence}, {moved} compared with {_days_before(totals)}."
 
 
 def _days_before(totals: Totals) -> str:
     few = totals.week_before_days
-    return "day before" if few == 1 else f"{count_of(few, 'day')} before"
+    return "the day before" if few == 1 else f"the mean of the {count_of(few, 'day')} before"
 
 
 def _window(totals: Totals, money: Money) -> str:
     if totals.spend_micros is None or totals.first is None or totals.day is None:
-        return "What the clusters cost is unknown: the API gave neither a cost nor a rate."
+        return "The cost of the clusters is unknown: the API returned neither a cost nor a rate."
     sentence = (
         f"{count_of(totals.clusters, 'cluster')} cost {money.rounded(totals.spend_micros)} "
         f"from {days_span(totals.first, totals.day)}"
     )
     if totals.gpu_use_pct is not None:
-        sentence += f"; their GPUs were {percent(totals.gpu_use_pct)} busy while they ran"
+        sentence += f"; mean GPU use while running was {percent(totals.gpu_use_pct)}"
     return sentence + "."
 
 
@@ -199,7 +200,7 @@ def _saving(totals: Totals, money: Money) -> str:
         return ""
     return (
         f"Acting on the findings would save about {money.rounded(totals.saving_micros)} over the "
-        "next 30 days, counting no cluster with more than it cost in the last 30."
+        "next 30 days. No cluster counts with more than it cost in the last 30 days."
     )
 
 
@@ -217,4 +218,4 @@ def _unproven(totals: Totals, money: Money) -> str:
 def _judged(totals: Totals) -> str:
     if not totals.judged or not totals.unjudged:
         return ""
-    return f"{count_of(totals.unjudged, 'cluster')} could not be judged: see below why."
+    return f"{count_of(totals.unjudged, 'cluster')} could not be judged; the reasons are below."

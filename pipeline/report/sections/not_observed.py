@@ -43,13 +43,16 @@ def short(accounts: Sequence[NotObserved]) -> str:
 
 def sentence(totals: Totals) -> tuple[str, ...]:
     """What their absence does to the report, as its first sentence; nothing for none."""
-    text = phrase(missing(totals))
-    if not text:
+    accounts = missing(totals)
+    if not accounts:
         return ()
+    text = phrase(accounts)
+    its, it = ("Its", "it") if len(accounts) == 1 else ("Their", "them")
     return (
         (
-            f"{text[:1].upper()}{text[1:]}. Spend there after that is in no number, clusters there "
-            "are neither judged nor called gone, and comparisons and forecasts are made without."
+            f"{text[:1].upper()}{text[1:]}. {its} later spend is not included in any figure, "
+            f"{its.lower()} clusters are neither judged nor reported as gone, and comparisons and "
+            f"forecasts exclude {it}."
         ),
     )
 
@@ -58,9 +61,11 @@ def note(totals: Totals) -> tuple[str, ...]:
     """That a section's numbers lack them, and since when; nothing for none."""
     accounts = totals.not_observed
     if len(accounts) == 1:
-        return (f"Without {short(accounts)}, not observed {_since(accounts[0])}.",)
+        return (f"Data is missing for {short(accounts)}, not observed {_since(accounts[0])}.",)
     return (
-        (f"Without the accounts that are not observed: {_listed(accounts)}.",) if accounts else ()
+        (f"Data is missing for accounts that are not observed: {_listed(accounts)}.",)
+        if accounts
+        else ()
     )
 
 
@@ -78,17 +83,19 @@ def facts(totals: Totals) -> list[Fact]:
         Fact(
             term="Accounts not observed",
             value=", ".join(listed),
-            meaning="Each is known up to the last day that a complete snapshot closed, and counted "
-            "up to that day. Of later days nothing is known: not what its clusters cost, nor "
-            "whether they are still there. `fleetledger extract --account NAME` says what is "
-            "wrong; once it is observed again, the days in between are made up for.",
+            meaning="Each account is included up to the last day that a complete snapshot closed. "
+            "Nothing is known about later days: neither what its clusters cost nor whether they "
+            "still exist. Run `fleetledger extract --account NAME` to see what is wrong; once the "
+            "account is observed again, the missing days are filled in.",
             tone="bad" if missing(totals) else "warn",
         )
     ]
 
 
 def _listed(accounts: Sequence[NotObserved]) -> str:
-    listed = [f"{names.shown(one.account)} ({_since(one)})" for one in accounts[:_NAMED]]
+    listed = [
+        f"{names.shown(account.account)} ({_since(account)})" for account in accounts[:_NAMED]
+    ]
     more = len(accounts) - _NAMED
     return ", ".join(listed) + (f" and {count(more)} more" if more > 0 else "")
 

@@ -26,8 +26,8 @@ _EVERY = "*"
 _WORDS = {
     "FINDING": "Finding",
     "CLEAR": "Clear",
-    "INSUFFICIENT_DATA": "Could not judge",
-    "NOT_APPLICABLE": "Does not apply",
+    "INSUFFICIENT_DATA": "Not enough data",
+    "NOT_APPLICABLE": "Not applicable",
 }
 
 
@@ -47,7 +47,7 @@ def _unjudged(
     No rule can judge an account that is not observed: each of its clusters is counted once.
     """
     rows = findings[findings["outcome"] == INSUFFICIENT_DATA].astype({"rule_id": "object"})
-    lost = rows["account"].isin([one.account for one in not_observed]).to_numpy(bool)
+    lost = rows["account"].isin([account.account for account in not_observed]).to_numpy(bool)
     once = rows[lost].drop_duplicates(CLUSTER).assign(rule_id=_EVERY)
     rows = pd.concat([rows[~lost], once]) if lost.any() else rows
     # Reasons repeat with other numbers; distinct texts are far fewer than rows.
@@ -63,9 +63,9 @@ def _unjudged(
         caption="What could not be judged",
         columns=(
             Column(label="Rule"),
-            Column(label="Because"),
+            Column(label="Reason"),
             Column(label="Clusters", is_number=True),
-            Column(label="Their spend", is_number=True),
+            Column(label="Spend", is_number=True),
         ),
         rows=tuple(
             (
@@ -90,7 +90,7 @@ def numbers(findings: pd.DataFrame) -> dict[str, dict[str, int]]:
 
 def _by_rule(counts: dict[str, dict[str, int]], rule_text: RuleText) -> Table:
     return Table(
-        caption="Every rule and its outcomes",
+        caption="Outcomes by rule",
         columns=(
             Column(label="Rule"),
             *(Column(label=_WORDS[outcome], is_number=True) for outcome in OUTCOMES),

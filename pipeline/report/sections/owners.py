@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.report.tables import Record
     from pipeline.transform.totals import Totals
 
-NO_OWNER = "nobody named"
+NO_OWNER = "no owner"
 
 
 def section(inputs: ReportInputs, _totals: Totals) -> Section | None:
@@ -28,7 +28,7 @@ def section(inputs: ReportInputs, _totals: Totals) -> Section | None:
     table = owner_totals(inputs.window, inputs.findings)
     return Section(
         key="owners",
-        title="Who answers for it",
+        title="Owners",
         sentences=(_sentence(table, inputs.money),),
         tables=(_table(table, inputs),),
     )
@@ -57,7 +57,7 @@ def _table(table: pd.DataFrame, inputs: ReportInputs) -> Table:
         Field("Owner", _owner),
         number("Clusters", "clusters"),
         amount(f"Spend, {settings.report.window_days}{NBSP}d", "spend_micros"),
-        number("With findings", "findings"),
+        number("Clusters with findings", "findings"),
         amount(f"Waste, {settings.rules.idle_window_days}{NBSP}d", "waste_micros"),
         amount(f"Saving, 30{NBSP}d", "saving_micros"),
     )
@@ -73,11 +73,12 @@ def _sentence(table: pd.DataFrame, money: Money) -> str:
     without = table[table["owner"].isna()]
     owners = count_of(len(table) - len(without), "owner")
     if without.empty:
-        return f"{owners}; somebody answers for every cluster."
+        return f"{owners}; every cluster has an owner."
     row = without.iloc[0]
     return (
-        f"{owners}; nobody is named for {count_of(int(row['clusters']), 'cluster')} that cost "
-        f"{money.rounded(int(row['spend_micros']))}."
+        f"{owners}; {count_of(int(row['clusters']), 'cluster')} that cost "
+        f"{money.rounded(int(row['spend_micros']))} "
+        f"{'has' if row['clusters'] == 1 else 'have'} no owner."
     )
 
 

@@ -45,7 +45,7 @@ def spend_by_day(inputs: ReportInputs, totals: Totals) -> SpendByDay:
     spend = int(sums.sum())
     top = grid.columns[0]
     summary = (
-        f"{top} is {share(int(sums.iloc[0]), spend)} of the {money.rounded(spend)} spent "
+        f"{top} accounts for {share(int(sums.iloc[0]), spend)} of the {money.rounded(spend)} spent "
         f"from {days_span(totals.first, totals.day)}."
         if len(grid.columns) > 1
         else f"{money.rounded(spend)} from {days_span(totals.first, totals.day)}, all in {top}."
@@ -93,7 +93,7 @@ def _grid(window: pd.DataFrame, totals: Totals) -> pd.DataFrame | None:
 
 
 def _unique(labels: list[str]) -> list[str]:
-    """Shortened names that became equal are told apart by a number."""
+    """Shortened names that became equal get a number."""
     seen: dict[str, int] = {}
     for place, text in enumerate(labels):
         seen[text] = seen.get(text, 0) + 1
@@ -126,7 +126,7 @@ def _draw(grid: pd.DataFrame, money: Money, summary: str) -> str:
         list(grid.columns),
         symbol=money.symbol,
     )
-    return charts.svg(chart, f"Stacked bars of spend per day. {summary}")
+    return charts.svg(chart, f"Stacked bar chart of spend per day. {summary}")
 
 
 def _labelled(days: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Why spend changed against the period before."""
+"""Why spend changed compared with the period before."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from pipeline.transform.spend_change import SpendChange
     from pipeline.transform.totals import Totals
 
-_MOST_MOVED = 5
+_SHOWN = 5
 _CAUSES = {
     "new": "New clusters",
-    "gone": "Clusters that are gone",
-    "resumed": "Ran again",
-    "stopped": "Did not run any more",
+    "gone": "Clusters gone",
+    "resumed": "Resumed running",
+    "stopped": "Stopped running",
     "storage": "Charges while stopped",
-    "hours": "More or fewer hours",
-    "GPUs": "More or fewer GPUs",
-    "rate": "Another price",
+    "hours": "Running hours changed",
+    "GPUs": "Number of GPUs changed",
+    "rate": "Price changed",
 }
 
 
 def section(inputs: ReportInputs, totals: Totals) -> Section | None:
-    """The causes, which add up to the difference exactly, and the clusters that moved it most."""
+    """The causes, which add up to the difference exactly, and the largest changes."""
     change = inputs.spend_change
     if change is None:
         return None
@@ -41,25 +41,26 @@ def section(inputs: ReportInputs, totals: Totals) -> Section | None:
     causes = change.by_cause
     difference = int(causes["micros"].sum())
     moved = causes[causes["micros"] != 0]
-    spans = f"{days_span(*change.after)} against {days_span(*change.before)}"
     parts = "; ".join(
-        f"{_CAUSES[cause].lower()} {money.signed(micros)}"
+        f"{_CAUSES[cause][:1].lower()}{_CAUSES[cause][1:]} {money.signed(micros)}"
         for cause, micros in zip(moved["cause"], moved["micros"], strict=True)
     )
-    verb = "rose" if difference > 0 else "fell"
-    text = f"Spend {verb} by {money.rounded(abs(difference))}"
-    if not difference:
-        text = "Spend did not change"
+    text = "the same as"
+    if difference:
+        text = f"{money.rounded(abs(difference))} {'higher' if difference > 0 else 'lower'} than"
     return Section(
         key="causes",
         title="Why spend changed",
         sentences=(
-            f"{text}, {spans}{': ' + parts if parts else ''}.",
+            (
+                f"Spend from {days_span(*change.after)} was {text} from "
+                f"{days_span(*change.before)}{': ' + parts if parts else ''}."
+            ),
             *not_observed.note(totals),
         ),
         tables=(
-            _by_cause(moved, difference, spans, change, inputs.ledger, money),
-            _most_moved(change.rows, money),
+            _by_cause(change, moved, inputs.ledger, money),
+            _largest_changes(change.rows, money),
         )
         if len(moved)
         else (),
@@ -67,15 +68,11 @@ def section(inputs: ReportInputs, totals: Totals) -> Section | None:
 
 
 def _by_cause(
-    moved: pd.DataFrame,
-    difference: int,
-    spans: str,
-    change: SpendChange,
-    ledger: pd.DataFrame,
-    money: Money,
+    change: SpendChange, moved: pd.DataFrame, ledger: pd.DataFrame, money: Money
 ) -> Table:
+    difference = int(moved["micros"].sum())
     return Table(
-        caption=f"Why: {spans}",
+        caption=f"Causes: {days_span(*change.after)} compared with {days_span(*change.before)}",
         columns=(
             Column(label="Cause"),
             Column(label="Clusters", is_number=True),
@@ -106,14 +103,14 @@ def _both_periods(
     )
 
 
-def _most_moved(rows: pd.DataFrame, money: Money) -> Table:
+def _largest_changes(rows: pd.DataFrame, money: Money) -> Table:
     order = rows.assign(size=rows["micros"].abs()).sort_values(
         ["size", "account", "cluster_id", "cause"],
         ascending=[False, True, True, True],
         kind="stable",
     )
     return top_table(
-        "The clusters that moved it most",
+        "Clusters with the largest changes",
         order,
         (
             Field("Cluster", lambda row: names.label(known(row["name"]), row["cluster_id"])),
@@ -121,7 +118,7 @@ def _most_moved(rows: pd.DataFrame, money: Money) -> Table:
             Field("Cause", lambda row: _CAUSES[row["cause"]]),
             Field("Change", lambda row: money.signed(row["micros"]), is_number=True),
         ),
-        _MOST_MOVED,
+        _SHOWN,
     )
 
 

@@ -32,7 +32,7 @@ def section(inputs: ReportInputs, totals: Totals) -> Section | None:
         days,
         (
             Field("Day (UTC)", lambda row: day_short(row["date"].date())),
-            Field("Of", _subject),
+            Field("Scope", _subject),
             Field("Spend", lambda row: money.exact(row["spend_micros"]), is_number=True),
             Field("Usual", lambda row: money.exact(row["usual_micros"]), is_number=True),
             Field("Difference", lambda row: money.signed(row["deviation_micros"]), is_number=True),
@@ -42,11 +42,11 @@ def section(inputs: ReportInputs, totals: Totals) -> Section | None:
     first = days.iloc[0].to_dict()
     text = (
         f"{_subject(first)} cost {money.rounded(first['spend_micros'])} on "
-        f"{day_short(first['date'].date())}, where {money.rounded(first['usual_micros'])} is usual"
+        f"{day_short(first['date'].date())}; {money.rounded(first['usual_micros'])} is usual"
     )
     others = len(days) - 1
     if others:
-        text += f"; {count_of(others, 'other case')} of spend unlike that of comparable days"
+        text += f". {count_of(others, 'other amount')} {'was' if others == 1 else 'were'} unusual"
     return Section(
         key="unusual",
         title="Unusual spend",

@@ -1,4 +1,4 @@
-"""Where the waste is, and price against use: two charts with the sentence that each shows."""
+"""Two charts, waste by cluster and price against GPU use, each with its sentence."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _TYPES = len(charts.SERIES) - 1
 
 def waste_chart(inputs: ReportInputs, totals: Totals) -> Chart:
     """The clusters with most waste, proven or not, as bars."""
-    title = "Where the waste is"
-    found = open_findings(inputs.findings)
-    ranked = by_cluster(found)
+    title = "Waste by cluster"
+    findings = open_findings(inputs.findings)
+    ranked = by_cluster(findings)
     top = ranked[ranked["waste"].fillna(0) > 0].head(_BARS)
     if top.empty:
-        return Chart(title=title, summary="No waste is proven.")
+        return Chart(title=title, summary="No waste was found.")
     money = inputs.money
     leads = (
-        found.sort_values("provable_waste_micros", ascending=False, kind="stable")
+        findings.sort_values("provable_waste_micros", ascending=False, kind="stable")
         .drop_duplicates(CLUSTER)
         .astype({"account": "str", "grade": "object"})
     )
@@ -60,24 +60,24 @@ def waste_chart(inputs: ReportInputs, totals: Totals) -> Chart:
     )
     held = share(int(top["waste"].sum()), wasted)
     summary = (
-        f"All of the {money.rounded(wasted)}, in {count_of(len(top), 'cluster')}."
+        f"{money.rounded(wasted)} in {count_of(len(top), 'cluster')}."
         if len(top) == clusters
-        else f"The {count(len(top))} largest of {count(clusters)} clusters hold {held} of "
+        else f"The {count(len(top))} largest of {count(clusters)} clusters account for {held} of "
         f"{money.rounded(wasted)}."
     )
     return Chart(
         title=title,
         summary=summary,
         svg=charts.svg(
-            charts.waste(rows), f"Bars of waste by cluster, in the colour of its grade. {summary}"
+            charts.waste(rows), f"Bar chart of waste by cluster, coloured by grade. {summary}"
         ),
         legend=tuple((grade, grade) for grade in GRADES if grade in grades),
     )
 
 
 def use_chart(inputs: ReportInputs) -> Chart:
-    """Price per hour against mean GPU use; the corner of the expensive and little used shaded."""
-    title, utilization, money = "Price against use", inputs.utilization, inputs.money
+    """Price per hour against mean GPU use; expensive and little used is a shaded corner."""
+    title, utilization, money = "Price against GPU use", inputs.utilization, inputs.money
     known_rows = utilization[
         utilization["gpu_mean_pct"].notna() & utilization["hourly_rate_micros"].notna()
     ]
@@ -112,16 +112,16 @@ def use_chart(inputs: ReportInputs) -> Chart:
     limit = money.rate(round(rules.seed_hourly_rate * MICROS_PER_UNIT))
     summary = (
         f"Each mark is a cluster that ran; {count(inside)} of {count(len(points))} "
-        f"{'lies' if inside == 1 else 'lie'} in the shaded corner: above {limit}, "
-        f"under {percent(corner[0])} used."
+        f"{'is' if inside == 1 else 'are'} in the shaded corner: above {limit} and below "
+        f"{percent(corner[0])} GPU use."
     )
     if len(known_rows) > len(rows):
-        summary += f" Drawn are the {count(len(rows))} with most spend."
+        summary += f" Only the {count(len(rows))} with the highest spend are drawn."
     chart = charts.price_against_use(points, series, money.symbol, corner)
     return Chart(
         title=title,
         summary=summary,
-        svg=charts.svg(chart, f"Points of price per hour against mean GPU use. {summary}"),
+        svg=charts.svg(chart, f"Scatter plot of price per hour against mean GPU use. {summary}"),
         legend=tuple((f"c{n} s{n}", kind) for n, kind in enumerate(series, start=1)),
     )
 

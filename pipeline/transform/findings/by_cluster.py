@@ -25,8 +25,8 @@ def clusters(frame: pd.DataFrame) -> pd.DataFrame:
 
 def waste(findings: pd.DataFrame) -> pd.Series[Any]:
     """Micros wasted per cluster, whatever the grade: the largest of its findings."""
-    found = open_findings(findings)
-    return found.groupby(CLUSTER, observed=True)["provable_waste_micros"].max().fillna(0)
+    open_rows = open_findings(findings)
+    return open_rows.groupby(CLUSTER, observed=True)["provable_waste_micros"].max().fillna(0)
 
 
 def proven_waste(findings: pd.DataFrame) -> pd.Series[Any]:
@@ -35,12 +35,12 @@ def proven_waste(findings: pd.DataFrame) -> pd.Series[Any]:
     return waste(findings[is_proven.to_numpy(bool)])
 
 
-def by_cluster(found: pd.DataFrame) -> pd.DataFrame:
-    """One row per cluster of ``found`` (:func:`open_findings`), most provable money first.
+def by_cluster(findings: pd.DataFrame) -> pd.DataFrame:
+    """One row per cluster of ``findings`` (the open ones), most provable money first.
 
     Columns: account, cluster_id, and in micros ``waste``, ``spend`` and ``saving``.
     """
-    groups = found.groupby(CLUSTER, observed=True, sort=True)
+    groups = findings.groupby(CLUSTER, observed=True, sort=True)
     ranked = groups.agg(
         waste=("provable_waste_micros", "max"), spend=("spend_micros", "max")
     ).reset_index()

@@ -101,7 +101,9 @@ def last_known(
     findings: pd.DataFrame, day: date, not_observed: Sequence[NotObserved] = ()
 ) -> pd.Series[Any]:
     """The last day each finding has data of: ``day``, or the last one of its account."""
-    ends = {one.account: pd.Timestamp(one.until) for one in not_observed if one.until is not None}
+    ends = {
+        lost.account: pd.Timestamp(lost.until) for lost in not_observed if lost.until is not None
+    }
     known = [ends.get(name, pd.Timestamp(day)) for name in findings["account"].astype("object")]
     return pd.Series(known, index=findings.index, dtype="datetime64[us]")
 

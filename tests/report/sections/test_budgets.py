@@ -30,7 +30,7 @@ def test_budgets_beyond_twenty_are_counted_below_the_table() -> None:
     many = pd.concat([rows.tail(1).assign(group=f"g{n:02}") for n in range(23)])
     shown = budgets.table(many, Money("USD"))
     assert len(shown.rows) == 20
-    assert shown.totals == (("3 more, less spent", "", "", "", "", ""),)
+    assert shown.totals == (("3 more with a smaller share", "", "", "", "", ""),)
 
 
 def test_lines_beyond_twenty_are_counted() -> None:
@@ -40,5 +40,5 @@ def test_lines_beyond_twenty_are_counted() -> None:
     assert len(texts) == 21
     assert texts[-1] == "And 2 more."
     assert [plain(text) for text in budgets.lede(Budgets(many, many, ()), Money("USD"))] == [
-        "22 budget lines were newly crossed: see below."
+        "22 budget thresholds were newly crossed; details are below."
     ]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def test_money_that_no_snapshot_shows_is_stated_and_in_no_total(
     views: dict[str, ReportView],
 ) -> None:
-    assert fact(views["full"].data_quality, "Between two looks").value == "$12.00"
+    assert fact(views["full"].data_quality, "Between snapshots").value == "$12.00"
     assert views["full"].totals.spend_micros == views["normal"].totals.spend_micros
 
 

@@ -19,10 +19,10 @@ def test_exclusions_say_what_they_cost_and_which_have_expired(
 ) -> None:
     section = section_of(views["full"], "exclusions")
     assert sentences(section) == [
-        "1 exclusion in force keeps 2 findings quiet; the dearest forgoes $75.00 over 30 days.",
-        "1 has run out and works no more: old-* (2026-11-01).",
+        "1 active exclusion hides 2 findings; the most expensive one forgoes $75.00 over 30 days.",
+        "1 exclusion has expired: old-* (2026-11-01).",
     ]
-    assert table(section, "Exclusions").rows[1][4] == "2026-11-01, has run out"
+    assert table(section, "Exclusions").rows[1][4] == "2026-11-01 (expired)"
 
 
 def test_many_expired_exclusions_are_counted(views: dict[str, ReportView]) -> None:
@@ -30,9 +30,9 @@ def test_many_expired_exclusions_are_counted(views: dict[str, ReportView]) -> No
     many = pd.concat([expired.assign(match=f"m{n}") for n in range(5)], ignore_index=True)
     section = exclusions.section(replace(full(), exclusion_costs=many), views["full"].totals)
     assert sentences(section) == [
-        "0 exclusions in force.",
+        "0 active exclusions.",
         (
-            "5 have run out and work no more: m0 (2026-11-01), m1 (2026-11-01), m2 (2026-11-01) "
+            "5 exclusions have expired: m0 (2026-11-01), m1 (2026-11-01), m2 (2026-11-01) "
             "and 2 more."
         ),
     ]

@@ -30,15 +30,15 @@ def test_since_the_last_report_shows_new_gone_and_what_acting_saved(
     since = section_of(views["full"], "since")
     assert sentences(since) == [
         "Clusters: 1 failed, 1 stopped.",
-        "1 finding on 1 cluster is new; 1 is back; 1 is gone (resumed work 1).",
-        "Acting on 1 cluster was to save $100 by now, and saved $80.00.",
-        "Doing nothing about what is open has cost $200 since it was first found.",
+        "1 new finding on 1 cluster; 1 reopened; 1 gone (resumed work 1).",
+        "Acting on 1 cluster should have saved $100 by now; it saved $80.00.",
+        "Not acting on the open findings has cost $200 since they were first found.",
     ]
     assert [row[:2] for row in table(since, "New").rows] == [
         ("notebook", "Idle"),
-        ("waiting", "Idle but loaded (back)"),
+        ("waiting", "Idle but loaded (reopened)"),
     ]
-    acted = table(since, "Acted on")
+    acted = table(since, "Realised")
     assert [row[-2:] for row in acted.rows] == [("$100.00", "$80.00")]
     assert acted.totals == (("All 1", "", "", "", "$100.00", "$80.00"),)
 
@@ -54,7 +54,7 @@ def test_sums_are_those_of_all_rows_shown_or_not(views: dict[str, ReportView]) -
     gone = inputs.findings[inputs.findings["state"] == "gone"].tail(1)
     many = pd.concat([gone.assign(cluster_id=f"x{n}", promised_micros=UNIT) for n in range(30)])
     inputs = replace(inputs, findings=many.assign(gone_on=pd.Timestamp(DAY)))
-    lines = table(finding_changes.section(inputs, views["full"].totals), "Gone")
+    lines = table(finding_changes.section(inputs, views["full"].totals), "Findings that")
     assert len(lines.rows) == 20
     assert [total[-1] for total in lines.totals] == ["$10.00", "$30.00"]
 
@@ -87,9 +87,9 @@ def test_a_row_says_that_it_is_new_and_its_why_what_waiting_cost(
         "forgotten": "",
         "notebook": "new",
         "half-used": "",
-        "waiting": "back",
+        "waiting": "reopened",
     }
     found = fact(rows["forgotten"].reasons[0].facts, "Found")
     assert plain(found.meaning) == (
-        "First on 12 November 2026; doing nothing has cost $200.00 since."
+        "First on 12 November 2026; not acting on it has cost $200.00 since."
     )

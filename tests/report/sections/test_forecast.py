@@ -20,10 +20,10 @@ def test_the_forecast_says_its_error_and_what_already_runs(views: dict[str, Repo
     view = views["full"]
     assert sentences(section_of(view, "ahead"))[0] == (
         "November 2026 is forecast to cost $16,000; forecasts made the same way on 20 earlier "
-        "days were off by 3.1 %. If only what runs now goes on, it is $14,000."
+        "days were off by 3.1 %. If only the clusters running now continue, it will cost $14,000."
     )
     (card,) = (card for card in view.cards if card.label.startswith("Forecast"))
-    assert (card.value, plain(card.note)) == ("$16,000", "past ones were off by 3.1 %")
+    assert (card.value, plain(card.note)) == ("$16,000", "past forecasts were off by 3.1 %")
     assert "November 2026 is forecast to cost $16,000 (past forecasts were off by 3.1 %)." in [
         plain(sentence) for sentence in view.headline.lede
     ]

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 def test_the_causes_add_up_to_the_difference_to_the_cent(views: dict[str, ReportView]) -> None:
     section = section_of(views["full"], "causes")
-    why = table(section, "Why")
+    why = table(section, "Causes")
     assert [row[2] for row in why.rows] == ["+$700.00", f"{MINUS}$250.00", "+$50.00"]
     assert why.totals[0] == ("All causes", "", "+$500.00")
     assert sentences(section)[0].startswith(
-        "Spend rose by $500, 16 to 22 Nov 2026 against 9 to 15 Nov 2026: new clusters +$700.00; "
+        "Spend from 16 to 22 Nov 2026 was $500 higher than from 9 to 15 Nov 2026: new clusters "
     )
 
 
-def test_the_clusters_that_moved_it_most_come_first(views: dict[str, ReportView]) -> None:
-    moved = table(section_of(views["full"], "causes"), "The clusters")
+def test_the_clusters_with_the_largest_changes_come_first(views: dict[str, ReportView]) -> None:
+    moved = table(section_of(views["full"], "causes"), "Clusters with")
     assert [(row[0], row[3]) for row in moved.rows] == [
         ("team-a", "+$700.00"),
         ("b", f"{MINUS}$250.00"),
@@ -42,7 +42,7 @@ def test_spend_that_did_not_change_has_no_table(views: dict[str, ReportView]) ->
     assert section is not None
     assert section.tables == ()
     assert [plain(text) for text in section.sentences] == [
-        "Spend did not change, 16 to 22 Nov 2026 against 9 to 15 Nov 2026."
+        "Spend from 16 to 22 Nov 2026 was the same as from 9 to 15 Nov 2026."
     ]
 
 
@@ -54,7 +54,7 @@ def test_both_periods_are_shown_where_the_ledger_holds_them(views: dict[str, Rep
     moved = 2 * int(spend[weeks[0]].sum()) - int(spend[weeks[1]].sum())
     change = analyses.spend_change(("a", "new", moved // UNIT))
     section = spend_change.section(replace(inputs, spend_change=change), views["normal"].totals)
-    assert [total[0] for total in table(section, "Why").totals] == [
+    assert [total[0] for total in table(section, "Causes").totals] == [
         "All causes",
         f"9 to 15{NBSP}Nov{NBSP}2026",
         f"16 to 22{NBSP}Nov{NBSP}2026",

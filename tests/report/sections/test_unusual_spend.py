@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def test_unusual_spend_names_the_day_and_what_is_usual(views: dict[str, ReportView]) -> None:
     view = views["full"]
     assert sentences(section_of(view, "unusual")) == [
-        "Project team-a cost $900 on 22 Nov, where $400 is usual."
+        "Project team-a cost $900 on 22 Nov; $400 is usual."
     ]
     assert view.numbers.as_json()["anomalies"] == [
         {
@@ -49,8 +49,5 @@ def test_the_fleet_and_further_cases_are_named(views: dict[str, ReportView]) -> 
     inputs = replace(full(), unusual_days=pd.concat([fleet, days], ignore_index=True))
     section = unusual_spend.section(inputs, views["full"].totals)
     assert sentences(section) == [
-        (
-            "The fleet cost $900 on 22 Nov, where $400 is usual; 1 other case of spend unlike that "
-            "of comparable days."
-        ),
+        ("The fleet cost $900 on 22 Nov; $400 is usual. 1 other amount was unusual."),
     ]
