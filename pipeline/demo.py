@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from pipeline.jobs import Job
-    from pipeline.jobs.report import Reported
+    from pipeline.jobs.report import StoredReport
 
 SEED = 4
 CLUSTERS = 120
@@ -67,7 +67,7 @@ def demo(
     job: Job,
     uri: str,
     each: Callable[[Sequence[datetime]], Iterable[datetime]],
-) -> Reported | None:
+) -> StoredReport | None:
     """Serve, look, report.
 
     Args:

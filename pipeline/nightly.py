@@ -13,10 +13,10 @@ from pipeline.jobs.send import check_addresses, send
 
 if TYPE_CHECKING:
     from pipeline.jobs import Job
-    from pipeline.jobs.report import Reported
+    from pipeline.jobs.report import StoredReport
 
 
-def nightly(job: Job) -> Reported | None:
+def nightly(job: Job) -> StoredReport | None:
     """Run the five steps; the report, or None if there is no snapshot yet.
 
     An API that is down or refuses the key is noted, and the report is made from the stored data.
@@ -33,7 +33,7 @@ def nightly(job: Job) -> Reported | None:
         return _run_steps(job)
 
 
-def _run_steps(job: Job) -> Reported | None:
+def _run_steps(job: Job) -> StoredReport | None:
     for account in job.settings.all_accounts:
         if not is_fresh(job, account):
             try:

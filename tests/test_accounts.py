@@ -283,10 +283,10 @@ def test_an_account_taken_out_of_the_settings_is_no_news_and_takes_its_findings_
     assert "lab" not in reported.view.title
     assert of_lab(judge(behind, LAST).findings).empty
     assert len(of_lab(judge(behind, UNTIL).findings))
-    (fact,) = [fact for fact in reported.view.trust if fact.term == "Accounts not observed"]
+    (fact,) = [fact for fact in reported.view.data_quality if fact.term == "Accounts not observed"]
     assert "lab" in fact.value
     assert "no longer in the settings" in fact.value
-    assert "gone" not in reported.view.more_numbers["status_changes"]
+    assert "gone" not in (reported.view.numbers.status_changes or {})
 
 
 def test_an_account_that_was_never_observed_is_named(behind: Job) -> None:

@@ -30,6 +30,8 @@ SHARED = {
 MAY_IMPORT = {
     **dict.fromkeys(STAGES, SHARED),
     **dict.fromkeys(SHARED, SHARED),
+    # Downstream reads upstream: a report is written from the results of transform.
+    "report": SHARED | {"transform"},
     "jobs": SHARED | STAGES - {"simulator"},
     "nightly": SHARED | {"jobs"},
     "terminal": {"schema", "progress"},

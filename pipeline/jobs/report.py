@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.errors import DamageError, SettingsError, StorageError
+from pipeline.errors import SettingsError, StorageError
 from pipeline.jobs.coverage import warn_of_missing
 from pipeline.jobs.findings import judge, note_damaged
 from pipeline.jobs.future_snapshots import warn_of_future_snapshots
-from pipeline.jobs.owner_reports import message, parts
-from pipeline.jobs.report_build import Past, derive
-from pipeline.jobs.report_inputs import read
+from pipeline.jobs.owner_reports import message, owner_files
+from pipeline.jobs.report_build import (
+    ReportContext,
+    base_inputs,
+    build_report,
+    report_inputs,
+)
+from pipeline.jobs.report_inputs import previously_not_observed, read_inputs
 from pipeline.ledger.inputs import last_closed_day
-from pipeline.model import NotObserved  # noqa: TC001  # msgspec reads the annotations
-from pipeline.report.model import Inputs
+from pipeline.report.summary import Provenance
 from pipeline.schema import FINDINGS, FINDINGS_VERSION
 from pipeline.settings import override
 from pipeline.transform.budgets import evaluate
@@ -27,28 +31,28 @@ if TYPE_CHECKING:
 
     from pipeline.jobs import Job
     from pipeline.jobs.findings import Judged
-    from pipeline.jobs.report_inputs import Sources
+    from pipeline.jobs.report_inputs import StoredInputs
     from pipeline.model import SnapshotRef
+    from pipeline.report.inputs import ReportInputs
     from pipeline.report.model import ReportView
     from pipeline.settings import Settings
-    from pipeline.store import Store
     from pipeline.transform.budgets import Budgets
 
 
 @dataclass(frozen=True)
-class Reported:
-    """A report that was made."""
+class StoredReport:
+    """A report that was made and stored."""
 
     day: date
     folder: str
     view: ReportView
 
 
-def make_report(job: Job, day: date | None = None, window: str | None = None) -> Reported:
-    """Findings and report of ``day`` (the last closed one), stored.
+def make_report(job: Job, day: date | None = None, window: str | None = None) -> StoredReport:
+    """Findings and report of ``day`` (by default the last closed one), stored.
 
     Raises:
-        SettingsError: the day or the window cannot be meant.
+        SettingsError: the day or the window is invalid.
         StorageError: there is no snapshot yet.
     """
     settings = override(job.settings, "report", window=window)
@@ -60,94 +64,98 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
         )
     day = _checked(day, last_closed(job), refs)
     judged = None if day is None else judge(job, day)
-    sources = read(job.store, settings, refs, judged)
-    for name in sources.damaged:
+    stored = read_inputs(job.store, settings, refs, judged)
+    for name in stored.damaged:
         note_damaged(job, name)
-    found = FINDINGS.empty() if judged is None else judged.findings
-    shown = day or max(ref.day for ref in refs)
-    more: dict[str, Any] = {}
     files: dict[str, bytes] = {}
-    if day is not None and judged is not None:
-        warn_of_missing(job, day, sources.not_observed)
-        before = max((one for one in job.store.report_days() if one < day), default=None)
-        past = Past(settings, day, before, judged.policy, _untold(job.store, before))
+    if judged is None:
+        inputs = base_inputs(settings, None, stored, FINDINGS.empty())
+    else:
+        warn_of_missing(job, judged.day, stored.not_observed)
+        context = _context(job, settings, judged)
         if settings.mail.per_owner:
-            files |= parts(job, past, sources, found)
-        more = past.tells(sources, found)
-        more["budgets"] = _budgets(job, settings, sources, day)
-        more["owned"] = bool(judged.policy.owners)
-        more["inputs"] = _inputs(judged, sources.damaged)
-    page, whole = derive(settings, day, sources, found, more)
-    files |= whole
+            files |= owner_files(job, context, stored, judged.findings)
+        inputs = _fleet_inputs(job, context, stored, judged)
+    view, report_files = build_report(inputs)
+    files |= report_files
+    folder_day = day or max(ref.day for ref in refs)
     mail = msgspec.structs.replace(settings.mail, to=settings.mail.to or (settings.mail.sender,))
-    files["mail.eml"] = message(job, settings, mail, shown, page, whole)
-    return Reported(day=shown, folder=job.store.publish_report(shown, files), view=page)
+    files["mail.eml"] = message(job, mail, folder_day, inputs, view, report_files)
+    return StoredReport(folder_day, job.store.publish_report(folder_day, files), view)
 
 
-def _inputs(judged: Judged, damaged: Sequence[str]) -> Inputs:
+def _context(job: Job, settings: Settings, judged: Judged) -> ReportContext:
+    """The previous report, and the policy of the day."""
+    earlier = (day for day in job.store.report_days() if day < judged.day)
+    previous = max(earlier, default=None)
+    not_observed = previously_not_observed(job.store, previous)
+    return ReportContext(settings, judged.day, judged.policy, previous, not_observed)
+
+
+def _fleet_inputs(
+    job: Job, context: ReportContext, stored: StoredInputs, judged: Judged
+) -> ReportInputs:
+    """The inputs of the report of all clusters: with budgets, owners and its provenance."""
+    return replace(
+        report_inputs(context, stored, judged.findings),
+        budgets=_budgets(job, context.settings, stored, judged.day),
+        has_owners=bool(judged.policy.owners),
+        provenance=_provenance(judged, stored.damaged),
+    )
+
+
+def _provenance(judged: Judged, damaged: Sequence[str]) -> Provenance:
     """What the report is made from; ``damaged``: what it could not read, besides the findings."""
     lacking = dict.fromkeys([*judged.incomplete, *(f"{key}: damaged" for key in damaged)])
-    return Inputs(
+    return Provenance(
         findings=judged.digest, findings_version=FINDINGS_VERSION, incomplete=tuple(lacking)
     )
 
 
-def _untold(store: Store, day: date | None) -> tuple[NotObserved, ...]:
-    """The accounts the report of ``day`` lacked; none where it cannot say."""
-    if day is None:
-        return ()
-    try:
-        summary = store.read_report(day)["summary.json"]
-        return msgspec.json.decode(summary, type=_Lacking).not_observed
-    except (DamageError, KeyError, msgspec.DecodeError):
-        return ()
-
-
-class _Lacking(msgspec.Struct, frozen=True):
-    """What a report's summary says of accounts; earlier versions say nothing."""
-
-    not_observed: tuple[NotObserved, ...] = ()
-
-
-def _budgets(job: Job, settings: Settings, sources: Sources, day: date) -> Budgets | None:
-    """Where the budgets stand; each line crossed is an alert once, on the day it is crossed.
+def _budgets(job: Job, settings: Settings, stored: StoredInputs, day: date) -> Budgets | None:
+    """How much of each budget is spent; a line crossed is an alert on the day it is crossed.
 
     What had fired before a day is kept with it, so that the day's report made again is the same.
     """
     if not settings.budgets:
         return None
-    kept = job.store.get_state("budgets")
-    memory = msgspec.json.decode(kept, type=_Fired) if kept else _Fired(date.min, (), ())
-    if memory.day > job.latest().date():  # a report of a day that never was
-        memory = _Fired(date.min, memory.before, memory.before)
+    memory = _fired_alerts(job) or _FiredAlerts(date.min, (), ())
+    if memory.day > job.latest().date():  # a report of a day later than all snapshots
+        memory = _FiredAlerts(date.min, memory.before, memory.before)
     fired = memory.before if day <= memory.day else memory.after
-    standing = evaluate(settings.budgets, sources.ledger, day, fired, sources.missing)
+    budgets = evaluate(settings.budgets, stored.ledger, day, fired, stored.missing_accounts)
     if day >= memory.day:
         before = memory.before if day == memory.day else memory.after
-        told = _Fired(day, before, tuple(standing.fired))
-        job.store.put_state("budgets", msgspec.json.encode(told))
-    return standing
+        _remember(job, _FiredAlerts(day, before, tuple(budgets.fired)))
+    return budgets
 
 
 def forget_budgets(job: Job, last: date) -> None:
-    """Forget which alerts fired after ``last``: those days never were."""
-    kept = job.store.get_state("budgets")
-    memory = msgspec.json.decode(kept, type=_Fired) if kept else None
+    """Forget which alerts fired after ``last``: the later days are discarded."""
+    memory = _fired_alerts(job)
     if memory is not None and memory.day > last:
-        true = _Fired(last, memory.before, memory.before)
-        job.store.put_state("budgets", msgspec.json.encode(true))
+        _remember(job, _FiredAlerts(last, memory.before, memory.before))
 
 
-class _Fired(msgspec.Struct, frozen=True):
-    """Which alerts had fired before and after the newest day a budget was looked at."""
+class _FiredAlerts(msgspec.Struct, frozen=True):
+    """Which alerts had fired before and after the newest day that budgets were evaluated for."""
 
     day: date
     before: tuple[str, ...]
     after: tuple[str, ...]
 
 
+def _fired_alerts(job: Job) -> _FiredAlerts | None:
+    kept = job.store.get_state("budgets")
+    return msgspec.json.decode(kept, type=_FiredAlerts) if kept else None
+
+
+def _remember(job: Job, alerts: _FiredAlerts) -> None:
+    job.store.put_state("budgets", msgspec.json.encode(alerts))
+
+
 def _checked(asked: date | None, closed: date | None, refs: Sequence[SnapshotRef]) -> date | None:
-    """The day to report on: only a closed one will not change any more."""
+    """The day to report on: only a closed one, which does not change any more."""
     if asked is None:
         return closed
     first = min(ref.day for ref in refs)
@@ -160,6 +168,6 @@ def _checked(asked: date | None, closed: date | None, refs: Sequence[SnapshotRef
 
 
 def last_closed(job: Job) -> date | None:
-    """The last day that is closed in any account; the report names those that are behind it."""
+    """The last day that is closed in any account; the report names the accounts behind it."""
     closed = [last_closed_day(job.snapshots(account)) for account in job.store.accounts()]
     return max((day for day in closed if day is not None), default=None)

@@ -1,33 +1,27 @@
-"""From what is stored to everything a report says: its view, and its files."""
+"""From what is stored to the inputs of a report, and from these to its view and files."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pipeline.jobs.report_inputs import UNUSUAL_DAYS, Sources
+from pipeline.jobs.report_inputs import UNUSUAL_DAYS, StoredInputs
 from pipeline.report import view
-from pipeline.report.analyses import weeks
-from pipeline.report.output import csv_files, render
-from pipeline.transform import (
-    anomalies,
-    changes,
-    forecast,
-    idle,
-    spend,
-    unobserved_spend,
-    utilization,
-)
+from pipeline.report.inputs import ReportInputs
+from pipeline.report.output import render
+from pipeline.report.output.csv_files import csv_files
+from pipeline.report.output.summary_json import summary_json
+from pipeline.transform import anomalies, changes, unobserved_spend, utilization
 from pipeline.transform.findings import exclusions, judge
+from pipeline.transform.forecast import Forecast, forecast
 from pipeline.transform.observed import observed_on
+from pipeline.transform.spend_change import SpendChange, last_two_weeks, spend_change
 from pipeline.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pipeline.jobs.findings import Policy
     from pipeline.model import NotObserved
     from pipeline.report.model import ReportView
@@ -35,101 +29,105 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Past:
-    """What the days before say of ``day``."""
+class ReportContext:
+    """What a report of ``day`` compares with, and the policy of that day."""
 
     settings: Settings
     day: date
-    reported: date | None
-    """The date of the report before this one."""
     policy: Policy
-    untold: tuple[NotObserved, ...] = ()
-    """The accounts that report lacked: of them this one tells what came after their last day."""
-
-    def tells(self, sources: Sources, found: pd.DataFrame) -> dict[str, Any]:
-        """What there is to tell besides findings, as ``view.build`` takes it."""
-        day, silenced = self.day, self.policy.exclusions
-        # What compares days, or looks ahead, is of the accounts that are known to the end.
-        ledger, past = (
-            observed_on(rows, sources.until, day) for rows in (sources.ledger, sources.past)
-        )
-        oldest = past["date"].min().date() if len(past) else day
-        earlier = {one.account: max(one.until, oldest) for one in self.untold if one.until}
-        month = forecast.forecast(past, day)
-        fresh = UNUSUAL_DAYS if self.reported is None else (day - self.reported).days
-        before, after = weeks(day)
-        has_weeks = bool(sources.days) and sources.days[0] <= before[0]
-        rules, window = self.settings.rules, self.settings.report.window_days
-        return {
-            "since": self.reported,
-            "untold": self.untold,
-            "changed": changes.since(past, self.reported or day - timedelta(days=1), day, earlier),
-            "anomalies": anomalies.unusual_days(past, rules, day, min(fresh, UNUSUAL_DAYS)),
-            "exclusion_costs": exclusions.costs(silenced, found, day) if silenced else None,
-            "forecast": month.plus(_spent(sources.past, month) - _spent(past, month)),
-            "bridge": changes.bridge_rows(ledger, before, after) if has_weeks else None,
-            "unobservable_micros": None
-            if sources.spacing is None
-            else unobserved_spend.estimate(sources.since(day, window), sources.spacing),
-            "not_observed": sources.not_observed,
-        }
+    previous_report: date | None
+    """The date of the report before this one."""
+    not_observed_before: tuple[NotObserved, ...] = ()
+    """The accounts that report lacked: this one shows what came after their last day."""
 
 
-def _spent(rows: pd.DataFrame, month: forecast.Forecast) -> int:
-    """What is known to be spent of a forecast's period."""
-    return int(rows.loc[rows["date"] >= pd.Timestamp(month.first), "spend_micros"].sum())
-
-
-def derive(
-    settings: Settings,
-    day: date | None,
-    sources: Sources,
-    found: pd.DataFrame,
-    more: Mapping[str, Any],
-) -> tuple[ReportView, dict[str, bytes]]:
-    """Ledger rows and findings in; the view and every file of the report out. ``more``: what else
-    there is to tell, as ``view.build`` takes it.
-    """
-    ledger = sources.ledger
-    window = sources.since(day, settings.report.window_days)
-    recent = sources.since(day, settings.rules.idle_window_days)
-    ranked = utilization.rank(window, sources.until)
-    evidence = utilization.rank(recent, sources.until)
-    candidates = idle.of_findings(evidence, found)
-    page = view.build(
+def base_inputs(
+    settings: Settings, day: date | None, stored: StoredInputs, findings: pd.DataFrame
+) -> ReportInputs:
+    """Ledger, utilization and findings: all there is before a day is closed."""
+    window = stored.last_days(day, settings.report.window_days)
+    recent = stored.last_days(day, settings.rules.idle_window_days)
+    return ReportInputs(
         settings=settings,
         day=day,
-        ledger=ledger,
-        utilization=ranked,
-        evidence=evidence,
-        findings=found,
-        certificates=sources.certificates,
-        damaged=sources.damaged,
-        days=sources.days,
+        ledger=stored.ledger,
+        utilization=utilization.rank(window, stored.observed_until),
+        evidence=utilization.rank(recent, stored.observed_until),
+        findings=findings,
+        days=stored.days,
+        certificates=stored.certificates,
+        damaged=stored.damaged,
+        rules=tuple(judge.Policy.of(settings).rulebook),
         version=__version__,
-        rulebook=judge.Policy.of(settings).rulebook,
-        **more,
     )
-    files = csv_files.csv_files(
-        spend=spend.spend_rows(window).assign(owner=window["owner"].array),
-        utilization=_with_owner(ranked, window),
-        idle=_with_owner(candidates, window),
-        findings=found,
-        day=day,
-        changed=more.get("changed"),
-        anomalies=more.get("anomalies"),
-        not_observed=sources.not_observed,
-    )
-    files["summary.json"] = csv_files.summary(page)
-    files["report.html"] = render.html(page).encode()
-    return page, files
 
 
-def _with_owner(rows: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
-    """``rows`` of clusters with the owner that ``days`` of the ledger say."""
-    whose = days[["account", "cluster_id", "owner"]].drop_duplicates(["account", "cluster_id"])
-    keys = pd.MultiIndex.from_frame(rows[["account", "cluster_id"]].astype("str"))
-    known = pd.MultiIndex.from_frame(whose[["account", "cluster_id"]].astype("str"))
-    place = known.get_indexer(keys)
-    owner = pd.Series([*whose["owner"], None], dtype="object")
-    return rows.assign(owner=owner.take(place).array)
+def report_inputs(
+    context: ReportContext, stored: StoredInputs, findings: pd.DataFrame
+) -> ReportInputs:
+    """The inputs of the report of a closed day, with all that compares days or looks ahead."""
+    day, settings, excluded = context.day, context.settings, context.policy.exclusions
+    # What compares days or looks ahead needs accounts that have data up to the day.
+    history = observed_on(stored.history, stored.observed_until, day)
+    since = context.previous_report or day - timedelta(days=1)
+    unusual_days = (
+        min((day - context.previous_report).days, UNUSUAL_DAYS)
+        if (context.previous_report)
+        else UNUSUAL_DAYS
+    )
+    return replace(
+        base_inputs(settings, day, stored, findings),
+        not_observed=stored.not_observed,
+        previous_report=context.previous_report,
+        not_observed_before=context.not_observed_before,
+        status_changes=changes.since(history, since, day, _earlier_ends(context, history)),
+        unusual_days=anomalies.unusual_days(history, settings.rules, day, unusual_days),
+        spend_change=_spend_change(stored, day),
+        forecast=_forecast(stored, history, day),
+        exclusion_costs=exclusions.costs(excluded, findings, day) if excluded else None,
+        unobserved_micros=_unobserved_spend(stored, day, settings.report.window_days),
+    )
+
+
+def _earlier_ends(context: ReportContext, history: pd.DataFrame) -> dict[str, date]:
+    """The last day that the previous report knew of each account it lacked."""
+    oldest = history["date"].min().date() if len(history) else context.day
+    return {
+        account.account: max(account.until, oldest)
+        for account in context.not_observed_before
+        if account.until
+    }
+
+
+def _spend_change(stored: StoredInputs, day: date) -> SpendChange | None:
+    """Of the last two weeks; None where the ledger is younger."""
+    before, after = last_two_weeks(day)
+    if not stored.days or stored.days[0] > before[0]:
+        return None
+    return spend_change(observed_on(stored.ledger, stored.observed_until, day), before, after)
+
+
+def _forecast(stored: StoredInputs, history: pd.DataFrame, day: date) -> Forecast:
+    """Of the month; what accounts without data on ``day`` have spent is in it, and no more."""
+    month = forecast(history, day)
+
+    def spent(rows: pd.DataFrame) -> int:
+        return int(rows.loc[rows["date"] >= pd.Timestamp(month.first), "spend_micros"].sum())
+
+    return month.plus(spent(stored.history) - spent(history))
+
+
+def _unobserved_spend(stored: StoredInputs, day: date, window_days: int) -> int | None:
+    if stored.snapshot_spacing_seconds is None:
+        return None
+    window = stored.last_days(day, window_days)
+    return unobserved_spend.estimate(window, stored.snapshot_spacing_seconds)
+
+
+def build_report(inputs: ReportInputs) -> tuple[ReportView, dict[str, bytes]]:
+    """The view of a report, and all its files but the mail."""
+    report = view.build(inputs)
+    files = csv_files(inputs)
+    files["summary.json"] = summary_json(report)
+    files["report.html"] = render.html(report).encode()
+    return report, files

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from pipeline.errors import DamageError
 from pipeline.ledger.inputs import usual_spacing
-from pipeline.report.totals import within
+from pipeline.model import NotObserved  # noqa: TC001  # msgspec reads the annotations
 from pipeline.transform import anomalies
 from pipeline.transform.findings import judge
 from pipeline.transform.findings.owners import owner_over_time
+from pipeline.transform.fold import between
 from pipeline.transform.observed import observed_days
 
 if TYPE_CHECKING:
@@ -20,104 +23,139 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.jobs.findings import Judged
-    from pipeline.model import Certificate, NotObserved, SnapshotRef
+    from pipeline.model import Certificate, SnapshotRef
     from pipeline.settings import Settings
     from pipeline.store import Store
 
 UNUSUAL_DAYS = 7
-"""A report tells unusual days since the one before it, and of no more than a week."""
-_OF_THE_PAST = (
+"""A report shows the unusual days since the one before it, and of no more than a week."""
+_HISTORY_COLUMNS = (
     *("date", "account", "cluster_id", "name", "project_id", "gpu_type", "template_id"),
     *("status", "hourly_rate_micros", "expires_at", "spend_micros", "flags"),
 )
 
 
-@dataclass(frozen=True)
-class Sources:
-    """Ledger rows and what is known about how they came about."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class StoredInputs:
+    """Ledger rows, and what is known about how they came about."""
 
     ledger: pd.DataFrame
     """With the ``owner`` of each cluster."""
-    past: pd.DataFrame
+    history: pd.DataFrame
     """Older days too, with the few columns that forecasts and comparisons need."""
     days: tuple[date, ...]
-    certificates: list[Certificate]
-    damaged: list[str]
-    spacing: float | None = None
-    """Usual seconds between two looks."""
-    until: Mapping[str, date] = field(default_factory=dict)
+    """The days that have a ledger, empty ones included."""
+    certificates: tuple[Certificate, ...]
+    """Of the snapshots behind the ledger rows."""
+    damaged: tuple[str, ...]
+    """Stored files that could not be read."""
+    snapshot_spacing_seconds: float | None
+    """The usual time between two snapshots."""
+    observed_until: Mapping[str, date]
     """The last day on which each account is observed: no row is of a later one."""
-    not_observed: tuple[NotObserved, ...] = ()
-    """The accounts of which nothing is known on the report's day."""
+    not_observed: tuple[NotObserved, ...]
+    """The accounts without data on the report's day."""
 
-    def of_owner(self, name: str) -> Sources:
+    def of_owner(self, name: str) -> StoredInputs:
         """Only this owner's clusters, and the accounts they are in."""
-        ledger, past = (f[(f["owner"] == name).to_numpy(bool)] for f in (self.ledger, self.past))
-        accounts = {str(account) for account in past["account"].unique()}
-        mine = tuple(one for one in self.not_observed if one.account in accounts)
-        return replace(self, ledger=ledger, past=past, not_observed=mine)
+        ledger, history = (
+            rows[(rows["owner"] == name).to_numpy(bool)] for rows in (self.ledger, self.history)
+        )
+        accounts = {str(account) for account in history["account"].unique()}
+        return replace(
+            self,
+            ledger=ledger,
+            history=history,
+            not_observed=tuple(lost for lost in self.not_observed if lost.account in accounts),
+        )
 
     @property
-    def missing(self) -> tuple[str, ...]:
+    def missing_accounts(self) -> tuple[str, ...]:
         """The accounts that should be observed and are not."""
-        return tuple(one.account for one in self.not_observed if one.in_settings)
+        return tuple(lost.account for lost in self.not_observed if lost.in_settings)
 
-    def since(self, day: date | None, days: int) -> pd.DataFrame:
-        """The ledger rows of the ``days`` days up to and with ``day``."""
+    def last_days(self, day: date | None, days: int) -> pd.DataFrame:
+        """The ledger rows of the ``days`` days up to and including ``day``; all for None."""
         if day is None:
             return self.ledger
-        return within(self.ledger, day - timedelta(days=days - 1), day)
+        return between(self.ledger, day - timedelta(days=days - 1), day)
 
 
-def read(
-    store: Store,
-    settings: Settings,
-    refs: Sequence[SnapshotRef],
-    judged: Judged | None,
-) -> Sources:
+def read_inputs(
+    store: Store, settings: Settings, refs: Sequence[SnapshotRef], judged: Judged | None
+) -> StoredInputs:
     """Ledger rows of the window, of the date's month and of the findings' look-back."""
-    if judged is None:
-        nothing = store.read_ledger(date.max, date.max).assign(owner=None)
-        return Sources(nothing, nothing, (), _certificates(store, refs, []), [])
-    day, known, policy = judged.day, judged.coverage, judged.policy
-    back = max(settings.report.window_days, judge.TRAILING_DAYS)
-    first = min(day - timedelta(days=back - 1), day.replace(day=1))
     damaged: list[str] = []
-    ledger = observed_days(store.read_ledger(first, day, damaged=damaged), known.until)
+    if judged is None:
+        no_rows = store.read_ledger(date.max, date.max).assign(owner=None)
+        certificates = _certificates(store, refs, damaged)
+        return StoredInputs(
+            ledger=no_rows,
+            history=no_rows,
+            days=(),
+            certificates=certificates,
+            damaged=tuple(damaged),
+            snapshot_spacing_seconds=None,
+            observed_until={},
+            not_observed=(),
+        )
+    day, coverage, policy = judged.day, judged.coverage, judged.policy
+    look_back = max(settings.report.window_days, judge.TRAILING_DAYS)
+    first = min(day - timedelta(days=look_back - 1), day.replace(day=1))
+    ledger = observed_days(store.read_ledger(first, day, damaged=damaged), coverage.until)
     oldest = min(first, day - timedelta(days=anomalies.HISTORY_DAYS + UNUSUAL_DAYS - 1))
-    past = store.read_ledger(oldest, day, columns=_OF_THE_PAST, damaged=damaged)
-    past = observed_days(past, known.until)
+    history = store.read_ledger(oldest, day, columns=_HISTORY_COLUMNS, damaged=damaged)
+    history = observed_days(history, coverage.until)
     damaged = list(dict.fromkeys(damaged))
-    days = [
-        ref
+    days = {
+        ref.day
         for ref in store.ledger_days(None, first, day)
-        if ref.key not in damaged and known.has(ref.account, ref.day)
-    ]
+        if ref.key not in damaged and coverage.has(ref.account, ref.day)
+    }
     behind = [ref for ref in refs if first <= ref.day <= day + timedelta(days=1)]
-    return Sources(
+    certificates = _certificates(store, behind, damaged)
+    return StoredInputs(
         ledger=ledger.assign(owner=owner_over_time(policy.owners, ledger)),
-        past=past.assign(owner=owner_over_time(policy.owners, past)),
-        days=tuple(sorted({ref.day for ref in days})),
-        certificates=_certificates(store, behind, damaged),
-        damaged=damaged,
-        spacing=usual_spacing(behind),
-        until=known.until,
-        # One that left the settings is told as long as the report has days of it.
+        history=history.assign(owner=owner_over_time(policy.owners, history)),
+        days=tuple(sorted(days)),
+        certificates=certificates,
+        damaged=tuple(damaged),
+        snapshot_spacing_seconds=usual_spacing(behind),
+        observed_until=coverage.until,
+        # An account that left the settings is named as long as the report has days of it.
         not_observed=tuple(
-            one
-            for one in known.missing(day, policy.accounts)
-            if one.in_settings or (one.until is not None and one.until >= first)
+            lost
+            for lost in coverage.missing(day, policy.accounts)
+            if lost.in_settings or (lost.until is not None and lost.until >= first)
         ),
     )
 
 
 def _certificates(
     store: Store, refs: Sequence[SnapshotRef], damaged: list[str]
-) -> list[Certificate]:
-    good = []
+) -> tuple[Certificate, ...]:
+    """The readable ones; the others are added to ``damaged``."""
+    readable = []
     for ref in refs:
         try:
-            good.append(store.certificate(ref))
+            readable.append(store.certificate(ref))
         except DamageError:
             damaged.append(ref.key)
-    return good
+    return tuple(readable)
+
+
+def previously_not_observed(store: Store, day: date | None) -> tuple[NotObserved, ...]:
+    """The accounts that the report of ``day`` lacked; none where that is unknown."""
+    if day is None:
+        return ()
+    try:
+        summary = store.read_report(day)["summary.json"]
+        return msgspec.json.decode(summary, type=_Summary).not_observed
+    except (DamageError, KeyError, msgspec.DecodeError):
+        return ()
+
+
+class _Summary(msgspec.Struct, frozen=True):
+    """What ``summary.json`` says of accounts; earlier versions say nothing."""
+
+    not_observed: tuple[NotObserved, ...] = ()

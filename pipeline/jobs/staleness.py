@@ -10,7 +10,7 @@ from pipeline.errors import FleetLedgerError
 from pipeline.jobs import provenance
 from pipeline.jobs.coverage import coverage
 from pipeline.jobs.findings import inputs_of, stored_policies
-from pipeline.report.model import Inputs  # noqa: TC001 - msgspec reads the types at run time
+from pipeline.report.summary import Provenance  # noqa: TC001 - msgspec reads the types at run time
 from pipeline.schema import FINDINGS_VERSION
 from pipeline.store import layout
 from pipeline.store.check import Problem, Severity
@@ -28,7 +28,7 @@ _DAYS_NAMED = 3
 class _Summary(msgspec.Struct):
     """What ``summary.json`` says of a report's inputs."""
 
-    inputs: Inputs | None = None
+    inputs: Provenance | None = None
 
 
 def findings(job: Job) -> Iterator[Problem]:
@@ -84,7 +84,7 @@ def reports(store: Store) -> Iterator[Problem]:
         )
 
 
-def _inputs(store: Store, day: date) -> Inputs | None:
+def _inputs(store: Store, day: date) -> Provenance | None:
     """What the report of ``day`` says it was made from; None where it does not."""
     try:
         data = store.files.read(f"{layout.report(day)}/summary.json")

@@ -96,7 +96,7 @@ def waste(rows: pd.DataFrame) -> Picture:
                 ticks=False,
                 minExtent=_NAMES_WIDE,
                 maxExtent=_NAMES_WIDE,
-                # Names come shortened in the middle; a cut at the end would make two look alike.
+                # Names come shortened in the middle; a cut at the end could make two of them equal.
                 labelLimit=0,
                 # Two clusters may share a name: the axis counts positions, and shows names.
                 labelExpr=_lookup(names, list(rows["name"])),
@@ -167,8 +167,8 @@ def price_against_use(
 
 
 def svg(chart: Picture, label: str) -> str:
-    """The chart as an SVG element that stretches, is one image to a screen reader, and tells what
-    each mark is on hover.
+    """The chart as an SVG element that stretches, is one image to a screen reader, and names
+    each mark on hover.
     """
     drawn: str = vl_convert.vegalite_to_svg(chart.to_json())
     box = re.search(r'viewBox="([^"]+)"', drawn)

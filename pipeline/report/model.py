@@ -6,81 +6,18 @@ are for machines (``summary.json``) and for sorting in the browser.
 
 from __future__ import annotations
 
-from datetime import date  # noqa: TC003  # msgspec reads the annotations
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
-from pipeline.model import NotObserved  # noqa: TC001  # msgspec reads the annotations
+from pipeline.report.summary import Numbers  # noqa: TC001  # msgspec reads the annotations
+from pipeline.transform.totals import Totals  # noqa: TC001  # msgspec reads the annotations
 
 Tone = Literal["plain", "good", "bad", "warn"]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Base of every piece."""
-
-
-class Totals(Part, frozen=True):
-    """The report's numbers, unrounded: what every sentence and card is written from."""
-
-    currency: str
-    day: date | None
-    """The report's date: the last closed day."""
-    first: date | None
-    """First day of the window."""
-    damaged: int = 0
-    """Stored files that were skipped: without them, nothing seen does not mean nothing there."""
-    days_known: int = 0
-    """Days of the window that have a ledger."""
-    clusters: int = 0
-    """Clusters seen in the window."""
-    day_micros: int | None = None
-    """Spend on the report's date."""
-    week_before_micros: int | None = None
-    """Mean daily spend of the (up to 7) known days before it."""
-    week_before_days: int = 0
-    month_micros: int | None = None
-    """Spend of the date's month up to and with the date, as far as it is known."""
-    month_first: date | None = None
-    """The first day of the month that is known."""
-    spend_micros: int | None = None
-    """Spend of the window."""
-    low_micros: int | None = None
-    high_micros: int | None = None
-    metered_micros: int = 0
-    waste_micros: int = 0
-    """Proven waste: per cluster the largest of its proven findings, summed."""
-    wasteful: int = 0
-    """Clusters with proven waste."""
-    unproven_micros: int = 0
-    """What the other findings would add to it, likely and suspected ones."""
-    unproven: int = 0
-    """Clusters with waste of which none is proven."""
-    found: int = 0
-    """Clusters with at least one finding."""
-    judged: int = 0
-    """Clusters at least one rule could judge."""
-    unjudged: int = 0
-    """Clusters that no rule could judge, and at least one could not for want of data."""
-    saving_micros: int | None = None
-    """Counted savings of the next 30 days; null while nothing estimates them."""
-    gpu_use_pct: float | None = None
-    """Mean GPU use weighted by running GPU time that has a reading."""
-    gpu_read_seconds: int = 0
-    gpu_clusters: int = 0
-    """Clusters behind that mean."""
-    not_observed: tuple[NotObserved, ...] = ()
-    """Accounts of which nothing is known on the date: no number has what they cost on it."""
-
-
-class Inputs(Part, frozen=True):
-    """What a report was made from: tells later whether it is still current."""
-
-    findings: str
-    """The digest of the day's findings."""
-    findings_version: int
-    incomplete: tuple[str, ...] = ()
-    """What was damaged, missing or not whole, each with what is wrong with it."""
 
 
 class Card(Part, frozen=True):
@@ -109,17 +46,20 @@ class Table(Part, frozen=True):
 
 
 class Section(Part, frozen=True):
-    """A part of the report that some reports have: sentences that hold its numbers, and tables."""
+    """A part that some reports have: sentences that hold its numbers, and tables.
+
+    The text and the mail show the sentences only; a section without any is on the page alone.
+    """
 
     key: str
-    """Its place in the page."""
+    """Its anchor in the page."""
     title: str
-    sentences: tuple[str, ...]
+    sentences: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
 
 
 class Chart(Part, frozen=True):
-    """A picture and the sentence that says the same."""
+    """A picture and a sentence with its content."""
 
     title: str
     summary: str
@@ -130,7 +70,7 @@ class Chart(Part, frozen=True):
 
 
 class Swatch(Part, frozen=True):
-    """One project of the spend chart, with its colour and its money."""
+    """One project of the spend chart, with its colour and spend."""
 
     css: str
     name: str
@@ -148,7 +88,7 @@ class Fact(Part, frozen=True):
 
 
 class Reason(Part, frozen=True):
-    """Why one rule speaks about one cluster: the opened row."""
+    """One finding of a cluster, as the opened row shows it."""
 
     rule: str
     statement: str
@@ -191,7 +131,7 @@ class FindingRow(Part, frozen=True):
     grade: str
     evidence: str
     why: str
-    """One line that says why, always shown."""
+    """The reason in one line, always shown."""
     reasons: tuple[Reason, ...]
     seen: tuple[Fact, ...]
     """What was seen of the cluster, for all of its findings."""
@@ -206,50 +146,57 @@ class FindingsTable(Part, frozen=True):
     rows: tuple[FindingRow, ...]
     totals: tuple[tuple[str, ...], ...]
     note: str
-    has_savings: bool = False
+
+
+class SpendByDay(Part, frozen=True):
+    """Spend by day and project: as a chart with its legend, and as a table."""
+
+    chart: Chart
+    projects: tuple[Swatch, ...]
+    by_day: Table
+
+
+class Headline(Part, frozen=True):
+    """The first sentences."""
+
+    title: str
+    """The main finding; every number in it is computed."""
+    subject: str
+    """Its short form, for a mail's subject; it holds no name from outside but the owner's."""
+    kicker: str
+    """The line above the title: what this is, and of which day."""
+    lede: tuple[str, ...]
+
+
+class Outcomes(Part, frozen=True):
+    """What every rule concluded, and what could not be judged."""
+
+    unjudged: Table
+    by_rule: Table
 
 
 class ReportView(Part, frozen=True):
-    """Everything a report says. Renderers add nothing and leave out only what they cannot show."""
+    """The content of a report. Renderers add nothing and leave out only what they cannot show."""
 
-    facts: Totals
-    title: str
-    """The headline: the finding, every number in it computed."""
-    subject: str
-    """The headline's short form, for a mail's subject; it holds no name from outside."""
-    kicker: str
-    lede: tuple[str, ...]
+    totals: Totals
+    headline: Headline
     cards: tuple[Card, ...]
-    spend_chart: Chart
-    projects: tuple[Swatch, ...]
-    by_day: Table
+    spend: SpendByDay
+    before_findings: tuple[Section, ...]
+    """The sections between the spend by day and the findings, in their order."""
     waste_chart: Chart
     use_chart: Chart
     findings: FindingsTable
-    changes: Table
-    unjudged: Table
-    outcomes: Table
+    after_findings: tuple[Section, ...]
+    outcomes: Outcomes
     rules: Table
-    trust: tuple[Fact, ...]
+    data_quality: tuple[Fact, ...]
     method: tuple[Fact, ...]
     footer: str
-    outcome_counts: dict[str, dict[str, int]] = {}
-    """Per rule, how many clusters got each outcome."""
-    ahead: Section | None = None
-    """Forecast and budgets."""
-    causes: Section | None = None
-    """Why spend changed."""
-    unusual: Section | None = None
-    since: Section | None = None
-    """The life of findings since the last report."""
-    owners: Section | None = None
-    """Who answers for what."""
-    exclusions: Section | None = None
-    more_numbers: dict[str, Any] = {}
-    """What the sections above say, for ``summary.json``."""
+    numbers: Numbers
+    """What ``summary.json`` adds to the totals."""
 
     @property
-    def sections(self) -> tuple[Section, ...]:
-        """The sections this report has, in their order."""
-        every = (self.ahead, self.causes, self.unusual, self.since, self.owners, self.exclusions)
-        return tuple(section for section in every if section)
+    def title(self) -> str:
+        """The headline."""
+        return self.headline.title

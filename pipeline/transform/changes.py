@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pipeline.transform.fold import Fold, between, day_number, day_numbers
+from pipeline.transform.fold import Fold, between, day_number, day_numbers, ratio
 from pipeline.transform.observed import last_observed
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class _Side:
         gpus = fold["gpu_count"].to_numpy(np.float64, na_value=np.nan)
         gpu_hours = np.zeros(fold.size)
         np.add.at(gpu_hours, fold.code, np.where(rows, seconds * gpus, 0.0) / 3600.0)
-        self.gpus = _ratio(gpu_hours, self.hours)
+        self.gpus = ratio(gpu_hours, self.hours)
 
     @property
     def running(self) -> Ints:
@@ -180,9 +180,9 @@ def _causes(one: _Side, two: _Side) -> dict[str, Ints]:
     stopped = both & (one.hours > 0) & (two.hours == 0)
     kept = both & ~resumed & ~stopped
     storage = np.where(kept, two.storage - one.storage, 0)
-    price = _ratio(one.running.astype(np.float64), one.hours)
+    price = ratio(one.running.astype(np.float64), one.hours)
     hours = np.where(kept, _whole((two.hours - one.hours) * price), 0)
-    per_gpu = _ratio(price, one.gpus)
+    per_gpu = ratio(price, one.gpus)
     counted = kept & np.isfinite(per_gpu) & np.isfinite(two.gpus)
     gpus = np.where(counted, _whole(two.hours * (two.gpus - one.gpus) * per_gpu), 0)
     return {
@@ -199,8 +199,3 @@ def _causes(one: _Side, two: _Side) -> dict[str, Ints]:
 
 def _whole(values: Floats) -> Ints:
     return np.rint(np.nan_to_num(values)).astype(np.int64)
-
-
-def _ratio(part: Floats, whole: Floats) -> Floats:
-    share: Floats = np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
-    return share

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas.api.typing import DataFrameGroupBy
 
-    from pipeline.arrays import Ints
+    from pipeline.arrays import Floats, Ints
 
 
 HOURS_OF_WEEK = 168
@@ -58,6 +58,23 @@ def number(frame: pd.DataFrame, keys: Sequence[str]) -> tuple[Ints, int]:
         code = code * (len(distinct) + 1) + part + 1
     code, found = pd.factorize(code, sort=True)
     return code.astype(np.int64), len(found)
+
+
+def ratio(part: Floats, whole: Floats) -> Floats:
+    """``part / whole``; NaN where there is nothing to divide by."""
+    share: Floats = np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+    return share
+
+
+def outer_cuts(rows: pd.DataFrame | Fold, *, every_day: bool = False) -> Ints:
+    """Per row, the micros that may belong to the other side of the window's outer two midnights.
+
+    Midnights inside the window widen nothing. With ``every_day`` each day is a window of its own.
+    """
+    dates = rows["date"]
+    start = rows["cut_start_micros"].where(every_day | (dates == dates.min()), 0)
+    end = rows["cut_end_micros"].where(every_day | (dates == dates.max()), 0)
+    return (start + end).to_numpy(np.int64)
 
 
 def _at(values: Any, rows: Ints | None) -> Any:  # noqa: ANN401 (a frame or a series, as given)

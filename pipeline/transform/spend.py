@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline import schema
-from pipeline.transform.fold import number
+from pipeline.transform.fold import number, outer_cuts
 
 if TYPE_CHECKING:
     from pipeline.arrays import Bools, Ints
@@ -125,10 +125,7 @@ class _Money:
     @classmethod
     def of(cls, rows: pd.DataFrame, *, every_day: bool) -> _Money:
         """``rows`` with bounds widened at the window's ends (of each day, if ``every_day``)."""
-        dates = rows["date"]
-        start = rows["cut_start_micros"].where(every_day | (dates == dates.min()), 0)
-        end = rows["cut_end_micros"].where(every_day | (dates == dates.max()), 0)
-        cut = (start + end).to_numpy(np.int64)
+        cut = outer_cuts(rows, every_day=every_day)
         running, gpus = rows["running_seconds"], rows["gpu_count"]
         return cls(
             spend=_known(rows["spend_micros"]),

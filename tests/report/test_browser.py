@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 from pipeline.report.output import render
-from tests.report.conftest import SETS
+from tests.report.factories.results import SETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-    from pipeline.report.view import ReportView
+    from pipeline.report.model import ReportView
 
 pytestmark = pytest.mark.browser
 
@@ -120,7 +120,7 @@ def test_a_link_to_a_cluster_opens_its_why(browser: Browser, pages: dict[str, Pa
     with Visit(browser, pages["normal"].as_uri() + "#cluster_a4") as visit:
         row = visit.page.locator("#cluster_a4")
         assert row.locator("details").evaluate("d => d.open") is True
-        assert row.get_by_text("What was seen").is_visible()
+        assert row.get_by_text("Observations").is_visible()
         assert visit.page.locator("#cluster_a2 details").evaluate("d => d.open") is False
 
 
@@ -147,7 +147,7 @@ def test_without_javascript_everything_is_there_and_nothing_is_dead(
         assert not visit.page.locator(".tools").is_visible()
         assert visit.page.locator("button").count() == 0
         visit.page.locator("#cluster_a2 summary").click()
-        assert visit.page.locator("#cluster_a2").get_by_text("What was seen").is_visible()
+        assert visit.page.locator("#cluster_a2").get_by_text("Observations").is_visible()
 
 
 def test_an_injected_script_does_not_run(browser: Browser, tmp_path: Path, views: Any) -> None:  # noqa: ANN401

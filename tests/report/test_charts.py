@@ -1,25 +1,29 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from pipeline.report import charts
 from pipeline.report.output import render
-from pipeline.report.view import ReportView, build
-from tests.report.conftest import make
+from pipeline.report.view import build
+from tests.report.factories.results import normal
+
+if TYPE_CHECKING:
+    from pipeline.report.model import ReportView
 
 
 def test_two_renders_of_the_same_results_are_the_same_bytes(views: dict[str, ReportView]) -> None:
     # In one process: nothing may count up from render to render.
-    assert render.html(build(**make("normal"))) == render.html(views["normal"])
+    assert render.html(build(normal())) == render.html(views["normal"])
 
 
 def test_a_picture_is_one_labelled_image_without_colours_of_its_own(
     views: dict[str, ReportView],
 ) -> None:
-    for chart in (views["normal"].spend_chart, views["normal"].waste_chart):
+    for chart in (views["normal"].spend.chart, views["normal"].waste_chart):
         assert chart.svg.startswith("<svg viewBox=")
         assert 'role="img" aria-label="' in chart.svg
         assert chart.svg.count("<title>") > 0
@@ -29,14 +33,15 @@ def test_a_picture_is_one_labelled_image_without_colours_of_its_own(
         assert {c for c in colours if not c.startswith("var(")} <= {"none", "transparent"}
 
 
-def test_every_mark_tells_its_number(views: dict[str, ReportView]) -> None:
+def test_every_mark_has_its_number_as_a_title(views: dict[str, ReportView]) -> None:
     titles = re.findall(r"<title>([^<]*)</title>", views["normal"].waste_chart.svg)
     assert titles == ["forgotten · $7,900 · proven", "notebook · $700 · likely"]
 
 
 def test_names_cannot_break_out_of_a_picture(views: dict[str, ReportView]) -> None:
-    for name in ("spend_chart", "waste_chart", "use_chart"):
-        evil = ET.fromstring(getattr(views["hostile"], name).svg)  # noqa: S314  # that is the test
+    view = views["hostile"]
+    for chart in (view.spend.chart, view.waste_chart, view.use_chart):
+        evil = ET.fromstring(chart.svg)  # noqa: S314  # that is the test
         tags = {element.tag for element in evil.iter()}
         assert tags <= {"svg", "g", "path", "text", "title", "line", "rect"}
         assert not any(key.startswith("on") for element in evil.iter() for key in element.attrib)

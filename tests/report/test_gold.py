@@ -13,10 +13,12 @@ import msgspec
 import pytest
 
 from pipeline.report.output import csv_files, render
-from tests.report.conftest import DAY, SETS, make
+from pipeline.report.output.summary_json import summary_json
+from tests.report.factories.clusters import DAY
+from tests.report.factories.results import SETS
 
 if TYPE_CHECKING:
-    from pipeline.report.view import ReportView
+    from pipeline.report.model import ReportView
 
 GOLD = Path(__file__).parents[1] / "gold"
 ACTUAL = Path(__file__).parents[1] / "actual"
@@ -63,13 +65,13 @@ def test_gold_mail(views: dict[str, ReportView], name: str) -> None:
 
 @pytest.mark.parametrize("name", SETS)
 def test_gold_summary(views: dict[str, ReportView], name: str) -> None:
-    check(f"{name}.summary.json", csv_files.summary(views[name]).decode())
+    check(f"{name}.summary.json", summary_json(views[name]).decode())
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_gold_findings(name: str) -> None:
-    made = make(name)
-    findings = csv_files.findings_rows(made["findings"], DAY, made.get("not_observed", ()))
+    inputs = SETS[name]()
+    findings = csv_files.findings_rows(inputs.findings, DAY, inputs.not_observed)
     check(f"{name}.findings.csv", csv_files.to_csv(findings).decode())
 
 
@@ -156,17 +158,17 @@ def test_a_mail_stays_small_and_within_what_mail_programs_show(
     assert not re.search(r"var\(|display:\s*(flex|grid)|position:|data:", page)
 
 
-def test_a_mail_shows_the_pictures_it_carries_and_says_what_they_say(
+def test_a_mail_shows_its_pictures_and_has_their_content_as_text(
     views: dict[str, ReportView],
 ) -> None:
     view = views["full"]
     page = render.mail_html(view, pictures=render.mail_pictures(view))
     (image,) = re.findall(r"<img [^>]*>", page)
     assert 'src="cid:spend.png"' in image
-    said = f"{view.spend_chart.title}. {view.spend_chart.summary}"
-    assert f'alt="{said}"' in unescape(image)
+    text = f"{view.spend.chart.title}. {view.spend.chart.summary}"
+    assert f'alt="{text}"' in unescape(image)
     assert "$23,292" in image
-    assert all(project.name in page for project in view.projects)
+    assert all(project.name in page for project in view.spend.projects)
     assert len(page.encode()) <= 80_000
 
 
@@ -183,20 +185,21 @@ def test_a_mail_says_where_findings_are_that_it_does_not_carry(
     assert "findings.csv is too large for a mail and is in the report's folder" in page
 
 
-def test_page_text_and_mail_say_the_same_facts(views: dict[str, ReportView]) -> None:
+def test_page_text_and_mail_have_the_same_facts(views: dict[str, ReportView]) -> None:
     view = views["full"]
     drawn = (
         "".join(outline(render.html(view)).text),
         render.text(view),
         "".join(outline(render.mail_html(view)).text),
     )
-    for said in (view.title, *view.lede, *(card.value for card in view.cards)):
+    for said in (view.title, *view.headline.lede, *(card.value for card in view.cards)):
         assert all(said in text for text in drawn)
-    assert [part.key for part in view.sections] == [
-        *("ahead", "causes", "unusual", "since", "exclusions")
+    sections = (*view.before_findings, *view.after_findings)
+    assert [section.key for section in sections] == [
+        *("causes", "ahead", "unusual", "since", "changes", "exclusions"),
     ]
-    for part in view.sections:
-        assert all(said in text for said in part.sentences for text in drawn)
+    for section in sections:
+        assert all(sentence in text for sentence in section.sentences for text in drawn)
 
 
 def test_a_name_the_view_does_not_have_is_an_error_not_a_blank() -> None:

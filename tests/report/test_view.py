@@ -1,95 +1,108 @@
 from __future__ import annotations
 
-from datetime import date, timedelta
-from typing import Any
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
 from pipeline.report.text.numbers import MINUS, NBSP, UNKNOWN
-from pipeline.report.view import ReportView, build
+from pipeline.report.view import build
 from pipeline.settings import Report, Settings
-from tests.report.conftest import DAY, NORMAL, SETS, Cluster, make, results
+from tests.report.factories.clusters import Cluster
+from tests.report.factories.results import LAST_14_DAYS, NORMAL, SETS, full, report_inputs
+from tests.report.reading import plain
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def plain(text: str) -> str:
-    return text.replace(NBSP, " ")
+    from pipeline.report.model import ReportView
 
 
 @pytest.mark.parametrize(
     ("name", "title"),
     [
-        ("normal", "$7,900 provably wasted in 14 days; one cluster holds all of it"),
+        ("normal", "$7,900 provably wasted in 14 days; one cluster accounts for all of it"),
         ("empty_fleet", "The fleet was empty: no cluster from 9 to 22 Nov 2026"),
         ("no_closed_day", "No day is closed yet, so there is nothing to report"),
-        ("one_cluster", "$7,900 provably wasted in 14 days; one cluster holds all of it"),
+        ("one_cluster", "$7,900 provably wasted in 14 days; one cluster accounts for all of it"),
         (
             "all_unjudged",
-            "What 14 days cost is unknown; too little was seen to judge any of 4 clusters",
+            "Spend of 14 days is unknown; too little data to judge any of 4 clusters",
         ),
     ],
 )
 def test_the_headline_is_what_was_found(
     views: dict[str, ReportView], name: str, title: str
 ) -> None:
-    assert plain(views[name].title) == title
+    assert plain(views[name].headline.title) == title
 
 
-def test_a_fleet_without_waste_is_told_so() -> None:
-    view = build(**results([NORMAL[0], NORMAL[4]]))
-    assert plain(view.title) == "$8,568 spent in 14 days, and no waste among 2 judged clusters"
-
-
-def test_suspicions_without_proof_are_not_called_waste() -> None:
-    view = build(**results([NORMAL[0], NORMAL[3]]))
-    assert plain(view.title) == (
-        "$12,432 spent in 14 days; no waste is proven, but 1 cluster deserves a look"
+def test_a_fleet_without_waste_has_a_headline_of_its_own() -> None:
+    view = build(report_inputs([NORMAL[0], NORMAL[4]]))
+    assert (
+        plain(view.headline.title) == "$8,568 spent in 14 days; no waste found in 2 judged clusters"
     )
 
 
-def test_only_what_is_proven_is_called_so(views: dict[str, ReportView]) -> None:
+def test_suspicions_without_proof_are_not_called_waste() -> None:
+    view = build(report_inputs([NORMAL[0], NORMAL[3]]))
+    assert plain(view.headline.title) == (
+        "$12,432 spent in 14 days; no waste is proven, but 1 cluster is worth checking"
+    )
+
+
+def test_only_proven_waste_is_called_proven(views: dict[str, ReportView]) -> None:
     view = views["normal"]
-    assert (view.facts.waste_micros, view.facts.wasteful) == (7_900_500_000, 1)
-    assert (view.facts.unproven_micros, view.facts.unproven) == (700_250_000, 1)
-    assert plain(view.subject) == "$7,900 provably wasted by 1 cluster (2026-11-22)"
+    assert (view.totals.waste_micros, view.totals.wasteful) == (7_900_500_000, 1)
+    assert (view.totals.unproven_micros, view.totals.unproven) == (700_250_000, 1)
+    assert plain(view.headline.subject) == "$7,900 provably wasted by 1 cluster (2026-11-22)"
     assert "Another $700 on 1 cluster may have been wasted: likely or suspected, not proven." in [
-        plain(sentence) for sentence in view.lede
+        plain(sentence) for sentence in view.headline.lede
     ]
     (card,) = (card for card in view.cards if card.label.startswith("Proven waste"))
-    assert plain(card.note) == "1 cluster with proof; $700 more not proven"
+    assert plain(card.note) == "in 1 cluster; $700 more is not proven"
     money = {
         row.name: plain(fact.meaning)
         for row in view.findings.rows
         for fact in row.reasons[0].facts
-        if fact.term == "Money" and "wasted" in fact.meaning
+        if fact.term == "Cost" and "wasted" in fact.meaning
     }
     assert "provably wasted $7,900.50" in money["forgotten"]
     assert "likely wasted $700.25" in money["notebook"]
 
 
-def test_without_proof_the_headline_claims_no_waste_but_the_doubt_is_told() -> None:
-    view = build(**results([NORMAL[0], NORMAL[2]]))
-    assert plain(view.title).endswith("no waste is proven, but 1 cluster deserves a look")
-    assert plain(view.subject).endswith("spent, no waste proven (2026-11-22)")
+def test_unproven_waste_is_in_the_lede_but_not_in_the_headline() -> None:
+    view = build(report_inputs([NORMAL[0], NORMAL[2]]))
+    assert plain(view.headline.title).endswith(
+        "no waste is proven, but 1 cluster is worth checking"
+    )
+    assert plain(view.headline.subject).endswith("spent, no waste proven (2026-11-22)")
     assert "$700 on 1 cluster may have been wasted: likely or suspected, not proven." in [
-        plain(sentence) for sentence in view.lede
+        plain(sentence) for sentence in view.headline.lede
     ]
 
 
-def test_what_was_seen_of_a_cluster_is_of_one_window() -> None:
-    made = results([NORMAL[3]])
-    busy = made["evidence"].assign(busy_samples=250)
-    made["utilization"] = made["utilization"].assign(busy_samples=600)  # of a longer window
-    (row,) = build(**{**made, "evidence": busy}).findings.rows
-    (looks,) = (plain(fact.meaning) for fact in row.seen if fact.term == "Looks")
-    assert looks.startswith("GPU read in 336 running hours, above 5 % in 250")
+def test_the_samples_of_a_cluster_are_of_one_window() -> None:
+    inputs = report_inputs([NORMAL[3]])
+    inputs = replace(
+        inputs,
+        evidence=inputs.evidence.assign(busy_samples=250),
+        utilization=inputs.utilization.assign(busy_samples=600),  # of a longer window
+    )
+    (row,) = build(inputs).findings.rows
+    (samples,) = (plain(fact.meaning) for fact in row.seen if fact.term == "Samples")
+    assert samples.startswith(
+        "GPU use was read in 336 running hours and was above 5 % in 250 of them"
+    )
 
 
 def test_a_damaged_store_is_not_an_empty_fleet() -> None:
-    days = [DAY - timedelta(days=n) for n in range(14)]
-    view = build(**results([], days=days, damaged=["ledger/a", "ledger/b"]))
-    assert plain(view.title) == "Nothing can be said: 2 stored files cannot be read"
-    assert view.facts.spend_micros is None
+    damaged = ("ledger/a", "ledger/b")
+    view = build(replace(report_inputs([]), days=LAST_14_DAYS, damaged=damaged))
+    assert plain(view.headline.title) == "No result: 2 stored files cannot be read"
+    assert view.totals.spend_micros is None
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -97,38 +110,38 @@ def test_no_name_from_outside_is_in_a_headline_or_a_subject(
     views: dict[str, ReportView], name: str
 ) -> None:
     view = views[name]
-    for text in (view.title, view.subject, *view.lede):
+    for text in (view.headline.title, view.headline.subject, *view.headline.lede):
         assert text.isprintable() or NBSP in text
         assert not any(word in text for word in ("forgotten", "<", ">", "=", "evil"))
 
 
 def test_money_of_the_window_day_and_month_adds_up() -> None:
     early = Cluster("c1", "early", "p", 1.0, 50.0, days=40)
-    view = build(**results([early], settings=Settings(report=Report(window="30d"))))
-    facts = view.facts
-    assert facts.day_micros == 24_000_000
-    assert facts.week_before_micros == 24_000_000
-    assert facts.month_micros == 22 * 24_000_000
-    assert facts.spend_micros == 30 * 24_000_000
-    assert facts.first == date(2026, 10, 24)
-    assert facts.days_known == 30
+    view = build(report_inputs([early], settings=Settings(report=Report(window="30d"))))
+    totals = view.totals
+    assert totals.day_micros == 24_000_000
+    assert totals.week_before_micros == 24_000_000
+    assert totals.month_micros == 22 * 24_000_000
+    assert totals.spend_micros == 30 * 24_000_000
+    assert totals.first == date(2026, 10, 24)
+    assert totals.days_known == 30
 
 
 def test_gpu_use_weighs_each_hour_by_its_gpus() -> None:
     small = Cluster("c1", "small", "p", 1.0, 100.0, gpus=1)
     large = Cluster("c2", "large", "p", 1.0, 20.0, gpus=3)
     unread = Cluster("c3", "unread", "p", 1.0, None, gpus=8)
-    facts = build(**results([small, large, unread])).facts
-    assert facts.gpu_use_pct == pytest.approx(40.0)
-    assert facts.gpu_clusters == 2
+    totals = build(report_inputs([small, large, unread])).totals
+    assert totals.gpu_use_pct == pytest.approx(40.0)
+    assert totals.gpu_clusters == 2
 
 
 def test_bounds_widen_by_the_outer_two_midnights_only() -> None:
-    made = results([Cluster("c1", "c1", "p", 1.0, 50.0)])
-    made["ledger"] = made["ledger"].assign(cut_start_micros=5, cut_end_micros=7)
-    facts = build(**made).facts
-    assert facts.low_micros == 14 * 24_000_000 - 12
-    assert facts.high_micros == 14 * 24_000_000 + 12
+    inputs = report_inputs([Cluster("c1", "c1", "p", 1.0, 50.0)])
+    ledger = inputs.ledger.assign(cut_start_micros=5, cut_end_micros=7)
+    totals = build(replace(inputs, ledger=ledger)).totals
+    assert totals.low_micros == 14 * 24_000_000 - 12
+    assert totals.high_micros == 14 * 24_000_000 + 12
 
 
 def test_a_cluster_counts_once_with_its_largest_finding(views: dict[str, ReportView]) -> None:
@@ -137,24 +150,24 @@ def test_a_cluster_counts_once_with_its_largest_finding(views: dict[str, ReportV
     assert [reason.rule for reason in row.reasons] == ["Idle", "Expensive and little used"]
 
 
-def test_an_excluded_finding_is_in_no_number_but_is_said() -> None:
-    made = results([NORMAL[1], NORMAL[2]])
-    found = made["findings"]
-    silenced = (found["cluster_id"] == "cluster_a2") & (found["outcome"] == "FINDING")
-    made["findings"] = found.assign(exclusion=found["exclusion"].mask(silenced, "prod: standby"))
-    view = build(**made)
-    assert view.facts.waste_micros == 0
-    assert view.facts.unproven_micros == 700_250_000
+def test_an_excluded_finding_is_in_no_number_but_is_counted() -> None:
+    inputs = report_inputs([NORMAL[1], NORMAL[2]])
+    found = inputs.findings
+    excluded = (found["cluster_id"] == "cluster_a2") & (found["outcome"] == "FINDING")
+    found = found.assign(exclusion=found["exclusion"].mask(excluded, "prod: standby"))
+    view = build(replace(inputs, findings=found))
+    assert view.totals.waste_micros == 0
+    assert view.totals.unproven_micros == 700_250_000
     assert [row.name for row in view.findings.rows] == ["notebook"]
-    assert [f.value for f in view.trust if f.term == "Excluded findings"] == ["2"]
+    assert [f.value for f in view.data_quality if f.term == "Excluded findings"] == ["2"]
 
 
 def test_rows_beyond_the_limit_are_summed_and_left_to_the_csv() -> None:
-    made = results(NORMAL, settings=Settings(report=Report(window="14d", max_rows=1)))
-    table = build(**made).findings
+    inputs = report_inputs(NORMAL, settings=Settings(report=Report(window="14d", max_rows=1)))
+    table = build(inputs).findings
     assert len(table.rows) == 1
     labels = [plain(total[0]) for total in table.totals]
-    assert labels == ["The 1 shown", "3 more in findings.csv", "All 4 clusters", "Of that proven"]
+    assert labels == ["1 shown", "3 more in findings.csv", "All 4 clusters", "Proven part"]
     assert [total[-3] for total in table.totals] == [
         *("$7,900.50", "$700.25", "$8,600.75", "$7,900.50"),
     ]
@@ -167,16 +180,16 @@ def test_the_same_id_in_two_accounts_keeps_two_rows() -> None:
         )
         for account in ("first", "second")
     )
-    rows = build(**results([one, two])).findings.rows
+    rows = build(report_inputs([one, two])).findings.rows
     assert len({row.anchor for row in rows}) == 2
 
 
 def test_projects_beyond_six_are_added_up_and_nothing_is_lost() -> None:
     clusters = [Cluster(f"c{n}", f"c{n}", f"p{n}", 1.0 + n, 50.0) for n in range(12)]
-    view = build(**results(clusters))
-    assert [plain(p.name) for p in view.projects][-1] == "6 other projects"
-    assert view.by_day.totals[0][-1] == "$26,208.00"
-    assert view.facts.spend_micros == 26_208_000_000
+    view = build(report_inputs(clusters))
+    assert [plain(p.name) for p in view.spend.projects][-1] == "6 other projects"
+    assert view.spend.by_day.totals[0][-1] == "$26,208.00"
+    assert view.totals.spend_micros == 26_208_000_000
 
 
 def test_what_could_not_be_judged_is_counted_by_reason_not_by_number() -> None:
@@ -187,12 +200,12 @@ def test_what_could_not_be_judged_is_counted_by_reason_not_by_number() -> None:
         )
         for n in range(3)
     ]
-    (row,) = build(**results(clusters)).unjudged.rows
+    (row,) = build(report_inputs(clusters)).outcomes.unjudged.rows
     assert row[:3] == ("Idle", "Running time is not at least 30 h", "3")
 
 
-def test_a_version_2_account_is_told_what_it_cannot_know(views: dict[str, ReportView]) -> None:
-    terms = {fact.term: fact for fact in views["all_unjudged"].trust}
+def test_a_version_2_account_says_which_values_are_unknown(views: dict[str, ReportView]) -> None:
+    terms = {fact.term: fact for fact in views["all_unjudged"].data_quality}
     assert "not zero" in terms["API version 2"].meaning
     assert terms["Quarantined records"].value == "6"
     assert terms["Damaged files"].tone == "bad"
@@ -201,16 +214,40 @@ def test_a_version_2_account_is_told_what_it_cannot_know(views: dict[str, Report
 
 
 def test_yesterday_is_compared_with_the_days_before_it() -> None:
-    made = results([Cluster("c1", "c1", "p", 1.0, 50.0)])
-    ledger = made["ledger"]
+    inputs = report_inputs([Cluster("c1", "c1", "p", 1.0, 50.0)])
+    ledger = inputs.ledger
     today = ledger["date"] == ledger["date"].max()
-    made["ledger"] = ledger.assign(spend_micros=ledger["spend_micros"].mask(today, 12_000_000))
-    assert build(**made).cards[0].note == f"{MINUS}50{NBSP}% vs the 7-day mean"
+    ledger = ledger.assign(spend_micros=ledger["spend_micros"].mask(today, 12_000_000))
+    assert (
+        build(replace(inputs, ledger=ledger)).cards[0].note == f"{MINUS}50{NBSP}% vs the 7-day mean"
+    )
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_a_view_is_a_pure_function_of_its_frames(views: dict[str, ReportView], name: str) -> None:
-    shuffled: dict[str, Any] = make(name)
-    for key in ("ledger", "utilization", "evidence", "findings"):
-        shuffled[key] = shuffled[key].sample(frac=1, random_state=7).reset_index(drop=True)
-    assert msgspec.json.encode(build(**shuffled)) == msgspec.json.encode(views[name])
+    def shuffled(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame.sample(frac=1, random_state=7).reset_index(drop=True)
+
+    inputs = SETS[name]()
+    other_order = replace(
+        inputs,
+        ledger=shuffled(inputs.ledger),
+        utilization=shuffled(inputs.utilization),
+        evidence=shuffled(inputs.evidence),
+        findings=shuffled(inputs.findings),
+    )
+    assert msgspec.json.encode(build(other_order)) == msgspec.json.encode(views[name])
+
+
+def test_without_analyses_a_report_has_no_section_and_no_number_of_one(
+    views: dict[str, ReportView],
+) -> None:
+    view = views["normal"]
+    assert view.before_findings == view.after_findings == ()
+    assert list(view.numbers.as_json()) == ["outcomes"]
+
+
+def test_before_a_day_is_closed_there_is_no_section() -> None:
+    view = build(replace(full(), day=None))
+    assert view.before_findings == view.after_findings == ()
+    assert list(view.numbers.as_json()) == ["outcomes"]

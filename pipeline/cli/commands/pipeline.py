@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from pipeline.jobs import Job
-    from pipeline.jobs.report import Reported
+    from pipeline.jobs.report import StoredReport
 
 
 @click.command(cls=Command)
@@ -133,15 +133,15 @@ def nightly() -> None:
     run("nightly", action)
 
 
-def print_headline(reported: Reported) -> None:
+def print_headline(reported: StoredReport) -> None:
     """Print the report's headline and its path."""
     print_result(reported.view.title)
     print_result(f"{reported.folder}/report.html")
 
 
-def report_as_json(reported: Reported) -> dict[str, object]:
+def report_as_json(reported: StoredReport) -> dict[str, object]:
     """A report's part of the ``--json`` object."""
-    numbers = reported.view.more_numbers
+    numbers = reported.view.numbers.as_json()
     return {
         "date": reported.day.isoformat(),
         "folder": reported.folder,

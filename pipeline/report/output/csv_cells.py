@@ -92,5 +92,5 @@ def _cell(value: object, write: Callable[[str], str]) -> str:
 
 
 def _utf8(text: str) -> str:
-    """A lone surrogate is the one thing UTF-8 cannot hold; it must not cost the file."""
+    """A lone surrogate is the one thing UTF-8 cannot hold; the file is written without it."""
     return text.encode("utf-8", "replace").decode()

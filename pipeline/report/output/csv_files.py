@@ -1,4 +1,4 @@
-"""The same results for spreadsheets and machines: CSV files and ``summary.json``.
+"""A report's rows for spreadsheets and machines: its CSV files.
 
 CSV as RFC 4180: comma, CRLF, quotes where needed, UTF-8 without a byte order mark, one header row.
 Text that a spreadsheet would run as a formula gets an apostrophe in front; so does text that begins
@@ -10,22 +10,24 @@ are ISO 8601 in UTC with ``Z``; an unknown value is an empty cell.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
 import pandas as pd
 
-from pipeline.report import absent
 from pipeline.report.output import csv_cells
-from pipeline.report.totals import CLUSTER
 from pipeline.rules import FINDING, INSUFFICIENT_DATA
+from pipeline.transform.findings.by_cluster import CLUSTER
+from pipeline.transform.findings.follow_up import last_known, promised_by_now
+from pipeline.transform.idle import of_findings
+from pipeline.transform.owner_totals import with_owner
+from pipeline.transform.spend import spend_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
     from pipeline.model import NotObserved
-    from pipeline.report.model import ReportView
+    from pipeline.report.inputs import ReportInputs
 
 FINDINGS_COLUMNS = {
     "cluster_id": "The cluster's id.",
@@ -33,31 +35,31 @@ FINDINGS_COLUMNS = {
     "name": "The cluster's name.",
     "project_id": "Its project.",
     "rule_id": "The rule, by its stable id.",
-    "outcome": "FINDING; of findings that are gone or could not be judged again, what it is now.",
+    "outcome": "FINDING; for a finding that is gone or could not be judged again, its outcome now.",
     "grade": "suspected, likely or proven; empty where a rule does not grade.",
-    "samples": "n: distinct clock hours with a running look that read the GPU.",
+    "samples": "n: distinct clock hours in which a snapshot read the GPU of the running cluster.",
     "busy_share_bound": "Highest busy share not excluded (95 %), 0-1.",
     "spend": "The cluster's spend of the trailing 30 days.",
     "provable_waste": "Waste in the rules' window (14 days unless set) that the evidence proves; "
-    "how sure that is, the grade says.",
-    "action": "What to do: terminate, stop, schedule, resize, move, review.",
-    "counted_saving": "Its share of the fleet's saving over the next 30 days.",
-    "since": "Since when the evidence holds.",
-    "reason": "Why, in one sentence with its numbers.",
-    "rule_version": "The version of the rule that spoke.",
-    "owner": "Who answers for it, by the owners file.",
-    "exclusion": "The exclusion that silences it, and its reason.",
+    "the grade says how certain it is.",
+    "action": "The action: terminate, stop, schedule, resize, move or review.",
+    "counted_saving": "Its part of the fleet's saving over the next 30 days.",
+    "since": "The time from which on the evidence holds.",
+    "reason": "The reason, in one sentence with its numbers.",
+    "rule_version": "The version of the rule.",
+    "owner": "Its owner, from the owners file.",
+    "exclusion": "The exclusion that covers it, and its reason.",
     "state": "new, open, reopened, unjudged, excluded or gone.",
-    "first_seen": "The first date it was found on.",
-    "days_open": "Days from then to the date it was gone, or to the report's.",
-    "waiting_cost": "What doing nothing has cost since it was first seen.",
-    "gone_on": "The date it was gone; such rows stay for 30 days.",
+    "first_seen": "The date it was first found.",
+    "days_open": "Days from first_seen to the date it was gone, or to the report's date.",
+    "waiting_cost": "What not acting on it has cost since it was first seen.",
+    "gone_on": "The date it was gone; such rows are kept for 30 days.",
     "gone_reason": "terminated, stopped, cheaper, resumed work, rule changed or no longer holds.",
-    "promised_saving": "Saving of 30 days it counted while it was open.",
-    "promised_so_far": "The part of that for the days since it was gone, if somebody acted on it.",
-    "realised_saving": "Expected spend less spend on those days; on one finding of a cluster.",
+    "promised_saving": "The saving over 30 days that it counted while it was open.",
+    "promised_so_far": "The part of that for the days since it was gone, if it was acted on.",
+    "realised_saving": "Expected minus actual spend on those days; on one finding per cluster.",
 }
-"""Of findings.csv, with their meaning."""
+"""The columns of findings.csv, with their meaning."""
 UNJUDGED_COLUMNS = ("cluster_id", "account", "name", "project_id", "rule_id", "spend", "reason")
 CHANGES_COLUMNS = (
     "cluster_id",
@@ -71,110 +73,59 @@ CHANGES_COLUMNS = (
     "spend",
 )
 ANOMALIES_COLUMNS = ("date", "cut", "group", "spend", "usual", "deviation", "score")
-SUMMARY_FORMAT = 1
-ACTED_ON = ("terminated", "stopped", "cheaper")
-"""Reasons to be gone that somebody has brought about."""
-FOLLOWED_DAYS = 30
-"""A saving is promised, and followed, for as many days."""
-
 _INVISIBLE = "\\s\u00a0\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\x00-\x1f\x7f"
 _RISKY = re.compile(rf"^(?:'|[\t\r\n\x00]|[{_INVISIBLE}]*[=+\-@＝＋－＠|%])")  # noqa: RUF001
 _SEPARATES = re.compile(r'[,"\r\n]')
 
 
-def csv_files(
-    *,
-    spend: pd.DataFrame,
-    utilization: pd.DataFrame,
-    idle: pd.DataFrame,
-    findings: pd.DataFrame,
-    day: date | None = None,
-    changed: pd.DataFrame | None = None,
-    anomalies: pd.DataFrame | None = None,
-    not_observed: Sequence[NotObserved] = (),
-) -> dict[str, bytes]:
-    """Every CSV file of a report, by name.
-
-    ``changed`` is ``transform.changes.since`` and ``anomalies`` is
-    ``transform.anomalies.unusual_days``; what is not known is a file with a header only.
-    """
-    rows = (
-        pd.DataFrame(columns=[*FINDINGS_COLUMNS])
-        if day is None
-        else findings_rows(findings, day, not_observed)
-    )
+def csv_files(inputs: ReportInputs) -> dict[str, bytes]:
+    """Every CSV file of a report, by name; what is not known is a file with a header only."""
+    window, changes, unusual = inputs.window, inputs.status_changes, inputs.unusual_days
+    spend = spend_rows(window).assign(owner=window["owner"].array)
+    idle = of_findings(inputs.evidence, inputs.findings)
     return {
-        "findings.csv": to_csv(rows),
-        "spend.csv": to_csv(readable(_owned(spend))),
-        "utilization.csv": to_csv(readable(_owned(utilization))),
-        "idle.csv": to_csv(readable(_owned(idle))),
-        "unjudged.csv": to_csv(unjudged_rows(findings)),
+        "findings.csv": to_csv(
+            findings_rows(inputs.findings, inputs.day, inputs.not_observed)
+            if inputs.day is not None
+            else pd.DataFrame(columns=[*FINDINGS_COLUMNS])
+        ),
+        "spend.csv": to_csv(readable(spend)),
+        "utilization.csv": to_csv(readable(with_owner(inputs.utilization, window))),
+        "idle.csv": to_csv(readable(with_owner(idle, window))),
+        "unjudged.csv": to_csv(unjudged_rows(inputs.findings)),
         "changes.csv": to_csv(
-            readable(changed) if changed is not None else pd.DataFrame(columns=CHANGES_COLUMNS)
+            readable(changes) if changes is not None else pd.DataFrame(columns=CHANGES_COLUMNS)
         ),
         "anomalies.csv": to_csv(
-            readable(anomalies)
-            if anomalies is not None
-            else pd.DataFrame(columns=ANOMALIES_COLUMNS)
+            readable(unusual) if unusual is not None else pd.DataFrame(columns=ANOMALIES_COLUMNS)
         ),
     }
-
-
-def _owned(rows: pd.DataFrame) -> pd.DataFrame:
-    """With the ``owner`` last, unknown where nobody was looked up."""
-    owner = rows["owner"] if "owner" in rows else pd.Series(None, rows.index, dtype="object")
-    return rows.drop(columns="owner", errors="ignore").assign(owner=owner)
 
 
 def findings_rows(
     findings: pd.DataFrame, day: date, not_observed: Sequence[NotObserved] = ()
 ) -> pd.DataFrame:
-    """Every FINDING, most provable money first; then what became of those that no longer are."""
-    lived = findings[(findings["outcome"] == FINDING) | findings["state"].notna()]
-    first = lived.assign(is_past=lived["outcome"] != FINDING).sort_values(
+    """Every FINDING, most provable money first; then those that are gone or could not be judged."""
+    with_state = findings[(findings["outcome"] == FINDING) | findings["state"].notna()]
+    ranked = with_state.assign(is_past=with_state["outcome"] != FINDING).sort_values(
         ["is_past", "provable_waste_micros", "gone_on", "spend_micros", *CLUSTER, "rule_id"],
         ascending=[True, False, False, False, True, True, True],
         kind="stable",
     )
-    return readable(_lived(first, day, not_observed))[list(FINDINGS_COLUMNS)]
-
-
-def _lived(findings: pd.DataFrame, day: date, not_observed: Sequence[NotObserved]) -> pd.DataFrame:
-    """With the life of each, as of the last day anything is known of it."""
-    end = findings["gone_on"].fillna(last_known(findings, day, not_observed))
-    return findings.assign(
-        first_seen_on=findings["found_on"],
-        days_open=(end - findings["found_on"]).dt.days.astype("Int64"),
-        promised_saving_micros=findings["promised_micros"],
-        promised_so_far_micros=promised_so_far(findings, day, not_observed),
-        realised_saving_micros=findings["realised_micros"],
+    # As of the last day each finding has data of.
+    end = ranked["gone_on"].fillna(last_known(ranked, day, not_observed))
+    rows = ranked.assign(
+        first_seen_on=ranked["found_on"],
+        days_open=(end - ranked["found_on"]).dt.days.astype("Int64"),
+        promised_saving_micros=ranked["promised_micros"],
+        promised_so_far_micros=promised_by_now(ranked, day, not_observed),
+        realised_saving_micros=ranked["realised_micros"],
     ).drop(columns=["promised_micros", "realised_micros", "found_on"])
-
-
-def last_known(
-    findings: pd.DataFrame, day: date, not_observed: Sequence[NotObserved] = ()
-) -> pd.Series[Any]:
-    """The last day anything is known of each finding: ``day``, or that of its account."""
-    ends = {name: pd.Timestamp(last) for name, last in absent.last_days(not_observed).items()}
-    known = [ends.get(name, pd.Timestamp(day)) for name in findings["account"].astype("object")]
-    return pd.Series(known, index=findings.index, dtype="datetime64[us]")
-
-
-def promised_so_far(
-    findings: pd.DataFrame, day: date, not_observed: Sequence[NotObserved] = ()
-) -> pd.Series[Any]:
-    """What those that were acted on were to save from then on, as far as that is known: at most 30
-    days of it.
-    """
-    acted = findings["gone_reason"].astype("object").isin(ACTED_ON)
-    age = (last_known(findings, day, not_observed) - findings["gone_on"]).dt.days
-    days = age.clip(upper=FOLLOWED_DAYS).astype("Int64")
-    due: pd.Series[Any] = findings["promised_micros"].astype("Int64") * days // FOLLOWED_DAYS
-    return due.where(acted)
+    return readable(rows)[list(FINDINGS_COLUMNS)]
 
 
 def unjudged_rows(findings: pd.DataFrame) -> pd.DataFrame:
-    """Every cluster a rule could not judge, and why; most money first."""
+    """Every cluster that a rule could not judge, with the reason; most money first."""
     unjudged = findings[findings["outcome"] == INSUFFICIENT_DATA].sort_values(
         ["spend_micros", *CLUSTER, "rule_id"], ascending=[False, True, True, True], kind="stable"
     )
@@ -216,20 +167,3 @@ def quoted(text: str) -> str:
 def guarded(text: str) -> str:
     """``text``, with an apostrophe in front where a spreadsheet could take it for a formula."""
     return f"'{text}" if _RISKY.match(text) else text
-
-
-def unguarded(text: str) -> str:
-    """The text :func:`guarded` was given."""
-    return text.removeprefix("'")
-
-
-def summary(view: ReportView) -> bytes:
-    """``summary.json``: the headline's numbers in micros, and each rule's outcomes counted."""
-    document = {
-        "format": SUMMARY_FORMAT,
-        "title": view.title,
-        **msgspec.to_builtins(view.facts),
-        "outcomes": view.outcome_counts,
-        **view.more_numbers,
-    }
-    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"

@@ -55,7 +55,7 @@ def text(view: ReportView, rows: int = TEXT_ROWS) -> str:
 
 def mail_pictures(view: ReportView) -> dict[str, bytes]:
     """The pictures of a mail by the names under which its HTML part shows them."""
-    drawn = view.spend_chart.svg
+    drawn = view.spend.chart.svg
     return {MAIL_CHART: charts.png(drawn, MAIL_CHART_WIDE)} if drawn else {}
 
 
@@ -72,7 +72,7 @@ def mail_html(
     ``pictures`` are the names of those that the message carries, ``published`` is the page's where
     reports are published; ``has_csv`` says whether the message carries the findings too.
     """
-    link = f"{base_url.rstrip('/')}/{view.facts.day}/{published}" if base_url else ""
+    link = f"{base_url.rstrip('/')}/{view.totals.day}/{published}" if base_url else ""
     page = (
         _pages()
         .get_template("mail.html")

@@ -1,4 +1,4 @@
-"""The figures at the top: five or six cards, each with the note that keeps it honest."""
+"""The figures at the top: five or six cards, each with a note that qualifies it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from pipeline.report import absent
 from pipeline.report.model import Card
+from pipeline.report.sections import forecast, not_observed
 from pipeline.report.text.numbers import (
     UNKNOWN,
     Money,
@@ -20,91 +20,92 @@ from pipeline.report.text.numbers import (
 )
 
 if TYPE_CHECKING:
-    from pipeline.report.model import Totals
+    from pipeline.report.inputs import ReportInputs
+    from pipeline.transform.totals import Totals
 
 
-def cards(facts: Totals, evidence_days: int, forecast: Card | None = None) -> tuple[Card, ...]:
+def cards(inputs: ReportInputs, totals: Totals) -> tuple[Card, ...]:
     """The cards, in their order; none before a day is closed."""
-    if facts.day is None or facts.first is None:
+    if totals.day is None or totals.first is None:
         return ()
-    money = Money(facts.currency)
+    money, forecast_card = inputs.money, forecast.card(inputs)
     return (
-        _without(_day(facts, money), facts),
-        _without(_month(facts, money), facts, in_part=True),
-        *([_without(forecast, facts, in_part=True)] if forecast else []),
-        _without(_window(facts, money), facts, in_part=True),
-        _without(_waste(facts, money, evidence_days), facts),
-        _use(facts),
+        _without(_day(totals, money), totals),
+        _without(_month(totals, money), totals, in_part=True),
+        *([_without(forecast_card, totals, in_part=True)] if forecast_card else []),
+        _without(_window(totals, money), totals, in_part=True),
+        _without(_waste(totals, money, inputs.settings.rules.idle_window_days), totals),
+        _use(totals),
     )
 
 
-def _without(card: Card, facts: Totals, *, in_part: bool = False) -> Card:
-    """The same, saying which accounts it lacks; ``in_part``: after the last day they are known."""
-    lost = absent.short(absent.missing(facts))
+def _without(card: Card, totals: Totals, *, in_part: bool = False) -> Card:
+    """``card`` with the accounts it lacks; ``in_part``: it has their earlier days."""
+    lost = not_observed.short(not_observed.missing(totals))
     if not lost:
         return card
-    return structs.replace(card, note=f"{card.note}; {'in part ' if in_part else ''}without {lost}")
+    return structs.replace(card, note=f"{card.note}; {'partly ' if in_part else ''}without {lost}")
 
 
-def _day(facts: Totals, money: Money) -> Card:
-    moved = change(facts.day_micros, facts.week_before_micros)
-    days = facts.week_before_days
-    note = "no earlier day known"
+def _day(totals: Totals, money: Money) -> Card:
+    moved = change(totals.day_micros, totals.week_before_micros)
+    days = totals.week_before_days
+    note = "no earlier day to compare with"
     if moved != UNKNOWN:
         note = f"{moved} vs the {days}-day mean" if days > 1 else f"{moved} vs the day before"
     return Card(
-        label=f"Spend on {day_short(facts.day) if facts.day else UNKNOWN}",
-        value=money.rounded(facts.day_micros),
+        label=f"Spend on {day_short(totals.day) if totals.day else UNKNOWN}",
+        value=money.rounded(totals.day_micros),
         note=note,
     )
 
 
-def _month(facts: Totals, money: Money) -> Card:
-    note = "nothing known of this month"
-    if facts.month_first and facts.day:
-        note = days_span(facts.month_first, facts.day)
-        if facts.month_first.day > 1:
+def _month(totals: Totals, money: Money) -> Card:
+    note = "no data of this month"
+    if totals.month_first and totals.day:
+        note = days_span(totals.month_first, totals.day)
+        if totals.month_first.day > 1:
             note += "; earlier days are unknown"
-    return Card(label="Month to date", value=money.rounded(facts.month_micros), note=note)
+    return Card(label="Month to date", value=money.rounded(totals.month_micros), note=note)
 
 
-def _window(facts: Totals, money: Money) -> Card:
-    estimated = max(0, (facts.spend_micros or 0) - facts.metered_micros)
-    note = "all of it metered"
-    if facts.spend_micros is None:
-        note = "no price known"
-    elif not facts.spend_micros:
-        note = "nothing was spent"
+def _window(totals: Totals, money: Money) -> Card:
+    estimated = max(0, (totals.spend_micros or 0) - totals.metered_micros)
+    note = "all metered"
+    if totals.spend_micros is None:
+        note = "no known price"
+    elif not totals.spend_micros:
+        note = "no spend"
     elif estimated:
-        note = f"{share(estimated, facts.spend_micros)} of it estimated"
+        note = f"{share(estimated, totals.spend_micros)} estimated"
     return Card(
-        label=f"Spend in {count_of(facts.days_known, 'day')}",
-        value=money.rounded(facts.spend_micros),
+        label=f"Spend in {count_of(totals.days_known, 'day')}",
+        value=money.rounded(totals.spend_micros),
         note=note,
     )
 
 
-def _waste(facts: Totals, money: Money, evidence_days: int) -> Card:
-    if not facts.judged:
+def _waste(totals: Totals, money: Money, evidence_days: int) -> Card:
+    if not totals.judged:
         return Card(
             label="Proven waste", value=UNKNOWN, note="nothing could be judged", tone="warn"
         )
-    note = f"{count_of(facts.wasteful, 'cluster')} with proof" if facts.waste_micros else "none"
-    if facts.unproven_micros:
-        note += f"; {money.rounded(facts.unproven_micros)} more not proven"
+    note = f"in {count_of(totals.wasteful, 'cluster')}" if totals.waste_micros else "none"
+    if totals.unproven_micros:
+        note += f"; {money.rounded(totals.unproven_micros)} more is not proven"
     return Card(
         label=f"Proven waste, {evidence_days} days",
-        value=money.rounded(facts.waste_micros),
+        value=money.rounded(totals.waste_micros),
         note=note,
-        tone="bad" if facts.waste_micros else "good",
+        tone="bad" if totals.waste_micros else "good",
     )
 
 
-def _use(facts: Totals) -> Card:
-    if facts.gpu_use_pct is None:
+def _use(totals: Totals) -> Card:
+    if totals.gpu_use_pct is None:
         return Card(label="GPU use", value=UNKNOWN, note="no readings", tone="warn")
     return Card(
         label="GPU use while running",
-        value=percent(facts.gpu_use_pct),
-        note=f"by GPU time, {count_of(facts.gpu_clusters, 'cluster')}",
+        value=percent(totals.gpu_use_pct),
+        note=f"weighted by GPU time, {count_of(totals.gpu_clusters, 'cluster')}",
     )

@@ -2,63 +2,65 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipeline.report.model import Column, Table, Totals
+from pipeline.report.model import Section
+from pipeline.report.tables import Field, top_table
 from pipeline.report.text import names
-from pipeline.report.text.numbers import Money, count, day_short, known
+from pipeline.report.text.numbers import count, day_short, known
 
 if TYPE_CHECKING:
-    from datetime import date
-
     import pandas as pd
+
+    from pipeline.report.inputs import ReportInputs
+    from pipeline.transform.totals import Totals
 
 _SHOWN = 50
 
 
-def table(changed: pd.DataFrame | None, facts: Totals, since: date | None) -> Table:
-    """The first of them, and how many more changes.csv has; no rows where nothing is known."""
-    when = f" since {day_short(since)}" if since else ""
-    columns = (
-        Column(label="Cluster"),
-        Column(label="Project"),
-        Column(label="Change"),
-        Column(label="Status before"),
-        Column(label="Status"),
-        Column(label=f"Spend on {day_short(since)}" if since else "Spend before", is_number=True),
-        Column(label=f"Spend on {day_short(facts.day)}" if facts.day else "Spend", is_number=True),
+def section(inputs: ReportInputs, _totals: Totals) -> Section | None:
+    """The table of changes, on the page only; None where there was none or nothing is known."""
+    changes, since, day, money = inputs.status_changes, inputs.since, inputs.day, inputs.money
+    if changes is None or changes.empty or since is None or day is None:
+        return None
+    caption = f"Clusters that changed since {day_short(since)}"
+    table = top_table(
+        caption,
+        changes,
+        (
+            Field("Cluster", lambda row: names.label(known(row["name"]), row["cluster_id"])),
+            Field("Project", lambda row: names.shown(known(row["project_id"]))),
+            Field("Change", lambda row: str(row["change"])),
+            Field("Status before", lambda row: names.shown(known(row["status_before"]))),
+            Field("Status", lambda row: names.shown(known(row["status"]))),
+            Field(
+                f"Spend on {day_short(since)}",
+                lambda row: money.exact(known(row["spend_before_micros"])),
+                is_number=True,
+            ),
+            Field(
+                f"Spend on {day_short(day)}",
+                lambda row: money.exact(known(row["spend_micros"])),
+                is_number=True,
+            ),
+        ),
+        _SHOWN,
+        more="more in changes.csv",
     )
-    rows: tuple[tuple[str, ...], ...] = ()
-    if changed is not None:
-        money = Money(facts.currency)
-        shown = changed.head(_SHOWN).to_dict("records")
-        rows = tuple(_row(one, money) for one in shown)
-    more = 0 if changed is None else len(changed) - len(rows)
-    totals = ((f"{count(more)} more in changes.csv", *[""] * 6),) if more else ()
-    return Table(caption=f"Clusters that changed{when}", columns=columns, rows=rows, totals=totals)
+    return Section(key="changes", title=caption, tables=(table,))
 
 
-def _row(one: dict[Any, Any], money: Money) -> tuple[str, ...]:
-    return (
-        names.label(known(one["name"]), one["cluster_id"]),
-        names.shown(known(one["project_id"])),
-        str(one["change"]),
-        names.shown(known(one["status_before"])),
-        names.shown(known(one["status"])),
-        money.exact(known(one["spend_before_micros"])),
-        money.exact(known(one["spend_micros"])),
+def sentences(changes: pd.DataFrame | None) -> tuple[str, ...]:
+    """All of them in one sentence; none where nothing changed or nothing is known."""
+    counts = ", ".join(
+        f"{count(size)} {change}" for change, size in (numbers(changes) or {}).items()
     )
+    return (f"Clusters: {counts}.",) if counts else ()
 
 
-def sentence(changed: pd.DataFrame | None) -> str:
-    """All of them in a line; empty where nothing changed or nothing is known."""
-    said = ", ".join(f"{count(number)} {change}" for change, number in numbers(changed).items())
-    return f"Clusters: {said}." if said else ""
-
-
-def numbers(changed: pd.DataFrame | None) -> dict[str, int]:
-    """How many of each change, those that need somebody first."""
-    if changed is None:
-        return {}
-    sizes = changed["change"].value_counts(sort=False)
+def numbers(changes: pd.DataFrame | None) -> dict[str, int] | None:
+    """How many of each change, in the order of ``changes.STATUS_CHANGES``."""
+    if changes is None:
+        return None
+    sizes = changes["change"].value_counts(sort=False)
     return {str(change): int(size) for change, size in sizes.items()}

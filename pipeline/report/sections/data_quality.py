@@ -1,6 +1,6 @@
-"""How far to trust a report: what was looked at, what was missed, what is estimated, and how.
+"""Data quality: what was observed, what was missed, what is estimated, and by which method.
 
-Said in the report itself, because a number without it looks more certain than it is.
+It is part of the report, because a number without it looks more certain than it is.
 """
 
 from __future__ import annotations
@@ -9,137 +9,130 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pipeline.model import Certificate, State
-from pipeline.report import absent
 from pipeline.report.model import Fact
+from pipeline.report.sections import not_observed
 from pipeline.report.text import names
 from pipeline.report.text.numbers import Money, count, count_of, duration, moment, percent, share
-from pipeline.report.totals import CLUSTER, within
+from pipeline.transform.findings.by_cluster import CLUSTER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
 
-    from pipeline.report.model import Totals
+    from pipeline.report.inputs import ReportInputs
     from pipeline.settings import Settings
+    from pipeline.transform.totals import Totals
 
 _STATES = {
     State.COMPLETE: "complete",
-    State.DRIFTED: "drifted under the walk",
+    State.DRIFTED: "changed while being read",
     State.UNPROVEN: "not provably complete",
     State.SUSPECT: "suspect",
 }
-_SKEW_WORTH_SAYING_SECONDS = 60
+_SKEW_SHOWN_SECONDS = 60
 _DAMAGED_NAMED = 3
 
 
-def trust(
-    facts: Totals,
-    ledger: pd.DataFrame,
-    findings: pd.DataFrame,
-    certificates: Sequence[Certificate],
-    damaged: Sequence[str],
-    unobservable_micros: int | None = None,
-    incomplete: Sequence[str] = (),
-) -> tuple[Fact, ...]:
-    """What is known about the report's own evidence."""
-    said = [
-        *absent.trust(facts),
-        _looks(certificates),
-        *_limits_of_v2(certificates),
-        *_troubles(certificates),
-    ]
-    if damaged:
-        said.append(_damaged(damaged))
-    if incomplete:
-        said.append(_incomplete(incomplete))
-    if facts.day is not None and facts.first is not None:
-        window = within(ledger, facts.first, facts.day)
-        unseen = _unobservable(unobservable_micros, Money(facts.currency))
-        after = 1 + bool(facts.not_observed)
-        said[after:after] = [_days(facts), *_spend(facts, window), *unseen, *_time(window)]
-        said += _silenced(findings, Money(facts.currency))
-    return tuple(said)
+def data_quality(inputs: ReportInputs, totals: Totals) -> tuple[Fact, ...]:
+    """What is known about the data that the report rests on."""
+    money, certificates = inputs.money, inputs.certificates
+    facts = [*not_observed.facts(totals), _snapshots(certificates)]
+    if inputs.day is not None:
+        facts += [
+            _days(totals),
+            *_spend(totals, inputs.window, money),
+            *_unobserved(inputs.unobserved_micros, money),
+            *_time(inputs.window),
+        ]
+    facts += [*_limits_of_v2(certificates), *_troubles(certificates)]
+    if inputs.damaged:
+        facts.append(_damaged(inputs.damaged))
+    if inputs.provenance is not None and inputs.provenance.incomplete:
+        facts.append(_incomplete(inputs.provenance.incomplete))
+    if inputs.day is not None:
+        facts += _excluded(inputs.findings, money)
+    return tuple(facts)
 
 
-def _looks(certificates: Sequence[Certificate]) -> Fact:
+def _snapshots(certificates: Sequence[Certificate]) -> Fact:
     states = Counter(certificate.state for certificate in certificates)
     parts = [f"{count(states[state])} {_STATES[state]}" for state in State if states[state]]
     if not parts:
-        return Fact(term="Looks at the fleet", value="none", tone="warn")
+        return Fact(term="Snapshots", value="none", tone="warn")
     newest = max(certificate.finished_at for certificate in certificates)
     return Fact(
-        term="Looks at the fleet",
+        term="Snapshots",
         value=", ".join(parts),
-        meaning=f"The newest ended {moment(newest)}. Only a complete look proves that a cluster "
-        "that is missing from it is gone. More looks make stronger claims.",
+        meaning=f"The newest ended {moment(newest)}. Only a complete snapshot proves that a "
+        "cluster missing from it is gone. More snapshots make findings stronger.",
         tone="warn" if len(parts) > 1 or not states[State.COMPLETE] else "plain",
     )
 
 
-def _days(facts: Totals) -> Fact:
-    wanted = (facts.day - facts.first).days + 1 if facts.day and facts.first else 0
-    missing = wanted - facts.days_known
+def _days(totals: Totals) -> Fact:
+    wanted = (totals.day - totals.first).days + 1 if totals.day and totals.first else 0
+    missing = wanted - totals.days_known
     return Fact(
         term="Days",
-        value=f"{count(facts.days_known)} of {count_of(wanted, 'day')}",
-        meaning=f"Without a closed ledger: {count_of(missing, 'day')}. What was spent then is "
-        "not known, and nothing is added for it."
+        value=f"{count(totals.days_known)} of {count_of(wanted, 'day')}",
+        meaning=f"Without a closed ledger: {count_of(missing, 'day')}. The spend of these days is "
+        "unknown and not included."
         if missing
         else "Every day of the window is closed.",
         tone="warn" if missing else "plain",
     )
 
 
-def _spend(facts: Totals, window: pd.DataFrame) -> list[Fact]:
-    money = Money(facts.currency)
-    estimated = max(0, (facts.spend_micros or 0) - facts.metered_micros)
-    said = [
+def _spend(totals: Totals, window: pd.DataFrame, money: Money) -> list[Fact]:
+    estimated = max(0, (totals.spend_micros or 0) - totals.metered_micros)
+    facts = [
         Fact(
             term="Spend of the window",
-            value=money.span(facts.low_micros, facts.high_micros),
-            meaning="The least and the most it can have been, by what was seen.",
+            value=money.span(totals.low_micros, totals.high_micros),
+            meaning="The lowest and the highest that it can have been, given the snapshots.",
         ),
         Fact(
             term="Estimated",
-            value=share(estimated, facts.spend_micros) if facts.spend_micros else "nothing",
-            meaning="Rate times running time, where a cost counter is missing, fell, or its "
-            "cluster vanished. The rest is the difference of the API's own counters.",
+            value=share(estimated, totals.spend_micros) if totals.spend_micros else "none",
+            meaning="Rate times running time, where a cost counter is missing or fell, or the "
+            "cluster disappeared. The rest is the difference of the API's own counters.",
         ),
     ]
     unpriced = int(window["unpriced_seconds"].sum())
     if unpriced:
-        said.append(
+        facts.append(
             Fact(
                 term="Without a price",
                 value=duration(unpriced),
                 meaning="Cluster time with neither a cost counter nor a rate: it is in no total. "
-                "A rate card in the settings prices it.",
+                "Add a rate card to the settings to price it.",
                 tone="warn",
             )
         )
     carried = int(window["carried_in_micros"].sum())
     if carried:
-        said.append(
+        facts.append(
             Fact(
                 term="Carried in",
                 value=money.exact(carried),
-                meaning="Cost that clusters had run up before they were first seen: in no total.",
+                meaning="Cost that clusters had accumulated before they were first seen: in no "
+                "total.",
             )
         )
-    return said
+    return facts
 
 
-def _unobservable(micros: int | None, money: Money) -> list[Fact]:
+def _unobserved(micros: int | None, money: Money) -> list[Fact]:
     if micros is None:
         return []
     return [
         Fact(
-            term="Between two looks",
+            term="Between snapshots",
             value=money.rounded(micros),
-            meaning="An estimate of what no list can show at this spacing of looks, such as "
-            "clusters that came and went between two of them. It is in no total; more looks make "
-            "it smaller.",
+            meaning="An estimate of spend that snapshots at this spacing cannot show, such as "
+            "that of clusters that existed only between two of them. It is in no total; more "
+            "frequent snapshots make it smaller.",
         )
     ]
 
@@ -148,24 +141,24 @@ def _time(window: pd.DataFrame) -> list[Fact]:
     observed, gap = int(window["observed_seconds"].sum()), int(window["gap_seconds"].sum())
     running = int(window["running_seconds"].sum())
     unread = int(window[["band_no_metrics_seconds", "band_unseen_seconds"]].sum().sum())
-    said = []
+    facts = []
     if observed + gap:
-        said.append(
+        facts.append(
             Fact(
-                term="Cluster time nobody saw",
+                term="Unobserved cluster time",
                 value=share(gap, observed + gap),
-                meaning="Further than 30 minutes from any look, and not proven by a counter.",
+                meaning="More than 30 minutes from any snapshot, and not proven by a counter.",
             )
         )
     if running:
-        said.append(
+        facts.append(
             Fact(
                 term="Running time without a GPU reading",
                 value=share(unread, running),
-                meaning="It is left out of every mean; no claim of idleness rests on it.",
+                meaning="It is left out of every mean; no idle finding rests on it.",
             )
         )
-    return said
+    return facts
 
 
 def _limits_of_v2(certificates: Sequence[Certificate]) -> list[Fact]:
@@ -176,56 +169,57 @@ def _limits_of_v2(certificates: Sequence[Certificate]) -> list[Fact]:
         Fact(
             term="API version 2",
             value=", ".join(names.shown(account) for account in accounts),
-            meaning="This version of the API tells neither costs, nor use, nor the number of GPUs. "
-            "What it cannot tell is unknown here, not zero; version 1 tells it.",
+            meaning="This version of the API reports neither costs, nor utilization, nor the "
+            "number of GPUs. These values are unknown here, not zero; version 1 reports them.",
             tone="warn",
         )
     ]
 
 
 def _troubles(certificates: Sequence[Certificate]) -> list[Fact]:
-    said = []
+    facts = []
     quarantined = sum(certificate.quarantined for certificate in certificates)
     if quarantined:
-        said.append(
+        facts.append(
             Fact(
                 term="Quarantined records",
                 value=count(quarantined),
-                meaning="Records of the API without a usable identity: kept aside, in no number.",
+                meaning="Records of the API without a usable identity: stored separately, in no "
+                "number.",
                 tone="warn",
             )
         )
     unusable = sum(certificate.bad_fields for certificate in certificates)
     if unusable:
-        said.append(
+        facts.append(
             Fact(
                 term="Unusable values",
                 value=count(unusable),
-                meaning="Values of the API that cannot be meant: taken as unknown.",
+                meaning="Invalid values from the API: treated as unknown.",
                 tone="warn",
             )
         )
     skew = max((abs(c.clock_skew_seconds) for c in certificates), default=0)
     wrong = sum(certificate.wrong_dates for certificate in certificates)
-    if skew >= _SKEW_WORTH_SAYING_SECONDS:
-        said.append(
+    if skew >= _SKEW_SHOWN_SECONDS:
+        facts.append(
             Fact(
                 term="Clock",
                 value=f"off by up to {duration(int(skew))}",
-                meaning="This machine's clock against the API's. "
+                meaning="This machine's clock compared with the API's. "
                 + (
-                    f"Of {count_of(wrong, 'answer')} the API's time was not believed: this "
-                    "machine's counts."
+                    f"The API's time was rejected in {count_of(wrong, 'response')}; this "
+                    "machine's time was used there."
                     if wrong
-                    else "Times are the API's, so no money moved."
+                    else "The API's times are used, so no spend is on a wrong day."
                 ),
                 tone="warn",
             )
         )
-    return said
+    return facts
 
 
-def _silenced(findings: pd.DataFrame, money: Money) -> list[Fact]:
+def _excluded(findings: pd.DataFrame, money: Money) -> list[Fact]:
     rows = findings[findings["exclusion"].notna()]
     if rows.empty:
         return []
@@ -234,7 +228,7 @@ def _silenced(findings: pd.DataFrame, money: Money) -> list[Fact]:
         Fact(
             term="Excluded findings",
             value=count(len(rows)),
-            meaning="Answered for by an exclusion and in no number above. Acting on them would "
+            meaning="Covered by an exclusion and in no number above. Acting on them would "
             f"save {money.exact(int(best.fillna(0).sum()))} over the next 30 days.",
         )
     ]
@@ -244,7 +238,7 @@ def _damaged(damaged: Sequence[str]) -> Fact:
     return Fact(
         term="Damaged files",
         value=count(len(damaged)),
-        meaning=f"Not what was written, and skipped: {_first_of(damaged)}.",
+        meaning=f"Their content is not what was written. Skipped: {_first_of(damaged)}.",
         tone="bad",
     )
 
@@ -253,7 +247,7 @@ def _incomplete(incomplete: Sequence[str]) -> Fact:
     return Fact(
         term="Incomplete inputs",
         value=count(len(incomplete)),
-        meaning="The findings are not final: they are made again when these are repaired: "
+        meaning="The findings are preliminary. They are made again when these are repaired: "
         f"{_first_of(incomplete)}.",
         tone="bad",
     )
@@ -266,24 +260,25 @@ def _first_of(paths: Sequence[str]) -> str:
 
 
 def method(settings: Settings) -> tuple[Fact, ...]:
-    """How the numbers are made, in a few sentences."""
+    """The method in a few sentences."""
     days, strict = settings.rules.idle_window_days, percent(settings.rules.idle_share_pct)
-    said = {
-        "Spend": "The difference of a cluster's cost counter between two looks, split at midnight "
-        "UTC by time. Without a counter: rate times running time, called estimated.",
-        "GPU use": "Readings at the looks. One speaks for at most 30 minutes to each side; busy "
-        "means above 5 %.",
+    meanings = {
+        "Spend": "The difference of a cluster's cost counter between two snapshots, split at "
+        "midnight UTC by time. Without a counter: rate times running time, marked as estimated.",
+        "GPU use": "Readings of the snapshots. Each stands for at most 30 minutes on either side; "
+        "busy means above 5 %.",
         "Waste": "The least that idle clusters can have cost, times the part of their "
         "running time within 30 minutes of a reading, times the share of it that cannot have been "
         "busy: n hours read without work leave a busy share of 1 \N{MINUS SIGN} 0.05^(1/n) "
         f"possible (95 % confidence). Judged over {days} days. A cluster that is stuck and charged "
-        "for it counts with what that cost. It is called proven where its finding is graded so; "
-        "`provable_waste` in the CSV files is the amount at every grade.",
-        "Grades": "Suspected, likely or proven: by that bound, by how much of the week was seen, "
-        f"and by how strictly it holds (proven idle: at least {strict} of the running time).",
-        "One cluster, one sum": "Several findings about a cluster are about the same money; it "
-        "counts once, with the largest. Of several actions the one that saves most counts.",
-        "Rounding": "Each figure by itself, totals from unrounded values. 0 % and 100 % are "
-        "written only when exact; a dash is unknown, not zero.",
+        "for it counts with what that cost. Waste is called proven where its finding is graded "
+        "proven; `provable_waste` in the CSV files is the amount at every grade.",
+        "Grades": "Suspected, likely or proven: by that bound, by how much of the week was "
+        f"sampled, and by how strictly it holds (proven idle: at least {strict} of the running "
+        "time).",
+        "One amount per cluster": "Several findings about a cluster concern the same money; it "
+        "counts once, with the largest. Of several actions, the one that saves most counts.",
+        "Rounding": "Each figure is rounded by itself; totals are sums of unrounded values. 0 % "
+        "and 100 % are shown only when exact; a dash means unknown, not zero.",
     }
-    return tuple(Fact(term=term, value="", meaning=meaning) for term, meaning in said.items())
+    return tuple(Fact(term=term, value="", meaning=meaning) for term, meaning in meanings.items())

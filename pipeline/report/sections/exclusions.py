@@ -1,96 +1,91 @@
-"""Exclusions: what each of them keeps quiet, and which have run out."""
+"""Exclusions: how many findings each of them hides, what that costs, and which have expired."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipeline.report.model import Column, Section, Table
+from pipeline.report.model import Section
+from pipeline.report.summary import ExclusionNumbers, rows_as
+from pipeline.report.tables import Field, top_table
 from pipeline.report.text import names
-from pipeline.report.text.numbers import Money, count, count_of
+from pipeline.report.text.numbers import NBSP, Money, count, count_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pipeline.report.text.rules import RuleText
+    from pipeline.report.inputs import ReportInputs
+    from pipeline.report.tables import Record
+    from pipeline.transform.totals import Totals
 
 _SHOWN = 50
-_FEW = 3
+_NAMED = 3
+"""Expired exclusions named in the sentence; more are counted."""
 
 
-def section(costs: pd.DataFrame, wording: RuleText, currency: str) -> Section | None:
-    """What each exclusion costs, dearest first; None where there is none."""
-    if costs.empty:
+def section(inputs: ReportInputs, _totals: Totals) -> Section | None:
+    """What each exclusion costs, the most expensive first; None where there is none."""
+    costs, money, rule_text = inputs.exclusion_costs, inputs.money, inputs.rule_text
+    if costs is None or costs.empty:
         return None
-    money = Money(currency)
-    order = costs.sort_values(["cost_micros", "match"], ascending=[False, True], kind="stable")
-    rows = order.to_dict("records")
-    more = len(rows) - _SHOWN
+
+    def rule(row: Record) -> str:
+        return "every rule" if row["rule"] == "*" else rule_text.name(row["rule"])
+
+    table = top_table(
+        "Exclusions and what they cost",
+        costs.sort_values(["cost_micros", "match"], ascending=[False, True], kind="stable"),
+        (
+            Field("Excluded", lambda row: names.shown(row["match"])),
+            Field("Rule", rule),
+            Field("Reason", lambda row: names.shown(row["reason"], 120)),
+            Field("Owner", lambda row: names.shown(row["owner"])),
+            Field("Expires", _expires),
+            Field("Findings", lambda row: count(row["findings"]), is_number=True),
+            Field(
+                f"Saving forgone, 30{NBSP}d",
+                lambda row: money.exact(row["cost_micros"]),
+                is_number=True,
+            ),
+        ),
+        _SHOWN,
+        more="more with a lower cost",
+    )
     return Section(
         key="exclusions",
         title="Exclusions",
         sentences=tuple(_sentences(costs, money)),
-        tables=(
-            Table(
-                caption="Exclusions and what they cost",
-                columns=(
-                    Column(label="Excluded"),
-                    Column(label="Rule"),
-                    Column(label="Because"),
-                    Column(label="Answered for by"),
-                    Column(label="Until"),
-                    Column(label="Findings", is_number=True),
-                    Column(label="Saving forgone, 30\N{NO-BREAK SPACE}d", is_number=True),
-                ),
-                rows=tuple(_row(one, wording, money) for one in rows[:_SHOWN]),
-                totals=((f"{count(more)} more, cheaper", *[""] * 6),) if more > 0 else (),
-            ),
-        ),
+        tables=(table,),
     )
 
 
-def numbers(costs: pd.DataFrame | None) -> dict[str, Any]:
-    """The same for machines."""
-    if costs is None:
-        return {}
-    kept = ["match", "rule", "owner", "expires", "is_expired", "findings", "cost_micros"]
-    return {"exclusions": costs[kept].astype("object").to_dict("records")}
-
-
-def _row(one: dict[Any, Any], wording: RuleText, money: Money) -> tuple[str, ...]:
-    rule = str(one["rule"])
-    return (
-        names.shown(str(one["match"])),
-        "every rule" if rule == "*" else wording.name(rule),
-        names.shown(str(one["reason"]), 120),
-        names.shown(str(one["owner"])),
-        f"{one['expires']}, has run out" if one["is_expired"] else str(one["expires"]),
-        count(one["findings"]),
-        money.exact(one["cost_micros"]),
-    )
+def _expires(row: Record) -> str:
+    return f"{row['expires']} (expired)" if row["is_expired"] else str(row["expires"])
 
 
 def _sentences(costs: pd.DataFrame, money: Money) -> list[str]:
-    works = costs[~costs["is_expired"].astype("bool")]
-    silent = int(works["findings"].sum())
-    text = f"{count_of(len(works), 'exclusion')} in force"
-    if silent:
-        dearest = int(works["cost_micros"].max())
+    is_expired = costs["is_expired"].astype("bool")
+    in_force, expired = costs[~is_expired], costs[is_expired]
+    hidden = int(in_force["findings"].sum())
+    text = f"{count_of(len(in_force), 'active exclusion')}"
+    if hidden:
+        most = int(in_force["cost_micros"].max())
         text += (
-            f" {'keeps' if len(works) == 1 else 'keep'} {count_of(silent, 'finding')} quiet; the "
-            f"dearest forgoes {money.rounded(dearest)} over 30 days"
+            f" {'hides' if len(in_force) == 1 else 'hide'} {count_of(hidden, 'finding')}; the most "
+            f"expensive one forgoes {money.rounded(most)} over 30 days"
         )
-    said = [f"{text}."]
-    expired = costs[costs["is_expired"].astype("bool")]
+    sentences = [f"{text}."]
     if len(expired):
         named = ", ".join(
-            f"{names.shown(str(one['match']))} ({one['expires']})"
-            for one in expired.head(_FEW).to_dict("records")
+            f"{names.shown(match)} ({expires})"
+            for match, expires in expired[["match", "expires"]].head(_NAMED).itertuples(index=False)
         )
-        rest = len(expired) - _FEW
-        verb = "has" if len(expired) == 1 else "have"
+        rest = len(expired) - _NAMED
         more = f" and {count(rest)} more" if rest > 0 else ""
-        said.append(
-            f"{count(len(expired))} {verb} run out and "
-            f"{'works' if len(expired) == 1 else 'work'} no more: {named}{more}."
-        )
-    return said
+        verb = "has" if len(expired) == 1 else "have"
+        sentences.append(f"{count_of(len(expired), 'exclusion')} {verb} expired: {named}{more}.")
+    return sentences
+
+
+def numbers(costs: pd.DataFrame | None) -> tuple[ExclusionNumbers, ...] | None:
+    """The same for ``summary.json``."""
+    return None if costs is None else rows_as(ExclusionNumbers, costs)

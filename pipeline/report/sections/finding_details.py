@@ -1,7 +1,7 @@
-"""Why a cluster is listed: what was seen of it, and per finding the rule, the money, what to do.
+"""Why a cluster is listed: what was observed, and per finding the action, the cost and the rule.
 
-Everything a reader needs to disagree: the number of looks and the bound they prove, the time in
-each band of use, and the money as it was added up.
+It has all that a reader needs to check the claim: the number of samples and the bound they prove,
+the time in each utilization band, and the arithmetic of the saving.
 """
 
 from __future__ import annotations
@@ -33,79 +33,83 @@ if TYPE_CHECKING:
     Record = Mapping[Any, Any]
 
 _LONGEST = 600
-_SURE = {LIKELY: "likely", SUSPECTED: "perhaps"}
-"""How waste is called that is not proven."""
+_CERTAINTY = {LIKELY: "likely", SUSPECTED: "possibly"}
+"""How waste is qualified that is not proven."""
 
 
-def reason(finding: Record, wording: RuleText, money: Money) -> Reason:
+def reason(finding: Record, rule_text: RuleText, money: Money) -> Reason:
     """One finding, opened."""
     rule = str(finding["rule_id"])
     return Reason(
-        rule=wording.name(rule),
-        statement=sentence(finding, wording),
-        facts=_said(
-            ("What to do", action(finding["action"])),
-            ("Money", _money(finding, money)),
+        rule=rule_text.name(rule),
+        statement=sentence(finding, rule_text),
+        facts=_facts(
+            ("Action", action(finding["action"])),
+            ("Cost", _cost(finding, money)),
             ("Found", _found(finding, money)),
-            ("The rule", wording.statement(rule)),
+            ("Rule", rule_text.statement(rule)),
         ),
     )
 
 
-def sentence(finding: Record, wording: RuleText) -> str:
-    """The rule's own sentence about this cluster; the one stored where it cannot be said again."""
-    said = wording.told(str(finding["rule_id"]), known(finding["evidence"]))
+def sentence(finding: Record, rule_text: RuleText) -> str:
+    """The rule's sentence about this cluster; the stored one where it cannot be made again."""
+    text = rule_text.told(str(finding["rule_id"]), known(finding["evidence"]))
     stored = str(known(finding["reason"]) or "")
-    return said or names.shown(stored, _LONGEST).replace(" %", f"{NBSP}%")
+    return text or names.shown(stored, _LONGEST).replace(" %", f"{NBSP}%")
 
 
 def seen(lead: Record, evidence: Record, window: Record) -> tuple[Fact, ...]:
-    """What was seen of a cluster. ``evidence``: its facts over the rules' window, ``window``: over
-    the report's.
+    """What was observed of a cluster.
+
+    Args:
+        lead: its first finding.
+        evidence: its utilization over the rules' window.
+        window: its utilization over the report's window.
     """
-    return _said(
-        ("Looks", looks(lead, evidence)),
-        ("Use", use(evidence)),
-        ("Running time", bands(window)),
+    return _facts(
+        ("Samples", _samples(lead, evidence)),
+        ("Utilization", _means(evidence)),
+        ("Running time", _bands(window)),
         ("Since", _since(lead, evidence)),
-        ("Ends by itself", _ends(window)),
+        ("Expires", _expires(window)),
     )
 
 
-def _said(*facts: tuple[str, str]) -> tuple[Fact, ...]:
-    return tuple(Fact(term=term, value="", meaning=meaning) for term, meaning in facts if meaning)
+def _facts(*pairs: tuple[str, str]) -> tuple[Fact, ...]:
+    return tuple(Fact(term=term, value="", meaning=meaning) for term, meaning in pairs if meaning)
 
 
-def looks(finding: Record, evidence: Record) -> str:
-    """n, the busy ones among them, and what they exclude."""
+def _samples(finding: Record, evidence: Record) -> str:
+    """Their number, the busy ones among them, and the busy share that they exclude."""
     n = int(finding["samples"])
     if not n:
-        return "No hour with a reading of the GPU."
+        return "No hour with a GPU reading."
     busy = known(evidence.get("busy_samples"))
-    text = f"GPU read in {count_of(n, 'running hour')}"
+    text = f"GPU use was read in {count_of(n, 'running hour')}"
     if busy is not None:
-        text += f", above 5 % in {int(busy) if busy else 'none'}"
+        text += f" and was above 5 % in {int(busy) if busy else 'none'} of them"
     bound = known(finding["busy_share_bound"])
     if bound is not None and bound < 1:
         text += f": busy at most {percent(100 * bound)} of the time (95 % confidence)"
     coverage = known(evidence.get("hour_of_week_coverage"))
     if coverage is not None:
-        text += f"; {percent(100 * coverage)} of the 168 hours of a week were looked at"
+        text += f"; {percent(100 * coverage)} of the 168 hours of the week were sampled"
     return text + "."
 
 
-def use(evidence: Record) -> str:
-    """Means and peaks of what was read."""
-    said = []
+def _means(evidence: Record) -> str:
+    """Means and peaks of the readings."""
+    parts = []
     for what, key in (("GPU", "gpu"), ("memory", "memory"), ("CPU", "cpu")):
         mean, peak = evidence.get(f"{key}_mean_pct"), evidence.get(f"{key}_max_pct")
         if known(peak) is not None:
             before = f"mean {percent(mean)}, " if known(mean) is not None else ""
-            said.append(f"{what} {before}peak {percent(peak)}")
-    return "; ".join(said) + "." if said else ""
+            parts.append(f"{what} {before}peak {percent(peak)}")
+    return "; ".join(parts) + "." if parts else ""
 
 
-def bands(window: Record) -> str:
+def _bands(window: Record) -> str:
     """Running time by band of GPU use, the empty ones left out."""
     running = known(window.get("running_seconds"))
     if not running:
@@ -117,49 +121,51 @@ def bands(window: Record) -> str:
     ]
     labels += [
         ("band_no_metrics_seconds", "without a reading"),
-        ("band_unseen_seconds", "far from any look"),
+        ("band_unseen_seconds", "far from any snapshot"),
     ]
-    said = [
+    parts = [
         f"{share(window[column], running, 0)} {words}"
         for column, words in labels
         if known(window.get(column))
     ]
-    return ": ".join([duration(running), *([", ".join(said)] if said else [])]) + "."
+    return ": ".join([duration(running), *([", ".join(parts)] if parts else [])]) + "."
 
 
 def _since(finding: Record, evidence: Record) -> str:
     since, busy = known(finding["since_at"]), known(evidence.get("last_busy_at"))
-    said = [moment(since)] if since is not None else []
+    parts = [moment(since)] if since is not None else []
     if busy is not None:
-        said.append(f"last seen busy {moment(busy)}")
-    return "; ".join(said)
+        parts.append(f"last seen busy {moment(busy)}")
+    return "; ".join(parts)
 
 
 def _found(finding: Record, money: Money) -> str:
-    """Since when it is known, and what doing nothing has cost."""
+    """Since when it is known, and what not acting on it has cost."""
     found, waited = known(finding["found_on"]), known(finding["waiting_cost_micros"])
     if found is None:
         return ""
     text = f"First on {day_long(found.date())}"
-    return f"{text}; doing nothing has cost {money.exact(waited)} since." if waited else f"{text}."
+    return (
+        f"{text}; not acting on it has cost {money.exact(waited)} since." if waited else f"{text}."
+    )
 
 
-def _ends(window: Record) -> str:
+def _expires(window: Record) -> str:
     expires = known(window.get("expires_at"))
     return moment(expires) if expires is not None else ""
 
 
-def _money(finding: Record, money: Money) -> str:
+def _cost(finding: Record, money: Money) -> str:
     """Cost so far, what of it is waste, and the saving as arithmetic."""
     spend, waste = known(finding["spend_micros"]), known(finding["provable_waste_micros"])
-    said = []
+    parts = []
     if spend is not None:
-        said.append(f"Cost {money.exact(spend)} in the last 30 days")
+        parts.append(f"{money.exact(spend)} in the last 30 days")
     if waste:
-        sure = _SURE.get(str(known(finding["grade"])), "provably")
-        said.append(f"{sure} wasted {money.exact(waste)} in the days the rule looks at")
+        certainty = _CERTAINTY.get(str(known(finding["grade"])), "provably")
+        parts.append(f"{certainty} wasted {money.exact(waste)} in the rule's window")
     saving = _saving(finding, money)
-    return "; ".join([*said, *saving]) + "." if said or saving else ""
+    return "; ".join([*parts, *saving]) + "." if parts or saving else ""
 
 
 def _saving(finding: Record, money: Money) -> Iterable[str]:
@@ -169,10 +175,10 @@ def _saving(finding: Record, money: Money) -> Iterable[str]:
         return
     if remaining:
         yield (
-            f"the next 30 days: {money.exact(gross)} \N{MINUS SIGN} {money.exact(remaining)} that "
-            f"stays charged = {money.exact(net)} saved"
+            f"saving over the next 30 days: {money.exact(gross)} \N{MINUS SIGN} "
+            f"{money.exact(remaining)} of remaining charges = {money.exact(net)}"
         )
     else:
-        yield f"saves {money.exact(net)} over the next 30 days"
+        yield f"saving over the next 30 days: {money.exact(net)}"
     if not counted:
-        yield "not counted, because another action on this cluster saves more or proof is thin"
+        yield "not counted, because another action on it saves more or the evidence is weak"

@@ -2,123 +2,91 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from pipeline.report import charts
-from pipeline.report.model import Column, FindingRow, FindingsTable, Totals
+from pipeline.report.model import Column, FindingRow, FindingsTable
 from pipeline.report.sections import finding_details
 from pipeline.report.text import names
-from pipeline.report.text.numbers import NBSP, UNKNOWN, Money, count, count_of, known, percent
-from pipeline.report.totals import CLUSTER, open_findings, total, within
+from pipeline.report.text.numbers import NBSP, UNKNOWN, count, count_of, known, percent
 from pipeline.rules import GRADES
-from pipeline.schema import MICROS_PER_UNIT
+from pipeline.transform.findings.by_cluster import CLUSTER, by_cluster, open_findings
+from pipeline.transform.fold import between
+from pipeline.transform.totals import known_sum
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pipeline.report.inputs import ReportInputs
+    from pipeline.report.text.numbers import Money
     from pipeline.report.text.rules import RuleText
-    from pipeline.settings import Settings
+    from pipeline.transform.totals import Totals
 
     Key = tuple[str, str]
     Record = Mapping[Any, Any]
 
 _SPARK_DAYS = 14
 _WHY = 240
-_NEWS = {"new": "new", "reopened": "back"}
+_NEWS = {"new": "new", "reopened": "reopened"}
 _TIMES = "\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}"
 
 
-def findings_table(
-    facts: Totals,
-    *,
-    settings: Settings,
-    wording: RuleText,
-    ledger: pd.DataFrame,
-    utilization: pd.DataFrame,
-    evidence: pd.DataFrame,
-    findings: pd.DataFrame,
-) -> FindingsTable:
+def findings_table(inputs: ReportInputs, totals: Totals) -> FindingsTable:
     """The rows shown, the sums of what is shown and of what is not, and the note above."""
-    found = open_findings(findings)
-    ranked = ranking(found)
+    settings, rule_text = inputs.settings, inputs.rule_text
+    findings = open_findings(inputs.findings)
+    ranked = by_cluster(findings)
     shown = ranked.head(settings.report.max_rows)
-    has_savings = facts.saving_micros is not None
     keys = list(zip(shown["account"].astype("str"), shown["cluster_id"], strict=True))
     maker = _RowMaker(
-        money=Money(facts.currency),
-        wording=wording,
-        use=_records(utilization, keys),
-        evidence=_records(evidence, keys),
-        found=_grouped(found, keys, wording),
-        lines=_daily_use(ledger, facts, keys),
-        repeated=_repeated_ids(ranked),
-        has_savings=has_savings,
+        money=inputs.money,
+        rule_text=rule_text,
+        utilization=_records(inputs.utilization, keys),
+        evidence=_records(inputs.evidence, keys),
+        findings=_grouped(findings, keys, rule_text),
+        daily_use=_daily_use(inputs, keys),
+        repeated_ids=_repeated_ids(ranked),
     )
     rows = tuple(
         maker.row(key, record) for key, record in zip(keys, shown.to_dict("records"), strict=True)
     )
     return FindingsTable(
-        columns=_columns(settings.rules.idle_window_days, has_savings=has_savings),
+        columns=_columns(settings.rules.idle_window_days),
         rows=rows,
-        totals=_totals(ranked, len(rows), facts, has_savings=has_savings),
-        note=_note(found, len(ranked), len(rows), wording),
-        has_savings=has_savings,
+        totals=_totals(ranked, len(rows), totals, inputs.money),
+        note=_note(findings, len(ranked), len(rows), rule_text),
     )
 
 
-def ranking(found: pd.DataFrame) -> pd.DataFrame:
-    """One line per cluster with findings: waste, saving, spend; most provable money first."""
-    groups = found.groupby(CLUSTER, observed=True, sort=True)
-    ranked = groups.agg(
-        waste=("provable_waste_micros", "max"), spend=("spend_micros", "max")
-    ).reset_index()
-    # A sum of unknown savings is unknown, not zero.
-    ranked["saving"] = groups["counted_saving_micros"].sum(min_count=1).to_numpy()
-    ranked["saving"] = ranked["saving"].astype("Int64")
-    return ranked.sort_values(
-        ["waste", "saving", "spend", *CLUSTER],
-        ascending=[False, False, False, True, True],
-        kind="stable",
-        na_position="last",
-    ).reset_index(drop=True)
-
-
+@dataclass(frozen=True, kw_only=True)
 class _RowMaker:
-    """What the rows are looked up in."""
+    """What the rows are looked up in, by account and cluster."""
 
-    def __init__(
-        self,
-        *,
-        money: Money,
-        wording: RuleText,
-        use: dict[Key, Record],
-        evidence: dict[Key, Record],
-        found: dict[Key, list[Record]],
-        lines: dict[Key, list[float | None]],
-        repeated: frozenset[str],
-        has_savings: bool,
-    ) -> None:
-        self.money, self.wording, self.use, self.evidence = money, wording, use, evidence
-        self.found, self.lines, self.repeated = found, lines, repeated
-        self.has_savings = has_savings
+    money: Money
+    rule_text: RuleText
+    utilization: dict[Key, Record]
+    evidence: dict[Key, Record]
+    findings: dict[Key, list[Record]]
+    daily_use: dict[Key, list[float | None]]
+    repeated_ids: frozenset[str]
 
     def row(self, key: Key, sums: Record) -> FindingRow:
         """One cluster's row."""
         account, cluster_id = key
-        found = self.found[key]
-        lead = found[0]
-        window = self.use.get(key, {})
+        findings = self.findings[key]
+        lead = findings[0]
+        window = self.utilization.get(key, {})
         waste, spend, saving = known(sums["waste"]), known(sums["spend"]), known(sums["saving"])
         grade = str(known(lead["grade"]) or "")
-        line = self.lines.get(key, [])
+        line = self.daily_use.get(key, [])
         name = names.label(lead["name"], cluster_id)
         project = names.shown(known(lead["project_id"]))
         return FindingRow(
-            anchor=names.anchor(cluster_id, account if cluster_id in self.repeated else None),
+            anchor=names.anchor(cluster_id, account if cluster_id in self.repeated_ids else None),
             name=name,
             cluster_id=names.shown(cluster_id),
             account=names.shown(account),
@@ -128,23 +96,25 @@ class _RowMaker:
             use=percent(window.get("gpu_mean_pct")),
             spark=charts.line(line),
             spark_label=f"GPU use of the last {len(line)} days, by day",
-            tag=self.wording.tag(str(lead["rule_id"])),
+            tag=self.rule_text.tag(str(lead["rule_id"])),
             news=_NEWS.get(str(known(lead["state"])), ""),
-            more=f"and {count(len(found) - 1)} more" if len(found) > 1 else "",
-            rules=", ".join(self.wording.name(str(one["rule_id"])) for one in found),
+            more=f"and {count(len(findings) - 1)} more" if len(findings) > 1 else "",
+            rules=", ".join(self.rule_text.name(str(row["rule_id"])) for row in findings),
             spend=self.money.exact(spend),
             waste=self.money.exact(waste),
             saving=self.money.exact(saving),
             grade=grade or UNKNOWN,
             evidence=_evidence(lead),
-            why=names.shown(finding_details.sentence(lead, self.wording), _WHY),
-            reasons=tuple(finding_details.reason(one, self.wording, self.money) for one in found),
+            why=names.shown(finding_details.sentence(lead, self.rule_text), _WHY),
+            reasons=tuple(
+                finding_details.reason(row, self.rule_text, self.money) for row in findings
+            ),
             seen=finding_details.seen(lead, self.evidence.get(key, {}), window),
             sort=(
                 *(name.lower(), project.lower()),
                 *_numbers(window.get("hourly_rate_micros"), window.get("gpu_mean_pct")),
-                self.wording.name(str(lead["rule_id"])),
-                *_numbers(spend, waste, *([saving] if self.has_savings else [])),
+                self.rule_text.name(str(lead["rule_id"])),
+                *_numbers(spend, waste, saving),
                 str(GRADES.index(grade)) if grade in GRADES else "",
             ),
         )
@@ -181,11 +151,11 @@ def _records(frame: pd.DataFrame, keys: Sequence[Key]) -> dict[Key, Record]:
 
 
 def _grouped(
-    found: pd.DataFrame, keys: Sequence[Key], wording: RuleText
+    findings: pd.DataFrame, keys: Sequence[Key], rule_text: RuleText
 ) -> dict[Key, list[Record]]:
     """The findings of each cluster: most provable waste, then most saving, then the rulebook."""
-    rows = _only(found, keys)
-    rows = rows.assign(place=rows["rule_id"].astype("str").map(wording.rank)).sort_values(
+    rows = _only(findings, keys)
+    rows = rows.assign(place=rows["rule_id"].astype("str").map(rule_text.rank)).sort_values(
         ["provable_waste_micros", "counted_saving_micros", "place"],
         ascending=[False, False, True],
         kind="stable",
@@ -205,14 +175,12 @@ def _only(frame: pd.DataFrame, keys: Sequence[Key]) -> pd.DataFrame:
     return frame[have.isin(wanted)]
 
 
-def _daily_use(
-    ledger: pd.DataFrame, facts: Totals, keys: Sequence[Key]
-) -> dict[Key, list[float | None]]:
+def _daily_use(inputs: ReportInputs, keys: Sequence[Key]) -> dict[Key, list[float | None]]:
     """Mean GPU use of each of the last days, None where it was not read."""
-    if facts.day is None or not keys:
+    if inputs.day is None or not keys:
         return {}
-    first = facts.day - timedelta(days=_SPARK_DAYS - 1)
-    rows = _only(within(ledger, first, facts.day), keys)
+    first = inputs.day - timedelta(days=_SPARK_DAYS - 1)
+    rows = _only(between(inputs.ledger, first, inputs.day), keys)
     place = (rows["date"] - pd.Timestamp(first)).dt.days
     mean = rows["gpu_sum_mpct_seconds"] / rows["gpu_weight_seconds"].replace(0, pd.NA) / 1000
     grid: dict[Key, list[float | None]] = {key: [None] * _SPARK_DAYS for key in keys}
@@ -229,8 +197,7 @@ def _repeated_ids(ranked: pd.DataFrame) -> frozenset[str]:
     return frozenset(ids[ids.duplicated(keep=False)])
 
 
-def _columns(evidence_days: int, *, has_savings: bool) -> tuple[Column, ...]:
-    saving = (Column(label=f"Saving, 30{NBSP}d", is_number=True),) if has_savings else ()
+def _columns(evidence_days: int) -> tuple[Column, ...]:
     return (
         Column(label="Cluster"),
         Column(label="Project"),
@@ -239,7 +206,7 @@ def _columns(evidence_days: int, *, has_savings: bool) -> tuple[Column, ...]:
         Column(label="Finding"),
         Column(label=f"Spend, 30{NBSP}d", is_number=True),
         Column(label=f"Waste, {evidence_days}{NBSP}d", is_number=True),
-        *saving,
+        Column(label=f"Saving, 30{NBSP}d", is_number=True),
         Column(label="Evidence"),
     )
 
@@ -249,12 +216,10 @@ _BEFORE_SUMS = 4
 
 
 def _totals(
-    ranked: pd.DataFrame, shown: int, facts: Totals, *, has_savings: bool
+    ranked: pd.DataFrame, shown: int, totals: Totals, money: Money
 ) -> tuple[tuple[str, ...], ...]:
-    money = Money(facts.currency)
-
     def line(label: str, rows: pd.DataFrame) -> tuple[str, ...]:
-        sums = [total(rows[c]) for c in ("spend", "waste", *(["saving"] if has_savings else []))]
+        sums = [known_sum(rows[column]) for column in ("spend", "waste", "saving")]
         return (label, *[""] * _BEFORE_SUMS, *(money.exact(s) for s in sums), "")
 
     if ranked.empty:
@@ -263,29 +228,24 @@ def _totals(
     if shown < len(ranked):
         more = f"{count(len(ranked) - shown)} more in findings.csv"
         lines[:0] = [
-            line(f"The {count(shown)} shown", ranked.head(shown)),
+            line(f"{count(shown)} shown", ranked.head(shown)),
             line(more, ranked.iloc[shown:]),
         ]
-    if facts.unproven_micros:
-        before, after = [""] * (_BEFORE_SUMS + 1), [""] * (2 if has_savings else 1)
-        lines.append(("Of that proven", *before, money.exact(facts.waste_micros), *after))
+    if totals.unproven_micros:
+        before = [""] * (_BEFORE_SUMS + 1)
+        lines.append(("Proven part", *before, money.exact(totals.waste_micros), "", ""))
     return tuple(lines)
 
 
-def _note(found: pd.DataFrame, number: int, shown: int, wording: RuleText) -> str:
+def _note(findings: pd.DataFrame, number: int, shown: int, rule_text: RuleText) -> str:
     if not number:
-        return "No rule found anything to object to."
-    sizes = found["rule_id"].astype("str").value_counts()
+        return "No findings."
+    sizes = findings["rule_id"].astype("str").value_counts()
     rules = ", ".join(
-        f"{wording.name(rule)} {count(int(sizes[rule]))}"
-        for rule in sorted(sizes.index, key=wording.rank)
+        f"{rule_text.name(rule)} {count(int(sizes[rule]))}"
+        for rule in sorted(sizes.index, key=rule_text.rank)
     )
-    text = f"{count_of(number, 'cluster')}: {rules}. "
+    text = f"{count_of(number, 'cluster')}: {rules}."
     if shown < number:
-        text += f"The {count(shown)} with most money are shown; findings.csv has all. "
-    return text + "Open a row to see why."
-
-
-def units(micros: pd.Series[Any]) -> pd.Series[Any]:
-    """Micros as a float of the currency: for drawing only."""
-    return micros.astype("Int64").fillna(0).astype(np.float64) / MICROS_PER_UNIT
+        text += f" The {count(shown)} with the largest amounts are shown; findings.csv lists all."
+    return text

@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pipeline.report.model import Column, Table
-from pipeline.report.text.numbers import Money, count, known
+from pipeline.report.model import Column, Outcomes, Table
+from pipeline.report.text.numbers import count, known
 from pipeline.report.text.rules import kind_of_reason
-from pipeline.report.totals import CLUSTER
 from pipeline.rules import INSUFFICIENT_DATA, OUTCOMES
+from pipeline.transform.findings.by_cluster import CLUSTER
+from pipeline.transform.totals import known_sum
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.model import NotObserved
+    from pipeline.report.inputs import ReportInputs
+    from pipeline.report.text.numbers import Money
     from pipeline.report.text.rules import RuleText
 
 _KINDS = 25
@@ -23,43 +26,50 @@ _EVERY = "*"
 _WORDS = {
     "FINDING": "Finding",
     "CLEAR": "Clear",
-    "INSUFFICIENT_DATA": "Could not judge",
-    "NOT_APPLICABLE": "Does not apply",
+    "INSUFFICIENT_DATA": "Not enough data",
+    "NOT_APPLICABLE": "Not applicable",
 }
 
 
-def unjudged(
-    findings: pd.DataFrame, currency: str, wording: RuleText, not_observed: Sequence[NotObserved]
+def outcomes(inputs: ReportInputs) -> Outcomes:
+    """Both tables."""
+    return Outcomes(
+        unjudged=_unjudged(inputs.findings, inputs.not_observed, inputs.rule_text, inputs.money),
+        by_rule=_by_rule(numbers(inputs.findings), inputs.rule_text),
+    )
+
+
+def _unjudged(
+    findings: pd.DataFrame, not_observed: Sequence[NotObserved], rule_text: RuleText, money: Money
 ) -> Table:
     """INSUFFICIENT_DATA by rule and kind of reason, most clusters first.
 
-    No rule can judge an account that is not observed: that is said once, not once for each.
+    No rule can judge an account that is not observed: each of its clusters is counted once.
     """
     rows = findings[findings["outcome"] == INSUFFICIENT_DATA].astype({"rule_id": "object"})
-    lost = rows["account"].isin([one.account for one in not_observed]).to_numpy(bool)
-    whole = rows[lost].drop_duplicates(CLUSTER).assign(rule_id=_EVERY)
-    rows = pd.concat([rows[~lost], whole]) if lost.any() else rows
+    lost = rows["account"].isin([account.account for account in not_observed]).to_numpy(bool)
+    once = rows[lost].drop_duplicates(CLUSTER).assign(rule_id=_EVERY)
+    rows = pd.concat([rows[~lost], once]) if lost.any() else rows
     # Reasons repeat with other numbers; distinct texts are far fewer than rows.
     kinds = rows["reason"].astype("object").map(kind_of_reason, na_action=None)
     groups = (
         rows.assign(rule=rows["rule_id"].astype("str"), kind=kinds)
         .groupby(["rule", "kind"], sort=True)
-        .agg(clusters=("cluster_id", "size"), spend=("spend_micros", _known_sum))
+        .agg(clusters=("cluster_id", "size"), spend=("spend_micros", known_sum))
         .reset_index()
         .sort_values("clusters", ascending=False, kind="stable")
     )
-    money = Money(currency)
     return Table(
         caption="What could not be judged",
         columns=(
             Column(label="Rule"),
-            Column(label="Because"),
+            Column(label="Reason"),
             Column(label="Clusters", is_number=True),
-            Column(label="Their spend", is_number=True),
+            Column(label="Spend", is_number=True),
         ),
         rows=tuple(
             (
-                "Every rule" if rule == _EVERY else wording.name(rule),
+                "Every rule" if rule == _EVERY else rule_text.name(rule),
                 kind,
                 count(clusters),
                 money.exact(known(spend)),
@@ -69,11 +79,7 @@ def unjudged(
     )
 
 
-def _known_sum(values: pd.Series[int]) -> int | None:
-    return int(values.sum()) if values.notna().any() else None
-
-
-def outcome_counts(findings: pd.DataFrame) -> dict[str, dict[str, int]]:
+def numbers(findings: pd.DataFrame) -> dict[str, dict[str, int]]:
     """How many clusters got each outcome, per rule."""
     sizes = findings.groupby(["rule_id", "outcome"], observed=True).size().reset_index(name="size")
     counts: dict[str, dict[str, int]] = {}
@@ -82,16 +88,15 @@ def outcome_counts(findings: pd.DataFrame) -> dict[str, dict[str, int]]:
     return counts
 
 
-def outcomes(counts: dict[str, dict[str, int]], wording: RuleText) -> Table:
-    """The same as a table."""
+def _by_rule(counts: dict[str, dict[str, int]], rule_text: RuleText) -> Table:
     return Table(
-        caption="Every rule and its outcomes",
+        caption="Outcomes by rule",
         columns=(
             Column(label="Rule"),
             *(Column(label=_WORDS[outcome], is_number=True) for outcome in OUTCOMES),
         ),
         rows=tuple(
-            (wording.name(rule), *(count(counts[rule][outcome]) for outcome in OUTCOMES))
-            for rule in sorted(counts, key=wording.rank)
+            (rule_text.name(rule), *(count(counts[rule][outcome]) for outcome in OUTCOMES))
+            for rule in sorted(counts, key=rule_text.rank)
         ),
     )

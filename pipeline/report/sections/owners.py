@@ -1,107 +1,89 @@
-"""Who answers for what: the report's sums by owner, which add up to those of the whole."""
+"""Spend, waste and savings by owner; the rows add up to those of the report."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from pipeline.report.model import Column, Section, Table, Totals
-from pipeline.report.sections.findings_table import ranking
+from pipeline.report.model import Section, Table
+from pipeline.report.summary import OwnerNumbers, rows_as
+from pipeline.report.tables import Field, top_table
 from pipeline.report.text import names
 from pipeline.report.text.numbers import NBSP, Money, count, count_of, known
-from pipeline.report.totals import CLUSTER, open_findings, within
+from pipeline.transform.owner_totals import owner_totals
 
 if TYPE_CHECKING:
-    from pipeline.settings import Settings
+    import pandas as pd
 
-NOBODY = "nobody named"
-_SUMS = ("clusters", "spend_micros", "findings", "waste_micros", "saving_micros")
+    from pipeline.report.inputs import ReportInputs
+    from pipeline.report.tables import Record
+    from pipeline.transform.totals import Totals
 
-
-def by_owner(ledger: pd.DataFrame, findings: pd.DataFrame, facts: Totals) -> pd.DataFrame:
-    """A row per owner, most spend first: ``owner`` (null is nobody) and what is theirs.
-
-    ``ledger`` and ``findings`` have an ``owner`` column.
-    """
-    if facts.day is None or facts.first is None:
-        return pd.DataFrame(columns=["owner", *_SUMS])
-    window = within(ledger, facts.first, facts.day)
-    seen = window.drop_duplicates(CLUSTER)
-    found = open_findings(findings)
-    ranked = ranking(found).astype({"account": "str"})
-    whose = found.astype({"account": "str"}).drop_duplicates(CLUSTER)[[*CLUSTER, "owner"]]
-    ranked = ranked.merge(whose, on=CLUSTER, how="left")
-    sums = {
-        "clusters": _by(seen).size(),
-        "spend_micros": _by(window)["spend_micros"].sum(),
-        "findings": _by(ranked).size(),
-        "waste_micros": _by(ranked)["waste"].sum(),
-        "saving_micros": _by(ranked)["saving"].sum(),
-    }
-    table = pd.DataFrame(sums).fillna(0).astype("int64").rename_axis("owner").reset_index()
-    table["owner"] = table["owner"].where(table["owner"] != "", None)
-    return table.sort_values(
-        ["spend_micros", "owner"], ascending=[False, True], kind="stable"
-    ).reset_index(drop=True)
+NO_OWNER = "no owner"
 
 
-def _by(rows: pd.DataFrame) -> Any:  # noqa: ANN401 - pandas' own group
-    return rows.groupby(rows["owner"].astype("object").fillna(""), sort=True)
-
-
-def section(table: pd.DataFrame, settings: Settings) -> Section:
-    """The table, and what nobody answers for."""
-    money = Money(settings.currency)
-    days = f"{settings.report.window_days}{NBSP}d"
-    shown = Table(
-        caption="By owner",
-        columns=(
-            Column(label="Owner"),
-            Column(label="Clusters", is_number=True),
-            Column(label=f"Spend, {days}", is_number=True),
-            Column(label="With findings", is_number=True),
-            Column(label=f"Waste, {settings.rules.idle_window_days}{NBSP}d", is_number=True),
-            Column(label=f"Saving, 30{NBSP}d", is_number=True),
-        ),
-        rows=tuple(_row(one, money) for one in table.to_dict("records")),
-        totals=(_row({"owner": "All", **table[[*_SUMS]].sum().to_dict()}, money),),
-    )
+def section(inputs: ReportInputs, _totals: Totals) -> Section | None:
+    """A row per owner, and which clusters have none; None where no owners are named."""
+    if not inputs.has_owners:
+        return None
+    table = owner_totals(inputs.window, inputs.findings)
     return Section(
         key="owners",
-        title="Who answers for it",
-        sentences=(_sentence(table, money),),
-        tables=(shown,),
+        title="Owners",
+        sentences=(_sentence(table, inputs.money),),
+        tables=(_table(table, inputs),),
     )
 
 
-def _row(one: dict[Any, Any], money: Money) -> tuple[str, ...]:
-    owner = known(one["owner"])
-    return (
-        NOBODY if owner is None else names.shown(str(owner)),
-        count(int(one["clusters"])),
-        money.exact(int(one["spend_micros"])),
-        count(int(one["findings"])),
-        money.exact(int(one["waste_micros"])),
-        money.exact(int(one["saving_micros"])),
+def _table(table: pd.DataFrame, inputs: ReportInputs) -> Table:
+    settings, money = inputs.settings, inputs.money
+
+    def number(label: str, column: str) -> Field:
+        return Field(
+            label,
+            lambda row: count(int(row[column])),
+            is_number=True,
+            total=lambda rows: count(int(rows[column].sum())),
+        )
+
+    def amount(label: str, column: str) -> Field:
+        return Field(
+            label,
+            lambda row: money.exact(int(row[column])),
+            is_number=True,
+            total=lambda rows: money.exact(int(rows[column].sum())),
+        )
+
+    fields = (
+        Field("Owner", _owner),
+        number("Clusters", "clusters"),
+        amount(f"Spend, {settings.report.window_days}{NBSP}d", "spend_micros"),
+        number("Clusters with findings", "findings"),
+        amount(f"Waste, {settings.rules.idle_window_days}{NBSP}d", "waste_micros"),
+        amount(f"Saving, 30{NBSP}d", "saving_micros"),
     )
+    return top_table("By owner", table, fields, len(table), sum_label="All")
+
+
+def _owner(row: Record) -> str:
+    owner = known(row["owner"])
+    return NO_OWNER if owner is None else names.shown(str(owner))
 
 
 def _sentence(table: pd.DataFrame, money: Money) -> str:
-    nobody = table[table["owner"].isna()]
-    owners = count_of(len(table) - len(nobody), "owner")
-    if nobody.empty:
-        return f"{owners}; somebody answers for every cluster."
-    one = nobody.iloc[0]
+    without = table[table["owner"].isna()]
+    owners = count_of(len(table) - len(without), "owner")
+    if without.empty:
+        return f"{owners}; every cluster has an owner."
+    row = without.iloc[0]
     return (
-        f"{owners}; nobody is named for {count_of(int(one['clusters']), 'cluster')} that cost "
-        f"{money.rounded(int(one['spend_micros']))}."
+        f"{owners}; {count_of(int(row['clusters']), 'cluster')} that cost "
+        f"{money.rounded(int(row['spend_micros']))} "
+        f"{'has' if row['clusters'] == 1 else 'have'} no owner."
     )
 
 
-def numbers(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The same for machines."""
-    return [
-        {str(name): known(value) for name, value in one.items()}
-        for one in table.astype("object").to_dict("records")
-    ]
+def numbers(inputs: ReportInputs) -> tuple[OwnerNumbers, ...] | None:
+    """The same for ``summary.json``."""
+    if not inputs.has_owners:
+        return None
+    return rows_as(OwnerNumbers, owner_totals(inputs.window, inputs.findings))

@@ -1,38 +1,40 @@
-"""Where the waste is, and price against use: two charts with the sentence that each shows."""
+"""Two charts, waste by cluster and price against GPU use, each with its sentence."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from pipeline.report import charts
-from pipeline.report.model import Chart, Totals
-from pipeline.report.sections.findings_table import ranking, units
+from pipeline.report.model import Chart
 from pipeline.report.text import names
-from pipeline.report.text.numbers import Money, count, count_of, known, percent, share
-from pipeline.report.totals import CLUSTER, open_findings
+from pipeline.report.text.numbers import count, count_of, known, percent, share
 from pipeline.rules import GRADES
+from pipeline.schema import MICROS_PER_UNIT
+from pipeline.transform.findings.by_cluster import CLUSTER, by_cluster, open_findings
 
 if TYPE_CHECKING:
-    from pipeline.settings import Settings
+    from pipeline.report.inputs import ReportInputs
+    from pipeline.transform.totals import Totals
 
 _BARS = 10
 _POINTS = 400
 _TYPES = len(charts.SERIES) - 1
 
 
-def waste_chart(facts: Totals, findings: pd.DataFrame) -> Chart:
+def waste_chart(inputs: ReportInputs, totals: Totals) -> Chart:
     """The clusters with most waste, proven or not, as bars."""
-    title = "Where the waste is"
-    found = open_findings(findings)
-    ranked = ranking(found)
+    title = "Waste by cluster"
+    findings = open_findings(inputs.findings)
+    ranked = by_cluster(findings)
     top = ranked[ranked["waste"].fillna(0) > 0].head(_BARS)
     if top.empty:
-        return Chart(title=title, summary="No waste is proven.")
-    money = Money(facts.currency)
+        return Chart(title=title, summary="No waste was found.")
+    money = inputs.money
     leads = (
-        found.sort_values("provable_waste_micros", ascending=False, kind="stable")
+        findings.sort_values("provable_waste_micros", ascending=False, kind="stable")
         .drop_duplicates(CLUSTER)
         .astype({"account": "str", "grade": "object"})
     )
@@ -46,33 +48,36 @@ def waste_chart(facts: Totals, findings: pd.DataFrame) -> Chart:
         {
             "position": [str(place) for place in range(len(top))],
             "name": shown,
-            "units": units(top["waste"]).tolist(),
+            "units": _units(top["waste"]).tolist(),
             "text": texts,
             "grade": grades,
             "tip": [f"{n} · {t} · {g}" for n, t, g in zip(shown, texts, grades, strict=True)],
         }
     )
-    whole, clusters = facts.waste_micros + facts.unproven_micros, facts.wasteful + facts.unproven
-    held = share(int(top["waste"].sum()), whole)
+    wasted, clusters = (
+        totals.waste_micros + totals.unproven_micros,
+        totals.wasteful + totals.unproven,
+    )
+    held = share(int(top["waste"].sum()), wasted)
     summary = (
-        f"All of the {money.rounded(whole)}, in {count_of(len(top), 'cluster')}."
+        f"{money.rounded(wasted)} in {count_of(len(top), 'cluster')}."
         if len(top) == clusters
-        else f"The {count(len(top))} largest of {count(clusters)} clusters hold {held} of "
-        f"{money.rounded(whole)}."
+        else f"The {count(len(top))} largest of {count(clusters)} clusters account for {held} of "
+        f"{money.rounded(wasted)}."
     )
     return Chart(
         title=title,
         summary=summary,
         svg=charts.svg(
-            charts.waste(rows), f"Bars of waste by cluster, in the colour of its grade. {summary}"
+            charts.waste(rows), f"Bar chart of waste by cluster, coloured by grade. {summary}"
         ),
         legend=tuple((grade, grade) for grade in GRADES if grade in grades),
     )
 
 
-def use_chart(facts: Totals, utilization: pd.DataFrame, settings: Settings) -> Chart:
-    """Price per hour against mean GPU use; the corner of the expensive and little used shaded."""
-    title = "Price against use"
+def use_chart(inputs: ReportInputs) -> Chart:
+    """Price per hour against mean GPU use; expensive and little used is a shaded corner."""
+    title, utilization, money = "Price against GPU use", inputs.utilization, inputs.money
     known_rows = utilization[
         utilization["gpu_mean_pct"].notna() & utilization["hourly_rate_micros"].notna()
     ]
@@ -81,9 +86,8 @@ def use_chart(facts: Totals, utilization: pd.DataFrame, settings: Settings) -> C
     rows = known_rows.sort_values(
         ["spend_micros", *CLUSTER], ascending=[False, True, True], na_position="last"
     ).head(_POINTS)
-    money = Money(facts.currency)
     kinds, series = _kinds(rows)
-    rates = units(rows["hourly_rate_micros"])
+    rates = _units(rows["hourly_rate_micros"])
     points = pd.DataFrame(
         {
             "use": rows["gpu_mean_pct"].clip(0, 100).tolist(),
@@ -102,22 +106,22 @@ def use_chart(facts: Totals, utilization: pd.DataFrame, settings: Settings) -> C
             ],
         }
     )
-    rules = settings.rules
+    rules = inputs.settings.rules
     corner = (rules.seed_utilization_pct, rules.seed_hourly_rate)
     inside = int(((points["use"] < corner[0]) & (points["rate"] > corner[1])).sum())
-    limit = money.rate(round(rules.seed_hourly_rate * 1_000_000))
+    limit = money.rate(round(rules.seed_hourly_rate * MICROS_PER_UNIT))
     summary = (
         f"Each mark is a cluster that ran; {count(inside)} of {count(len(points))} "
-        f"{'lies' if inside == 1 else 'lie'} in the shaded corner: above {limit}, "
-        f"under {percent(corner[0])} used."
+        f"{'is' if inside == 1 else 'are'} in the shaded corner: above {limit} and below "
+        f"{percent(corner[0])} GPU use."
     )
     if len(known_rows) > len(rows):
-        summary += f" Drawn are the {count(len(rows))} with most spend."
+        summary += f" Only the {count(len(rows))} with the highest spend are drawn."
     chart = charts.price_against_use(points, series, money.symbol, corner)
     return Chart(
         title=title,
         summary=summary,
-        svg=charts.svg(chart, f"Points of price per hour against mean GPU use. {summary}"),
+        svg=charts.svg(chart, f"Scatter plot of price per hour against mean GPU use. {summary}"),
         legend=tuple((f"c{n} s{n}", kind) for n, kind in enumerate(series, start=1)),
     )
 
@@ -138,3 +142,8 @@ def _kinds(rows: pd.DataFrame) -> tuple[list[str], list[str]]:
         return written.tolist(), order
     kept, others = order[:_TYPES], "other GPUs"
     return [k if k in kept else others for k in written], [*kept, others]
+
+
+def _units(micros: pd.Series[Any]) -> pd.Series[Any]:
+    """Micros as a float of the currency: for drawing only."""
+    return micros.astype("Int64").fillna(0).astype(np.float64) / MICROS_PER_UNIT

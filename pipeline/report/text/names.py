@@ -1,4 +1,4 @@
-"""Names that others chose, made safe to look at.
+"""Names from outside, made safe to show.
 
 A name is data from outside: it may hold control characters, direction overrides that reorder the
 text around them, or ten thousand letters. Escaping is the template's job; here a name only becomes
@@ -23,7 +23,7 @@ def shown(text: str | None, longest: int = LONGEST) -> str:
     """``text`` on one line, printable, shortened in the middle; a dash where there is none."""
     if known(text) is None or not str(text).strip():
         return UNKNOWN
-    # A slice first: nobody reads past it, and a long name must not cost its length.
+    # Cut first, so that a very long name costs no more time than it is shown.
     clean = "".join(
         _REPLACEMENT if unicodedata.category(c) in _UNPRINTABLE else c
         for c in (str(text) if len(str(text)) <= 4 * longest else _middle(str(text), 4 * longest))

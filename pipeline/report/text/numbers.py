@@ -138,13 +138,13 @@ def count(number: int | None) -> str:
     return UNKNOWN if known(number) is None else f"{int(number):,}"  # type: ignore[arg-type]
 
 
-def count_of(number: int, one: str, many: str | None = None) -> str:
+def count_of(number: int, singular: str, plural: str | None = None) -> str:
     """``1 cluster``, ``2 clusters``."""
-    return f"{count(number)}{NBSP}{one if number == 1 else many or one + 's'}"
+    return f"{count(number)}{NBSP}{singular if number == 1 else plural or singular + 's'}"
 
 
 def duration(seconds: int | None) -> str:
-    """Hours; minutes or seconds where hours would say nothing."""
+    """Hours; minutes or seconds where those are below an hour."""
     if known(seconds) is None:
         return UNKNOWN
     whole = int(seconds)  # type: ignore[arg-type]

@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pipeline.report import absent, charts
-from pipeline.report.model import Chart, Column, Swatch, Table, Totals
+from pipeline.report import charts
+from pipeline.report.model import Chart, Column, SpendByDay, Swatch, Table
+from pipeline.report.sections import not_observed
 from pipeline.report.text import names
-from pipeline.report.text.numbers import UNKNOWN, Money, count_of, day_short, days_span, share
-from pipeline.report.totals import within
+from pipeline.report.text.numbers import UNKNOWN, count_of, day_short, days_span, share
 from pipeline.schema import MICROS_PER_UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import date
+
+    from pipeline.report.inputs import ReportInputs
+    from pipeline.report.text.numbers import Money
+    from pipeline.transform.totals import Totals
 
 NO_PROJECT = "no project"
 _OWN_COLOUR = len(charts.SERIES) - 1
@@ -26,56 +30,53 @@ _LABELS = 7
 """At most this many days have a label under their bar, the first and the last among them."""
 
 
-def by_day_and_project(
-    ledger: pd.DataFrame, facts: Totals, known_days: Collection[date]
-) -> tuple[Chart, tuple[Swatch, ...], Table]:
-    """The section's chart, legend and table; a day that is not among ``known_days`` is unknown."""
-    grid = _grid(ledger, facts)
-    money = Money(facts.currency)
+def spend_by_day(inputs: ReportInputs, totals: Totals) -> SpendByDay:
+    """The chart with its legend, and the table; a day without a ledger is unknown."""
+    grid = _grid(inputs.window, totals)
+    money = inputs.money
     title = "Spend by day and project"
-    if grid is None or facts.first is None or facts.day is None:
-        return (
-            Chart(title=title, summary="Nothing was spent."),
-            (),
-            Table(caption=title, columns=(), rows=()),
+    if grid is None or totals.first is None or totals.day is None:
+        return SpendByDay(
+            chart=Chart(title=title, summary="Nothing was spent."),
+            projects=(),
+            by_day=Table(caption=title, columns=(), rows=()),
         )
-    totals = grid.sum()
-    whole = int(totals.sum())
+    sums = grid.sum()
+    spend = int(sums.sum())
     top = grid.columns[0]
     summary = (
-        f"{top} is {share(int(totals.iloc[0]), whole)} of the {money.rounded(whole)} spent "
-        f"from {days_span(facts.first, facts.day)}."
+        f"{top} accounts for {share(int(sums.iloc[0]), spend)} of the {money.rounded(spend)} spent "
+        f"from {days_span(totals.first, totals.day)}."
         if len(grid.columns) > 1
-        else f"{money.rounded(whole)} from {days_span(facts.first, facts.day)}, all in {top}."
+        else f"{money.rounded(spend)} from {days_span(totals.first, totals.day)}, all in {top}."
     )
-    summary = " ".join([summary, *absent.note(facts)])
+    summary = " ".join([summary, *not_observed.note(totals)])
     swatches = tuple(
         Swatch(
             css=f"c{place}",
             name=str(name),
             spend=money.rounded(int(amount)),
-            share=share(int(amount), whole),
+            share=share(int(amount), spend),
         )
-        for place, (name, amount) in enumerate(totals.items(), start=1)
+        for place, (name, amount) in enumerate(sums.items(), start=1)
     )
-    return (
-        Chart(title=title, summary=summary, svg=_draw(grid, facts, summary)),
-        swatches,
-        _table(grid, money, known_days),
+    return SpendByDay(
+        chart=Chart(title=title, summary=summary, svg=_draw(grid, money, summary)),
+        projects=swatches,
+        by_day=_table(grid, money, frozenset(inputs.days)),
     )
 
 
-def _grid(ledger: pd.DataFrame, facts: Totals) -> pd.DataFrame | None:
+def _grid(window: pd.DataFrame, totals: Totals) -> pd.DataFrame | None:
     """Micros: a row per day of the window, a column per project shown, most money first."""
-    if facts.day is None or facts.first is None:
+    if totals.day is None or totals.first is None:
         return None
-    rows = within(ledger, facts.first, facts.day)
-    rows = rows[rows["spend_micros"].fillna(0) > 0]
+    rows = window[window["spend_micros"].fillna(0) > 0]
     if rows.empty:
         return None
     project = rows["project_id"].astype("object").where(rows["project_id"].notna(), None)
-    totals = rows.groupby(project, dropna=False)["spend_micros"].sum()
-    order = totals.sort_values(ascending=False, kind="stable").index
+    sums = rows.groupby(project, dropna=False)["spend_micros"].sum()
+    order = sums.sort_values(ascending=False, kind="stable").index
     few = len(order) <= len(charts.SERIES)
     own = list(order if few else order[:_OWN_COLOUR])
     labels = _unique([NO_PROJECT if pd.isna(key) else names.shown(str(key), 28) for key in own])
@@ -86,13 +87,13 @@ def _grid(ledger: pd.DataFrame, facts: Totals) -> pd.DataFrame | None:
     cut = rows.assign(column=column).pivot_table(
         index="date", columns="column", values="spend_micros", aggfunc="sum", fill_value=0
     )
-    days = pd.date_range(facts.first, facts.day)
+    days = pd.date_range(totals.first, totals.day)
     grid = cut.reindex(index=days, columns=range(len(labels)), fill_value=0).astype("int64")
     return grid.set_axis(labels, axis=1)
 
 
 def _unique(labels: list[str]) -> list[str]:
-    """Shortened names that became equal are told apart by a number."""
+    """Shortened names that became equal get a number."""
     seen: dict[str, int] = {}
     for place, text in enumerate(labels):
         seen[text] = seen.get(text, 0) + 1
@@ -101,8 +102,7 @@ def _unique(labels: list[str]) -> list[str]:
     return labels
 
 
-def _draw(grid: pd.DataFrame, facts: Totals, summary: str) -> str:
-    money = Money(facts.currency)
+def _draw(grid: pd.DataFrame, money: Money, summary: str) -> str:
     days = [day_short(stamp.date()) for stamp in grid.index]
     # A window of more than a year meets the same day twice.
     axis_days = days if len(set(days)) == len(days) else [f"{d:%Y-%m-%d}" for d in grid.index]
@@ -126,7 +126,7 @@ def _draw(grid: pd.DataFrame, facts: Totals, summary: str) -> str:
         list(grid.columns),
         symbol=money.symbol,
     )
-    return charts.svg(chart, f"Stacked bars of spend per day. {summary}")
+    return charts.svg(chart, f"Stacked bar chart of spend per day. {summary}")
 
 
 def _labelled(days: list[str]) -> list[str]:

@@ -1,0 +1,103 @@
+"""What a report is made from: one frozen value, built by ``jobs.report_build``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pipeline.report.text.numbers import Money
+from pipeline.report.text.rules import RuleText
+from pipeline.rules import RULES
+from pipeline.transform.fold import between
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.model import Certificate, NotObserved
+    from pipeline.report.summary import Provenance
+    from pipeline.rules import Rule
+    from pipeline.settings import Settings
+    from pipeline.transform.budgets import Budgets
+    from pipeline.transform.forecast import Forecast
+    from pipeline.transform.spend_change import SpendChange
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ReportInputs:
+    """The data of one report; a part whose field is None is left out of it."""
+
+    settings: Settings
+    """Currency, window, thresholds, rows shown."""
+    day: date | None
+    """The report's date, the last closed day; None: no day is closed yet."""
+    ledger: pd.DataFrame
+    """Ledger rows of the window and of the date's month, with ``owner`` where there are owners."""
+    utilization: pd.DataFrame
+    """``transform.utilization.rank`` of the window."""
+    evidence: pd.DataFrame
+    """``transform.utilization.rank`` of the rules' window."""
+    findings: pd.DataFrame
+    """Every cluster under every rule, as of ``day``."""
+    days: tuple[date, ...]
+    """The days that have a ledger, empty ones included."""
+    certificates: tuple[Certificate, ...] = ()
+    """Of the snapshots behind the window."""
+    damaged: tuple[str, ...] = ()
+    """Stored files that were skipped because their content is not what was written."""
+    rules: tuple[Rule, ...] = RULES
+    """The rules that were judged, for their names and thresholds."""
+    version: str = ""
+    """The program's, for the footer."""
+    owner: str = ""
+    """Whose clusters the report is about; empty for all."""
+    not_observed: tuple[NotObserved, ...] = ()
+    """Accounts without data on ``day``; the ledger has no row of theirs after their last day."""
+
+    previous_report: date | None = None
+    """The date of the report before this one."""
+    not_observed_before: tuple[NotObserved, ...] = ()
+    """Accounts that the previous report lacked: this one shows what came after their last day."""
+    status_changes: pd.DataFrame | None = None
+    """``transform.changes.since`` the previous report."""
+    unusual_days: pd.DataFrame | None = None
+    """``transform.anomalies.unusual_days``."""
+    spend_change: SpendChange | None = None
+    """Of the last two weeks."""
+    forecast: Forecast | None = None
+    """Of the month."""
+    budgets: Budgets | None = None
+    exclusion_costs: pd.DataFrame | None = None
+    """``transform.findings.exclusions.costs``."""
+    has_owners: bool = False
+    """Whether owners are named: the report then shows the sums by owner."""
+    unobserved_micros: int | None = None
+    """An estimate of the window's money that no snapshot can show."""
+    provenance: Provenance | None = None
+    """The findings it is made from, and what they lack."""
+
+    @property
+    def since(self) -> date | None:
+        """The date to compare with: the previous report's, by default the day before."""
+        if self.previous_report is not None or self.day is None:
+            return self.previous_report
+        return self.day - timedelta(days=1)
+
+    @cached_property
+    def window(self) -> pd.DataFrame:
+        """The ledger rows of the window; before a day is closed, all there are."""
+        if self.day is None:
+            return self.ledger
+        first = self.day - timedelta(days=self.settings.report.window_days - 1)
+        return between(self.ledger, first, self.day)
+
+    @property
+    def money(self) -> Money:
+        """Writes amounts of the account's currency."""
+        return Money(self.settings.currency)
+
+    @cached_property
+    def rule_text(self) -> RuleText:
+        """Names and explains the rules."""
+        return RuleText(self.settings, self.rules)

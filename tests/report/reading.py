@@ -1,0 +1,35 @@
+"""Reads what a report shows, with plain spaces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.report.text.numbers import NBSP
+
+if TYPE_CHECKING:
+    from pipeline.report.model import Fact, ReportView, Section, Table
+
+
+def plain(text: str) -> str:
+    return text.replace(NBSP, " ")
+
+
+def section_of(view: ReportView, key: str) -> Section:
+    (section,) = (one for one in (*view.before_findings, *view.after_findings) if one.key == key)
+    return section
+
+
+def sentences(section: Section | None) -> list[str]:
+    assert section is not None
+    return [plain(sentence) for sentence in section.sentences]
+
+
+def table(section: Section | None, caption: str) -> Table:
+    assert section is not None
+    (found,) = (one for one in section.tables if one.caption.startswith(caption))
+    return found
+
+
+def fact(facts: tuple[Fact, ...], term: str) -> Fact:
+    (found,) = (one for one in facts if one.term == term)
+    return found

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pipeline.report.sections import data_quality
+from pipeline.report.summary import Provenance
+from pipeline.report.text.numbers import NBSP, UNKNOWN
+from pipeline.report.view import build
+from tests.report.factories.clusters import DAY, certificate
+from tests.report.factories.results import LAST_14_DAYS, normal
+from tests.report.reading import fact, plain
+
+if TYPE_CHECKING:
+    from pipeline.report.model import ReportView
+
+
+def test_money_that_no_snapshot_shows_is_stated_and_in_no_total(
+    views: dict[str, ReportView],
+) -> None:
+    assert fact(views["full"].data_quality, "Between snapshots").value == "$12.00"
+    assert views["full"].totals.spend_micros == views["normal"].totals.spend_micros
+
+
+def test_a_day_without_a_readable_ledger_is_unknown_not_free() -> None:
+    inputs = normal()
+    lost = DAY - timedelta(days=3)
+    view = build(
+        replace(
+            inputs,
+            ledger=inputs.ledger[inputs.ledger["date"] != pd.Timestamp(lost)],
+            days=tuple(day for day in LAST_14_DAYS if day != lost),
+        )
+    )
+    unknown = [UNKNOWN] * (len(view.spend.projects) + 1)
+    assert view.spend.by_day.rows[3] == (f"19{NBSP}Nov", *unknown)
+    assert plain(fact(view.data_quality, "Days").value) == "13 of 14 days"
+    assert "Spend in 13 days" in [plain(card.label) for card in view.cards]
+
+
+def test_incomplete_inputs_are_named_and_more_than_three_counted(
+    views: dict[str, ReportView],
+) -> None:
+    incomplete = tuple(f"ledger/{n}: damaged" for n in range(5))
+    provenance = Provenance(findings="d", findings_version=1, incomplete=incomplete)
+    inputs = replace(normal(), provenance=provenance)
+    facts = data_quality.data_quality(inputs, views["normal"].totals)
+    found = fact(facts, "Incomplete inputs")
+    assert found.value == "5"
+    assert found.meaning.endswith(
+        "ledger/0: damaged, ledger/1: damaged, ledger/2: damaged and 2 more."
+    )
+
+
+def test_a_clock_that_is_off_is_stated(views: dict[str, ReportView]) -> None:
+    inputs = replace(normal(), certificates=(certificate(clock_skew_seconds=7200.0),))
+    facts = data_quality.data_quality(inputs, views["normal"].totals)
+    assert plain(fact(facts, "Clock").value) == "off by up to 2.0 h"

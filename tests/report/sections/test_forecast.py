@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.report.sections import forecast
+from pipeline.report.text.numbers import UNKNOWN
+from pipeline.report.view import build
+from tests.report.factories import analyses
+from tests.report.factories.results import full
+from tests.report.reading import plain, section_of, sentences
+
+if TYPE_CHECKING:
+    from pipeline.report.model import ReportView
+
+
+def test_the_forecast_says_its_error_and_what_already_runs(views: dict[str, ReportView]) -> None:
+    view = views["full"]
+    assert sentences(section_of(view, "ahead"))[0] == (
+        "November 2026 is forecast to cost $16,000; forecasts made the same way on 20 earlier "
+        "days were off by 3.1 %. If only the clusters running now continue, it will cost $14,000."
+    )
+    (card,) = (card for card in view.cards if card.label.startswith("Forecast"))
+    assert (card.value, plain(card.note)) == ("$16,000", "past forecasts were off by 3.1 %")
+    assert "November 2026 is forecast to cost $16,000 (past forecasts were off by 3.1 %)." in [
+        plain(sentence) for sentence in view.headline.lede
+    ]
+
+
+def test_a_refused_forecast_is_a_dash_with_its_reason() -> None:
+    refused = analyses.forecast(refused="2 days of history")
+    view = build(replace(full(), forecast=refused))
+    (card,) = (card for card in view.cards if card.label.startswith("Forecast"))
+    assert (card.value, card.note, card.tone) == (UNKNOWN, "2 days of history", "warn")
+    assert sentences(section_of(view, "ahead"))[0] == (
+        "There is no forecast for November 2026: 2 days of history."
+    )
+
+
+def test_a_forecast_tested_on_few_days_says_on_how_few() -> None:
+    month = analyses.forecast()
+    few = replace(month, estimates=tuple(replace(one, origins=1) for one in month.estimates))
+    (sentence, _) = forecast.lede(replace(full(), forecast=few))
+    assert "(past forecasts were off by 3.1 %, on 1 day only)" in plain(sentence)
+
+
+@pytest.mark.parametrize("has_budgets", [True, False])
+def test_without_a_forecast_the_section_is_about_budgets_if_there_are_any(
+    has_budgets: bool,  # noqa: FBT001 - a parameter of the test
+    views: dict[str, ReportView],
+) -> None:
+    inputs = replace(full(), forecast=None)
+    inputs = inputs if has_budgets else replace(inputs, budgets=None)
+    section = forecast.section(inputs, views["full"].totals)
+    assert (section.title if section else None) == ("Budgets" if has_budgets else None)
+
+
+def test_the_numbers_of_a_forecast_are_for_machines(views: dict[str, ReportView]) -> None:
+    numbers = views["full"].numbers.forecast
+    assert numbers is not None
+    assert (numbers.best, numbers.refused, numbers.days_left) == ("run rate", None, 8)
+    assert [one.method for one in numbers.estimates] == ["floor", "run rate"]
