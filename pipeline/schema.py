@@ -28,6 +28,9 @@ BUSY_ABOVE_PCT = 5.0
 """A GPU reading above this is work. A constant of the schema, so that old days stay comparable
 (AWS Compute Optimizer's line between an active and an inactive GPU)."""
 
+CLUSTER_KEY = ["account", "cluster_id"]
+"""The columns that identify a cluster; a list, as pandas selects columns."""
+
 BAND_EDGES_PCT = (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 """Upper edges, inclusive, of the GPU utilization bands; the lowest band starts at 0."""
 

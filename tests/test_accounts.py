@@ -19,7 +19,7 @@ from msgspec import structs
 from pipeline.errors import Exit
 from pipeline.jobs import Job
 from pipeline.jobs.extract import extract
-from pipeline.jobs.findings import judge
+from pipeline.jobs.findings import findings_of
 from pipeline.jobs.ledger import update_ledger
 from pipeline.jobs.report import make_report
 from pipeline.keys import Secret
@@ -88,7 +88,7 @@ def kept(
         if now <= datetime(2026, 3, 14, 6, tzinfo=UTC):
             extract(job, "lab")
     update_ledger(job)
-    judge(job, LAST)
+    findings_of(job, LAST)
     return folder
 
 
@@ -118,7 +118,7 @@ def files(job: Job) -> dict[date, bytes]:
 
 
 def test_its_clusters_are_not_judged_and_their_findings_wait(behind: Job) -> None:
-    last, found = (of_lab(judge(behind, day).findings) for day in (UNTIL, LAST))
+    last, found = (of_lab(findings_of(behind, day).findings) for day in (UNTIL, LAST))
     assert set(found.index) == set(last.index)
     ended = last["reason"].reindex(found.index) == "It is no longer listed"
     assert set(found.loc[~ended, "outcome"]) == {"INSUFFICIENT_DATA"}
@@ -184,10 +184,10 @@ def test_the_run_warns_and_names_the_remedy(behind: Job) -> None:
 def test_observed_again_everything_catches_up(
     behind: Job, served: tuple[Clock, Settings], reach: Reach, tmp_path: Path
 ) -> None:
-    before = of_lab(judge(behind, UNTIL).findings)
+    before = of_lab(findings_of(behind, UNTIL).findings)
     early = files(behind)
     catch_up(behind, served[0])
-    found = of_lab(judge(behind, LAST).findings)
+    found = of_lab(findings_of(behind, LAST).findings)
     late = files(behind)
     assert {day for day in late if late[day] != early[day]} == {
         date(2026, 3, 14), LAST,
@@ -206,7 +206,7 @@ def test_observed_again_everything_catches_up(
     for part in ("snapshots", "ledger"):
         shutil.copytree(tmp_path / "data" / part, anew / part, symlinks=True)
     rebuilt = reach(anew)
-    judge(rebuilt, LAST)
+    findings_of(rebuilt, LAST)
     assert files(rebuilt) == late
 
 
@@ -279,8 +279,8 @@ def test_an_account_taken_out_of_the_settings_is_no_news_and_takes_its_findings_
     reported = make_report(behind)
     assert behind.exit_code == Exit.DONE
     assert "lab" not in reported.view.title
-    assert of_lab(judge(behind, LAST).findings).empty
-    assert len(of_lab(judge(behind, UNTIL).findings))
+    assert of_lab(findings_of(behind, LAST).findings).empty
+    assert len(of_lab(findings_of(behind, UNTIL).findings))
     (fact,) = [one for one in reported.view.trust if one.term == "Accounts not observed"]
     assert "lab" in fact.value
     assert "no longer in the settings" in fact.value

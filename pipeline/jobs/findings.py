@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 POLICIES = "policies"
 
 
-class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DatedPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What findings are judged by from a date on."""
 
     since: date
@@ -59,19 +59,19 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 @dataclass(frozen=True)
-class Judged:
+class DayFindings:
     """The findings of a day, and what they were judged by."""
 
     day: date
     findings: pd.DataFrame
-    policy: Policy
+    policy: DatedPolicy
     digest: str
     coverage: Coverage
     incomplete: list[str] = field(default_factory=list)
     """The inputs that were damaged, missing or not whole, each with what is wrong with it."""
 
 
-def read_policy(settings: Settings, since: date) -> Policy:
+def read_policy(settings: Settings, since: date) -> DatedPolicy:
     """What the settings and the files they name say now.
 
     Raises:
@@ -80,7 +80,7 @@ def read_policy(settings: Settings, since: date) -> Policy:
     own = catalogue.own_rules(settings.own_rules, tuple(rule.id for rule in catalogue.RULES))
     known = [rule.id for rule in (*catalogue.RULES, *own)]
     exclusions, owners = settings.exclusions_file, settings.owners_file
-    return Policy(
+    return DatedPolicy(
         since=since,
         rules=settings.rules,
         own_rules=settings.own_rules,
@@ -92,7 +92,9 @@ def read_policy(settings: Settings, since: date) -> Policy:
     )
 
 
-def judge(job: Job, day: date, *, rebuild: bool = False, is_stored: bool = True) -> Judged:
+def findings_of(
+    job: Job, day: date, *, rebuild: bool = False, is_stored: bool = True
+) -> DayFindings:
     """The findings of ``day``; they and what they follow from are built where they are stale.
 
     What had to be left out is noted, and named in the result. Nothing is written unless
@@ -128,7 +130,7 @@ def judge(job: Job, day: date, *, rebuild: bool = False, is_stored: bool = True)
     # As stored: a report must not depend on whether its findings were just made or read.
     found = job.store.read_findings(day) if missing and is_stored else _in_order(previous)
     incomplete = _incomplete(job, day, sorted(left_out))
-    return Judged(day, found, _in_force(policies, day), before, known, incomplete)
+    return DayFindings(day, found, _in_force(policies, day), before, known, incomplete)
 
 
 def _in_order(found: pd.DataFrame) -> pd.DataFrame:
@@ -197,7 +199,7 @@ def replay(job: Job, first: date, last: date, settings: Settings) -> Replayed:
         first - timedelta(days=findings.LOOK_BACK_DAYS - 1), days[-1], damaged=[]
     )
     policy, until = read_policy(settings, first).applied, coverage(job).until
-    flags = replaying.flags(replaying.replay(ledger, policy, first, last, until))
+    flags = replaying.flags(findings.judge_days(ledger, policy, first, last, until=until))
     return Replayed(flags, replaying.precision(flags, ledger, days[-1], until=until))
 
 
@@ -220,13 +222,13 @@ def what_if(job: Job, change: whatif.Change) -> pd.DataFrame:
     return whatif.what_if(ledger, last, change)
 
 
-def stored_policies(store: Store) -> list[Policy]:
+def stored_policies(store: Store) -> list[DatedPolicy]:
     """All policies that have been in force, oldest first."""
     stored = store.get_state(POLICIES)
-    return msgspec.json.decode(stored, type=list[Policy]) if stored else []
+    return msgspec.json.decode(stored, type=list[DatedPolicy]) if stored else []
 
 
-def _policies(job: Job, day: date, *, is_stored: bool) -> list[Policy]:
+def _policies(job: Job, day: date, *, is_stored: bool) -> list[DatedPolicy]:
     """All policies so far, oldest first; today's is in force from ``day`` on if it is another."""
     known = stored_policies(job.store)
     now = read_policy(job.settings, day)
@@ -245,18 +247,18 @@ def _policies(job: Job, day: date, *, is_stored: bool) -> list[Policy]:
 def forget_policies(job: Job, last: date) -> None:
     """Forget policies in force only after ``last``: those days never were."""
     stored = job.store.get_state(POLICIES)
-    known = msgspec.json.decode(stored, type=list[Policy]) if stored else []
+    known = msgspec.json.decode(stored, type=list[DatedPolicy]) if stored else []
     true = [one for one in known if one.since <= last]
     if true != known:
         job.store.put_state(POLICIES, msgspec.json.encode(true))
 
 
-def _in_force(policies: list[Policy], day: date) -> Policy:
+def _in_force(policies: list[DatedPolicy], day: date) -> DatedPolicy:
     return next(one for one in reversed(policies) if one.since <= day)
 
 
 def inputs_of(
-    store: Store, policies: list[Policy], known: Coverage, last: date
+    store: Store, policies: list[DatedPolicy], known: Coverage, last: date
 ) -> list[provenance.Inputs]:
     """What the findings of each day are made from, from the first of the ledger (after
     its last gap that is too long) to ``last``.

@@ -10,7 +10,7 @@ import msgspec
 
 from pipeline.errors import DamageError, SettingsError, StorageError
 from pipeline.jobs.coverage import warn_of_missing
-from pipeline.jobs.findings import judge, note_damaged
+from pipeline.jobs.findings import findings_of, note_damaged
 from pipeline.jobs.ledger import note_future
 from pipeline.jobs.owner_reports import message, parts
 from pipeline.jobs.report_build import Past, derive
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.jobs import Job
-    from pipeline.jobs.findings import Judged
+    from pipeline.jobs.findings import DayFindings
     from pipeline.jobs.report_inputs import Sources
     from pipeline.model import SnapshotRef
     from pipeline.report.model import ReportView
@@ -59,7 +59,7 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
             f"{job.store.url('')}: nothing to report from yet; run `fleetledger extract` first"
         )
     day = _checked(day, last_closed(job), refs)
-    judged = None if day is None else judge(job, day)
+    judged = None if day is None else findings_of(job, day)
     sources = read(job.store, settings, refs, judged)
     for name in sources.damaged:
         note_damaged(job, name)
@@ -84,7 +84,7 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
     return Reported(day=shown, folder=job.store.publish_report(shown, files), view=page)
 
 
-def _inputs(judged: Judged, damaged: Sequence[str]) -> Inputs:
+def _inputs(judged: DayFindings, damaged: Sequence[str]) -> Inputs:
     """What the report is made from; ``damaged``: what it could not read, besides the findings."""
     lacking = dict.fromkeys([*judged.incomplete, *(f"{key}: damaged" for key in damaged)])
     return Inputs(

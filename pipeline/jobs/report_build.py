@@ -28,7 +28,7 @@ from pipeline.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.jobs.findings import Policy
+    from pipeline.jobs.findings import DatedPolicy
     from pipeline.model import NotObserved
     from pipeline.report.model import ReportView
     from pipeline.settings import Settings
@@ -42,7 +42,7 @@ class Past:
     day: date
     reported: date | None
     """The date of the report before this one."""
-    policy: Policy
+    policy: DatedPolicy
     untold: tuple[NotObserved, ...] = ()
     """The accounts that report lacked: of them this one tells what came after their last day."""
 

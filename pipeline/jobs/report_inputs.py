@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.jobs.findings import Judged
+    from pipeline.jobs.findings import DayFindings
     from pipeline.model import Certificate, NotObserved, SnapshotRef
     from pipeline.settings import Settings
     from pipeline.store import Store
@@ -73,7 +73,7 @@ def read(
     store: Store,
     settings: Settings,
     refs: Sequence[SnapshotRef],
-    judged: Judged | None,
+    judged: DayFindings | None,
 ) -> Sources:
     """Ledger rows of the window, of the date's month and of the findings' look-back."""
     if judged is None:

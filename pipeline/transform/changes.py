@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pipeline.transform.fold import Fold, between, day_number, day_numbers
+from pipeline.schema import CLUSTER_KEY
+from pipeline.transform.fold import Fold, between, day_number, day_numbers, ratio
 from pipeline.transform.observed import last_observed
 
 if TYPE_CHECKING:
@@ -36,8 +37,7 @@ if TYPE_CHECKING:
 CAUSES = ("new", "gone", "resumed", "stopped", "storage", "hours", "GPUs", "rate")
 DIMENSIONS = ("name", "project_id", "region", "gpu_type")
 _NEEDED = (
-    "account",
-    "cluster_id",
+    *CLUSTER_KEY,
     "date",
     *DIMENSIONS,
     "spend_micros",
@@ -47,13 +47,12 @@ _NEEDED = (
 )
 STATUS_CHANGES = ("failed", "new", "gone", "started", "stopped", "other")
 """In the order they are told: what may need somebody first."""
-_KEY = ["account", "cluster_id"]
-STATUS_COLUMNS = [*_KEY, "name", "project_id", "status", "spend_micros"]
+STATUS_COLUMNS = [*CLUSTER_KEY, "name", "project_id", "status", "spend_micros"]
 CHANGED = (
     *("cluster_id", "account", "name", "project_id", "change", "status_before", "status"),
     *("spend_before_micros", "spend_micros"),
 )
-_TEXTS = dict.fromkeys((*_KEY, "name", "project_id", "status"), "object")
+_TEXTS = dict.fromkeys((*CLUSTER_KEY, "name", "project_id", "status"), "object")
 _AMOUNTS_TO = {
     **dict.fromkeys(("running", "starting", "pending"), "started"),
     **dict.fromkeys(("stopped", "stopping"), "stopped"),
@@ -61,30 +60,18 @@ _AMOUNTS_TO = {
 }
 
 
-def bridge(
-    ledger: pd.DataFrame, before: tuple[date, date], after: tuple[date, date]
-) -> pd.DataFrame:
-    """The causes in order: ``cause``, ``clusters``, ``micros``; the micros add up exactly."""
-    rows = bridge_rows(ledger, before, after)
-    groups = rows["micros"].groupby(rows["cause"])
-    table = pd.DataFrame({"clusters": groups.count(), "micros": groups.sum()})
-    table = table.reindex(list(CAUSES), fill_value=0).rename_axis("cause").reset_index()
-    whole: pd.DataFrame = table.astype({"clusters": "int64", "micros": "int64"})
-    return whole
-
-
 def bridge_rows(
     ledger: pd.DataFrame, before: tuple[date, date], after: tuple[date, date]
 ) -> pd.DataFrame:
-    """The same per cluster: account, cluster_id, dimensions, ``cause``, ``micros`` (not 0)."""
+    """The causes per cluster: account, cluster_id, dimensions, ``cause``, ``micros`` (not 0)."""
     needed = ledger[[*_NEEDED]]
     was, now = between(needed, *before), between(needed, *after)
     fold = Fold.of(pd.concat([was, now], ignore_index=True))
     if not fold.size:
-        return pd.DataFrame(columns=["account", "cluster_id", *DIMENSIONS, "cause", "micros"])
+        return pd.DataFrame(columns=[*CLUSTER_KEY, *DIMENSIONS, "cause", "micros"])
     is_now = np.arange(len(fold.code)) >= len(was)
     one, two = _Side(fold, ~is_now), _Side(fold, is_now)
-    names = fold.latest(["account", "cluster_id", *DIMENSIONS])
+    names = fold.latest([*CLUSTER_KEY, *DIMENSIONS])
     parts = []
     for cause, micros in _causes(one, two).items():
         told = micros != 0
@@ -117,7 +104,7 @@ def status_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     version does not know is told as other; from or to an unknown one nothing is concluded.
     """
     one, two = (f[STATUS_COLUMNS].astype(_TEXTS) for f in (before, after))
-    both = one.merge(two, on=_KEY, how="outer", suffixes=("_before", ""), indicator="side")
+    both = one.merge(two, on=CLUSTER_KEY, how="outer", suffixes=("_before", ""), indicator="side")
     was, now = _state(both["status_before"]), _state(both["status"])
     both["change"] = np.select(
         [
@@ -134,7 +121,7 @@ def status_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     told = both.rename(columns={"spend_micros_before": "spend_before_micros"})
     told = told[told["change"] != ""]
     rank = told["change"].map({name: rank for rank, name in enumerate(STATUS_CHANGES)})
-    order = told.assign(rank=rank).sort_values(["rank", *_KEY], kind="stable")
+    order = told.assign(rank=rank).sort_values(["rank", *CLUSTER_KEY], kind="stable")
     return order[list(CHANGED)].reset_index(drop=True)
 
 
@@ -160,7 +147,7 @@ class _Side:
         gpus = fold["gpu_count"].to_numpy(np.float64, na_value=np.nan)
         gpu_hours = np.zeros(fold.size)
         np.add.at(gpu_hours, fold.code, np.where(rows, seconds * gpus, 0.0) / 3600.0)
-        self.gpus = _ratio(gpu_hours, self.hours)
+        self.gpus = ratio(gpu_hours, self.hours)
 
     @property
     def running(self) -> Ints:
@@ -180,9 +167,9 @@ def _causes(one: _Side, two: _Side) -> dict[str, Ints]:
     stopped = both & (one.hours > 0) & (two.hours == 0)
     kept = both & ~resumed & ~stopped
     storage = np.where(kept, two.storage - one.storage, 0)
-    price = _ratio(one.running.astype(np.float64), one.hours)
+    price = ratio(one.running.astype(np.float64), one.hours)
     hours = np.where(kept, _whole((two.hours - one.hours) * price), 0)
-    per_gpu = _ratio(price, one.gpus)
+    per_gpu = ratio(price, one.gpus)
     counted = kept & np.isfinite(per_gpu) & np.isfinite(two.gpus)
     gpus = np.where(counted, _whole(two.hours * (two.gpus - one.gpus) * per_gpu), 0)
     return {
@@ -199,8 +186,3 @@ def _causes(one: _Side, two: _Side) -> dict[str, Ints]:
 
 def _whole(values: Floats) -> Ints:
     return np.rint(np.nan_to_num(values)).astype(np.int64)
-
-
-def _ratio(part: Floats, whole: Floats) -> Floats:
-    share: Floats = np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
-    return share

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pipeline.schema import CLUSTER_KEY
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas.api.typing import DataFrameGroupBy
 
-    from pipeline.arrays import Ints
+    from pipeline.arrays import Floats, Ints
 
 
 HOURS_OF_WEEK = 168
@@ -60,6 +62,25 @@ def number(frame: pd.DataFrame, keys: Sequence[str]) -> tuple[Ints, int]:
     return code.astype(np.int64), len(found)
 
 
+def ratio(part: Floats, total: Floats, default: float = np.nan) -> Floats:
+    """``part / total`` where the total is above 0, else ``default``."""
+    share: Floats = np.divide(part, total, out=np.full(len(total), default), where=total > 0)
+    return share
+
+
+def outer_cuts(frame: pd.DataFrame | Fold, day: Ints, *, every_day: bool = False) -> Ints:
+    """Per row the micros that may lie beyond the first or last midnight of the window.
+
+    The window's bounds are its rows' bounds, widened by these: midnights inside it move no money in
+    or out. ``every_day``: each day is a window of its own.
+    """
+    first, last = (day.min(), day.max()) if len(day) else (0, 0)
+    start = frame["cut_start_micros"].to_numpy(np.int64)
+    end = frame["cut_end_micros"].to_numpy(np.int64)
+    cuts = np.where(every_day | (day == first), start, 0)
+    return cuts + np.where(every_day | (day == last), end, 0)
+
+
 def _at(values: Any, rows: Ints | None) -> Any:  # noqa: ANN401 (a frame or a series, as given)
     """``values`` at the ascending positions ``rows``; not copied where they are one stretch."""
     if rows is None:
@@ -82,8 +103,7 @@ class Fold:
     @classmethod
     def of(cls, ledger: pd.DataFrame, rows: Ints | None = None) -> Fold:
         """Number the clusters of ``ledger`` (of its ``rows``) by account and id."""
-        key = ["account", "cluster_id"]
-        code, size = number(_at(ledger[key], rows), key)
+        code, size = number(_at(ledger[CLUSTER_KEY], rows), CLUSTER_KEY)
         return cls(ledger, code, size, rows)
 
     @classmethod

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pipeline import rules as catalogue
 from pipeline import schema
 from pipeline.transform.findings.measures import derive, provable_waste
-from pipeline.transform.findings.rule_engine import judge
+from pipeline.transform.findings.rule_engine import evaluate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,15 +33,14 @@ def of_findings(utilization: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFra
         (findings["rule_id"].astype("str") == catalogue.IDLE.id)
         & (findings["outcome"].astype("str") == catalogue.FINDING)
     ]
-    key = ["account", "cluster_id"]
-    told = found[[*key, "grade", "provable_waste_micros"]].astype({"account": "str"})
-    rows = utilization.astype({"account": "str"}).merge(told, on=key, how="inner")
+    told = found[[*schema.CLUSTER_KEY, "grade", "provable_waste_micros"]].astype({"account": "str"})
+    rows = utilization.astype({"account": "str"}).merge(told, on=schema.CLUSTER_KEY, how="inner")
     return schema.IDLE.enforce(_ranked(rows))
 
 
 def _ranked(found: pd.DataFrame) -> pd.DataFrame:
     return found.sort_values(
-        ["provable_waste_micros", "account", "cluster_id"],
+        ["provable_waste_micros", *schema.CLUSTER_KEY],
         ascending=[False, True, True],
         kind="stable",
     )
@@ -52,6 +51,6 @@ def candidates(utilization: pd.DataFrame, rules: settings.Rules) -> pd.DataFrame
     if utilization.empty:
         return schema.IDLE.empty()
     evidence = derive(utilization)
-    judged = judge(catalogue.IDLE, evidence, rules)
-    found = evidence.assign(grade=judged.grade, provable_waste_micros=provable_waste(evidence))
-    return schema.IDLE.enforce(_ranked(found[judged.found]))
+    outcomes = evaluate(catalogue.IDLE, evidence, rules)
+    found = evidence.assign(grade=outcomes.grade, provable_waste_micros=provable_waste(evidence))
+    return schema.IDLE.enforce(_ranked(found[outcomes.found]))

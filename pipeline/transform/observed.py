@@ -30,10 +30,9 @@ if TYPE_CHECKING:
 
 Until = Mapping[str, date]
 
-_KEY = ["account", "cluster_id"]
 _LIFE = [name for name in lifecycle.REMEMBERED if name not in ("rule_digest", "hourly_rate_micros")]
 _KEPT = (
-    *(*_KEY, "name", "project_id", "owner", "rule_id", "rule_version", "rule_digest"),
+    *(*schema.CLUSTER_KEY, "name", "project_id", "owner", "rule_id", "rule_version", "rule_digest"),
     *("samples", "busy_share_bound", "spend_micros", "hourly_rate_micros", "reason", "outcome"),
     *_LIFE,
 )
@@ -101,7 +100,7 @@ def waiting(
 def _of_rules(before: pd.DataFrame, rules: Sequence[tuple[Rule, str]]) -> pd.DataFrame:
     """A row per cluster and rule in force; a rule that is new has no past."""
     known = before["rule_id"].unique()
-    one = before.drop_duplicates(_KEY)
+    one = before.drop_duplicates(schema.CLUSTER_KEY)
     fresh = [
         one.assign(
             rule_id=rule.id,

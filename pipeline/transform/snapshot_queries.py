@@ -157,7 +157,7 @@ def select(
             keep &= (frame[column] >= low).fillna(value=False).astype(bool)
         if high is not None:
             keep &= (frame[column] <= high).fillna(value=False).astype(bool)
-    found = frame[keep].sort_values(["account", "cluster_id"], kind="stable")
+    found = frame[keep].sort_values(schema.CLUSTER_KEY, kind="stable")
     values = found[SORT_COLUMNS[sort_by]]
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype("str")

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline import schema
-from pipeline.transform.fold import number
+from pipeline.transform.fold import day_numbers, number, outer_cuts
 
 if TYPE_CHECKING:
     from pipeline.arrays import Bools, Ints
@@ -38,9 +38,6 @@ DIMENSIONS = (
     "cluster_id",
 )
 """``owner`` is a column that the caller adds (``owners.owner_of``)."""
-
-
-_CLUSTER = ["account", "cluster_id"]
 
 
 def spend_rows(ledger: pd.DataFrame) -> pd.DataFrame:
@@ -125,10 +122,7 @@ class _Money:
     @classmethod
     def of(cls, rows: pd.DataFrame, *, every_day: bool) -> _Money:
         """``rows`` with bounds widened at the window's ends (of each day, if ``every_day``)."""
-        dates = rows["date"]
-        start = rows["cut_start_micros"].where(every_day | (dates == dates.min()), 0)
-        end = rows["cut_end_micros"].where(every_day | (dates == dates.max()), 0)
-        cut = (start + end).to_numpy(np.int64)
+        cut = outer_cuts(rows, day_numbers(rows["date"]), every_day=every_day)
         running, gpus = rows["running_seconds"], rows["gpu_count"]
         return cls(
             spend=_known(rows["spend_micros"]),
@@ -151,6 +145,6 @@ def _clusters(rows: pd.DataFrame, dims: tuple[str, ...], code: Ints, size: int) 
         return np.ones(size, dtype=np.int64)
     if "date" in dims:  # a cluster has one row a day
         return np.bincount(code, minlength=size).astype(np.int64)
-    cluster, width = number(rows, _CLUSTER)
+    cluster, width = number(rows, schema.CLUSTER_KEY)
     pairs = pd.unique(code * width + cluster)
     return np.bincount(pairs // max(width, 1), minlength=size).astype(np.int64)

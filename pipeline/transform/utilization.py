@@ -21,7 +21,7 @@ import pandas as pd
 
 from pipeline import schema
 from pipeline.transform.findings.confidence import busy_share_bound
-from pipeline.transform.fold import HOURS_OF_WEEK, Fold, day_number, day_numbers
+from pipeline.transform.fold import HOURS_OF_WEEK, Fold, day_number, day_numbers, outer_cuts, ratio
 from pipeline.transform.observed import last_observed
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 
 
 DIMENSIONS = (
-    "account",
-    "cluster_id",
+    *schema.CLUSTER_KEY,
     "name",
     "project_id",
     "region",
@@ -83,7 +82,7 @@ def rank(ledger: pd.DataFrame, until: Until | None = None) -> pd.DataFrame:
     """
     frame = facts(Fold.of(ledger), until=until)
     frame = frame.sort_values(
-        ["unused_micros", "account", "cluster_id"],
+        ["unused_micros", *schema.CLUSTER_KEY],
         ascending=[False, True, True],
         na_position="last",
         kind="stable",
@@ -105,7 +104,7 @@ def facts(fold: Fold, last_day: date | None = None, until: Until | None = None) 
     _widen(frame, fold)
     for metric in _METRICS:
         weight = frame[f"{metric}_weight_seconds"].to_numpy(np.float64)
-        frame[f"{metric}_mean_pct"] = _ratio(
+        frame[f"{metric}_mean_pct"] = ratio(
             frame[f"{metric}_sum_mpct_seconds"].to_numpy(np.float64), weight * 1000.0
         )
     highest = fold.highest([*(f"{m}_max_pct" for m in _METRICS), "last_busy_at"])
@@ -146,7 +145,7 @@ def _read_bands(frame: pd.DataFrame) -> None:
     frame["gpu_p95_pct"] = percentile(frame, 95)
     seen = frame[list(schema.BAND_COLUMNS)].to_numpy(np.int64).sum(axis=1)
     idle = frame[list(_IDLE_BANDS)].to_numpy(np.int64).sum(axis=1)
-    frame["idle_share_pct"] = _ratio(100.0 * idle, seen.astype(np.float64))
+    frame["idle_share_pct"] = ratio(100.0 * idle, seen.astype(np.float64))
 
 
 def _count_samples(frame: pd.DataFrame, fold: Fold) -> None:
@@ -159,9 +158,7 @@ def _count_samples(frame: pd.DataFrame, fold: Fold) -> None:
 
 def _widen(frame: pd.DataFrame, fold: Fold) -> None:
     """Bounds of the window: summed, then widened by its outer two cuts; unknown if any row is."""
-    start = fold["cut_start_micros"].where(fold.day == fold.day.min(), 0)
-    end = fold["cut_end_micros"].where(fold.day == fold.day.max(), 0)
-    cut = fold.add((start + end).to_numpy(np.int64))
+    cut = fold.add(outer_cuts(fold, fold.day))
     frame["spend_low_micros"] = (frame["spend_low_micros"] - cut).clip(lower=0)
     high = fold["spend_high_micros"]
     unbounded = fold.any_of(high.isna().to_numpy())
@@ -174,9 +171,3 @@ def _gpu_seconds(fold: Fold) -> pd.Series[Any]:
     unknown = fold.any_of((gpus.isna() & (running > 0)).to_numpy(bool))
     total = fold.add((running * gpus).fillna(0).to_numpy(np.int64))
     return pd.Series(total, dtype="Int64").mask(unknown)
-
-
-def _ratio(part: Floats, whole: Floats) -> Floats:
-    """``part / whole``; NaN where there is nothing to divide by."""
-    share: Floats = np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
-    return share

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from pipeline.errors import SettingsError
-from pipeline.schema import MICROS_PER_UNIT
+from pipeline.schema import CLUSTER_KEY, MICROS_PER_UNIT
 from pipeline.transform.findings.patterns import matches
 from pipeline.transform.findings.savings import DAYS_AHEAD
 from pipeline.transform.fold import Fold
@@ -85,15 +85,15 @@ def what_if(ledger: pd.DataFrame, as_of: date, change: Change) -> pd.DataFrame:
         after = _storage(frame)
     before = np.floor(spend).astype(np.int64)
     priced = ~np.isnan(after) & frame["spend_micros"].notna().to_numpy(bool)
-    out = frame[["account", "cluster_id", "name", "project_id"]].assign(
+    out = frame[[*CLUSTER_KEY, "name", "project_id"]].assign(
         before_micros=before,
         after_micros=np.where(priced, np.floor(np.nan_to_num(after)).astype(np.int64), before),
         is_priced=priced,
     )
     out["difference_micros"] = out["after_micros"] - out["before_micros"]
-    return out.sort_values(
-        ["difference_micros", "account", "cluster_id"], kind="stable"
-    ).reset_index(drop=True)
+    return out.sort_values(["difference_micros", *CLUSTER_KEY], kind="stable").reset_index(
+        drop=True
+    )
 
 
 def _after(change: Change, frame: pd.DataFrame, running: Floats, hours: Floats) -> Floats:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.jobs import Job
-    from pipeline.jobs.findings import Judged
+    from pipeline.jobs.findings import DayFindings
 
 OPEN = (
     "name", "rule_id", "grade", "provable_waste_micros", "counted_saving_micros", "action",
@@ -156,17 +156,17 @@ def what_if(
     run("what-if", action, is_recorded=False, needs_data=True)
 
 
-def _judged(job: Job, day: date, *, rebuild: bool) -> Judged:
+def _judged(job: Job, day: date, *, rebuild: bool) -> DayFindings:
     """The findings of ``day``, stored where the store may be written."""
-    from pipeline.jobs.findings import judge
+    from pipeline.jobs.findings import findings_of
 
     try:
         with job.store.lock("derive"):
-            return judge(job, day, rebuild=rebuild)
+            return findings_of(job, day, rebuild=rebuild)
     except ReadOnlyError:
         if rebuild:
             raise
-        return judge(job, day, is_stored=False)
+        return findings_of(job, day, is_stored=False)
 
 
 def _open(found: pd.DataFrame) -> pd.DataFrame:

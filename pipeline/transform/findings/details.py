@@ -17,15 +17,15 @@ from pipeline.transform.findings import savings
 
 if TYPE_CHECKING:
     from pipeline.arrays import Ints
-    from pipeline.transform.findings.rule_engine import Judged
+    from pipeline.transform.findings.rule_engine import RuleOutcomes
 
 
-def of_rule(rule: catalogue.Rule, judged: Judged, evidence: pd.DataFrame) -> pd.DataFrame:
+def of_rule(rule: catalogue.Rule, outcomes: RuleOutcomes, evidence: pd.DataFrame) -> pd.DataFrame:
     """One row per finding of ``rule``; the index is its cluster's position in ``evidence``."""
-    found = np.flatnonzero(judged.found)
+    found = np.flatnonzero(outcomes.found)
     mine = evidence[list(rule.measures)].take(found)
     since = evidence["last_busy_at"].fillna(evidence["first_observed_at"])
-    grade = judged.grade[found]
+    grade = outcomes.grade[found]
     action = np.full(len(found), rule.action(None), dtype=object)
     for name, _ in rule.grades:
         action[grade == name] = rule.action(name)

@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import SettingsError
+from pipeline.schema import CLUSTER_KEY
 from pipeline.transform.findings.patterns import matches
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def costs(exclusions: Sequence[Exclusion], findings: pd.DataFrame, day: date) ->
     Alternatives on one cluster exclude each other here too: its best one is the cost.
     """
     silenced = findings[findings["exclusion"].notna()]
-    best = silenced.groupby(["exclusion", "account", "cluster_id"], observed=True)
+    best = silenced.groupby(["exclusion", *CLUSTER_KEY], observed=True)
     money = best["net_saving_micros"].max().groupby("exclusion").sum()
     count = silenced.groupby("exclusion", observed=True).size()
     rows = [

@@ -74,32 +74,7 @@ class Policy:
         return tuple((rule, rule.fingerprint(self.rules)) for rule in self.rulebook)
 
 
-def judge(
-    ledger: pd.DataFrame,
-    rules: settings.Rules,
-    as_of: date,
-    *,
-    previous: pd.DataFrame | None = None,
-    rulebook: Sequence[catalogue.Rule] = catalogue.RULES,
-    exclusions: Sequence[Exclusion] = (),
-    owners: Sequence[Owner] = (),
-) -> pd.DataFrame:
-    """The outcome of every rule for every cluster of the trailing 30 days.
-
-    Args:
-        ledger: days up to ``as_of``; later ones are ignored, as are those more than
-            ``LOOK_BACK_DAYS`` old.
-        rules: the thresholds.
-        as_of: the report's date, the last closed day.
-        previous: the findings of the day before, for their lives; None starts them anew.
-        rulebook: the rules, in the order in which they are judged.
-        exclusions: the exclusions file; those that have expired on ``as_of`` do nothing.
-        owners: the owners file.
-    """
-    return judge_day(ledger, Policy(rules, rulebook, exclusions, owners), as_of, previous)
-
-
-def history(
+def judge_days(
     ledger: pd.DataFrame,
     policy: Policy,
     first: date,
@@ -121,8 +96,16 @@ def judge_day(
     previous: pd.DataFrame | None = None,
     until: Until | None = None,
 ) -> pd.DataFrame:
-    """One day of :func:`judge`. ``until``: the last day on which each account is observed; None:
-    all of them are on every day.
+    """The outcome of every rule for every cluster of the trailing 30 days.
+
+    Args:
+        ledger: days up to ``as_of``; later ones are ignored, as are those more than
+            ``LOOK_BACK_DAYS`` old.
+        policy: thresholds, rules in the order in which they are judged, exclusions and owners.
+        as_of: the date to judge, a closed day.
+        previous: the findings of the day before, which this day's lifecycles continue; None starts
+            them anew.
+        until: the last day on which each account is observed; None: all are on every day.
     """
     if until is None:
         return _judge_observed(ledger, policy, as_of, previous)
@@ -142,13 +125,13 @@ def _judge_observed(
         return schema.FINDINGS.empty()
     outcomes, reasons, found = [], [], []
     for number, rule in enumerate(policy.rulebook):
-        judged = rule_engine.judge(rule, evidence, policy.rules)
-        evidence[f"found_{rule.id}"] = judged.found
-        claimed = details.of_rule(rule, judged, evidence)
+        result = rule_engine.evaluate(rule, evidence, policy.rules)
+        evidence[f"found_{rule.id}"] = result.found
+        claimed = details.of_rule(rule, result, evidence)
         silent = silenced.apply(policy.exclusions, evidence, rule.id, as_of)
         claimed["exclusion"] = pd.Series(silent[claimed.index], claimed.index, dtype="object")
-        outcomes.append(judged.outcome)
-        reasons.append(judged.reason)
+        outcomes.append(result.outcome)
+        reasons.append(result.reason)
         found.append(claimed.set_axis(claimed.index + number * len(evidence)))
     claimed = pd.concat(found)
     everyone = OutcomeTable(

@@ -31,6 +31,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.rules import CLEAR, FINDING, INSUFFICIENT_DATA, NOT_APPLICABLE
+from pipeline.schema import CLUSTER_KEY
 
 if TYPE_CHECKING:
     from datetime import date
@@ -85,7 +86,7 @@ class DayState:
     day: date
 
 
-def carry(today: DayState, before: pd.DataFrame) -> pd.DataFrame:
+def advance(today: DayState, before: pd.DataFrame) -> pd.DataFrame:
     """The life so far of each of today's rows.
 
     ``before`` has what is ``REMEMBERED`` of each of them; null where there was no finding.
@@ -145,7 +146,7 @@ def changes(findings: pd.DataFrame, day: date) -> pd.DataFrame:
     gone_today = (findings["state"] == GONE) & (findings["gone_on"] == pd.Timestamp(day))
     changed = findings[findings["state"].isin([NEW, REOPENED]) | gone_today]
     return changed.sort_values(
-        ["promised_micros", "account", "cluster_id", "rule_id"],
+        ["promised_micros", *CLUSTER_KEY, "rule_id"],
         ascending=[False, True, True, True],
         na_position="last",
         kind="stable",

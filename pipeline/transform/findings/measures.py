@@ -4,7 +4,7 @@ Method: the utilization table of the rules' window, and what follows from it. Al
 ledger rows, so the evidence of a past date is the evidence that date had.
 
 Most measures follow from the utilization table (``derive``); the others need the days themselves
-(``of_days``) or the other clusters (``standing.prices``).
+(``_of_days``) or the other clusters (``peer_prices``).
 
 ``week_coverage`` = hours of the week with a sample / running hours per week (at least one week, at
 most 168 hours). A cluster that runs around the clock must be looked at around the clock; one that
@@ -25,8 +25,9 @@ from pipeline.schema import BAND_COLUMNS
 from pipeline.transform import anomalies
 from pipeline.transform.anomalies import HISTORY_DAYS
 from pipeline.transform.findings.off_hours import off_hours
+from pipeline.transform.findings.peer_prices import peer_prices
 from pipeline.transform.findings.savings import DAYS_AHEAD
-from pipeline.transform.findings.standing import prices, stuck
+from pipeline.transform.findings.stuck import stuck
 from pipeline.transform.fold import HOURS_OF_WEEK, Fold, day_number
 from pipeline.transform.utilization import facts
 
@@ -54,12 +55,12 @@ def gather(ledger: pd.DataFrame, rules: settings.Rules, as_of: date) -> pd.DataF
     # A cluster that left before the window is described by its last days.
     window = trailing.only(is_recent | ~trailing.any_of(is_recent)[trailing.code])
     frame = derive(facts(window, last_day=as_of), as_of)
-    frame = frame.join(of_days(window)).assign(**prices(frame))
+    frame = frame.join(_of_days(window)).assign(**peer_prices(frame))
     frame["trailing_spend_micros"] = trailing.total(["spend_micros"])["spend_micros"]
     frame["provable_waste_micros"] = provable_waste(frame)
     least = frame["spend_low_micros"].fillna(0)
     frame["stuck_spend_micros"] = frame["stuck_spend_micros"].clip(upper=least)
-    return frame.join(unusual(history, as_of))
+    return frame.join(_anomalies(history, as_of))
 
 
 def derive(utilization: pd.DataFrame, as_of: date | None = None) -> pd.DataFrame:
@@ -86,7 +87,7 @@ def derive(utilization: pd.DataFrame, as_of: date | None = None) -> pd.DataFrame
     )
 
 
-def of_days(window: Fold) -> pd.DataFrame:
+def _of_days(window: Fold) -> pd.DataFrame:
     """The measures that need the days themselves: off-hours and stuck streaks."""
     per_week, samples = off_hours(window)
     stuck_seconds, stuck_micros = stuck(window)
@@ -100,7 +101,7 @@ def of_days(window: Fold) -> pd.DataFrame:
     )
 
 
-def unusual(history: Fold, as_of: date) -> pd.DataFrame:
+def _anomalies(history: Fold, as_of: date) -> pd.DataFrame:
     """The spend of ``as_of`` against each cluster's own past."""
     first = int(history.day.min())
     series = history.by_day("spend_micros", first, day_number(as_of))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pipeline.schema import CLUSTER_KEY
 from pipeline.transform.findings import lifecycle
 from pipeline.transform.fold import number
 
@@ -26,8 +27,14 @@ if TYPE_CHECKING:
     from pipeline.rules import Rule
 
 
-_KEY = ["account", "cluster_id"]
-_OF_CLUSTER = (*_KEY, "name", "project_id", "samples", "busy_share_bound", "hourly_rate_micros")
+_OF_CLUSTER = (
+    *CLUSTER_KEY,
+    "name",
+    "project_id",
+    "samples",
+    "busy_share_bound",
+    "hourly_rate_micros",
+)
 _IDLE = ("found_idle", "found_idle_loaded")
 _STOPPED = ("stopped", "stopping")
 _CODES = ("grade", "action", "state", "gone_reason")
@@ -78,7 +85,7 @@ class OutcomeTable:
             day_spend=np.where(np.isnan(spend) & ~is_present, 0.0, spend),
             day=as_of,
         )
-        return lifecycle.carry(today, lived.reindex(rows))
+        return lifecycle.advance(today, lived.reindex(rows))
 
     def table(self, claimed: pd.DataFrame, lives: pd.DataFrame) -> pd.DataFrame:
         """All rows, most money first; what a row has no claim or life for is null."""
@@ -130,8 +137,10 @@ class OutcomeTable:
 
 def _find(rows: pd.DataFrame, clusters: pd.DataFrame) -> Ints:
     """Where the cluster of each of ``rows`` is in ``clusters``; -1 where it is not."""
-    both = pd.concat([clusters[_KEY].astype("str"), rows[_KEY].astype("str")], ignore_index=True)
-    code, size = number(both, _KEY)
+    both = pd.concat(
+        [clusters[CLUSTER_KEY].astype("str"), rows[CLUSTER_KEY].astype("str")], ignore_index=True
+    )
+    code, size = number(both, CLUSTER_KEY)
     place = np.full(size, -1, dtype=np.int64)
     place[code[: len(clusters)]] = np.arange(len(clusters))
     return place[code[len(clusters) :]]

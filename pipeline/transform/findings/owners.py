@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import SettingsError
+from pipeline.schema import CLUSTER_KEY
 from pipeline.transform.findings.patterns import matches
 from pipeline.transform.fold import day_numbers, number
 
@@ -58,10 +59,9 @@ def owner_of(owners: Sequence[Owner], clusters: pd.DataFrame) -> pd.Series[Any]:
 
 def owner_over_time(owners: Sequence[Owner], days: pd.DataFrame) -> pd.Series[Any]:
     """The same of ledger rows: on all its days a cluster is its last day's owner's."""
-    key = ["account", "cluster_id"]
     if not owners or days.empty:
         return pd.Series(None, index=days.index, dtype="object")
-    code, size = number(days, key)
+    code, size = number(days, CLUSTER_KEY)
     last = np.zeros(size, dtype=np.int64)
     order = np.argsort(day_numbers(days["date"]), kind="stable")
     last[code[order]] = order

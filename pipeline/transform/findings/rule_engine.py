@@ -49,12 +49,12 @@ _COMPARE = {
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Truth:
     """The truth of a list of clauses per row, and the clause that decided against it."""
 
     is_false: Bools
     is_unknown: Bools
-    blame: NDArray[np.int64]
+    decided_at: NDArray[np.int64]
 
     @property
     def is_true(self) -> Bools:
@@ -63,7 +63,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Judged:
+class RuleOutcomes:
     """One rule's outcome for every row of the evidence."""
 
     outcome: pd.Categorical
@@ -76,7 +76,7 @@ class Judged:
         return np.asarray(self.outcome == FINDING)
 
 
-def judge(rule: Rule, evidence: pd.DataFrame, thresholds: settings.Rules) -> Judged:
+def evaluate(rule: Rule, evidence: pd.DataFrame, thresholds: settings.Rules) -> RuleOutcomes:
     """Every row's outcome under ``rule``."""
     rows = len(evidence)
     outcome = np.full(rows, FINDING, dtype=object)
@@ -88,23 +88,25 @@ def judge(rule: Rule, evidence: pd.DataFrame, thresholds: settings.Rules) -> Jud
         (rule.when, CLEAR, INSUFFICIENT_DATA),
     )
     for clauses, if_false, if_unknown in steps:
-        verdict = weigh(clauses, evidence, thresholds)
-        for stopped, name in ((verdict.is_false, if_false), (verdict.is_unknown, if_unknown)):
+        truth = truth_of(clauses, evidence, thresholds)
+        for stopped, name in ((truth.is_false, if_false), (truth.is_unknown, if_unknown)):
             rows_here = open_rows & stopped
             outcome[rows_here] = name
             told = _Told(clauses, evidence, thresholds)
-            told.write(reason, rows_here, verdict.blame)
-        open_rows &= verdict.is_true
+            told.write(reason, rows_here, truth.decided_at)
+        open_rows &= truth.is_true
     reason[open_rows] = sentences.fill(rule.says, evidence, open_rows)
     order = [FINDING, CLEAR, INSUFFICIENT_DATA, NOT_APPLICABLE]
-    return Judged(
+    return RuleOutcomes(
         pd.Categorical(outcome, categories=order),
         reason,
         _grades(rule, evidence, thresholds, open_rows),
     )
 
 
-def weigh(clauses: Sequence[Clause], evidence: pd.DataFrame, thresholds: settings.Rules) -> Verdict:
+def truth_of(
+    clauses: Sequence[Clause], evidence: pd.DataFrame, thresholds: settings.Rules
+) -> Truth:
     """The three-valued truth of ``clauses``, all of which must hold."""
     rows = len(evidence)
     false_at = np.full(rows, len(clauses), dtype=np.int64)
@@ -117,7 +119,7 @@ def weigh(clauses: Sequence[Clause], evidence: pd.DataFrame, thresholds: setting
         unknown_at[unknown] = number
     is_false = false_at < len(clauses)
     is_unknown = ~is_false & (unknown_at < len(clauses))
-    return Verdict(is_false, is_unknown, np.where(is_false, false_at, unknown_at))
+    return Truth(is_false, is_unknown, np.where(is_false, false_at, unknown_at))
 
 
 def _holds(clause: Clause, values: pd.Series[Any], thresholds: settings.Rules) -> Bools:
@@ -152,9 +154,11 @@ class _Told:
     evidence: pd.DataFrame
     thresholds: settings.Rules
 
-    def write(self, reason: NDArray[np.object_], rows: Bools, blame: NDArray[np.int64]) -> None:
+    def write(
+        self, reason: NDArray[np.object_], rows: Bools, decided_at: NDArray[np.int64]
+    ) -> None:
         for number, clause in enumerate(self.clauses):
-            here = rows & (blame == number)
+            here = rows & (decided_at == number)
             if here.any():
                 reason[here] = self._words(clause, self.evidence[clause.measure][here])
 
@@ -181,5 +185,5 @@ def _grades(
 ) -> NDArray[np.object_]:
     grade = np.full(len(evidence), None, dtype=object)
     for name, clauses in reversed(rule.grades):
-        grade[found & weigh(clauses, evidence, thresholds).is_true] = name
+        grade[found & truth_of(clauses, evidence, thresholds).is_true] = name
     return grade

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.rules import ACTIONS
+from pipeline.transform.fold import ratio
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,8 +78,8 @@ def of_action(action: str, evidence: pd.DataFrame, basis: tuple[str, str] | None
     if action == "schedule":
         off = evidence["off_hours_samples"].to_numpy(np.float64)
         seen = evidence["samples"].to_numpy(np.float64)
-        gross = _part(expected, _ratio(off, seen))
-        storage = _part(_storage_while_stopped(evidence), _ratio(off, seen))
+        gross = _part(expected, ratio(off, seen, 0.0))
+        storage = _part(_storage_while_stopped(evidence), ratio(off, seen, 0.0))
         return Saving(gross, np.minimum(storage, gross))
     if action == "move":
         dearer = 1.0 - 1.0 / evidence["price_ratio"].to_numpy(np.float64)
@@ -101,16 +102,11 @@ def count(net: Ints, action: NDArray[np.object_], cluster: Ints) -> Ints:
 def _at_charge(evidence: pd.DataFrame, money: str, hours: str) -> Ints:
     """30 days at an observed hourly charge, at most the trailing spend."""
     charged = evidence[money].to_numpy(np.float64, na_value=0.0)
-    per_hour = _ratio(charged, evidence[hours].to_numpy(np.float64))
+    per_hour = ratio(charged, evidence[hours].to_numpy(np.float64), 0.0)
     trailing = evidence["trailing_spend_micros"].to_numpy(np.int64, na_value=0)
     ahead = np.floor(per_hour * _HOURS_AHEAD).astype(np.int64)
     expected: Ints = np.minimum(ahead, np.maximum(trailing, 0))
     return expected
-
-
-def _ratio(part: Floats, whole: Floats) -> Floats:
-    share: Floats = np.divide(part, whole, out=np.zeros(len(whole)), where=whole > 0)
-    return share
 
 
 def _part(whole: Ints, share: Floats) -> Ints:
@@ -122,7 +118,7 @@ def _spare_share(evidence: pd.DataFrame) -> Floats:
     gpus = evidence["gpu_count"].to_numpy(np.float64, na_value=0.0)
     p95 = evidence["gpu_p95_pct"].to_numpy(np.float64)
     needed = np.maximum(np.ceil(gpus * p95 / 100.0 / HEADROOM), 1.0)
-    share: Floats = np.nan_to_num(np.maximum(_ratio(gpus - needed, gpus), 0.0))
+    share: Floats = np.nan_to_num(np.maximum(ratio(gpus - needed, gpus, 0.0), 0.0))
     return share
 
 

@@ -38,7 +38,7 @@ NIGHT = ((1 << 24) - 1) & ~OFFICE
 
 
 def judged(rows: pd.DataFrame, rules: Rules | None = None, **more: Any) -> pd.DataFrame:  # noqa: ANN401
-    return judge.judge(rows, rules or Rules(), LAST, **more)
+    return judge.judge_day(rows, judge.Policy(rules or Rules(), **more), LAST)
 
 
 def outcome(frame: pd.DataFrame, rule: str, cluster: str = "c1") -> tuple[str, str | None]:
@@ -282,7 +282,7 @@ def test_every_finding_satisfies_its_own_rule_from_its_own_evidence(
     by_id = {rule.id: rule for rule in RULES}
     for row_ in found.itertuples():
         own = pd.DataFrame([msgspec.json.decode(str(row_.evidence))])
-        again = rule_engine.judge(by_id[str(row_.rule_id)], own, Rules())
+        again = rule_engine.evaluate(by_id[str(row_.rule_id)], own, Rules())
         assert (again.outcome[0], again.reason[0]) == (FINDING, row_.reason), row_
     assert msgspec.json.decode(str(found["evidence"].iloc[0]))["samples"] >= 0
 

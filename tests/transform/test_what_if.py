@@ -12,7 +12,7 @@ from pipeline import schema
 from pipeline.errors import SettingsError
 from pipeline.settings import Rules
 from pipeline.transform import what_if
-from pipeline.transform.findings import replay
+from pipeline.transform.findings import judge, replay
 from pipeline.transform.findings.judge import Policy
 from pipeline.transform.what_if import Change
 
@@ -89,8 +89,8 @@ def test_a_replay_knows_nothing_of_the_future_and_is_the_same_every_time(
     policy = Policy(Rules())
     early = ledger(*days("2026-03-01", 8))
     later = ledger(*days("2026-03-01", 8), *days("2026-03-09", 9, gpu=99.0))
-    one = dict(replay.replay(early, policy, date(2026, 3, 1), date(2026, 3, 8)))
-    two = dict(replay.replay(later, policy, date(2026, 3, 1), date(2026, 3, 8)))
+    one = dict(judge.judge_days(early, policy, date(2026, 3, 1), date(2026, 3, 8)))
+    two = dict(judge.judge_days(later, policy, date(2026, 3, 1), date(2026, 3, 8)))
     for day, frame in one.items():
         pd.testing.assert_frame_equal(frame, two[day])
 
@@ -105,7 +105,7 @@ def test_precision_is_what_owners_did_within_the_horizon(days: Make, ledger: Mak
         *days("2026-03-16", 5, cluster_id="too-new"),
     )
     last = date(2026, 3, 20)
-    flagged = replay.flags(replay.replay(rows, Policy(Rules()), date(2026, 3, 3), last))
+    flagged = replay.flags(judge.judge_days(rows, Policy(Rules()), date(2026, 3, 3), last))
     got = replay.precision(flagged, rows, last)
     row = got[got["rule_id"] == "idle"].iloc[0].to_dict()
     assert row.pop("precision") == pytest.approx(2 / 3)

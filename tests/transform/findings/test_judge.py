@@ -22,7 +22,7 @@ LAST = date(2026, 3, 14)
 
 
 def judged(rows: pd.DataFrame, as_of: date = LAST, rules: Rules | None = None) -> pd.DataFrame:
-    return judge.judge(rows, rules or Rules(), as_of)
+    return judge.judge_day(rows, judge.Policy(rules or Rules()), as_of)
 
 
 def one(frame: pd.DataFrame, rule: str, cluster: str = "c1") -> dict[str, Any]:

@@ -77,7 +77,7 @@ def test_counted_savings_never_exceed_trailing_spend(
         for offset in range(cluster["first"], min(30, cluster["first"] + cluster["length"])):
             day = (FIRST + timedelta(days=offset)).isoformat()
             rows.append(row(day, cluster_id=f"c{number}", **shape))
-    frame = judge.judge(ledger(*rows), rules, LAST, exclusions=exclusions)
+    frame = judge.judge_day(ledger(*rows), judge.Policy(rules, exclusions=exclusions), LAST)
     evidence = gather(ledger(*rows), rules, LAST)
     least = evidence["spend_low_micros"].fillna(0)
     assert (evidence["provable_waste_micros"] <= least).all()
