@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 """Part of every ledger day's digest: raise it when a stored column changes meaning."""
 
-FINDINGS_VERSION = 2
+FINDINGS_VERSION = 3
 """Part of every findings day's digest: raise it when a stored column or what it means changes."""
 
 MICROS_PER_UNIT = 1_000_000
@@ -74,6 +74,8 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     """The columns that make a row unique."""
+    note: str = ""
+    """For docs/columns.md: how to read it."""
 
     @cached_property
     def arrow(self) -> pa.Schema:
@@ -474,7 +476,27 @@ FINDINGS = Table(
             nullable=True,
         ),
         Column("outcome", CODE, "FINDING, CLEAR, INSUFFICIENT_DATA or NOT_APPLICABLE."),
-        Column("reason", TEXT, "Why, in one sentence with its numbers.", nullable=True),
+        Column(
+            "decided_by",
+            CODE,
+            "The condition that decided, and its list: `applies:`, `needs:` or `when:`; "
+            "`account:observed_until` where the account is not observed. Null for a FINDING: all "
+            "conditions hold, and `evidence` has their values.",
+            nullable=True,
+        ),
+        Column(
+            "decided_limit",
+            CODE,
+            "JSON of the limit in force: a number in the measure's unit (money in micros), a flag, "
+            "a date, or an array of texts.",
+            nullable=True,
+        ),
+        Column(
+            "decided_value",
+            TEXT,
+            'JSON of the value that was compared with it; null: unknown, "inf": infinite.',
+            nullable=True,
+        ),
         Column(
             "grade",
             CODE,
@@ -522,6 +544,10 @@ FINDINGS = Table(
         *_LIFE_OF_A_FINDING,
     ),
     ("account", "cluster_id", "rule_id"),
+    note="The reason of an outcome in words follows from three columns: `needs:samples>="
+    'idle_min_samples`, `5` and `3` read "Number of hours with a GPU reading is 3, not at least 5" '
+    '(the labels of measures are those of docs/findings.md); without a value it "is unknown". '
+    "findings.csv, unjudged.csv and `fleetledger findings` have it in words, as `reason`.",
 )
 
 TABLES = (SNAPSHOT, LEDGER, SPEND, UTILIZATION, IDLE, FINDINGS)

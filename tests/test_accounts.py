@@ -24,6 +24,7 @@ from pipeline.jobs.ledger import update_ledger
 from pipeline.jobs.report import make_report
 from pipeline.keys import Secret
 from pipeline.nightly import nightly
+from pipeline.rules import NO_LONGER_LISTED, NOT_OBSERVED
 from pipeline.settings import Account, Api, Budget, Extract, Mail, Settings
 from pipeline.simulator.app import make_app
 from pipeline.simulator.clock import Clock
@@ -120,9 +121,10 @@ def files(job: Job) -> dict[date, bytes]:
 def test_its_clusters_are_not_judged_and_their_findings_wait(behind: Job) -> None:
     last, found = (of_lab(findings_of(behind, day).findings) for day in (UNTIL, LAST))
     assert set(found.index) == set(last.index)
-    ended = last["reason"].reindex(found.index) == "It is no longer listed"
+    ended = last["decided_by"].reindex(found.index) == NO_LONGER_LISTED
     assert set(found.loc[~ended, "outcome"]) == {"INSUFFICIENT_DATA"}
-    assert set(found.loc[~ended, "reason"]) == {f"Account lab not observed since {UNTIL}"}
+    assert set(found.loc[~ended, "decided_by"]) == {NOT_OBSERVED}
+    assert set(found.loc[~ended, "decided_value"]) == {f'"{UNTIL}"'}
 
     was_open = last.index[last["state"].isin(["new", "open", "reopened"])]
     assert len(was_open) > 5
@@ -197,7 +199,7 @@ def test_observed_again_everything_catches_up(
     still = found.loc[found.index.isin(was_open) & found["state"].isin(["open"])]
     assert len(still)
     pd.testing.assert_series_equal(still["found_on"], before["found_on"].reindex(still.index))
-    assert not found["reason"].str.contains("not observed", na=False).any()
+    assert not (found["decided_by"] == NOT_OBSERVED).any()
     make_report(behind)
     assert not [message for message in behind.messages if "not observed" in message]
 

@@ -12,6 +12,8 @@ from pipeline.jobs.report_inputs import UNUSUAL_DAYS, Sources
 from pipeline.report import view
 from pipeline.report.analyses import weeks
 from pipeline.report.output import csv_files, render
+from pipeline.report.text.rules import RuleText
+from pipeline.rules import RULES
 from pipeline.transform import (
     anomalies,
     changes,
@@ -21,7 +23,7 @@ from pipeline.transform import (
     unobserved_spend,
     utilization,
 )
-from pipeline.transform.findings import exclusions, judge
+from pipeline.transform.findings import exclusions
 from pipeline.transform.observed import observed_on
 from pipeline.version import __version__
 
@@ -61,6 +63,7 @@ class Past:
         has_weeks = bool(sources.days) and sources.days[0] <= before[0]
         rules, window = self.settings.rules, self.settings.report.window_days
         return {
+            "rulebook": self.policy.applied.rulebook,
             "since": self.reported,
             "untold": self.untold,
             "changed": changes.since(past, self.reported or day - timedelta(days=1), day, earlier),
@@ -107,7 +110,6 @@ def derive(
         damaged=sources.damaged,
         days=sources.days,
         version=__version__,
-        rulebook=judge.Policy.of(settings).rulebook,
         **more,
     )
     files = csv_files.csv_files(
@@ -115,6 +117,7 @@ def derive(
         utilization=_with_owner(ranked, window),
         idle=_with_owner(candidates, window),
         findings=found,
+        wording=RuleText(settings, more.get("rulebook", RULES)),
         day=day,
         changed=more.get("changed"),
         anomalies=more.get("anomalies"),

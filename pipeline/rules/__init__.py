@@ -16,11 +16,14 @@ from pipeline.rules.clauses import (
     LIKELY,
     NO_LONGER_LISTED,
     NOT_APPLICABLE,
+    NOT_OBSERVED,
+    OPERATORS,
     OUTCOMES,
     PROVEN,
     SUSPECTED,
     Clause,
     Rule,
+    plain_sentence,
 )
 from pipeline.rules.conditions import own_rules, parse_condition
 from pipeline.rules.markdown import to_markdown
@@ -37,7 +40,9 @@ __all__ = [
     "LIKELY",
     "MEASURES",
     "NOT_APPLICABLE",
+    "NOT_OBSERVED",
     "NO_LONGER_LISTED",
+    "OPERATORS",
     "OUTCOMES",
     "PROVEN",
     "RULES",
@@ -49,5 +54,6 @@ __all__ = [
     "Rule",
     "own_rules",
     "parse_condition",
+    "plain_sentence",
     "to_markdown",
 ]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.rules.clauses import LIKELY, NO_LONGER_LISTED, PROVEN, SUSPECTED, Clause, Rule
+from pipeline.rules.clauses import LIKELY, LISTED, PROVEN, SUSPECTED, Clause, Rule
 
-_LISTED = Clause("is_present", "is", True, NO_LONGER_LISTED)  # noqa: FBT003
 _RUNS = Clause("status", "in", ("running",))
 _RAN_ENOUGH = Clause("running_hours", ">=", "idle_min_running_hours")
 _LOOKED_AT = Clause("samples", ">=", "idle_min_samples")
@@ -41,7 +40,7 @@ IDLE = Rule(
     id="idle",
     version=1,
     title="Idle",
-    applies=(_LISTED, _RUNS),
+    applies=(LISTED, _RUNS),
     needs=(_RAN_ENOUGH, _LOOKED_AT),
     when=(*_QUIET, Clause("memory_mean_pct", "<", "idle_loaded_memory_pct")),
     grades=_IDLE_GRADES,
@@ -68,7 +67,7 @@ IDLE_LOADED = Rule(
     id="idle_loaded",
     version=1,
     title="Idle but loaded",
-    applies=(_LISTED, _RUNS),
+    applies=(LISTED, _RUNS),
     needs=(_RAN_ENOUGH, _LOOKED_AT),
     when=(*_QUIET, Clause("memory_mean_pct", ">=", "idle_loaded_memory_pct")),
     grades=_IDLE_GRADES,
@@ -85,8 +84,8 @@ IDLE_LOADED = Rule(
 )
 
 _NOT_IDLE = (
-    Clause("found_idle", "is", False, "already judged idle"),  # noqa: FBT003
-    Clause("found_idle_loaded", "is", False, "already judged idle but loaded"),  # noqa: FBT003
+    Clause("found_idle", "is", False),  # noqa: FBT003 - the limit of a flag
+    Clause("found_idle_loaded", "is", False),  # noqa: FBT003
 )
 
 UNDERUTILIZED = Rule(
@@ -94,7 +93,7 @@ UNDERUTILIZED = Rule(
     version=1,
     title="Underutilized",
     applies=(
-        _LISTED,
+        LISTED,
         _RUNS,
         *_NOT_IDLE,
     ),
@@ -136,7 +135,7 @@ SEED_CANDIDATE = Rule(
     id="seed_candidate",
     version=1,
     title="Expensive and little used",
-    applies=(_LISTED, _RUNS),
+    applies=(LISTED, _RUNS),
     needs=(),
     when=(
         Clause("hourly_rate_micros", ">", "seed_hourly_rate"),
@@ -155,7 +154,7 @@ OFF_HOURS = Rule(
     id="off_hours",
     version=1,
     title="Runs in off-hours",
-    applies=(_LISTED, _RUNS, *_NOT_IDLE),
+    applies=(LISTED, _RUNS, *_NOT_IDLE),
     needs=(
         Clause("observed_days", ">=", "off_hours_min_days"),
         Clause("week_coverage", ">=", "off_hours_min_coverage"),
@@ -185,7 +184,7 @@ STUCK_PAID = Rule(
     id="stuck_paid",
     version=1,
     title="Stuck, and paid for",
-    applies=(_LISTED, Clause("status", "in", ("starting", "stopping", "pending", "error"))),
+    applies=(LISTED, Clause("status", "in", ("starting", "stopping", "pending", "error"))),
     needs=(),
     when=(
         Clause("stuck_hours", ">=", "stuck_min_hours"),
@@ -208,7 +207,7 @@ STOPPED_CHARGED = Rule(
     id="stopped_charged",
     version=1,
     title="Stopped, but charged",
-    applies=(_LISTED, Clause("status", "in", ("stopped",))),
+    applies=(LISTED, Clause("status", "in", ("stopped",))),
     needs=(),
     when=(
         Clause("stopped_hours", ">=", "stopped_min_hours"),
@@ -225,10 +224,10 @@ NO_EXPIRY = Rule(
     id="no_expiry",
     version=1,
     title="Runs without an end",
-    applies=(_LISTED, _RUNS),
+    applies=(LISTED, _RUNS),
     needs=(),
     when=(
-        Clause("has_expiry", "is", False, "it has an expiry"),  # noqa: FBT003
+        Clause("has_expiry", "is", False),  # noqa: FBT003 - the limit of a flag
         Clause("age_days", ">=", "no_expiry_min_days"),
     ),
     says="runs for {age_days} at {hourly_rate_micros} an hour, and nothing ends it",
@@ -241,7 +240,7 @@ PRICE_OUTLIER = Rule(
     id="price_outlier",
     version=1,
     title="Dearer than its peers",
-    applies=(_LISTED, _RUNS),
+    applies=(LISTED, _RUNS),
     needs=(Clause("peers", ">=", "price_min_peers"),),
     when=(Clause("price_ratio", ">=", "price_ratio"),),
     says=(
@@ -257,7 +256,7 @@ SPEND_ANOMALY = Rule(
     id="spend_anomaly",
     version=2,
     title="Unusual spend",
-    applies=(_LISTED,),
+    applies=(LISTED,),
     needs=(
         Clause("earlier_days", ">=", "anomaly_min_days"),
         Clause("history_days", ">=", "anomaly_min_history"),

@@ -17,8 +17,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.rules.measures import MEASURES
+from pipeline.schema import MICROS_PER_UNIT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pipeline import settings
 
 FINDING = "FINDING"
@@ -30,7 +33,11 @@ OUTCOMES = (FINDING, CLEAR, INSUFFICIENT_DATA, NOT_APPLICABLE)
 PROVEN, LIKELY, SUSPECTED = "proven", "likely", "suspected"
 GRADES = (PROVEN, LIKELY, SUSPECTED)
 
-NO_LONGER_LISTED = "it is no longer listed"
+APPLIES, NEEDS, WHEN = "applies", "needs", "when"
+
+NOT_OBSERVED = "account:observed_until"
+"""What decides where the cluster's account is not observed on the day: no clause of any rule. The
+limit is the day, the value the last day on which the account is observed."""
 
 OPERATORS = {
     "<": "below",
@@ -53,14 +60,30 @@ class Clause:
     measure: str
     op: str
     limit: float | bool | str | tuple[str, ...]
-    otherwise: str = ""
-    """Said instead of the numbers when the clause is false."""
+
+    @property
+    def id(self) -> str:
+        """The clause as stable text: it names the setting that limits it, not that one's value."""
+        if isinstance(self.limit, bool):
+            return self.measure if self.limit else f"not {self.measure}"
+        if isinstance(self.limit, tuple):
+            texts = ", ".join(f"'{text}'" for text in self.limit)
+            return f"{self.measure} {self.op} {texts}"
+        limit = self.limit if isinstance(self.limit, str) else f"{self.limit:.12g}"
+        return f"{self.measure}{self.op}{limit}"
 
     def value(self, thresholds: settings.Rules) -> float | bool | tuple[str, ...]:
         """The limit in force."""
         if isinstance(self.limit, str):
             return float(getattr(thresholds, self.limit))
         return self.limit
+
+    def value_in_unit(self, thresholds: settings.Rules) -> float | bool | tuple[str, ...]:
+        """The limit in force, in the unit of the measure: money in micros."""
+        limit = self.value(thresholds)
+        if isinstance(limit, bool | tuple) or MEASURES[self.measure].unit != "money":
+            return limit
+        return limit * MICROS_PER_UNIT
 
     def describe(self, thresholds: settings.Rules | None = None) -> str:
         """The clause in words, its limit as the setting's name and (if given) its value."""
@@ -109,18 +132,37 @@ class Rule:
         """All of them."""
         return (*self.applies, *self.needs, *self.when, *(c for _, cs in self.grades for c in cs))
 
+    @property
+    def deciding(self) -> tuple[tuple[str, Clause], ...]:
+        """The clauses that decide an outcome, in order, each with its id: its list and its text."""
+        lists = ((APPLIES, self.applies), (NEEDS, self.needs), (WHEN, self.when))
+        return tuple((f"{name}:{clause.id}", clause) for name, each in lists for clause in each)
+
     def fingerprint(self, thresholds: settings.Rules) -> str:
         """Short digest of all that decides whether it finds: version, window, clauses in force.
 
         Grades are not in it: they say how sure a finding is, not whether it is one.
         """
-        deciding = (*self.applies, *self.needs, *self.when)
-        clauses = [(c.measure, c.op, c.value(thresholds)) for c in deciding]
+        clauses = [(c.measure, c.op, c.value(thresholds)) for _, c in self.deciding]
         whole = repr((self.version, thresholds.idle_window_days, clauses))
         return hashlib.sha256(whole.encode()).hexdigest()[:8]
 
     @property
     def measures(self) -> tuple[str, ...]:
         """What the rule looks at, each once, in order."""
-        said = [part.split("}")[0] for part in self.says.split("{")[1:]]
-        return tuple(dict.fromkeys([*(c.measure for c in self.clauses), *said]))
+        return tuple(dict.fromkeys([*(c.measure for c in self.clauses), *measures_in(self.says)]))
+
+
+def measures_in(sentence: str) -> list[str]:
+    """The measures in the braces of a rule's sentence, in order."""
+    return [part.split("}")[0] for part in sentence.split("{")[1:]]
+
+
+def plain_sentence(measures: Iterable[str]) -> str:
+    """The sentence of a rule that has none of its own: each measure and its value."""
+    return " and ".join(f"{MEASURES[name].label} {{{name}}}" for name in measures)
+
+
+LISTED = Clause("is_present", "is", True)  # noqa: FBT003 - the limit of a flag
+"""Every rule is only about clusters that are still listed."""
+NO_LONGER_LISTED = f"{APPLIES}:{LISTED.id}"

@@ -18,7 +18,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pipeline.errors import SettingsError
-from pipeline.rules.clauses import NO_LONGER_LISTED, Clause, Rule
+from pipeline.rules.clauses import LISTED, Clause, Rule, measures_in, plain_sentence
 from pipeline.rules.measures import MEASURES
 
 if TYPE_CHECKING:
@@ -56,17 +56,14 @@ def _rule(name: str, given: settings.OwnRule, taken: tuple[str, ...], source: st
             "and not a built-in rule's"
         )
     when = parse_condition(given.when, f"{source}.when")
-    says = given.reason or " and ".join(
-        f"{MEASURES[c.measure].label} {{{c.measure}}}" for c in when
-    )
-    for part in says.split("{")[1:]:
-        _known(part.split("}")[0], f"{source}.reason")
-    listed = Clause("is_present", "is", True, NO_LONGER_LISTED)  # noqa: FBT003
+    says = given.reason or plain_sentence(clause.measure for clause in when)
+    for measure in measures_in(says):
+        _known(measure, f"{source}.reason")
     return Rule(
         id=name,
         version=1,
         title=given.title or name,
-        applies=(listed,),
+        applies=(LISTED,),
         needs=(),
         when=when,
         says=says,

@@ -18,6 +18,9 @@ class Measure:
     unit: str
     """pct (0-100), share (0-1), hours, days, count, money (micros), times, text, flag."""
     meaning: str
+    if_false: str = ""
+    """Of a flag: what it says of a cluster when it is false."""
+    if_true: str = ""
 
 
 _ALL = (
@@ -30,8 +33,16 @@ _ALL = (
     Measure("gpu_type", "GPU type", "text", "Its GPU model."),
     Measure("template_id", "template", "text", "The template it was made from."),
     Measure("gpu_count", "number of GPUs", "count", "Its GPUs."),
-    Measure("is_present", "still listed", "flag", "Still listed at the end of the date."),
-    Measure("has_expiry", "set to expire", "flag", "Whether it ends by itself."),
+    Measure(
+        *("is_present", "still listed", "flag", "Still listed at the end of the date."),
+        if_false="it is no longer listed",
+        if_true="it is still listed",
+    ),
+    Measure(
+        *("has_expiry", "set to expire", "flag", "Whether it ends by itself."),
+        if_false="it has no expiry",
+        if_true="it has an expiry",
+    ),
     Measure("age_days", "age", "days", "Since it was created, else since it was first seen."),
     Measure("observed_days", "time listed", "days", "How long it was listed in the window."),
     Measure("hourly_rate_micros", "hourly rate", "money", "Latest known rate of the cluster."),
@@ -146,8 +157,16 @@ _ALL = (
         "times",
         "Distance over 1.4826 x the median absolute deviation (at least 8 % of the usual).",
     ),
-    Measure("found_idle", "found idle", "flag", "Whether the rule `idle` found it."),
-    Measure("found_idle_loaded", "found idle but loaded", "flag", "The same for `idle_loaded`."),
+    Measure(
+        *("found_idle", "found idle", "flag", "Whether the rule `idle` found it."),
+        if_false="not judged idle",
+        if_true="already judged idle",
+    ),
+    Measure(
+        *("found_idle_loaded", "found idle but loaded", "flag", "The same for `idle_loaded`."),
+        if_false="not judged idle but loaded",
+        if_true="already judged idle but loaded",
+    ),
 )
 
 MEASURES = {measure.name: measure for measure in _ALL}

@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 import pandas as pd
 
 from pipeline import schema
-from pipeline.rules import INSUFFICIENT_DATA, NO_LONGER_LISTED
+from pipeline.rules import INSUFFICIENT_DATA, NO_LONGER_LISTED, NOT_OBSERVED
 from pipeline.transform.findings import lifecycle
-from pipeline.transform.findings.sentences import capital
 from pipeline.transform.fold import day_number, day_numbers
 
 if TYPE_CHECKING:
@@ -33,12 +33,17 @@ Until = Mapping[str, date]
 _LIFE = [name for name in lifecycle.REMEMBERED if name not in ("rule_digest", "hourly_rate_micros")]
 _KEPT = (
     *(*schema.CLUSTER_KEY, "name", "project_id", "owner", "rule_id", "rule_version", "rule_digest"),
-    *("samples", "busy_share_bound", "spend_micros", "hourly_rate_micros", "reason", "outcome"),
+    *("samples", "busy_share_bound", "spend_micros", "hourly_rate_micros", "outcome"),
+    *("decided_by", "decided_limit", "decided_value"),
     *_LIFE,
 )
 """Of a finding whose account is not observed; what it claimed is not claimed any more."""
 _TEXTS = dict.fromkeys(
-    ("account", "rule_id", "rule_digest", "outcome", "state", "gone_reason"), "object"
+    (
+        *("account", "rule_id", "rule_digest", "outcome", "decided_by", "decided_limit"),
+        *("state", "gone_reason"),
+    ),
+    "object",
 )
 
 
@@ -80,12 +85,14 @@ def waiting(
     if previous is None or not (before := previous[previous["account"].isin(lost)]).shape[0]:
         return schema.FINDINGS.empty()
     rows = _of_rules(before.astype(_TEXTS), rules)
-    ended = (rows["reason"] == capital(NO_LONGER_LISTED)).to_numpy(bool)
-    told = {name: f"Account {name} not observed since {until[name]}" for name in lost}
+    ended = (rows["decided_by"] == NO_LONGER_LISTED).to_numpy(bool)
+    last = {name: msgspec.json.encode(until[name]).decode() for name in lost}
     lived = rows["state"]
     rows = rows.assign(
         outcome=rows["outcome"].where(ended, INSUFFICIENT_DATA),
-        reason=rows["reason"].where(ended, rows["account"].map(told)),
+        decided_by=rows["decided_by"].where(ended, NOT_OBSERVED),
+        decided_limit=rows["decided_limit"].where(ended, msgspec.json.encode(day).decode()),
+        decided_value=rows["decided_value"].where(ended, rows["account"].map(last)),
         state=lived.where(lived.isna() | (lived == lifecycle.GONE), lifecycle.UNJUDGED),
     )
     is_over = (pd.Timestamp(day) - rows["gone_on"]).dt.days > lifecycle.FOLLOWED_DAYS

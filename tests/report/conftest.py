@@ -12,7 +12,7 @@ import pytest
 from pipeline import schema
 from pipeline.model import Certificate, NotObserved, State
 from pipeline.report.view import ReportView, build
-from pipeline.rules import Clause, Rule
+from pipeline.rules import NOT_OBSERVED, Clause, Rule
 from pipeline.settings import Report, Settings
 
 DAY = date(2026, 11, 22)
@@ -40,16 +40,18 @@ def _rule(name: str, title: str, when: Clause, action: str) -> Rule:
         id=name,
         version=1,
         title=title,
-        applies=(),
+        applies=(Clause("running_hours", ">=", 30),),
         needs=(Clause("samples", ">=", 5),),
         when=(when,),
-        says="",
+        says="GPU use was {gpu_max_pct}",
         actions=((None, action),),
         source=f"Where {title.lower()} comes from.",
         comment=f"A remark about {title.lower()}.",
     )
 
 
+Decision = tuple[str, str, str | None]
+DECIDED = ("decided_by", "decided_limit", "decided_value")
 RULEBOOK = (
     _rule("idle", "Idle", Clause("idle_share_pct", ">=", "idle_share_pct"), "terminate"),
     _rule("idle_loaded", "Idle but loaded", Clause("memory_mean_pct", ">=", 50.0), "review"),
@@ -98,7 +100,7 @@ class Cluster:
     days: int = 14
     found: dict[str, str] = field(default_factory=dict)
     """Rule to grade."""
-    insufficient: dict[str, str] = field(default_factory=dict)
+    insufficient: dict[str, Decision] = field(default_factory=dict)
     waste: float = 0.0
     account: str = "default"
     status: str = "running"
@@ -185,6 +187,7 @@ class Cluster:
 
     def outcomes(self, last: date) -> list[dict[str, Any]]:
         window = self.window(last)
+        works = ("when:gpu_mean_pct<=25", "25", None if self.use is None else str(self.use))
         out = []
         for rule in RULEBOOK:
             grade = self.found.get(rule.id)
@@ -201,7 +204,10 @@ class Cluster:
                     else "INSUFFICIENT_DATA"
                     if missing
                     else "CLEAR",
-                    "reason": f"GPU use was {self.use} %" if is_found else missing or "It works",
+                    **dict(
+                        zip(DECIDED, (None,) * 3 if is_found else missing or works, strict=True)
+                    ),
+                    "evidence": f'{{"gpu_max_pct":{self.use}}}' if is_found else None,
                     "grade": grade or None,
                     "provable_waste_micros": round(self.waste * UNIT)
                     if is_found and rule.id == "idle"
@@ -277,8 +283,8 @@ NORMAL = [
         *("cluster_a6", None, None, 1.5, None, "T4", 1),
         days=3,
         insufficient={
-            "idle": "Running time is 18 h, not at least 30 h",
-            "underutilized": "Hours looked at is unknown",
+            "idle": ("applies:running_hours>=30", "30", "18.0"),
+            "underutilized": ("needs:samples>=5", "5", None),
         },
     ),
     Cluster(
@@ -304,7 +310,8 @@ def make(name: str) -> dict[str, Any]:
         alone = results([NORMAL[1]], certificates=looks)
         return alone if name == "one_cluster" else account_behind(looks)
     if name == "all_unjudged":
-        missing = {rule.id: "Mean GPU use is unknown" for rule in RULEBOOK}
+        unknown = ("when:gpu_mean_pct<=25", "25", None)
+        missing = {rule.id: unknown for rule in RULEBOOK}
         v2 = tuple(
             certificate(hour, State.UNPROVEN, api_version="v2", total_count=None, quarantined=2)
             for hour in range(3)
@@ -337,7 +344,8 @@ def account_behind(looks: tuple[Certificate, ...]) -> dict[str, Any]:
     out of the settings before.
     """
     until, left = DAY - timedelta(days=2), DAY - timedelta(days=5)
-    waits = dict.fromkeys((rule.id for rule in RULEBOOK), f"Account lab not observed since {until}")
+    lost = (NOT_OBSERVED, f'"{DAY}"', f'"{until}"')
+    waits = dict.fromkeys((rule.id for rule in RULEBOOK), lost)
     lab = Cluster("cluster_b1", "lab-idle", "vision", 8.0, 0.0, account="lab", insufficient=waits)
     old = Cluster("cluster_c1", "old-box", "llm", 5.0, 40.0, account="old")
     made = results([*NORMAL, lab, old], certificates=looks, **analyses("team-a"))

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from pipeline.report.output import csv_files, render
+from pipeline.report.text.rules import RuleText
 from tests.report.conftest import DAY, SETS, make
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def test_gold_summary(views: dict[str, ReportView], name: str) -> None:
 @pytest.mark.parametrize("name", SETS)
 def test_gold_findings(name: str) -> None:
     made = make(name)
-    findings = csv_files.findings_rows(made["findings"], DAY, made.get("not_observed", ()))
+    wording = RuleText(made["settings"], made["rulebook"])
+    findings = csv_files.findings_rows(made["findings"], DAY, wording, made.get("not_observed", ()))
     check(f"{name}.findings.csv", csv_files.to_csv(findings).decode())
 
 

@@ -264,11 +264,12 @@ def test_before_a_day_is_closed_no_section_is_told() -> None:
 def test_a_finding_is_told_with_its_money_in_the_currency(currency: str, shown: str) -> None:
     wording = RuleText(Settings(currency=currency), RULES)
     evidence = '{"hourly_rate_micros":2000000,"age_days":31.43,"has_expiry":false}'
-    assert wording.told("no_expiry", evidence) == (
+    assert wording.finding("no_expiry", evidence) == (
         f"Runs for 31.4{NBSP}days at {shown} an hour, and nothing ends it"
     )
-    assert wording.told("no_expiry", None) == wording.told("gone_rule", evidence) == ""
-    assert wording.told("no_expiry", "{}") == ""
+    assert wording.finding("no_expiry", None) == ""
+    other_version = f"Hourly rate {shown} and age 31.4{NBSP}days and set to expire no"
+    assert wording.finding("gone_rule", evidence) == other_version
 
 
 def test_a_day_without_a_readable_ledger_is_unknown_not_free() -> None:

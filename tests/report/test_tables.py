@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline import schema
 from pipeline.report.output import csv_files
+from pipeline.report.text.rules import RuleText
 from pipeline.transform.idle import of_findings
 from tests.report.conftest import EVIL, make
 
@@ -35,6 +36,7 @@ def files(name: str) -> dict[str, bytes]:
         utilization=made["utilization"],
         idle=of_findings(made["evidence"], made["findings"]),
         findings=made["findings"],
+        wording=RuleText(made["settings"], made["rulebook"]),
         day=made["day"],
         changed=made.get("changed"),
         anomalies=made.get("anomalies"),

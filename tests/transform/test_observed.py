@@ -48,7 +48,8 @@ def test_findings_of_an_account_that_is_not_observed_wait(days: Make, ledger: Ma
     made = chain(both(days, ledger), ENDS)
     last, found = made[UNTIL], made[LAST]
     assert set(found.index) == set(last.index)
-    assert found.loc[("b1", "idle"), "reason"] == "Account b not observed since 2026-03-06"
+    decision = found.loc[("b1", "idle"), ["decided_by", "decided_limit", "decided_value"]]
+    assert decision.tolist() == ["account:observed_until", '"2026-03-10"', '"2026-03-06"']
     # (cluster, its outcome under idle, its state on the last day known, and four days later)
     for cluster, outcome, before, after in (
         ("a1", "FINDING", "open", "open"),

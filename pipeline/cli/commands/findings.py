@@ -45,6 +45,7 @@ def findings(
     def action(job: Job) -> dict[str, object]:
         from pipeline.jobs.coverage import warn_of_missing
         from pipeline.jobs.report import last_closed
+        from pipeline.report.text.rules import RuleText
         from pipeline.terminal.tables import records
         from pipeline.transform.findings import lifecycle
 
@@ -63,6 +64,7 @@ def findings(
         rows = lifecycle.changes(found, which) if changes else _open(found)
         if owner is not None:
             rows = rows[rows["owner"].astype(object) == owner]
+        rows = RuleText(job.settings, judged.policy.applied.rulebook).with_reasons(rows)
         what = "changes" if changes else "findings"
         show(rows, shape, CHANGED if changes else OPEN, f"{len(rows)} {what} of {which}")
         return {"date": which.isoformat(), what: records(rows)}

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from pipeline.model import NotObserved
     from pipeline.report.model import ReportView
+    from pipeline.report.text.rules import RuleText
 
 FINDINGS_COLUMNS = {
     "cluster_id": "The cluster's id.",
@@ -88,6 +89,7 @@ def csv_files(
     utilization: pd.DataFrame,
     idle: pd.DataFrame,
     findings: pd.DataFrame,
+    wording: RuleText,
     day: date | None = None,
     changed: pd.DataFrame | None = None,
     anomalies: pd.DataFrame | None = None,
@@ -101,14 +103,14 @@ def csv_files(
     rows = (
         pd.DataFrame(columns=[*FINDINGS_COLUMNS])
         if day is None
-        else findings_rows(findings, day, not_observed)
+        else findings_rows(findings, day, wording, not_observed)
     )
     return {
         "findings.csv": to_csv(rows),
         "spend.csv": to_csv(readable(_owned(spend))),
         "utilization.csv": to_csv(readable(_owned(utilization))),
         "idle.csv": to_csv(readable(_owned(idle))),
-        "unjudged.csv": to_csv(unjudged_rows(findings)),
+        "unjudged.csv": to_csv(unjudged_rows(findings, wording)),
         "changes.csv": to_csv(
             readable(changed) if changed is not None else pd.DataFrame(columns=CHANGES_COLUMNS)
         ),
@@ -127,7 +129,7 @@ def _owned(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def findings_rows(
-    findings: pd.DataFrame, day: date, not_observed: Sequence[NotObserved] = ()
+    findings: pd.DataFrame, day: date, wording: RuleText, not_observed: Sequence[NotObserved] = ()
 ) -> pd.DataFrame:
     """Every FINDING, most provable money first; then what became of those that no longer are."""
     lived = findings[(findings["outcome"] == FINDING) | findings["state"].notna()]
@@ -136,7 +138,8 @@ def findings_rows(
         ascending=[True, False, False, False, True, True, True],
         kind="stable",
     )
-    return readable(_lived(first, day, not_observed))[list(FINDINGS_COLUMNS)]
+    lives = _lived(wording.with_reasons(first), day, not_observed)
+    return readable(lives)[list(FINDINGS_COLUMNS)]
 
 
 def _lived(findings: pd.DataFrame, day: date, not_observed: Sequence[NotObserved]) -> pd.DataFrame:
@@ -173,12 +176,12 @@ def promised_so_far(
     return due.where(acted)
 
 
-def unjudged_rows(findings: pd.DataFrame) -> pd.DataFrame:
+def unjudged_rows(findings: pd.DataFrame, wording: RuleText) -> pd.DataFrame:
     """Every cluster a rule could not judge, and why; most money first."""
     unjudged = findings[findings["outcome"] == INSUFFICIENT_DATA].sort_values(
         ["spend_micros", *CLUSTER, "rule_id"], ascending=[False, True, True, True], kind="stable"
     )
-    return readable(unjudged)[list(UNJUDGED_COLUMNS)]
+    return readable(wording.with_reasons(unjudged))[list(UNJUDGED_COLUMNS)]
 
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:

@@ -9,9 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.report.model import Fact, Reason
-from pipeline.report.text import names
 from pipeline.report.text.numbers import (
-    NBSP,
     Money,
     count_of,
     day_long,
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
 
     Record = Mapping[Any, Any]
 
-_LONGEST = 600
 _SURE = {LIKELY: "likely", SUSPECTED: "perhaps"}
 """How waste is called that is not proven."""
 
@@ -53,10 +50,8 @@ def reason(finding: Record, wording: RuleText, money: Money) -> Reason:
 
 
 def sentence(finding: Record, wording: RuleText) -> str:
-    """The rule's own sentence about this cluster; the one stored where it cannot be said again."""
-    said = wording.told(str(finding["rule_id"]), known(finding["evidence"]))
-    stored = str(known(finding["reason"]) or "")
-    return said or names.shown(stored, _LONGEST).replace(" %", f"{NBSP}%")
+    """The rule's own sentence about this cluster."""
+    return wording.finding(str(finding["rule_id"]), known(finding["evidence"]))
 
 
 def seen(lead: Record, evidence: Record, window: Record) -> tuple[Fact, ...]:

@@ -8,7 +8,6 @@ import pandas as pd
 
 from pipeline.report.model import Column, Table
 from pipeline.report.text.numbers import Money, count, known
-from pipeline.report.text.rules import kind_of_reason
 from pipeline.report.totals import CLUSTER
 from pipeline.rules import INSUFFICIENT_DATA, OUTCOMES
 
@@ -39,10 +38,8 @@ def unjudged(
     lost = rows["account"].isin([one.account for one in not_observed]).to_numpy(bool)
     whole = rows[lost].drop_duplicates(CLUSTER).assign(rule_id=_EVERY)
     rows = pd.concat([rows[~lost], whole]) if lost.any() else rows
-    # Reasons repeat with other numbers; distinct texts are far fewer than rows.
-    kinds = rows["reason"].astype("object").map(kind_of_reason, na_action=None)
     groups = (
-        rows.assign(rule=rows["rule_id"].astype("str"), kind=kinds)
+        rows.assign(rule=rows["rule_id"].astype("str"), kind=wording.kinds_of_reasons(rows))
         .groupby(["rule", "kind"], sort=True)
         .agg(clusters=("cluster_id", "size"), spend=("spend_micros", _known_sum))
         .reset_index()

@@ -16,9 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
-from pandas.api.types import union_categoricals
 
 from pipeline import rules as catalogue
 from pipeline import schema
@@ -123,26 +121,24 @@ def _judge_observed(
     evidence = gather(ledger, policy.rules, as_of)
     if evidence.empty:
         return schema.FINDINGS.empty()
-    outcomes, reasons, found = [], [], []
+    results, claims = [], []
     for number, rule in enumerate(policy.rulebook):
         result = rule_engine.evaluate(rule, evidence, policy.rules)
         evidence[f"found_{rule.id}"] = result.found
         claimed = details.of_rule(rule, result, evidence)
         silent = silenced.apply(policy.exclusions, evidence, rule.id, as_of)
         claimed["exclusion"] = pd.Series(silent[claimed.index], claimed.index, dtype="object")
-        outcomes.append(result.outcome)
-        reasons.append(result.reason)
-        found.append(claimed.set_axis(claimed.index + number * len(evidence)))
-    claimed = pd.concat(found)
-    everyone = OutcomeTable(
+        results.append(result)
+        claims.append(claimed.set_axis(claimed.index + number * len(evidence)))
+    claimed = pd.concat(claims)
+    table = OutcomeTable(
         evidence,
         owner_of(policy.owners, evidence).astype("category"),
         policy.fingerprints,
-        union_categoricals(outcomes),
-        np.concatenate(reasons),
+        rule_engine.RuleOutcomes.concat(results),
     )
     claimed["counted_saving_micros"] = details.counted(
-        claimed, everyone.cluster(claimed.index.to_numpy())
+        claimed, table.cluster(claimed.index.to_numpy())
     )
-    lives = everyone.lives(claimed, as_of, previous)
-    return schema.FINDINGS.enforce(everyone.table(claimed, lives))
+    lives = table.lives(claimed, as_of, previous)
+    return schema.FINDINGS.enforce(table.rows(claimed, lives))

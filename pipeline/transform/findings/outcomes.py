@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from numpy.typing import NDArray
-
     from pipeline.arrays import Ints
     from pipeline.rules import Rule
+    from pipeline.transform.findings.rule_engine import RuleOutcomes
 
 
 _OF_CLUSTER = (
@@ -35,6 +34,7 @@ _OF_CLUSTER = (
     "busy_share_bound",
     "hourly_rate_micros",
 )
+_OF_OUTCOMES = ("outcome", "decided_by", "decided_limit", "decided_value")
 _IDLE = ("found_idle", "found_idle_loaded")
 _STOPPED = ("stopped", "stopping")
 _CODES = ("grade", "action", "state", "gone_reason")
@@ -50,9 +50,8 @@ class OutcomeTable:
     """Of each cluster, as categories."""
     rules: Sequence[tuple[Rule, str]]
     """With their fingerprints."""
-    outcome: pd.Categorical
-    """Of each row, as the next."""
-    reason: NDArray[np.object_]
+    outcomes: RuleOutcomes
+    """Of each row."""
 
     def cluster(self, rows: Ints) -> Ints:
         """The position of each row's cluster in the evidence."""
@@ -73,7 +72,7 @@ class OutcomeTable:
             rows=claimed[of_claims]
             .reindex(rows)
             .assign(
-                outcome=self.outcome.take(rows),
+                outcome=self.outcomes.outcome.take(rows),
                 hourly_rate_micros=clusters["hourly_rate_micros"].array,
                 **self._of_rule(rows),
             ),
@@ -87,15 +86,15 @@ class OutcomeTable:
         )
         return lifecycle.advance(today, lived.reindex(rows))
 
-    def table(self, claimed: pd.DataFrame, lives: pd.DataFrame) -> pd.DataFrame:
+    def rows(self, claimed: pd.DataFrame, lives: pd.DataFrame) -> pd.DataFrame:
         """All rows, most money first; what a row has no claim or life for is null."""
         rows = self._order(claimed)
         cluster = self.cluster(rows)
         told = self.evidence[list(_OF_CLUSTER)].take(cluster).reset_index(drop=True)
         told["spend_micros"] = self.evidence["trailing_spend_micros"].take(cluster).array
         told["owner"] = self.owner.take(cluster).array
-        told["outcome"] = self.outcome.take(rows)
-        told["reason"] = self.reason[rows]
+        for name in _OF_OUTCOMES:
+            told[name] = getattr(self.outcomes, name).take(rows)
         few = claimed.drop(columns="baseline_micros").reindex(lives.index).join(lives)
         few = few.astype(dict.fromkeys(_CODES, "category") | dict.fromkeys(_TEXTS, "str"))
         return told.assign(**self._of_rule(rows)).join(few.reindex(rows).reset_index(drop=True))
@@ -130,7 +129,7 @@ class OutcomeTable:
         waste = claimed["provable_waste_micros"].to_numpy(np.int64, na_value=-1)
         counts = claimed["counted_saving_micros"].to_numpy(np.int64)
         keys = (by_id[rows // len(self.evidence)], self.cluster(rows), -waste, -counts)
-        others = np.ones(len(self.outcome), dtype=bool)
+        others = np.ones(len(self.outcomes.outcome), dtype=bool)
         others[rows] = False
         return np.concatenate([rows[np.lexsort(keys)], np.flatnonzero(others)])
 

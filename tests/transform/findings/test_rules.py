@@ -11,8 +11,9 @@ import pytest
 
 from pipeline import schema
 from pipeline.errors import SettingsError
-from pipeline.rules import FINDING, MEASURES, RULES, own_rules, parse_condition, to_markdown
-from pipeline.settings import OwnRule, Rules, parse_settings
+from pipeline.report.text.rules import RuleText
+from pipeline.rules import FINDING, MEASURES, RULES, Rule, own_rules, parse_condition, to_markdown
+from pipeline.settings import OwnRule, Rules, Settings, parse_settings
 from pipeline.transform import spend
 from pipeline.transform.findings import judge, rule_engine
 from pipeline.transform.findings.exclusions import Exclusion, costs, parse_exclusions
@@ -25,7 +26,7 @@ from pipeline.transform.findings.owners import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     Make = Callable[..., Any]
 
@@ -38,7 +39,11 @@ NIGHT = ((1 << 24) - 1) & ~OFFICE
 
 
 def judged(rows: pd.DataFrame, rules: Rules | None = None, **more: Any) -> pd.DataFrame:  # noqa: ANN401
-    return judge.judge_day(rows, judge.Policy(rules or Rules(), **more), LAST)
+    return explained(judge.judge_day(rows, judge.Policy(rules or Rules(), **more), LAST))
+
+
+def explained(frame: pd.DataFrame, rulebook: Sequence[Rule] = RULES) -> pd.DataFrame:
+    return RuleText(Settings(), rulebook).with_reasons(frame)
 
 
 def outcome(frame: pd.DataFrame, rule: str, cluster: str = "c1") -> tuple[str, str | None]:
@@ -283,7 +288,7 @@ def test_every_finding_satisfies_its_own_rule_from_its_own_evidence(
     for row_ in found.itertuples():
         own = pd.DataFrame([msgspec.json.decode(str(row_.evidence))])
         again = rule_engine.evaluate(by_id[str(row_.rule_id)], own, Rules())
-        assert (again.outcome[0], again.reason[0]) == (FINDING, row_.reason), row_
+        assert again.outcome[0] == FINDING, row_
     assert msgspec.json.decode(str(found["evidence"].iloc[0]))["samples"] >= 0
 
 
@@ -298,9 +303,25 @@ def test_a_rule_of_ones_own_is_parsed_and_judged(days: Make, ledger: Make) -> No
         *days(FIRST, 14, gpu=80.0, name="dev-1"),
         *days(FIRST, 14, cluster_id="c2", gpu=80.0, name="prod"),
     )
-    frame = judge.judge_day(rows, policy, LAST)
+    frame = explained(judge.judge_day(rows, policy, LAST), policy.rulebook)
     assert finding(frame, "dear_dev")["reason"] == "Name dev-1 and hourly rate 10.00"
     assert outcome(frame, "dear_dev", "c2")[0] == "CLEAR"
+
+
+def test_a_flag_in_a_rule_of_ones_own_decides_and_is_told_in_words(
+    days: Make, ledger: Make
+) -> None:
+    own = own_rules(
+        {"leased": OwnRule(when="has_expiry"), "endless": OwnRule(when="not has_expiry")}, ()
+    )
+    ends = pd.Timestamp("2026-04-01T00:00Z")
+    rows = ledger(*days(FIRST, 2), *days(FIRST, 2, cluster_id="c2", expires_at=ends))
+    policy = judge.Policy(Rules(), own)
+    frame = explained(judge.judge_day(rows, policy, date(2026, 3, 3)), own)
+    reasons = frame.set_index(["rule_id", "cluster_id"])["reason"]
+    assert reasons["leased", "c1"] == "It has no expiry"
+    assert reasons["endless", "c2"] == "It has an expiry"
+    assert reasons["leased", "c2"] == "Set to expire yes"
 
 
 @pytest.mark.parametrize(
