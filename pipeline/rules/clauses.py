@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pipeline.rules.measures import MEASURES
 from pipeline.schema import MICROS_PER_UNIT
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pipeline import settings
+
+Subject = Literal["use", "price", "state"]
 
 FINDING = "FINDING"
 CLEAR = "CLEAR"
@@ -117,6 +119,12 @@ class Rule:
     """Where the thresholds come from."""
     comment: str
     grades: tuple[tuple[str, tuple[Clause, ...]], ...] = ()
+    subject: Subject = "state"
+    """What it judges. It says why a finding can be gone: work resumed (use), cheaper (price)."""
+    is_idle: bool = False
+    """Whether a finding means that the cluster does no work."""
+    tag: str = "other"
+    """The style of its mark on a row of the report."""
     waste: str | None = None
     """The measure that holds the waste a finding proves, in micros."""
     basis: tuple[str, str] | None = None

@@ -44,6 +44,7 @@ def _rule(name: str, title: str, when: Clause, action: str) -> Rule:
         needs=(Clause("samples", ">=", 5),),
         when=(when,),
         says="GPU use was {gpu_max_pct}",
+        tag={"idle": "idle", "idle_loaded": "loaded"}.get(name, "other"),
         actions=((None, action),),
         source=f"Where {title.lower()} comes from.",
         comment=f"A remark about {title.lower()}.",

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from pipeline.settings import Settings
 
 _OPERATORS = {**OPERATORS, "in": "one of", "like": "like"}
-_TAGS = {"idle": "idle", "idle_loaded": "loaded"}
 _ACTIONS = {
     "terminate": "Terminate it if nobody needs its storage, else stop it.",
     "stop": "Stop it while nobody uses it; its storage may still cost.",
@@ -75,7 +74,8 @@ class RuleText:
 
     def tag(self, rule_id: str) -> Tag:
         """The rule as a mark on a row."""
-        return Tag(name=self.name(rule_id), css=_TAGS.get(rule_id, "other"))
+        rule = self._rules.get(rule_id)
+        return Tag(name=self.name(rule_id), css=rule.tag if rule else "other")
 
     def statement(self, rule_id: str) -> str:
         """What the rule looks for, with the thresholds in force."""

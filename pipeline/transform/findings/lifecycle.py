@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pipeline.arrays import Bools, Floats, Ints
+    from pipeline.arrays import Bools, Floats, Ints, Texts
 
 
 NEW, OPEN, REOPENED, UNJUDGED, EXCLUDED, GONE = (
@@ -64,8 +64,6 @@ REMEMBERED = (
     "hourly_rate_micros",
 )
 """All that a day needs to know of the day before."""
-_ABOUT_USE = ("idle", "idle_loaded", "underutilized", "off_hours")
-_ABOUT_PRICE = ("price_outlier", "seed_candidate")
 
 
 @dataclass(frozen=True)
@@ -73,14 +71,16 @@ class DayState:
     """The findings of a day, and what became of those of the day before: one row for each."""
 
     rows: pd.DataFrame
-    """rule_id, rule_digest, outcome, exclusion, hourly_rate_micros; of findings also
-    baseline_micros and counted_saving_micros."""
+    """rule_digest, outcome, exclusion, hourly_rate_micros; of findings also baseline_micros and
+    counted_saving_micros."""
+    subject: Texts
+    """What each row's rule is about."""
     cluster: Ints
     """A number for each row's cluster."""
     is_present: Bools
     is_stopped: Bools
     is_idle: Bools
-    """Found idle or idle but loaded."""
+    """Found by a rule that means the cluster does no work."""
     day_spend: Floats
     """What the cluster cost on the day; NaN where nobody could price it."""
     day: date
@@ -156,11 +156,11 @@ def changes(findings: pd.DataFrame, day: date) -> pd.DataFrame:
 def _reasons(today: DayState, before: pd.DataFrame) -> NDArray[np.object_]:
     """Why each row is gone, were it gone; later lines outrank earlier ones."""
     rows = today.rows
-    rule, outcome = rows["rule_id"].to_numpy(object), rows["outcome"].to_numpy(object)
+    outcome = rows["outcome"].to_numpy(object)
     reason = np.full(len(rows), NO_LONGER, dtype=object)
-    reason[np.isin(rule, _ABOUT_USE) & (outcome == CLEAR) & ~today.is_idle] = RESUMED
+    reason[(today.subject == "use") & (outcome == CLEAR) & ~today.is_idle] = RESUMED
     fell = (rows["hourly_rate_micros"] < before["hourly_rate_micros"]).fillna(value=False)
-    reason[np.isin(rule, _ABOUT_PRICE) & fell.to_numpy(bool)] = CHEAPER
+    reason[(today.subject == "price") & fell.to_numpy(bool)] = CHEAPER
     known = before["rule_digest"].notna().to_numpy(bool)
     digest, earlier = (frame["rule_digest"].to_numpy(object) for frame in (rows, before))
     reason[known & (digest != earlier)] = RULE_CHANGED

@@ -35,7 +35,6 @@ _OF_CLUSTER = (
     "hourly_rate_micros",
 )
 _OF_OUTCOMES = ("outcome", "decided_by", "decided_limit", "decided_value")
-_IDLE = ("found_idle", "found_idle_loaded")
 _STOPPED = ("stopped", "stopping")
 _CODES = ("grade", "action", "state", "gone_reason")
 _TEXTS = ("evidence", "exclusion")
@@ -66,7 +65,8 @@ class OutcomeTable:
         clusters = self.evidence.take(self.cluster(rows))
         is_present = clusters["is_present"].to_numpy(bool)
         spend = clusters["day_spend_micros"].to_numpy(np.float64)
-        idle = [name for name in _IDLE if name in clusters]
+        idle = [f"found_{rule.id}" for rule, _ in self.rules if rule.is_idle]
+        subjects = np.array([rule.subject for rule, _ in self.rules], dtype=object)
         of_claims = ["exclusion", "baseline_micros", "counted_saving_micros"]
         today = lifecycle.DayState(
             rows=claimed[of_claims]
@@ -76,6 +76,7 @@ class OutcomeTable:
                 hourly_rate_micros=clusters["hourly_rate_micros"].array,
                 **self._of_rule(rows),
             ),
+            subject=subjects[rows // len(self.evidence)],
             cluster=self.cluster(rows),
             is_present=is_present,
             is_stopped=clusters["status"].isin(_STOPPED).to_numpy(bool),

@@ -6,8 +6,11 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pytest
 
 from pipeline import schema
+from pipeline.rules import RULES, Clause, Rule
+from pipeline.rules.clauses import LISTED, Subject
 from pipeline.settings import Rules
 from pipeline.transform.findings import judge, lifecycle
 from pipeline.transform.findings.exclusions import Exclusion
@@ -202,6 +205,33 @@ def test_a_rate_that_fell_is_the_reason_for_rules_about_prices_only(
     rows = ledger(*days("2026-03-01", 5, **dear, gpu=20.0), *days("2026-03-06", 1, gpu=20.0))
     price = told(rows, "2026-03-05", "2026-03-06", "seed_candidate")
     assert price["03-06"]["gone_reason"] == "cheaper"
+
+
+@pytest.mark.parametrize(
+    ("subject", "then", "reason"),
+    [
+        ("use", {"gpu": 90.0}, "resumed work"),
+        ("price", {"gpu": 90.0, "hourly_rate_micros": 5 * UNIT}, "cheaper"),
+        ("state", {"gpu": 90.0, "hourly_rate_micros": 5 * UNIT}, "no longer holds"),
+    ],
+)
+def test_a_new_rule_says_itself_why_its_findings_are_gone(
+    days: Make,
+    ledger: Make,
+    subject: Subject,
+    then: dict[str, Any],
+    reason: str,
+) -> None:
+    rule = Rule(
+        id="quiet", version=1, title="Quiet", subject=subject, applies=(LISTED,), needs=(),
+        when=(Clause("gpu_mean_pct", "<", "seed_utilization_pct"),),
+        says="mean GPU use {gpu_mean_pct}", actions=((None, "review"),), source="", comment="",
+    )  # fmt: skip
+    rows = ledger(*days("2026-03-01", 5), *days("2026-03-06", 1, **then))
+    policy = {"rules": Rules(idle_window_days=1), "rulebook": (*RULES, rule)}
+    got = told(rows, "2026-03-05", "2026-03-06", "quiet", **policy)
+    assert states(got) == ["new", "gone"]
+    assert got["03-06"]["gone_reason"] == reason
 
 
 def test_a_reopened_finding_keeps_what_was_realised_and_earns_more_when_it_goes_again(
