@@ -428,11 +428,11 @@ IDLE = Table(
     ("account", "cluster_id"),
 )
 
-_LIFE_OF_A_FINDING = (
+_LIFECYCLE = (
     Column(
         "state",
         CODE,
-        "new, open, reopened, unjudged, excluded or gone; null where there never was a finding.",
+        "new, open, reopened, unjudged, excluded or gone; null without a finding.",
         nullable=True,
     ),
     Column("found_on", DATE, "The first date it was found on.", nullable=True),
@@ -454,7 +454,7 @@ _LIFE_OF_A_FINDING = (
     Column(
         "waiting_cost_micros",
         INT,
-        "What the promised saving would have spared since it was first found.",
+        "What acting at once would have saved since it was first found.",
         nullable=True,
     ),
 )
@@ -468,7 +468,7 @@ FINDINGS = Table(
         Column("name", TEXT, "The cluster's name.", nullable=True),
         Column("project_id", CODE, "Its project.", nullable=True),
         Column("rule_id", CODE, "The rule, by its stable id."),
-        Column("rule_version", INT, "The version of the rule that spoke."),
+        Column("rule_version", INT, "The rule's version."),
         Column(
             "rule_digest",
             CODE,
@@ -503,7 +503,7 @@ FINDINGS = Table(
             "suspected, likely or proven; null where a rule does not grade.",
             nullable=True,
         ),
-        Column("samples", INT, "n: distinct clock hours with a running look that read the GPU."),
+        Column("samples", INT, "n: distinct clock hours with a GPU reading while it ran."),
         Column(
             "busy_share_bound", REAL, "Highest busy share not excluded (95 %), 0-1.", nullable=True
         ),
@@ -528,20 +528,18 @@ FINDINGS = Table(
         ),
         Column("since_at", AT, "Since when the evidence holds.", nullable=True),
         Column("hourly_rate_micros", INT, "Latest known rate.", nullable=True),
-        Column("owner", CODE, "Who answers for it, by the owners file.", nullable=True),
+        Column("owner", CODE, "The cluster's owner, by the owners file.", nullable=True),
         Column(
             "evidence",
             TEXT,
-            "JSON of the measures the rule looked at; findings only.",
+            "JSON of the measures that the rule read; findings only.",
             nullable=True,
         ),
         Column("gross_saving_micros", INT, "What the action ends, over 30 days.", nullable=True),
-        Column(
-            "remaining_micros", INT, "What is charged nevertheless, such as storage.", nullable=True
-        ),
+        Column("remaining_micros", INT, "What stays charged, such as storage.", nullable=True),
         Column("net_saving_micros", INT, "Gross less remaining.", nullable=True),
-        Column("exclusion", TEXT, "The exclusion that silences it, and its reason.", nullable=True),
-        *_LIFE_OF_A_FINDING,
+        Column("exclusion", TEXT, "The exclusion in force, with its reason.", nullable=True),
+        *_LIFECYCLE,
     ),
     ("account", "cluster_id", "rule_id"),
     note="The reason of an outcome in words follows from three columns: `needs:samples>="

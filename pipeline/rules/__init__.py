@@ -1,9 +1,8 @@
-"""Finding rules as data: what each applies to, needs, looks for, says, and why that threshold.
+"""Finding rules as data: what each applies to, needs and finds, its sentence, and its sources.
 
-``actions``: what can be done, and what that takes. ``measures``: the documented columns a rule may
-speak of. ``clauses``: what a rule is made of.
-``catalogue``: the rules. ``conditions``: rules of a user's own, parsed from text, never executed.
-``markdown``: their description for docs/findings.md.
+``actions``: what can be done, and what that takes. ``measures``: the documented columns that a rule
+may use. ``clauses``: what a rule is made of. ``catalogue``: the built-in rules. ``conditions``: a
+user's own rules, parsed from text, never executed. ``markdown``: docs/findings.md.
 """
 
 from pipeline.rules.actions import ACTIONS, Action

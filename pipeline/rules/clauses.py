@@ -1,13 +1,13 @@
 """What a rule is made of.
 
-A rule is lists of clauses over documented measures, so one small engine judges every cluster:
+A rule consists of lists of clauses over documented measures, which one engine evaluates:
 
 - ``applies``: a false clause means NOT_APPLICABLE;
 - ``needs``: a false or unknown clause means INSUFFICIENT_DATA;
 - ``when``: all true is a FINDING, one false is CLEAR, else INSUFFICIENT_DATA (unknown is not 0);
-- ``grades``: the first whose clauses are all true says how sure the finding is.
+- ``grades``: the first grade whose clauses are all true is the finding's.
 
-Limits are names of settings (``[rules]``), so a report can print the one that spoke.
+Limits are names of settings (``[rules]``), so a report can print the one that decided.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class Rule:
     applies: tuple[Clause, ...]
     needs: tuple[Clause, ...]
     when: tuple[Clause, ...]
-    says: str
+    sentence: str
     """The sentence of a finding; ``{measure}`` is that cluster's value."""
     actions: tuple[tuple[str | None, str], ...]
     """What to do, by grade (None: any other)."""
@@ -147,18 +147,20 @@ class Rule:
         return tuple((f"{name}:{clause.id}", clause) for name, each in lists for clause in each)
 
     def fingerprint(self, thresholds: settings.Rules) -> str:
-        """Short digest of all that decides whether it finds: version, window, clauses in force.
+        """Short digest of all that decides an outcome: version, window, clauses in force.
 
-        Grades are not in it: they say how sure a finding is, not whether it is one.
+        Grades are not in it: they do not decide whether a cluster is found.
         """
         clauses = [(c.measure, c.op, c.value(thresholds)) for _, c in self.deciding]
-        whole = repr((self.version, thresholds.idle_window_days, clauses))
-        return hashlib.sha256(whole.encode()).hexdigest()[:8]
+        deciding = repr((self.version, thresholds.idle_window_days, clauses))
+        return hashlib.sha256(deciding.encode()).hexdigest()[:8]
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """What the rule looks at, each once, in order."""
-        return tuple(dict.fromkeys([*(c.measure for c in self.clauses), *measures_in(self.says)]))
+        """The measures that the rule reads, each once, in order."""
+        return tuple(
+            dict.fromkeys([*(c.measure for c in self.clauses), *measures_in(self.sentence)])
+        )
 
 
 def measures_in(sentence: str) -> list[str]:

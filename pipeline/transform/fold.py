@@ -1,8 +1,8 @@
 """A window is a fold over cluster-days.
 
-Everything a ledger row holds adds (money, seconds), takes a maximum, or unites (hour masks), so
-any window of any clusters is one grouped pass. Dimensions are those of a cluster's latest row and
-are never joined back to earlier ones: yesterday's money stays with yesterday's project.
+Every column of a ledger row is added (money, seconds), or its maximum or union (hour masks) is
+taken, so any window of any clusters is one grouped pass. Dimensions are those of a cluster's latest
+row and are never joined back to earlier ones: yesterday's money stays with yesterday's project.
 
 Method: every row gets the number of its cluster, in the order of account and id; pandas then
 groups by that integer. Masked integers keep money exact and unknown values unknown.
@@ -98,7 +98,7 @@ class Fold:
     code: Ints
     size: int
     rows: Ints | None = None
-    """The positions in ``ledger`` it is about; None: all. ``code`` has one value for each."""
+    """The positions in ``ledger`` that it covers; None: all. ``code`` has one value for each."""
 
     @classmethod
     def of(cls, ledger: pd.DataFrame, rows: Ints | None = None) -> Fold:

@@ -1,15 +1,15 @@
 """Spend: where each unit of money went, and how well that is known.
 
 Method: ledger days are cut by any of their dimensions and added. Assumption: none beyond the
-ledger's. Three things are kept apart in every sum: metered money (read off the cost counter),
-estimated money (rate times time), and time nothing could price. A row without a price is counted
+ledger's. Every sum separates metered money (read from the cost counter), estimated money (rate
+times time), and time without a known price. A row without a price is counted
 in ``unpriced_rows`` and ``unpriced_seconds``; it is neither dropped nor taken for zero.
 
 Bounds: low and high add up over rows. An interval that crosses the window's first or last midnight
 may have its money on the other side, so each end of a window widens the bounds by that row's cut;
 midnights inside the window widen nothing. Cut by date, each day is a window of its own.
 
-Known limit: money of clusters that were created and deleted between two looks is not in the ledger.
+Known limit: clusters that were created and deleted between two snapshots are not in the ledger.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ _MEASURES = (
 
 @dataclass(frozen=True)
 class _Money:
-    """Rows as plain integers: unknown values are 0 here and told apart by the flags."""
+    """Rows as plain integers: unknown values are 0 and marked by the flags."""
 
     spend: Ints
     low: Ints

@@ -3,13 +3,14 @@
 Method: one fold of the ledger per cluster. Means weigh readings by running time. The 95th
 percentile comes from the utilization bands: the upper edge of the band that holds it, so the true
 value is that or less. The idle share is the running time in the bands up to 5 % over the running
-time that has a reading. Samples are distinct clock hours with a running look that read the GPU.
+time that has a reading. Samples are distinct clock hours with a snapshot that shows the cluster
+running and has a GPU reading.
 
-Assumption: a reading speaks for at most 30 minutes around it (the ledger's rule); running time
-further away is in no band and changes no mean.
+Assumption: a reading stands for at most 30 minutes before and after it (the ledger's rule); running
+time further away is in no band and changes no mean.
 
-``unused_micros`` = spend x (1 - mean GPU use): a ranking key. It is not a saving: nobody can rent
-the unused part of a GPU back.
+``unused_micros`` = spend x (1 - mean GPU use): a ranking key. It is not a saving: the unused part
+of a GPU cannot be returned.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ listed; unlike a saving, not capped by what it has cost so far), and the same af
 - schedule: running spend in proportion to the hours a week it may run, if it runs more now;
 - rate card: running hours x GPUs x price per GPU-hour, for the GPU types on the card.
 
-Assumption: work that fits before fits after. Where a change cannot be priced (GPUs unknown, a type
-that is not on the card), nothing changes and ``is_priced`` is false.
+Assumption: the same work is done after the change. Where a change cannot be priced (GPUs unknown,
+a type that is not on the card), nothing changes and ``is_priced`` is false.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _WEEK_HOURS = 168.0
 
 @dataclass(frozen=True)
 class Change:
-    """A change to the clusters whose id, name, project or template fits ``match``."""
+    """A change to the clusters whose id, name, project or template matches ``match``."""
 
     kind: Literal["stop", "gpus", "schedule", "rate_card"]
     match: str = "*"
@@ -51,7 +51,7 @@ class Change:
     """Price per GPU-hour by GPU type, in the account's currency."""
 
     def check(self) -> None:
-        """Refuse what cannot be meant.
+        """Refuse invalid values.
 
         Raises:
             SettingsError: fewer than 1 GPU, hours outside a week, an empty card.

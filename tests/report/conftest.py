@@ -43,7 +43,7 @@ def _rule(name: str, title: str, when: Clause, action: str) -> Rule:
         applies=(Clause("running_hours", ">=", 30),),
         needs=(Clause("samples", ">=", 5),),
         when=(when,),
-        says="GPU use was {gpu_max_pct}",
+        sentence="GPU use was {gpu_max_pct}",
         tag={"idle": "idle", "idle_loaded": "loaded"}.get(name, "other"),
         actions=((None, action),),
         source=f"Where {title.lower()} comes from.",

@@ -265,7 +265,7 @@ def test_a_finding_is_told_with_its_money_in_the_currency(currency: str, shown: 
     wording = RuleText(Settings(currency=currency), RULES)
     evidence = '{"hourly_rate_micros":2000000,"age_days":31.43,"has_expiry":false}'
     assert wording.finding("no_expiry", evidence) == (
-        f"Runs for 31.4{NBSP}days at {shown} an hour, and nothing ends it"
+        f"Has existed for 31.4{NBSP}days and costs {shown} an hour, without an expiry"
     )
     assert wording.finding("no_expiry", None) == ""
     other_version = f"Hourly rate {shown} and age 31.4{NBSP}days and set to expire no"

@@ -5,6 +5,7 @@ A share is never shown as 0 % or 100 % unless it is exactly that.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from pipeline.rules import MEASURES
@@ -23,6 +24,11 @@ def plain_value(measure: str, value: object) -> str:
         return "unknown"
     unit = MEASURES[measure].unit
     return _BY_UNIT[unit](float("inf") if unit != "text" and value == "inf" else value)
+
+
+def times(value: float, decimals: str = ".2f", space: str = " ") -> str:
+    """A factor; where the denominator is 0, it is infinite."""
+    return f"{value:{decimals}}{space}times" if math.isfinite(value) else "infinitely many times"
 
 
 def _percent(value: float) -> str:
@@ -50,7 +56,7 @@ _BY_UNIT: dict[str, Callable[[Any], str]] = {
     "hours": lambda value: f"{_number(value)} h",
     "days": lambda value: f"{_number(value)} days",
     "count": _number,
-    "times": lambda value: f"{value:.2f} times",
+    "times": times,
     "money": _money,
     "text": str,
     "flag": lambda value: "yes" if value else "no",

@@ -16,7 +16,7 @@ import pandas as pd
 from pipeline.report.model import Column, Table, Tag
 from pipeline.report.text import names
 from pipeline.report.text.numbers import NBSP, Money, count, known, percent
-from pipeline.report.text.plain_values import plain_value
+from pipeline.report.text.plain_values import plain_value, times
 from pipeline.rules import (
     ACTIONS,
     MEASURES,
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 
 _OPERATORS = {**OPERATORS, "in": "one of", "like": "like"}
 _ACTIONS = {
-    "terminate": "Terminate it if nobody needs its storage, else stop it.",
-    "stop": "Stop it while nobody uses it; its storage may still cost.",
-    "schedule": "Run it on a schedule: it is used at some hours only.",
-    "resize": "Give it fewer or smaller GPUs, and watch its use afterwards.",
-    "move": "Move it to the cheaper offer.",
+    "terminate": "Terminate it if its storage is no longer needed, else stop it.",
+    "stop": "Stop it while it is not in use; its storage may still be charged.",
+    "schedule": "Run it on a schedule: it is only used at some hours.",
+    "resize": "Give it fewer or smaller GPUs and watch its use afterwards.",
+    "move": "Move it to a cheaper offer.",
     "review": "Ask its owner what it is for.",
 }
 _INFINITE = float("inf")
@@ -78,7 +78,7 @@ class RuleText:
         return Tag(name=self.name(rule_id), css=rule.tag if rule else "other")
 
     def statement(self, rule_id: str) -> str:
-        """What the rule looks for, with the thresholds in force."""
+        """What the rule finds, with the thresholds in force."""
         rule = self._rules.get(rule_id)
         if rule is None:
             return ""
@@ -131,7 +131,7 @@ class RuleText:
             return ""
         values = msgspec.json.decode(evidence)
         rule = self._rules.get(rule_id)
-        template = rule.says if rule else ""
+        template = rule.sentence if rule else ""
         if rule is None or not values.keys() >= set(_BRACES.findall(template)):
             # Found by a rule, or a version of it, that the rulebook does not have.
             template = plain_sentence(name for name in values if name in MEASURES)
@@ -158,7 +158,8 @@ class RuleText:
             return f"Account {account} not observed since {value}"
         clause = self._clauses.get(str(decided_by))
         if clause is None:  # of a rule, or a version of it, that the rulebook does not have
-            return f"{decided_by}: value {value_json or 'unknown'}, limit {limit_json}"
+            seen = "" if is_kind else f"value {value_json or 'unknown'}, "
+            return f"{decided_by}: {seen}limit {limit_json}"
         measure = MEASURES[clause.measure]
         if value is None:
             return f"{_capital(measure.label)} is unknown"
@@ -182,12 +183,12 @@ class RuleText:
         if unit in ("pct", "share"):
             return percent(value if unit == "pct" else 100 * value)
         if unit == "times":
-            return f"{value:,.2f}{NBSP}times"
+            return times(value, ",.2f", NBSP)
         figures = f"{value:,.1f}".removesuffix(".0")
         return {"hours": f"{figures}{NBSP}h", "days": f"{figures}{NBSP}days"}.get(unit, figures)
 
     def table(self) -> Table:
-        """Every rule: what it looks for, why, and where its thresholds come from."""
+        """Every rule: what it finds, why, and where its thresholds come from."""
         return Table(
             caption="Every rule and its thresholds",
             columns=(
@@ -225,7 +226,7 @@ class RuleText:
 
 
 def action(name: str | None) -> str:
-    """What to do, what it takes, and the way back."""
+    """What to do, its effort and risk, and how to undo it."""
     key = str(known(name) or "")
     if key not in ACTIONS:
         return ""
@@ -236,7 +237,7 @@ def action(name: str | None) -> str:
     risk, _, because = what.risk.partition(": ")
     return (
         f"{sentence} Effort {what.effort}, risk {risk} ({because}); "
-        f"way back: {what.rollback.replace(': ', ', ')}."
+        f"rollback: {what.rollback.replace(': ', ', ')}."
     )
 
 

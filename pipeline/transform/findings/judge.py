@@ -1,13 +1,13 @@
-"""Findings: every cluster under every rule, exactly one outcome each, with money that adds up.
+"""One day's findings: exactly one outcome for every cluster under every rule.
 
 Method: one fold of the rules' window (``rules.idle_window_days`` days up to ``as_of``) gives the
-evidence; each rule is judged on all clusters at once; savings of one cluster are alternatives, of
-which the best counts. Findings graded suspected, and excluded ones, count nothing.
+evidence. Each rule is evaluated for all clusters at once. Savings of one cluster are alternatives,
+of which the best counts; suspected and excluded findings count no saving.
 
 Every cluster of the trailing 30 days is judged; one that is no longer listed is NOT_APPLICABLE.
-Those of an account that is not observed on the day are INSUFFICIENT_DATA, and their findings wait.
-Nothing but the arguments matters: findings of a day are a function of the ledger up to that day,
-the findings of the day before, and the settings, exclusions and owners in force.
+Clusters of an account that is not observed on the day are INSUFFICIENT_DATA, and their findings
+wait. The findings of a day are a pure function of the ledger up to that day, the findings of the
+day before, and the settings, exclusions and owners in force.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from pipeline import rules as catalogue
 from pipeline import schema
 from pipeline.transform import observed
 from pipeline.transform.anomalies import HISTORY_DAYS
-from pipeline.transform.findings import details, rule_engine, savings
-from pipeline.transform.findings import exclusions as silenced
+from pipeline.transform.findings import details, exclusions, rule_engine, savings
 from pipeline.transform.findings.measures import gather
 from pipeline.transform.findings.outcomes import OutcomeTable
 from pipeline.transform.findings.owners import owner_of
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 
 TRAILING_DAYS = savings.DAYS_AHEAD
 LOOK_BACK_DAYS = HISTORY_DAYS + 1
-"""Ledger days before the date (itself included) that can make a difference."""
+"""Ledger days, the judged one included, that can influence its findings."""
 
 
 @dataclass(frozen=True)
@@ -51,20 +50,20 @@ class Policy:
     exclusions: Sequence[Exclusion] = ()
     owners: Sequence[Owner] = ()
     accounts: Collection[str] = ()
-    """Those the settings name; none means all there are."""
+    """The accounts the settings name; empty means all there are."""
 
     @classmethod
     def of(
         cls,
-        given: settings.Settings,
+        values: settings.Settings,
         exclusions: Sequence[Exclusion] = (),
         owners: Sequence[Owner] = (),
         accounts: Collection[str] = (),
     ) -> Policy:
-        """What the settings file says: thresholds, and its own rules after the built-in ones."""
+        """The policy of a settings file: thresholds, and its own rules after the built-in ones."""
         taken = tuple(rule.id for rule in catalogue.RULES)
-        own = catalogue.own_rules(given.own_rules, taken)
-        return cls(given.rules, (*catalogue.RULES, *own), exclusions, owners, accounts)
+        own = catalogue.own_rules(values.own_rules, taken)
+        return cls(values.rules, (*catalogue.RULES, *own), exclusions, owners, accounts)
 
     @property
     def fingerprints(self) -> tuple[tuple[catalogue.Rule, str], ...]:
@@ -121,24 +120,22 @@ def _judge_observed(
     evidence = gather(ledger, policy.rules, as_of)
     if evidence.empty:
         return schema.FINDINGS.empty()
-    results, claims = [], []
+    results, parts = [], []
     for number, rule in enumerate(policy.rulebook):
         result = rule_engine.evaluate(rule, evidence, policy.rules)
         evidence[f"found_{rule.id}"] = result.found
-        claimed = details.of_rule(rule, result, evidence)
-        silent = silenced.apply(policy.exclusions, evidence, rule.id, as_of)
-        claimed["exclusion"] = pd.Series(silent[claimed.index], claimed.index, dtype="object")
+        found = details.of_rule(rule, result, evidence)
+        excluded = exclusions.apply(policy.exclusions, evidence, rule.id, as_of)
+        found["exclusion"] = pd.Series(excluded[found.index], found.index, dtype="object")
         results.append(result)
-        claims.append(claimed.set_axis(claimed.index + number * len(evidence)))
-    claimed = pd.concat(claims)
+        parts.append(found.set_axis(found.index + number * len(evidence)))
+    found = pd.concat(parts)
     table = OutcomeTable(
         evidence,
         owner_of(policy.owners, evidence).astype("category"),
         policy.fingerprints,
         rule_engine.RuleOutcomes.concat(results),
     )
-    claimed["counted_saving_micros"] = details.counted(
-        claimed, table.cluster(claimed.index.to_numpy())
-    )
-    lives = table.lives(claimed, as_of, previous)
-    return schema.FINDINGS.enforce(table.rows(claimed, lives))
+    found["counted_saving_micros"] = details.counted(found, table.cluster(found.index.to_numpy()))
+    lives = table.lives(found, as_of, previous)
+    return schema.FINDINGS.enforce(table.rows(found, lives))

@@ -1,16 +1,16 @@
-"""What the rules judge by: one row per cluster, every measure of ``rules.MEASURES``.
+"""The evidence that rules are evaluated on: one row per cluster, every measure of ``MEASURES``.
 
-Method: the utilization table of the rules' window, and what follows from it. All of it folds from
-ledger rows, so the evidence of a past date is the evidence that date had.
+Method: the utilization table of the rules' window, and what follows from it. Everything is a fold
+of ledger rows, so the evidence of a past date is the evidence that date had.
 
 Most measures follow from the utilization table (``derive``); the others need the days themselves
 (``_of_days``) or the other clusters (``peer_prices``).
 
 ``week_coverage`` = hours of the week with a sample / running hours per week (at least one week, at
-most 168 hours). A cluster that runs around the clock must be looked at around the clock; one that
-runs 45 hours a week, in those. Looking at the same hour every night covers 7 hours of 168, however
-many nights. Known limit: a cluster that runs at other hours every week looks better covered than
-it is.
+most 168 hours). A cluster that runs around the clock needs samples around the clock; one that runs
+45 hours a week needs them in those hours. A sample at the same hour of every night covers 7 hours
+of 168, however many nights there are. Known limit: a cluster that runs at different hours every
+week appears better covered than it is.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def gather(ledger: pd.DataFrame, rules: settings.Rules, as_of: date) -> pd.DataF
 def derive(utilization: pd.DataFrame, as_of: date | None = None) -> pd.DataFrame:
     """``utilization`` with the measures that follow from it.
 
-    Ages are those at the end of ``as_of``; by default at the latest look of the table.
+    Ages are those at the end of ``as_of``; by default at the table's latest snapshot.
     """
     running = utilization["running_seconds"].to_numpy(np.float64)
     running_hours = running / HOUR_SECONDS
@@ -135,13 +135,13 @@ def _share_of_mean(utilization: pd.DataFrame) -> pd.Series[float]:
 
 
 def provable_waste(evidence: pd.DataFrame) -> pd.Series[int]:
-    """Money that was spent without work, as far as the looks prove it.
+    """Money that was spent without work, as far as the samples prove it.
 
     floor((spend_low - stopped_spend) x seen / running x (1 - busy_share_bound)), where seen is the
-    running time within 30 minutes of a look that read the GPU. It is conservative four times over:
-    the least the spend can have been, only the running part of it, only the part somebody looked
-    at, and of that only the share of time that 95 % confidence leaves no work for. Hence it never
-    exceeds the spend, grows with every look, and is 0 without one.
+    running time within 30 minutes of a snapshot that read the GPU. It is conservative in four ways:
+    it takes the least the spend can have been, only the part for running time, only the part near a
+    sample, and of that only the share of time in which 95 % confidence excludes work. Hence it
+    never exceeds the spend, grows with every sample, and is 0 without one.
     """
     low = evidence["spend_low_micros"].to_numpy(np.float64, na_value=0.0)
     stopped = evidence["stopped_spend_micros"].to_numpy(np.float64)

@@ -1,8 +1,8 @@
-"""Outcomes as one table: every cluster under every rule, findings with what they claim and live.
+"""Outcomes as one table: every cluster under every rule, with details and lifecycles of findings.
 
-Method: row = number of the rule x clusters + the cluster. What clusters and rules have of their own
-is looked up by that number once, in the table's final order; what only findings have (their claims)
-and what only open or past findings have (their lives) is kept for those rows alone until then.
+Method: row number = number of the rule x clusters + number of the cluster. Columns of clusters and
+of rules are looked up by that number once, in the table's final order. Columns that only findings
+have (details), or only current and past findings (lifecycles), are kept for those rows until then.
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ class OutcomeTable:
         return rows % len(self.evidence)
 
     def lives(
-        self, claimed: pd.DataFrame, as_of: date, previous: pd.DataFrame | None
+        self, found: pd.DataFrame, as_of: date, previous: pd.DataFrame | None
     ) -> pd.DataFrame:
-        """The lives of what is found and of what was found before."""
-        lived = self._lived(previous)
-        rows = np.union1d(claimed.index.to_numpy(), lived.index.to_numpy())
+        """The lifecycles of the findings of today and of the day before."""
+        past = self._past(previous)
+        rows = np.union1d(found.index.to_numpy(), past.index.to_numpy())
         clusters = self.evidence.take(self.cluster(rows))
         is_present = clusters["is_present"].to_numpy(bool)
         spend = clusters["day_spend_micros"].to_numpy(np.float64)
@@ -69,7 +69,7 @@ class OutcomeTable:
         subjects = np.array([rule.subject for rule, _ in self.rules], dtype=object)
         of_claims = ["exclusion", "baseline_micros", "counted_saving_micros"]
         today = lifecycle.DayState(
-            rows=claimed[of_claims]
+            rows=found[of_claims]
             .reindex(rows)
             .assign(
                 outcome=self.outcomes.outcome.take(rows),
@@ -81,54 +81,54 @@ class OutcomeTable:
             is_present=is_present,
             is_stopped=clusters["status"].isin(_STOPPED).to_numpy(bool),
             is_idle=clusters[idle].any(axis=1).to_numpy(bool),
-            # What is not listed any more costs nothing; what nobody could price is not known.
+            # A cluster that is no longer listed costs nothing; a missing price is unknown.
             day_spend=np.where(np.isnan(spend) & ~is_present, 0.0, spend),
             day=as_of,
         )
-        return lifecycle.advance(today, lived.reindex(rows))
+        return lifecycle.advance(today, past.reindex(rows))
 
-    def rows(self, claimed: pd.DataFrame, lives: pd.DataFrame) -> pd.DataFrame:
-        """All rows, most money first; what a row has no claim or life for is null."""
-        rows = self._order(claimed)
+    def rows(self, found: pd.DataFrame, lives: pd.DataFrame) -> pd.DataFrame:
+        """All rows, most money first; details and lifecycles are null where a row has none."""
+        rows = self._order(found)
         cluster = self.cluster(rows)
-        told = self.evidence[list(_OF_CLUSTER)].take(cluster).reset_index(drop=True)
-        told["spend_micros"] = self.evidence["trailing_spend_micros"].take(cluster).array
-        told["owner"] = self.owner.take(cluster).array
+        table = self.evidence[list(_OF_CLUSTER)].take(cluster).reset_index(drop=True)
+        table["spend_micros"] = self.evidence["trailing_spend_micros"].take(cluster).array
+        table["owner"] = self.owner.take(cluster).array
         for name in _OF_OUTCOMES:
-            told[name] = getattr(self.outcomes, name).take(rows)
-        few = claimed.drop(columns="baseline_micros").reindex(lives.index).join(lives)
+            table[name] = getattr(self.outcomes, name).take(rows)
+        few = found.drop(columns="baseline_micros").reindex(lives.index).join(lives)
         few = few.astype(dict.fromkeys(_CODES, "category") | dict.fromkeys(_TEXTS, "str"))
-        return told.assign(**self._of_rule(rows)).join(few.reindex(rows).reset_index(drop=True))
+        return table.assign(**self._of_rule(rows)).join(few.reindex(rows).reset_index(drop=True))
 
-    def _lived(self, previous: pd.DataFrame | None) -> pd.DataFrame:
-        """What is remembered of the day before, on the rows it lives on in."""
+    def _past(self, previous: pd.DataFrame | None) -> pd.DataFrame:
+        """What is remembered of the day before, indexed by the row it continues in."""
         if previous is None:
             return lifecycle.nothing_before(pd.RangeIndex(0))
-        lived = previous[previous["state"].notna()]
-        cluster = _find(lived, self.evidence)
+        past = previous[previous["state"].notna()]
+        cluster = _find(past, self.evidence)
         ids = pd.Index([rule.id for rule, _ in self.rules])
-        rule = ids.get_indexer(pd.Index(lived["rule_id"].astype("str")))
+        rule = ids.get_indexer(pd.Index(past["rule_id"].astype("str")))
         known = (cluster >= 0) & (rule >= 0)
         rows = (rule * len(self.evidence) + cluster)[known]
-        return lived.loc[known, list(lifecycle.REMEMBERED)].set_axis(rows)
+        return past.loc[known, list(lifecycle.REMEMBERED)].set_axis(rows)
 
     def _of_rule(self, rows: Ints) -> dict[str, Any]:
-        """The columns that each rule has one value of."""
-        which = rows // len(self.evidence)
+        """The columns that have one value per rule."""
+        rule = rows // len(self.evidence)
         digests = pd.Index([digest for _, digest in self.rules])
         code, distinct = pd.factorize(digests)
         return {
-            "rule_id": pd.Categorical.from_codes(which, pd.Index([r.id for r, _ in self.rules])),
-            "rule_version": np.array([rule.version for rule, _ in self.rules])[which],
-            "rule_digest": pd.Categorical.from_codes(code[which], distinct),
+            "rule_id": pd.Categorical.from_codes(rule, pd.Index([r.id for r, _ in self.rules])),
+            "rule_version": np.array([rule.version for rule, _ in self.rules])[rule],
+            "rule_digest": pd.Categorical.from_codes(code[rule], distinct),
         }
 
-    def _order(self, claimed: pd.DataFrame) -> Ints:
+    def _order(self, found: pd.DataFrame) -> Ints:
         """Findings by the saving they count and the waste they prove, then all other rows."""
-        rows = claimed.index.to_numpy()
+        rows = found.index.to_numpy()
         by_id = np.argsort(np.argsort([rule.id for rule, _ in self.rules]))
-        waste = claimed["provable_waste_micros"].to_numpy(np.int64, na_value=-1)
-        counts = claimed["counted_saving_micros"].to_numpy(np.int64)
+        waste = found["provable_waste_micros"].to_numpy(np.int64, na_value=-1)
+        counts = found["counted_saving_micros"].to_numpy(np.int64)
         keys = (by_id[rows // len(self.evidence)], self.cluster(rows), -waste, -counts)
         others = np.ones(len(self.outcomes.outcome), dtype=bool)
         others[rows] = False

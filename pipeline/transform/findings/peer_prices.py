@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def peer_prices(frame: pd.DataFrame) -> dict[str, pd.Series[Any]]:
-    """Rate per GPU-hour against the peers of each cluster of the evidence."""
+    """The rate per GPU-hour of each cluster of the evidence, against that of its peers."""
     gpus = frame["gpu_count"].astype("Float64").where(frame["gpu_count"] > 0)
     rate = (frame["hourly_rate_micros"].astype("Float64") / gpus).astype("float64")
     is_peer = frame["is_present"] & (frame["status"] == "running")

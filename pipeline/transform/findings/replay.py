@@ -1,12 +1,12 @@
 """Replay: what rules would have found on past dates, and how often owners then agreed.
 
-Method: findings of each day from the ledger up to that day, in a chain. Nothing of the present
-enters, so a replay is the same to the byte whenever it is made, and other settings can be tried
-over history before they are used.
+Method: the findings of each day are made from the ledger up to that day, in a chain. Nothing later
+has an influence, so a replay gives the same bytes whenever it is made, and other settings can be
+tried on the past before they are used.
 
 Precision: of the clusters a rule flagged (first found on a day), those that were then stopped, or
-left the list, within ``horizon`` days. A flag whose horizon is not over yet, and was not acted on,
-is undecided and in neither number. Known limit: it measures what owners did, not what was right; a
+left the list, within ``horizon`` days. A flag that was not acted on and whose horizon is not over
+is undecided and in neither number. Known limit: it measures what owners did, not what was right. A
 cluster that ended for other reasons counts as agreement.
 """
 
@@ -45,8 +45,8 @@ def flags(days: Iterator[tuple[date, pd.DataFrame]]) -> pd.DataFrame:
     found = [frame.loc[frame["outcome"] == FINDING, _KEPT] for _, frame in days]
     if not found:
         return pd.DataFrame(columns=_KEPT)
-    whole = pd.concat([f.astype(dict.fromkeys(_KEPT[:5], "object")) for f in found])
-    return whole.drop_duplicates([*CLUSTER_KEY, "rule_id"]).reset_index(drop=True)
+    rows = pd.concat([f.astype(dict.fromkeys(_KEPT[:5], "object")) for f in found])
+    return rows.drop_duplicates([*CLUSTER_KEY, "rule_id"]).reset_index(drop=True)
 
 
 def precision(

@@ -1,15 +1,15 @@
 """What an action on a cluster would save over the next 30 days, and what may be counted.
 
 Basis: expected spend = the cluster's own spend in the rules' window, per day it was listed, times
-30. It is what the cluster really ran and cost, not rate x 730: a box that runs an hour a day costs
-an hour a day. Expected spend never exceeds the trailing spend (the last 30 days the ledger holds),
-so a cluster that is three days old can save at most what it has cost so far.
+30. It follows what the cluster really ran and cost, not rate x 730: a cluster that runs an hour a
+day costs an hour a day. Expected spend never exceeds the trailing spend (the last 30 days of the
+ledger), so a cluster that is three days old can save at most what it has cost so far.
 
 Per action: gross = the expected spend the action ends; remaining = what is charged nevertheless
 (storage while stopped, at the rate its own stopped hours were charged, else the fleet's median
-share of the running rate); net = gross - remaining. A schedule saves the share of its looked-at
-hours that lie in off-hours, and leaves the storage of those hours to pay; a resize saves the share
-of GPUs its 95th percentile leaves without work, a move the difference to its peers' median price.
+share of the running rate); net = gross - remaining. A schedule saves the share of sampled hours
+that lie in off-hours, and the storage of those hours stays charged. A resize saves the share of
+GPUs that the 95th percentile leaves without work, a move the difference to the peers' median price.
 
 A rule may give a basis of its own (money over hours, e.g. what its stopped hours were charged): the
 expected spend is then that hourly charge over 30 days, under the same cap.
@@ -82,8 +82,8 @@ def of_action(action: str, evidence: pd.DataFrame, basis: tuple[str, str] | None
         storage = _part(_storage_while_stopped(evidence), ratio(off, seen, 0.0))
         return Saving(gross, np.minimum(storage, gross))
     if action == "move":
-        dearer = 1.0 - 1.0 / evidence["price_ratio"].to_numpy(np.float64)
-        return Saving(_part(expected, np.nan_to_num(dearer)), nothing)
+        share_above = 1.0 - 1.0 / evidence["price_ratio"].to_numpy(np.float64)
+        return Saving(_part(expected, np.nan_to_num(share_above)), nothing)
     return Saving(nothing, nothing)
 
 
@@ -109,8 +109,8 @@ def _at_charge(evidence: pd.DataFrame, money: str, hours: str) -> Ints:
     return expected
 
 
-def _part(whole: Ints, share: Floats) -> Ints:
-    return np.floor(whole * np.clip(share, 0.0, 1.0)).astype(np.int64)
+def _part(micros: Ints, share: Floats) -> Ints:
+    return np.floor(micros * np.clip(share, 0.0, 1.0)).astype(np.int64)
 
 
 def _spare_share(evidence: pd.DataFrame) -> Floats:

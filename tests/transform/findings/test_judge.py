@@ -55,8 +55,9 @@ def test_an_idle_cluster_is_found_and_its_saving_counted_once(days: Make, ledger
     idle = one(frame, "idle")
     assert (idle["outcome"], idle["grade"], idle["action"]) == ("FINDING", "proven", "terminate")
     assert idle["reason"] == (
-        "GPU at or below 5 % for 100 % of the seen part of 336 h running, CPU 1 % on average; "
-        "0 of 336 looked-at hours were busy, which leaves at most 0.9 % busy time possible"
+        "GPU at or below 5 % for 100 % of the sampled part of 336 h running, CPU 1 % on average; "
+        "0 of 336 sampled hours were busy, so it was busy for at most 0.9 % of the time "
+        "(95 % confidence)"
     )
     # Expected over 30 days is 7200.00, but it has cost 3360.00 so far: no more can be promised.
     assert idle["counted_saving_micros"] == idle["spend_micros"] == 3360 * UNIT

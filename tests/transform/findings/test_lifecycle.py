@@ -225,7 +225,7 @@ def test_a_new_rule_says_itself_why_its_findings_are_gone(
     rule = Rule(
         id="quiet", version=1, title="Quiet", subject=subject, applies=(LISTED,), needs=(),
         when=(Clause("gpu_mean_pct", "<", "seed_utilization_pct"),),
-        says="mean GPU use {gpu_mean_pct}", actions=((None, "review"),), source="", comment="",
+        sentence="mean GPU use {gpu_mean_pct}", actions=((None, "review"),), source="", comment="",
     )  # fmt: skip
     rows = ledger(*days("2026-03-01", 5), *days("2026-03-06", 1, **then))
     policy = {"rules": Rules(idle_window_days=1), "rulebook": (*RULES, rule)}
