@@ -135,7 +135,7 @@ def judge_as_the_peer(ledger: pd.DataFrame, last: date) -> dict[str, list[int]]:
     for rule in RULES:
         if rule.id in NOT_ASKED_OF_THE_PEER:
             continue
-        judged = rule_engine.judge(rule, evidence, rules)
+        judged = rule_engine.evaluate(rule, evidence, rules)
         evidence[f"found_{rule.id}"] = judged.found
         waste = evidence[rule.waste] if rule.waste else pd.Series(0, evidence.index)
         frame = pd.DataFrame(
@@ -204,14 +204,16 @@ def main() -> None:
         total += timed(f"spend by {', '.join(dims)}", lambda d=dims: spend.by(rows, *d))
     total += timed("utilization", lambda: utilization.rank(ledger))
     total += timed("idle candidates", lambda: idle.candidates(used, Rules()))
-    judged = judge.judge(ledger, Rules(), last)
+    judged = judge.judge_day(ledger, judge.Policy(Rules()), last)
     whole = timed(
         "findings: ten rules, with lives",
-        lambda: judge.judge(ledger, Rules(), last, previous=judged),
+        lambda: judge.judge_day(ledger, judge.Policy(Rules()), last, judged),
     )
     total += whole
     middle = FIRST + timedelta(days=given.days // 2)
-    total += timed("change bridge", lambda: changes.bridge(ledger, (FIRST, middle), (middle, last)))
+    total += timed(
+        "change bridge", lambda: changes.bridge_rows(ledger, (FIRST, middle), (middle, last))
+    )
     total += timed("forecast", lambda: forecast.forecast(ledger, last))
     print(f"{'all':<36} {total:6.2f} s CPU (target: at most 10)")
     if given.peer_python:

@@ -109,7 +109,7 @@ def our_night(folder: str, window: int) -> dict[str, object]:
         spend.by(rows, dimensions)
     used = utilization.rank(ledger)
     idle.candidates(used, settings.rules)
-    judge.judge(ledger, settings.rules, last)
+    judge.judge_day(ledger, judge.Policy(settings.rules), last)
     return _figures(ledger, used)
 
 

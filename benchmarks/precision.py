@@ -104,7 +104,7 @@ def measure(fleet: Fleet, hours: int, at_hour: int = 0) -> dict[str, str]:
     """Precision and recall per rule, in words."""
     last = (START + timedelta(days=DAYS - 1)).date()
     ledger = ledger_of(fleet, hours, at_hour)
-    frame = judge.judge(ledger, Rules(), last)
+    frame = judge.judge_day(ledger, judge.Policy(Rules()), last)
     truth = eligible(fleet)
     profile = fleet.truth(START, START + timedelta(days=DAYS)).set_index("cluster_id")["profile"]
     told = {}

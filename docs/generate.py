@@ -21,6 +21,7 @@ def columns() -> str:
     ]
     for table in schema.TABLES:
         parts += ["", f"## {table.name}", "", f"One row is {table.row}.", ""]
+        parts += [table.note, ""] if table.note else []
         parts += ["| column | type | null? | meaning |", "| --- | --- | --- | --- |"]
         for column in table.columns:
             null = "yes" if column.nullable else ""

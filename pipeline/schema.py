@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 """Part of every ledger day's digest: raise it when a stored column changes meaning."""
 
-FINDINGS_VERSION = 2
+FINDINGS_VERSION = 3
 """Part of every findings day's digest: raise it when a stored column or what it means changes."""
 
 MICROS_PER_UNIT = 1_000_000
@@ -27,6 +27,9 @@ MICROS_PER_UNIT = 1_000_000
 BUSY_ABOVE_PCT = 5.0
 """A GPU with a reading above this is busy. A constant of the schema, so that old days stay
 comparable (AWS Compute Optimizer's limit between an active and an inactive GPU)."""
+
+CLUSTER_KEY = ["account", "cluster_id"]
+"""The columns that identify a cluster; a list, as pandas selects columns."""
 
 BAND_EDGES_PCT = (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 """Upper edges, inclusive, of the GPU utilization bands; the lowest band starts at 0."""
@@ -71,6 +74,8 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     """The columns that make a row unique."""
+    note: str = ""
+    """For docs/columns.md: how to read it."""
 
     @cached_property
     def arrow(self) -> pa.Schema:
@@ -447,11 +452,11 @@ IDLE = Table(
     ("account", "cluster_id"),
 )
 
-_LIFE_OF_A_FINDING = (
+_LIFECYCLE = (
     Column(
         "state",
         CODE,
-        "new, open, reopened, unjudged, excluded or gone; null where there never was a finding.",
+        "new, open, reopened, unjudged, excluded or gone; null without a finding.",
         nullable=True,
     ),
     Column("found_on", DATE, "The first date it was found on.", nullable=True),
@@ -473,7 +478,7 @@ _LIFE_OF_A_FINDING = (
     Column(
         "waiting_cost_micros",
         INT,
-        "What the promised saving would have spared since it was first found.",
+        "What acting at once would have saved since it was first found.",
         nullable=True,
     ),
 )
@@ -487,7 +492,7 @@ FINDINGS = Table(
         Column("name", TEXT, "The cluster's name.", nullable=True),
         Column("project_id", CODE, "Its project.", nullable=True),
         Column("rule_id", CODE, "The rule, by its stable id."),
-        Column("rule_version", INT, "The version of the rule that spoke."),
+        Column("rule_version", INT, "The rule's version."),
         Column(
             "rule_digest",
             CODE,
@@ -495,14 +500,34 @@ FINDINGS = Table(
             nullable=True,
         ),
         Column("outcome", CODE, "FINDING, CLEAR, INSUFFICIENT_DATA or NOT_APPLICABLE."),
-        Column("reason", TEXT, "Why, in one sentence with its numbers.", nullable=True),
+        Column(
+            "decided_by",
+            CODE,
+            "The condition that decided, and its list: `applies:`, `needs:` or `when:`; "
+            "`account:observed_until` where the account is not observed. Null for a FINDING: all "
+            "conditions hold, and `evidence` has their values.",
+            nullable=True,
+        ),
+        Column(
+            "decided_limit",
+            CODE,
+            "JSON of the limit in force: a number in the measure's unit (money in micros), a flag, "
+            "a date, or an array of texts.",
+            nullable=True,
+        ),
+        Column(
+            "decided_value",
+            TEXT,
+            'JSON of the value that was compared with it; null: unknown, "inf": infinite.',
+            nullable=True,
+        ),
         Column(
             "grade",
             CODE,
             "suspected, likely or proven; null where a rule does not grade.",
             nullable=True,
         ),
-        Column("samples", INT, "n: distinct clock hours with a running look that read the GPU."),
+        Column("samples", INT, "n: distinct clock hours with a GPU reading while it ran."),
         Column(
             "busy_share_bound", REAL, "Highest busy share not excluded (95 %), 0-1.", nullable=True
         ),
@@ -527,22 +552,24 @@ FINDINGS = Table(
         ),
         Column("since_at", AT, "Since when the evidence holds.", nullable=True),
         Column("hourly_rate_micros", INT, "Latest known rate.", nullable=True),
-        Column("owner", CODE, "Who answers for it, by the owners file.", nullable=True),
+        Column("owner", CODE, "The cluster's owner, by the owners file.", nullable=True),
         Column(
             "evidence",
             TEXT,
-            "JSON of the measures the rule looked at; findings only.",
+            "JSON of the measures that the rule read; findings only.",
             nullable=True,
         ),
         Column("gross_saving_micros", INT, "What the action ends, over 30 days.", nullable=True),
-        Column(
-            "remaining_micros", INT, "What is charged nevertheless, such as storage.", nullable=True
-        ),
+        Column("remaining_micros", INT, "What stays charged, such as storage.", nullable=True),
         Column("net_saving_micros", INT, "Gross less remaining.", nullable=True),
-        Column("exclusion", TEXT, "The exclusion that silences it, and its reason.", nullable=True),
-        *_LIFE_OF_A_FINDING,
+        Column("exclusion", TEXT, "The exclusion in force, with its reason.", nullable=True),
+        *_LIFECYCLE,
     ),
     ("account", "cluster_id", "rule_id"),
+    note="The reason of an outcome in words follows from three columns: `needs:samples>="
+    'idle_min_samples`, `5` and `3` read "Number of hours with a GPU reading is 3, not at least 5" '
+    '(the labels of measures are those of docs/findings.md); without a value it "is unknown". '
+    "findings.csv, unjudged.csv and `fleetledger findings` have it in words, as `reason`.",
 )
 
 TABLES = (SNAPSHOT, LEDGER, SPEND, UTILIZATION, IDLE, FINDINGS)

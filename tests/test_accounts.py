@@ -19,11 +19,12 @@ from msgspec import structs
 from pipeline.errors import Exit
 from pipeline.jobs import Job
 from pipeline.jobs.extract import extract
-from pipeline.jobs.findings import judge
+from pipeline.jobs.findings import findings_of
 from pipeline.jobs.ledger import update_ledger
 from pipeline.jobs.report import make_report
 from pipeline.keys import Secret
 from pipeline.nightly import nightly
+from pipeline.rules import NO_LONGER_LISTED, NOT_OBSERVED
 from pipeline.settings import Account, Api, Budget, Extract, Mail, Settings
 from pipeline.simulator.app import make_app
 from pipeline.simulator.clock import Clock
@@ -88,7 +89,7 @@ def kept(
         if now <= datetime(2026, 3, 14, 6, tzinfo=UTC):
             extract(job, "lab")
     update_ledger(job)
-    judge(job, LAST)
+    findings_of(job, LAST)
     return folder
 
 
@@ -120,11 +121,12 @@ def files(job: Job) -> dict[date, bytes]:
 
 
 def test_its_clusters_are_not_judged_and_their_findings_wait(behind: Job) -> None:
-    last, current = (of_lab(judge(behind, day).findings) for day in (UNTIL, LAST))
+    last, current = (of_lab(findings_of(behind, day).findings) for day in (UNTIL, LAST))
     assert set(current.index) == set(last.index)
-    ended = last["reason"].reindex(current.index) == "It is no longer listed"
+    ended = last["decided_by"].reindex(current.index) == NO_LONGER_LISTED
     assert set(current.loc[~ended, "outcome"]) == {"INSUFFICIENT_DATA"}
-    assert set(current.loc[~ended, "reason"]) == {f"Account lab not observed since {UNTIL}"}
+    assert set(current.loc[~ended, "decided_by"]) == {NOT_OBSERVED}
+    assert set(current.loc[~ended, "decided_value"]) == {f'"{UNTIL}"'}
 
     was_open = last.index[last["state"].isin(["new", "open", "reopened"])]
     assert len(was_open) > 5
@@ -186,10 +188,10 @@ def test_the_run_warns_and_names_the_remedy(behind: Job) -> None:
 def test_observed_again_everything_catches_up(
     behind: Job, served: tuple[Clock, Settings], reach: Reach, tmp_path: Path
 ) -> None:
-    before = of_lab(judge(behind, UNTIL).findings)
+    before = of_lab(findings_of(behind, UNTIL).findings)
     early = files(behind)
     catch_up(behind, served[0])
-    current = of_lab(judge(behind, LAST).findings)
+    current = of_lab(findings_of(behind, LAST).findings)
     late = files(behind)
     assert {day for day in late if late[day] != early[day]} == {
         date(2026, 3, 14), LAST,
@@ -199,7 +201,7 @@ def test_observed_again_everything_catches_up(
     still = current.loc[current.index.isin(was_open) & current["state"].isin(["open"])]
     assert len(still)
     pd.testing.assert_series_equal(still["found_on"], before["found_on"].reindex(still.index))
-    assert not current["reason"].str.contains("not observed", na=False).any()
+    assert not (current["decided_by"] == NOT_OBSERVED).any()
     make_report(behind)
     assert not [message for message in behind.messages if "not observed" in message]
 
@@ -208,7 +210,7 @@ def test_observed_again_everything_catches_up(
     for part in ("snapshots", "ledger"):
         shutil.copytree(tmp_path / "data" / part, rebuilt_data / part, symlinks=True)
     rebuilt = reach(rebuilt_data)
-    judge(rebuilt, LAST)
+    findings_of(rebuilt, LAST)
     assert files(rebuilt) == late
 
 
@@ -281,8 +283,8 @@ def test_an_account_taken_out_of_the_settings_is_no_news_and_takes_its_findings_
     reported = make_report(behind)
     assert behind.exit_code == Exit.DONE
     assert "lab" not in reported.view.title
-    assert of_lab(judge(behind, LAST).findings).empty
-    assert len(of_lab(judge(behind, UNTIL).findings))
+    assert of_lab(findings_of(behind, LAST).findings).empty
+    assert len(of_lab(findings_of(behind, UNTIL).findings))
     (fact,) = [fact for fact in reported.view.data_quality if fact.term == "Accounts not observed"]
     assert "lab" in fact.value
     assert "no longer in the settings" in fact.value

@@ -1,7 +1,7 @@
-"""Until when each account is observed, told from the names of its snapshots and ledger days.
+"""Until when each account is observed, from the names of its snapshots and ledger days.
 
-Nothing here reads the clock: what an account's data lacks on a day is told by what is stored of it,
-so a report of a past day that has caught up since is judged from all of it.
+Nothing here reads the clock. Whether an account is missing on a day follows from what is stored, so
+a report of a past day uses the data of an account that has caught up since.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Coverage:
         """The accounts that are not observed on ``day``.
 
         ``accounts`` are those the settings name; none means all there are. An account whose history
-        begins later is not missing: nothing was known of any account before its own.
+        begins later is not missing: nothing is known of any account before its first snapshot.
         """
         return tuple(
             NotObserved(
@@ -58,20 +58,20 @@ def warn_of_missing(job: Job, day: date, accounts: Iterable[NotObserved]) -> Non
             continue
         since = "on any day" if one.until is None else f"since {one.until}"
         remedy = (
-            f"`fleetledger extract --account {one.account}` says what is wrong, and `fleetledger "
-            "nightly` catches up"
+            f"`fleetledger extract --account {one.account}` shows what is wrong, and "
+            "`fleetledger nightly` catches up"
             if one.account in job.settings.all_accounts
             else "give the --config that names it"
         )
         job.note(
             Exit.WARNINGS,
-            f"account {one.account}: not observed {since}, so what it cost later and its findings "
-            f"are not in what is said of {day}; {remedy}",
+            f"account {one.account}: not observed {since}, so its later costs and its findings are "
+            f"not in the results of {day}; {remedy}",
         )
 
 
 def coverage(job: Job) -> Coverage:
-    """Of every account in the store."""
+    """The coverage of every account in the store."""
     store = job.store
     built: dict[str, list[date]] = defaultdict(list)
     for ref in store.ledger_days():

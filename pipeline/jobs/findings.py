@@ -1,9 +1,9 @@
 """Findings: each day from its ledger, the day before and the policy of its date, kept per day.
 
-A day's file carries a digest over all it was made from (:mod:`~pipeline.jobs.provenance`). So a
-late look, or a ledger day built again, makes just the findings stale that it can change, and what
-was judged stays as it was judged: a setting changed today is in force from today on
-(``state/policies``), and the past is rebuilt with the settings of its time.
+A day's file name has a digest of everything it was made from (:mod:`~pipeline.jobs.provenance`). So
+a late snapshot, or a ledger day that is built again, makes stale only the findings it can change.
+Past findings keep their policy: a setting changed today is in force from today on
+(``state/policies``), and past days are rebuilt with the settings of their time.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 POLICIES = "policies"
 
 
-class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What findings are judged by from a date on."""
+class DatedPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What findings are judged by, from a date on."""
 
     since: date
     rules: Rules
@@ -49,38 +49,38 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     exclusions: tuple[Exclusion, ...]
     owners: tuple[Owner, ...]
     accounts: tuple[str, ...] = ()
-    """Those the settings name."""
+    """The accounts the settings name."""
 
     @property
     def applied(self) -> findings.Policy:
-        """As the rules' engine takes it."""
+        """The policy as ``transform`` takes it."""
         given = Settings(rules=self.rules, own_rules=self.own_rules)
         return findings.Policy.of(given, self.exclusions, self.owners, self.accounts)
 
 
 @dataclass(frozen=True)
-class Judged:
+class DayFindings:
     """The findings of a day, and what they were judged by."""
 
     day: date
     findings: pd.DataFrame
-    policy: Policy
+    policy: DatedPolicy
     digest: str
     coverage: Coverage
     incomplete: list[str] = field(default_factory=list)
-    """The inputs that were damaged, missing or not whole, each with what is wrong with it."""
+    """The inputs that were damaged, missing or incomplete, each with what is wrong with it."""
 
 
-def read_policy(settings: Settings, since: date) -> Policy:
-    """What the settings and the files they name say now.
+def read_policy(settings: Settings, since: date) -> DatedPolicy:
+    """The policy of the current settings and of the files they name.
 
     Raises:
-        SettingsError: a file that cannot be read, or an entry that cannot be meant.
+        SettingsError: a file that cannot be read, or an invalid entry.
     """
     own = catalogue.own_rules(settings.own_rules, tuple(rule.id for rule in catalogue.RULES))
     known = [rule.id for rule in (*catalogue.RULES, *own)]
     exclusions, owners = settings.exclusions_file, settings.owners_file
-    return Policy(
+    return DatedPolicy(
         since=since,
         rules=settings.rules,
         own_rules=settings.own_rules,
@@ -92,11 +92,13 @@ def read_policy(settings: Settings, since: date) -> Policy:
     )
 
 
-def judge(job: Job, day: date, *, rebuild: bool = False, is_stored: bool = True) -> Judged:
-    """The findings of ``day``; they and what they follow from are built where they are stale.
+def findings_of(
+    job: Job, day: date, *, rebuild: bool = False, is_stored: bool = True
+) -> DayFindings:
+    """The findings of ``day``; where they or those of earlier days are stale, they are built again.
 
-    What had to be left out is noted, and named in the result. Nothing is written unless
-    ``is_stored``.
+    Ledger files that cannot be read are left out, with a warning, and named in the result. Nothing
+    is written unless ``is_stored``.
     """
     policies = _policies(job, day, is_stored=is_stored)
     known = coverage(job)
@@ -109,7 +111,7 @@ def judge(job: Job, day: date, *, rebuild: bool = False, is_stored: bool = True)
     kept = [] if rebuild else provenance.kept(job.store, days)
     previous = _newest_readable(job, kept)
     before = kept[-1].digest if kept else ""
-    left_out = {key for one in kept for key in one.left_out}
+    left_out = {key for stored in kept for key in stored.left_out}
     missing = days[len(kept) :]
     if missing:
         first = missing[0].day - timedelta(days=findings.LOOK_BACK_DAYS - 1)
@@ -125,14 +127,14 @@ def judge(job: Job, day: date, *, rebuild: bool = False, is_stored: bool = True)
                 job.store.publish_findings(one, before, previous, lacking)
     job.add("findings_days", len(missing))
     assert previous is not None  # noqa: S101 - there is a day, and it was read or made
-    # As stored: a report must not depend on whether its findings were just made or read.
+    # As stored: a report must not depend on whether its findings were just made or were read.
     found = job.store.read_findings(day) if missing and is_stored else _in_order(previous)
     incomplete = _incomplete(job, day, sorted(left_out))
-    return Judged(day, found, _in_force(policies, day), before, known, incomplete)
+    return DayFindings(day, found, _in_force(policies, day), before, known, incomplete)
 
 
 def _in_order(found: pd.DataFrame) -> pd.DataFrame:
-    """In the order in which a file has the rows."""
+    """The rows in the order of a stored file."""
     key = list(FINDINGS.key)
     order = found[key].astype("str").sort_values(key).index
     return found.loc[order].reset_index(drop=True)
@@ -151,7 +153,7 @@ def _newest_readable(job: Job, kept: list[provenance.Kept]) -> pd.DataFrame | No
 
 
 def _incomplete(job: Job, day: date, left_out: list[str]) -> list[str]:
-    """What was lacking when ``day`` was judged; noted, with what to do."""
+    """The inputs that were incomplete when ``day`` was judged; each is also a warning."""
     for key in left_out:
         note_damaged(job, key)
     behind = provenance.behind_ledger(job, rate_card(job.settings), day)
@@ -160,15 +162,15 @@ def _incomplete(job: Job, day: date, left_out: list[str]) -> list[str]:
         job.note(
             Exit.WARNINGS,
             f"{job.store.url(behind[0])}{more}: findings of {day} are not final; `fleetledger "
-            "ledger` builds ledger days, or says which snapshot is damaged",
+            "ledger` builds ledger days, or names the snapshot that is damaged",
         )
     return [*(f"{key}: damaged" for key in left_out), *behind]
 
 
 def note_damaged(job: Job, key: str) -> None:
-    """Say that a stored file was left out."""
+    """Warn that a stored file was left out."""
     where = job.store.url(key)
-    job.note(Exit.WARNINGS, f"{where}: damaged, left out; `fleetledger check` says more")
+    job.note(Exit.WARNINGS, f"{where}: damaged, left out; `fleetledger check` gives details")
 
 
 @dataclass(frozen=True)
@@ -197,20 +199,20 @@ def replay(job: Job, first: date, last: date, settings: Settings) -> Replayed:
         first - timedelta(days=findings.LOOK_BACK_DAYS - 1), days[-1], damaged=[]
     )
     policy, until = read_policy(settings, first).applied, coverage(job).until
-    flags = replaying.flags(replaying.replay(ledger, policy, first, last, until))
+    flags = replaying.flags(findings.judge_days(ledger, policy, first, last, until=until))
     return Replayed(flags, replaying.precision(flags, ledger, days[-1], until=until))
 
 
 def what_if(job: Job, change: whatif.Change) -> pd.DataFrame:
-    """What the last 30 days would have cost under a change, per listed cluster that fits.
+    """What the last 30 days would have cost under a change, per listed cluster that matches.
 
     Raises:
-        SettingsError: a change that cannot be meant, or no ledger to apply it to.
+        SettingsError: an invalid change, or no ledger to apply it to.
     """
     days = [ref.day for ref in job.store.ledger_days(None, None, job.latest().date())]
     if not days:
         raise SettingsError("no ledger to price a change with; run `fleetledger nightly` first")
-    # The newest day is still open: its spend is not all there yet.
+    # The newest day is still open, so its spend is incomplete.
     known = coverage(job)
     last = max(known.until.values(), default=max(days))
     warn_of_missing(job, last, known.missing(last, tuple(job.settings.accounts)))
@@ -220,21 +222,21 @@ def what_if(job: Job, change: whatif.Change) -> pd.DataFrame:
     return whatif.what_if(ledger, last, change)
 
 
-def stored_policies(store: Store) -> list[Policy]:
+def stored_policies(store: Store) -> list[DatedPolicy]:
     """All policies that have been in force, oldest first."""
     stored = store.get_state(POLICIES)
-    return msgspec.json.decode(stored, type=list[Policy]) if stored else []
+    return msgspec.json.decode(stored, type=list[DatedPolicy]) if stored else []
 
 
-def _policies(job: Job, day: date, *, is_stored: bool) -> list[Policy]:
-    """All policies so far, oldest first; today's is in force from ``day`` on if it is another."""
+def _policies(job: Job, day: date, *, is_stored: bool) -> list[DatedPolicy]:
+    """All policies so far, oldest first; a new one is in force from ``day`` on."""
     known = stored_policies(job.store)
     now = read_policy(job.settings, day)
     if not known:
-        # The first policy also judges the history that was there before it.
+        # The first policy also judges the days before it.
         known = [msgspec.structs.replace(now, since=date.min)]
     elif day >= known[-1].since and now != msgspec.structs.replace(known[-1], since=day):
-        known = [*(one for one in known if one.since < day), now]
+        known = [*(policy for policy in known if policy.since < day), now]
     else:
         return known
     if is_stored:
@@ -243,26 +245,25 @@ def _policies(job: Job, day: date, *, is_stored: bool) -> list[Policy]:
 
 
 def forget_policies(job: Job, last: date) -> None:
-    """Forget policies in force only after ``last``: those days never were."""
-    stored = job.store.get_state(POLICIES)
-    known = msgspec.json.decode(stored, type=list[Policy]) if stored else []
-    true = [one for one in known if one.since <= last]
-    if true != known:
-        job.store.put_state(POLICIES, msgspec.json.encode(true))
+    """Forget policies in force only after ``last``, days that came from wrong snapshots."""
+    known = stored_policies(job.store)
+    kept = [policy for policy in known if policy.since <= last]
+    if kept != known:
+        job.store.put_state(POLICIES, msgspec.json.encode(kept))
 
 
-def _in_force(policies: list[Policy], day: date) -> Policy:
-    return next(one for one in reversed(policies) if one.since <= day)
+def _in_force(policies: list[DatedPolicy], day: date) -> DatedPolicy:
+    return next(policy for policy in reversed(policies) if policy.since <= day)
 
 
 def inputs_of(
-    store: Store, policies: list[Policy], known: Coverage, last: date
+    store: Store, policies: list[DatedPolicy], known: Coverage, last: date
 ) -> list[provenance.Inputs]:
-    """What the findings of each day are made from, from the first of the ledger (after
-    its last gap that is too long) to ``last``.
+    """What the findings of each day are made from, from the ledger's first day (after its last
+    pause that is too long) to ``last``.
 
-    Of each account the days on which it is observed go in: where one catches up, the days it was
-    missing from are judged again.
+    Each account contributes the days on which it is observed. When it catches up, the days on which
+    it was missing are judged again.
     """
     digests: dict[date, list[str]] = {}
     for ref in store.ledger_days():
@@ -270,12 +271,12 @@ def inputs_of(
             digests.setdefault(ref.day, []).append(f"{ref.account}={ref.digest}")
     if not digests:
         return []
-    # Since when a policy is in force is not in its digest: it gives the same findings.
+    # The date is not in a policy's digest, because it does not change the findings.
     named = {
-        one.since: hashlib.sha256(
-            msgspec.json.encode(msgspec.structs.replace(one, since=date.min))
+        policy.since: hashlib.sha256(
+            msgspec.json.encode(msgspec.structs.replace(policy, since=date.min))
         ).hexdigest()
-        for one in policies
+        for policy in policies
     }
     first = unbroken_since(sorted(digests))
     days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]

@@ -1,9 +1,10 @@
-"""What findings are made from, and which stored ones still follow from it.
+"""What findings are made from, and which stored findings are still up to date.
 
-The digest of a day covers exactly what went in: the version of findings, the digest of the day
+The digest of a day covers exactly its inputs: the version of findings, the digest of the day
 before, the ledger days of its date, the policy in force, and which ledger days of its look-back
-could not be read. Earlier ledger days are covered by the day before. So one listing says what is
-stale, and a day judged from incomplete inputs is never final: whole inputs have another digest.
+could not be read. Earlier ledger days are covered by the day before. So one listing of file names
+shows what is stale, and a day judged from incomplete inputs is never final: complete inputs have
+another digest.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Inputs:
     """The digest of the policy in force."""
 
     def digest(self, before: str, left_out: Iterable[str] = ()) -> str:
-        """What the findings made from this are named by.
+        """The digest in the file name of the findings made from this.
 
         Args:
             before: The digest of the day before; empty on the first day.
@@ -51,7 +52,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Kept:
-    """Stored findings that need not be made again."""
+    """A day of stored findings that is up to date."""
 
     day: date
     digest: str
@@ -61,8 +62,8 @@ class Kept:
 def kept(store: Store, days: Sequence[Inputs]) -> list[Kept]:
     """The stored findings, from the first day on, that follow from their inputs as they are now.
 
-    Each follows from the day before, so the first that does not is the end. A day that left out
-    ledger files is kept while just those files cannot be read.
+    Each depends on the day before, so they end at the first stale one. A day that left out ledger
+    files is kept as long as exactly those files cannot be read.
     """
     stored, before = store.findings_digests(), ""
     found: list[Kept] = []
@@ -82,7 +83,7 @@ def _still_damaged(store: Store, day: date) -> frozenset[str]:
     """The ledger files that the findings of ``day`` left out and that cannot be read now either."""
     try:
         left_out = store.findings_left_out(day)
-    except DamageError:  # the file does not even tell: make it again
+    except DamageError:  # its own footer is damaged: it is made again
         return frozenset()
     return frozenset(store.damaged_ledger(left_out))
 
@@ -101,7 +102,7 @@ def expected_ledger(job: Job, rate_card: Mapping[str, int]) -> dict[str, dict[da
         final = {day: digest for (_, day), digest in store.final_days(account).items()}
         late = store.late_ignored(account) if final else []
         refs = [ref for ref in job.snapshots(account) if ref not in late]
-        # Days that snapshots from the future caused go with these, not before.
+        # Days caused by snapshots from the future are removed with those, not before.
         today = job.latest().date()
         future = {r.day: r.digest for r in store.ledger_days(account) if r.day > today}
         expected[account] = future | inputs.digests(refs, rate_card) | final
@@ -109,7 +110,7 @@ def expected_ledger(job: Job, rate_card: Mapping[str, int]) -> dict[str, dict[da
 
 
 def behind_ledger(job: Job, rate_card: Mapping[str, int], last: date) -> list[str]:
-    """The ledger days the findings of ``last`` read that are not what their snapshots make."""
+    """The ledger days that the findings of ``last`` read and that are stale or missing."""
     first = last - timedelta(days=LOOK_BACK_DAYS - 1)
     stored = {
         (ref.account, ref.day): ref.digest for ref in job.store.ledger_days(None, first, last)

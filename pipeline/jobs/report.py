@@ -10,7 +10,7 @@ import msgspec
 
 from pipeline.errors import SettingsError, StorageError
 from pipeline.jobs.coverage import warn_of_missing
-from pipeline.jobs.findings import judge, note_damaged
+from pipeline.jobs.findings import findings_of, note_damaged
 from pipeline.jobs.future_snapshots import warn_of_future_snapshots
 from pipeline.jobs.owner_reports import message, owner_files
 from pipeline.jobs.report_build import (
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.jobs import Job
-    from pipeline.jobs.findings import Judged
+    from pipeline.jobs.findings import DayFindings
     from pipeline.jobs.report_inputs import StoredInputs
     from pipeline.model import SnapshotRef
     from pipeline.report.inputs import ReportInputs
@@ -63,7 +63,7 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
             f"{job.store.url('')}: nothing to report from yet; run `fleetledger extract` first"
         )
     day = _checked(day, last_closed(job), refs)
-    judged = None if day is None else judge(job, day)
+    judged = None if day is None else findings_of(job, day)
     stored = read_inputs(job.store, settings, refs, judged)
     for name in stored.damaged:
         note_damaged(job, name)
@@ -84,7 +84,7 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
     return StoredReport(folder_day, job.store.publish_report(folder_day, files), view)
 
 
-def _context(job: Job, settings: Settings, judged: Judged) -> ReportContext:
+def _context(job: Job, settings: Settings, judged: DayFindings) -> ReportContext:
     """The previous report, and the policy of the day."""
     earlier = (day for day in job.store.report_days() if day < judged.day)
     previous = max(earlier, default=None)
@@ -93,7 +93,7 @@ def _context(job: Job, settings: Settings, judged: Judged) -> ReportContext:
 
 
 def _fleet_inputs(
-    job: Job, context: ReportContext, stored: StoredInputs, judged: Judged
+    job: Job, context: ReportContext, stored: StoredInputs, judged: DayFindings
 ) -> ReportInputs:
     """The inputs of the report of all clusters: with budgets, owners and its provenance."""
     return replace(
@@ -104,7 +104,7 @@ def _fleet_inputs(
     )
 
 
-def _provenance(judged: Judged, damaged: Sequence[str]) -> Provenance:
+def _provenance(judged: DayFindings, damaged: Sequence[str]) -> Provenance:
     """What the report is made from; ``damaged``: what it could not read, besides the findings."""
     lacking = dict.fromkeys([*judged.incomplete, *(f"{key}: damaged" for key in damaged)])
     return Provenance(

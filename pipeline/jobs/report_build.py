@@ -22,7 +22,7 @@ from pipeline.transform.spend_change import SpendChange, last_two_weeks, spend_c
 from pipeline.version import __version__
 
 if TYPE_CHECKING:
-    from pipeline.jobs.findings import Policy
+    from pipeline.jobs.findings import DatedPolicy
     from pipeline.model import NotObserved
     from pipeline.report.model import ReportView
     from pipeline.settings import Settings
@@ -34,7 +34,7 @@ class ReportContext:
 
     settings: Settings
     day: date
-    policy: Policy
+    policy: DatedPolicy
     previous_report: date | None
     """The date of the report before this one."""
     not_observed_before: tuple[NotObserved, ...] = ()
@@ -77,6 +77,8 @@ def report_inputs(
     )
     return replace(
         base_inputs(settings, day, stored, findings),
+        # Those of the day: a rule may have been removed or changed since.
+        rules=tuple(context.policy.applied.rulebook),
         not_observed=stored.not_observed,
         previous_report=context.previous_report,
         not_observed_before=context.not_observed_before,

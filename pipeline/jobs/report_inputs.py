@@ -10,7 +10,7 @@ import msgspec
 
 from pipeline.errors import DamageError
 from pipeline.ledger.inputs import usual_spacing
-from pipeline.model import NotObserved  # noqa: TC001  # msgspec reads the annotations
+from pipeline.model import NotObserved  # msgspec reads the annotations
 from pipeline.transform import anomalies
 from pipeline.transform.findings import judge
 from pipeline.transform.findings.owners import owner_over_time
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.jobs.findings import Judged
-    from pipeline.model import Certificate, SnapshotRef
+    from pipeline.jobs.findings import DayFindings
+    from pipeline.model import Certificate, NotObserved, SnapshotRef
     from pipeline.settings import Settings
     from pipeline.store import Store
 
@@ -82,7 +82,7 @@ class StoredInputs:
 
 
 def read_inputs(
-    store: Store, settings: Settings, refs: Sequence[SnapshotRef], judged: Judged | None
+    store: Store, settings: Settings, refs: Sequence[SnapshotRef], judged: DayFindings | None
 ) -> StoredInputs:
     """Ledger rows of the window, of the date's month and of the findings' look-back."""
     damaged: list[str] = []

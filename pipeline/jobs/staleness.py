@@ -1,4 +1,4 @@
-"""Findings and reports that no longer follow from what they were made from, for ``check``."""
+"""Findings and reports whose inputs have changed since they were made, for ``check``."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _DAYS_NAMED = 3
 
 
 class _Summary(msgspec.Struct):
-    """What ``summary.json`` says of a report's inputs."""
+    """The part of ``summary.json`` about a report's inputs."""
 
     inputs: Provenance | None = None
 
 
 def findings(job: Job) -> Iterator[Problem]:
-    """Stored findings that do not follow from their inputs, or were made without some of them."""
+    """Stored findings whose inputs have changed, or that were made without some of them."""
     store = job.store
     stored = store.findings_digests()
     try:
@@ -49,8 +49,8 @@ def findings(job: Job) -> Iterator[Problem]:
     if stale:
         yield _warning(
             layout.findings(stale[0].day, stored[stale[0].day]),
-            f"{_count(len(stale), 'findings day')} from {stale[0].day} on: the inputs are not "
-            f"those of now; {remedy}",
+            f"{_count(len(stale), 'findings day')} from {stale[0].day} on: the inputs have "
+            f"changed since; {remedy}",
         )
     incomplete = [one for one in kept if one.left_out]
     if incomplete:
@@ -63,9 +63,9 @@ def findings(job: Job) -> Iterator[Problem]:
 
 
 def reports(store: Store) -> Iterator[Problem]:
-    """Reports that were made from other findings than are stored now, or from incomplete inputs.
+    """Reports made from other findings than are stored now, or from incomplete inputs.
 
-    A report of another version of findings is what it was.
+    Reports of earlier versions of findings are not compared.
     """
     stored = store.findings_digests()
     made_from = {day: _inputs(store, day) for day in store.report_days()}
@@ -79,17 +79,17 @@ def reports(store: Store) -> Iterator[Problem]:
     if stale:
         yield _warning(
             layout.report(stale[0]),
-            f"{_count(len(stale), 'report')} ({_named(stale)}): the inputs were incomplete, or are "
-            "not those of now; make each again with: report --date DAY",
+            f"{_count(len(stale), 'report')} ({_named(stale)}): the inputs were incomplete, or "
+            "have changed since; make each again with: report --date DAY",
         )
 
 
 def _inputs(store: Store, day: date) -> Provenance | None:
-    """What the report of ``day`` says it was made from; None where it does not."""
+    """The inputs that the report of ``day`` names; None where it names none."""
     try:
         data = store.files.read(f"{layout.report(day)}/summary.json")
         return msgspec.json.decode(data, type=_Summary).inputs
-    except (FleetLedgerError, msgspec.DecodeError):  # missing or damaged: check has said so
+    except (FleetLedgerError, msgspec.DecodeError):  # missing or damaged: check reports that itself
         return None
 
 

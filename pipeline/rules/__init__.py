@@ -1,9 +1,8 @@
-"""Finding rules as data: what each applies to, needs, looks for, says, and why that threshold.
+"""Finding rules as data: what each applies to, needs and finds, its sentence, and its sources.
 
-``actions``: what can be done, and what that takes. ``measures``: the documented columns a rule may
-speak of. ``clauses``: what a rule is made of.
-``catalogue``: the rules. ``conditions``: rules of a user's own, parsed from text, never executed.
-``markdown``: their description for docs/findings.md.
+``actions``: what can be done, and what that takes. ``measures``: the documented columns that a rule
+may use. ``clauses``: what a rule is made of. ``catalogue``: the built-in rules. ``conditions``: a
+user's own rules, parsed from text, never executed. ``markdown``: docs/findings.md.
 """
 
 from pipeline.rules.actions import ACTIONS, Action
@@ -16,11 +15,14 @@ from pipeline.rules.clauses import (
     LIKELY,
     NO_LONGER_LISTED,
     NOT_APPLICABLE,
+    NOT_OBSERVED,
+    OPERATORS,
     OUTCOMES,
     PROVEN,
     SUSPECTED,
     Clause,
     Rule,
+    plain_sentence,
 )
 from pipeline.rules.conditions import own_rules, parse_condition
 from pipeline.rules.markdown import to_markdown
@@ -37,7 +39,9 @@ __all__ = [
     "LIKELY",
     "MEASURES",
     "NOT_APPLICABLE",
+    "NOT_OBSERVED",
     "NO_LONGER_LISTED",
+    "OPERATORS",
     "OUTCOMES",
     "PROVEN",
     "RULES",
@@ -49,5 +53,6 @@ __all__ = [
     "Rule",
     "own_rules",
     "parse_condition",
+    "plain_sentence",
     "to_markdown",
 ]

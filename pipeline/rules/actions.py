@@ -20,7 +20,12 @@ ACTIONS = {
     for action in (
         Action("terminate", "low", "high: its disks are deleted", "none: create it again"),
         Action("stop", "low", "low: running work ends", "start it again"),
-        Action("schedule", "medium", "low: it is away outside its hours", "remove the schedule"),
+        Action(
+            "schedule",
+            "medium",
+            "low: it is not available outside its hours",
+            "remove the schedule",
+        ),
         Action("resize", "high", "medium: peaks run slower", "create the former size again"),
         Action("move", "high", "medium: another offer or region", "move back"),
         Action("review", "low", "none", "nothing to undo"),

@@ -1,14 +1,13 @@
-"""The rules: ids, versions, thresholds by name, the sentences they say, and their sources."""
+"""The built-in rules: ids, versions, thresholds by name, sentences, and sources."""
 
 from __future__ import annotations
 
-from pipeline.rules.clauses import LIKELY, NO_LONGER_LISTED, PROVEN, SUSPECTED, Clause, Rule
+from pipeline.rules.clauses import LIKELY, LISTED, PROVEN, SUSPECTED, Clause, Rule
 
-_LISTED = Clause("is_present", "is", True, NO_LONGER_LISTED)  # noqa: FBT003
 _RUNS = Clause("status", "in", ("running",))
 _RAN_ENOUGH = Clause("running_hours", ">=", "idle_min_running_hours")
-_LOOKED_AT = Clause("samples", ">=", "idle_min_samples")
-_QUIET = (
+_ENOUGH_SAMPLES = Clause("samples", ">=", "idle_min_samples")
+_LITTLE_USED = (
     Clause("idle_share_pct", ">=", "idle_suspected_share_pct"),
     Clause("cpu_mean_pct", "<", "idle_max_cpu_mean_pct"),
 )
@@ -32,22 +31,25 @@ _IDLE_GRADES = (
     ),
     (SUSPECTED, ()),
 )
-_SEEN = (
-    "{busy_samples} of {samples} looked-at hours were busy, which leaves at most "
-    "{busy_share_bound} busy time possible"
+_SAMPLED = (
+    "{busy_samples} of {samples} sampled hours were busy, so it was busy for at most "
+    "{busy_share_bound} of the time (95 % confidence)"
 )
 
 IDLE = Rule(
     id="idle",
     version=1,
     title="Idle",
-    applies=(_LISTED, _RUNS),
-    needs=(_RAN_ENOUGH, _LOOKED_AT),
-    when=(*_QUIET, Clause("memory_mean_pct", "<", "idle_loaded_memory_pct")),
+    subject="use",
+    is_idle=True,
+    tag="idle",
+    applies=(LISTED, _RUNS),
+    needs=(_RAN_ENOUGH, _ENOUGH_SAMPLES),
+    when=(*_LITTLE_USED, Clause("memory_mean_pct", "<", "idle_loaded_memory_pct")),
     grades=_IDLE_GRADES,
-    says=(
-        "GPU at or below 5 % for {idle_share_pct} of the seen part of {running_hours} running, "
-        f"CPU {{cpu_mean_pct}} on average; {_SEEN}"
+    sentence=(
+        "GPU at or below 5 % for {idle_share_pct} of the sampled part of {running_hours} running, "
+        f"CPU {{cpu_mean_pct}} on average; {_SAMPLED}"
     ),
     actions=((PROVEN, "terminate"), (LIKELY, "stop"), (None, "review")),
     source=(
@@ -56,10 +58,10 @@ IDLE = Rule(
         "maximum; a sampled maximum misses peaks, so ours is a mean of 10 %."
     ),
     comment=(
-        "A grade needs both few possible busy hours (the bound) and looks at enough of the hours "
-        "of the week it ran in: nights alone say nothing about days. Known limit: a cluster "
-        "younger than a week is judged by the days it has shown. An office box made on a Friday "
-        "can look likely idle until Monday; it is not proven before a week has passed."
+        "A grade needs both a low bound on the busy share and samples in enough of the hours of "
+        "the week in which the cluster ran: samples at night prove nothing about the day. Known "
+        "limit: a cluster younger than a week is judged by the days it has had. One created on a "
+        "Friday for office use can be graded likely idle until Monday, but not proven."
     ),
     waste="provable_waste_micros",
 )
@@ -68,33 +70,37 @@ IDLE_LOADED = Rule(
     id="idle_loaded",
     version=1,
     title="Idle but loaded",
-    applies=(_LISTED, _RUNS),
-    needs=(_RAN_ENOUGH, _LOOKED_AT),
-    when=(*_QUIET, Clause("memory_mean_pct", ">=", "idle_loaded_memory_pct")),
+    subject="use",
+    is_idle=True,
+    tag="loaded",
+    applies=(LISTED, _RUNS),
+    needs=(_RAN_ENOUGH, _ENOUGH_SAMPLES),
+    when=(*_LITTLE_USED, Clause("memory_mean_pct", ">=", "idle_loaded_memory_pct")),
     grades=_IDLE_GRADES,
-    says=(
-        "GPU at or below 5 % for {idle_share_pct} of the seen part of {running_hours} running, "
-        f"but memory at {{memory_mean_pct}}: a model may be waiting for requests; {_SEEN}"
+    sentence=(
+        "GPU at or below 5 % for {idle_share_pct} of the sampled part of {running_hours} running, "
+        f"but memory at {{memory_mean_pct}}: a model may be waiting for requests; {_SAMPLED}"
     ),
     actions=((None, "review"),),
     source="Princeton's Job Defense Shield excludes jobs with high GPU memory for this reason.",
     comment=(
-        "The API does not say whose memory it reports. Low memory proves nothing; high memory "
-        "makes an idle GPU a question for its owner, so no saving is counted."
+        "The API does not say whether it reports GPU memory or RAM. Low use proves nothing. High "
+        "use makes an idle GPU a question for its owner, so no saving is counted."
     ),
 )
 
 _NOT_IDLE = (
-    Clause("found_idle", "is", False, "already judged idle"),  # noqa: FBT003
-    Clause("found_idle_loaded", "is", False, "already judged idle but loaded"),  # noqa: FBT003
+    Clause("found_idle", "is", False),  # noqa: FBT003 - the limit of a flag
+    Clause("found_idle_loaded", "is", False),  # noqa: FBT003
 )
 
 UNDERUTILIZED = Rule(
     id="underutilized",
     version=1,
     title="Underutilized",
+    subject="use",
     applies=(
-        _LISTED,
+        LISTED,
         _RUNS,
         *_NOT_IDLE,
     ),
@@ -116,19 +122,20 @@ UNDERUTILIZED = Rule(
         (LIKELY, (Clause("week_coverage", ">=", "idle_likely_coverage"),)),
         (SUSPECTED, ()),
     ),
-    says=(
-        "mean GPU use {gpu_mean_pct}, 95 % of its seen running time at or below {gpu_p95_pct}, "
-        "over {running_hours} running and {samples} looked-at hours"
+    sentence=(
+        "mean GPU use {gpu_mean_pct}, 95 % of its sampled running time at or below {gpu_p95_pct}, "
+        "over {running_hours} running and {samples} sampled hours"
     ),
     actions=((PROVEN, "resize"), (LIKELY, "resize"), (None, "review")),
     source=(
-        "Princeton's Job Defense Shield (mean at most 25 %, and material); the 95th percentile "
-        "keeps bursts out. 59 samples without one above a line exclude 5 % of time above it."
+        "Princeton's Job Defense Shield (mean at most 25 %, and material). The 95th percentile "
+        "keeps out clusters with bursts. 59 samples, none above a limit, exclude that more than "
+        "5 % of the time is above it."
     ),
     comment=(
-        "One number per cluster stands for all its GPUs: a mean of 25 % may be one busy GPU of "
-        "four, which fewer GPUs help, or four quarter-busy ones, which they may not. A cluster "
-        "that reports no GPU use is not judged: nothing is known of its use."
+        "The API reports one number for all GPUs of a cluster. A mean of 25 % may be one busy GPU "
+        "of four, where fewer GPUs would do, or four GPUs a quarter busy, where they may not. A "
+        "cluster that reports no GPU use is not judged."
     ),
 )
 
@@ -136,18 +143,19 @@ SEED_CANDIDATE = Rule(
     id="seed_candidate",
     version=1,
     title="Expensive and little used",
-    applies=(_LISTED, _RUNS),
+    subject="price",
+    applies=(LISTED, _RUNS),
     needs=(),
     when=(
         Clause("hourly_rate_micros", ">", "seed_hourly_rate"),
         Clause("gpu_mean_pct", "<", "seed_utilization_pct"),
     ),
-    says="{hourly_rate_micros} an hour at a mean GPU use of {gpu_mean_pct}",
+    sentence="{hourly_rate_micros} an hour at a mean GPU use of {gpu_mean_pct}",
     actions=((None, "review"),),
     source="The vendor's own example of cost optimisation on the List Clusters page.",
     comment=(
-        "The example judges one reading at one moment; here the mean of the window is judged. It "
-        "asks for a look, and counts no saving."
+        "The example judges one reading at one moment; this rule judges the mean of the window. "
+        "It asks for a review and counts no saving."
     ),
 )
 
@@ -155,7 +163,8 @@ OFF_HOURS = Rule(
     id="off_hours",
     version=1,
     title="Runs in off-hours",
-    applies=(_LISTED, _RUNS, *_NOT_IDLE),
+    subject="use",
+    applies=(LISTED, _RUNS, *_NOT_IDLE),
     needs=(
         Clause("observed_days", ">=", "off_hours_min_days"),
         Clause("week_coverage", ">=", "off_hours_min_coverage"),
@@ -165,40 +174,41 @@ OFF_HOURS = Rule(
         (LIKELY, (Clause("off_hours_samples", ">=", "underutilized_proven_samples"),)),
         (SUSPECTED, ()),
     ),
-    says=(
+    sentence=(
         "{off_hours_per_week} of the 168 hours of the week, in runs of at least 12, were never "
-        "busy in {observed_days} ({off_hours_samples} looked-at hours)"
+        "busy in {observed_days} ({off_hours_samples} sampled hours)"
     ),
     actions=((LIKELY, "schedule"), (None, "review")),
     source=(
         "OptScale's off-schedule report: the 168 hours of the week over 14 days, two samples each."
     ),
     comment=(
-        "An hour nobody looked at counts as busy. Only runs of 12 hours count, so that chance gaps "
-        "between bursts do not add up to a schedule. Never proven: two weeks are two Mondays. "
-        "Known limits: a younger cluster is not judged, nor one that reports its use in half of "
-        "the hours, nor any if `idle_window_days` is less than two weeks."
+        "An hour without a sample counts as busy. Only runs of at least 12 hours count, so that "
+        "chance gaps between bursts do not add up to a schedule. Never proven: two weeks hold only "
+        "two Mondays. Known limits: clusters younger than two weeks are not judged, nor those that "
+        "report their use in only half of the hours, nor any cluster if `idle_window_days` is less "
+        "than two weeks."
     ),
 )
 
 STUCK_PAID = Rule(
     id="stuck_paid",
     version=1,
-    title="Stuck, and paid for",
-    applies=(_LISTED, Clause("status", "in", ("starting", "stopping", "pending", "error"))),
+    title="Stuck and charged",
+    applies=(LISTED, Clause("status", "in", ("starting", "stopping", "pending", "error"))),
     needs=(),
     when=(
         Clause("stuck_hours", ">=", "stuck_min_hours"),
         Clause("stuck_spend_micros", ">", 0.0),
     ),
-    says=(
+    sentence=(
         "{status} for at least {stuck_hours} without running, charged at least {stuck_spend_micros}"
     ),
     actions=((None, "stop"),),
     source="Datadog's stuck node and OptScale's stuck-in-state checks.",
     comment=(
         "Only whole days without any running or stopped time count, so a cluster that restarts "
-        "often is not stuck; a fresh case is found a day later."
+        "often is not stuck, and a new case is found a day later."
     ),
     waste="stuck_spend_micros",
     basis=("stuck_spend_micros", "stuck_hours"),
@@ -207,46 +217,47 @@ STUCK_PAID = Rule(
 STOPPED_CHARGED = Rule(
     id="stopped_charged",
     version=1,
-    title="Stopped, but charged",
-    applies=(_LISTED, Clause("status", "in", ("stopped",))),
+    title="Stopped but charged",
+    applies=(LISTED, Clause("status", "in", ("stopped",))),
     needs=(),
     when=(
         Clause("stopped_hours", ">=", "stopped_min_hours"),
         Clause("stopped_spend_micros", ">=", "stopped_min_spend"),
     ),
-    says="stopped for {stopped_hours}, and charged {stopped_spend_micros} in that time",
+    sentence="stopped for {stopped_hours}, and charged {stopped_spend_micros} in that time",
     actions=((None, "terminate"),),
     source="AWS Trusted Advisor reports stopped instances after 30 days, OptScale after one.",
-    comment="The price is that of its storage: keep the data elsewhere, then delete the cluster.",
+    comment="The charge is for its storage: copy the data elsewhere, then delete the cluster.",
     basis=("stopped_spend_micros", "stopped_hours"),
 )
 
 NO_EXPIRY = Rule(
     id="no_expiry",
     version=1,
-    title="Runs without an end",
-    applies=(_LISTED, _RUNS),
+    title="No expiry",
+    applies=(LISTED, _RUNS),
     needs=(),
     when=(
-        Clause("has_expiry", "is", False, "it has an expiry"),  # noqa: FBT003
+        Clause("has_expiry", "is", False),  # noqa: FBT003 - the limit of a flag
         Clause("age_days", ">=", "no_expiry_min_days"),
     ),
-    says="runs for {age_days} at {hourly_rate_micros} an hour, and nothing ends it",
+    sentence="has existed for {age_days} and costs {hourly_rate_micros} an hour, without an expiry",
     actions=((None, "review"),),
     source="Forgotten clusters are the most frequent complaint of people who rent GPUs.",
-    comment="A question of hygiene: it counts no saving.",
+    comment="Good practice: it counts no saving.",
 )
 
 PRICE_OUTLIER = Rule(
     id="price_outlier",
     version=1,
-    title="Dearer than its peers",
-    applies=(_LISTED, _RUNS),
+    title="Priced above peers",
+    subject="price",
+    applies=(LISTED, _RUNS),
     needs=(Clause("peers", ">=", "price_min_peers"),),
     when=(Clause("price_ratio", ">=", "price_ratio"),),
-    says=(
-        "{rate_per_gpu_micros} per GPU-hour, {price_ratio} the {peer_rate_micros} that is the "
-        "median of {peers} running clusters of the same GPU type and region"
+    sentence=(
+        "{rate_per_gpu_micros} per GPU-hour, {price_ratio} the median {peer_rate_micros} of "
+        "{peers} running clusters of the same GPU type and region"
     ),
     actions=((None, "move"),),
     source="The fleet's own prices: no price list is needed, and discounts are included.",
@@ -257,7 +268,7 @@ SPEND_ANOMALY = Rule(
     id="spend_anomaly",
     version=2,
     title="Unusual spend",
-    applies=(_LISTED,),
+    applies=(LISTED,),
     needs=(
         Clause("earlier_days", ">=", "anomaly_min_days"),
         Clause("history_days", ">=", "anomaly_min_history"),
@@ -266,18 +277,20 @@ SPEND_ANOMALY = Rule(
         Clause("anomaly_score", ">", "anomaly_score"),
         Clause("deviation_micros", ">=", "anomaly_min_money"),
     ),
-    says=(
-        "{day_spend_micros} on the day against a usual {usual_spend_micros}: {deviation_micros} "
-        "away, {anomaly_score} the usual spread over {history_days} comparable days"
+    sentence=(
+        "{day_spend_micros} on the day against a usual {usual_spend_micros}: a difference of "
+        "{deviation_micros}, {anomaly_score} the usual spread over {history_days} comparable days"
     ),
     actions=((None, "review"),),
     source=(
-        "Median and median absolute deviation stay clean when an old spike is in the history, "
-        "where mean and standard deviation hide the new one; 3.5 is the customary line."
+        "An old spike in the history does not change the median and the median absolute "
+        "deviation; with mean and standard deviation it would hide a new one. 3.5 is the customary "
+        "limit."
     ),
     comment=(
-        "Both directions: a sudden fall may be a job that died. Usual is the same weekday's share "
-        "of the level of the week before, so a fleet that grows is not unusual every day."
+        "Both directions: a sudden fall may be a job that died. The usual spend is the same "
+        "weekday's share of the level of the week before, so that a growing fleet is not unusual "
+        "every day."
     ),
 )
 
@@ -293,4 +306,4 @@ RULES = (
     SPEND_ANOMALY,
     SEED_CANDIDATE,
 )
-"""In the order in which they are judged: a later rule may speak of an earlier one's finding."""
+"""In the order in which they are judged: a later rule may depend on an earlier one's finding."""

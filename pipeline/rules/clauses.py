@@ -1,25 +1,30 @@
 """What a rule is made of.
 
-A rule is lists of clauses over documented measures, so one small engine judges every cluster:
+A rule consists of lists of clauses over documented measures, which one engine evaluates:
 
 - ``applies``: a false clause means NOT_APPLICABLE;
 - ``needs``: a false or unknown clause means INSUFFICIENT_DATA;
 - ``when``: all true is a FINDING, one false is CLEAR, else INSUFFICIENT_DATA (unknown is not 0);
-- ``grades``: the first whose clauses are all true says how sure the finding is.
+- ``grades``: the first grade whose clauses are all true is the finding's.
 
-Limits are names of settings (``[rules]``), so a report can print the one that spoke.
+Limits are names of settings (``[rules]``), so a report can print the one that decided.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pipeline.rules.measures import MEASURES
+from pipeline.schema import MICROS_PER_UNIT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pipeline import settings
+
+Subject = Literal["use", "price", "state"]
 
 FINDING = "FINDING"
 CLEAR = "CLEAR"
@@ -30,7 +35,11 @@ OUTCOMES = (FINDING, CLEAR, INSUFFICIENT_DATA, NOT_APPLICABLE)
 PROVEN, LIKELY, SUSPECTED = "proven", "likely", "suspected"
 GRADES = (PROVEN, LIKELY, SUSPECTED)
 
-NO_LONGER_LISTED = "it is no longer listed"
+APPLIES, NEEDS, WHEN = "applies", "needs", "when"
+
+NOT_OBSERVED = "account:observed_until"
+"""What decides where the cluster's account is not observed on the day: no clause of any rule. The
+limit is the day, the value the last day on which the account is observed."""
 
 OPERATORS = {
     "<": "below",
@@ -53,14 +62,30 @@ class Clause:
     measure: str
     op: str
     limit: float | bool | str | tuple[str, ...]
-    otherwise: str = ""
-    """Said instead of the numbers when the clause is false."""
+
+    @property
+    def id(self) -> str:
+        """The clause as stable text: it names the setting that limits it, not that one's value."""
+        if isinstance(self.limit, bool):
+            return self.measure if self.limit else f"not {self.measure}"
+        if isinstance(self.limit, tuple):
+            texts = ", ".join(f"'{text}'" for text in self.limit)
+            return f"{self.measure} {self.op} {texts}"
+        limit = self.limit if isinstance(self.limit, str) else f"{self.limit:.12g}"
+        return f"{self.measure}{self.op}{limit}"
 
     def value(self, thresholds: settings.Rules) -> float | bool | tuple[str, ...]:
         """The limit in force."""
         if isinstance(self.limit, str):
             return float(getattr(thresholds, self.limit))
         return self.limit
+
+    def value_in_unit(self, thresholds: settings.Rules) -> float | bool | tuple[str, ...]:
+        """The limit in force, in the unit of the measure: money in micros."""
+        limit = self.value(thresholds)
+        if isinstance(limit, bool | tuple) or MEASURES[self.measure].unit != "money":
+            return limit
+        return limit * MICROS_PER_UNIT
 
     def describe(self, thresholds: settings.Rules | None = None) -> str:
         """The clause in words, its limit as the setting's name and (if given) its value."""
@@ -86,7 +111,7 @@ class Rule:
     applies: tuple[Clause, ...]
     needs: tuple[Clause, ...]
     when: tuple[Clause, ...]
-    says: str
+    sentence: str
     """The sentence of a finding; ``{measure}`` is that cluster's value."""
     actions: tuple[tuple[str | None, str], ...]
     """What to do, by grade (None: any other)."""
@@ -94,6 +119,12 @@ class Rule:
     """Where the thresholds come from."""
     comment: str
     grades: tuple[tuple[str, tuple[Clause, ...]], ...] = ()
+    subject: Subject = "state"
+    """What it judges. It says why a finding can be gone: work resumed (use), cheaper (price)."""
+    is_idle: bool = False
+    """Whether a finding means that the cluster does no work."""
+    tag: str = "other"
+    """The style of its mark on a row of the report."""
     waste: str | None = None
     """The measure that holds the waste a finding proves, in micros."""
     basis: tuple[str, str] | None = None
@@ -109,18 +140,39 @@ class Rule:
         """All of them."""
         return (*self.applies, *self.needs, *self.when, *(c for _, cs in self.grades for c in cs))
 
-    def fingerprint(self, thresholds: settings.Rules) -> str:
-        """Short digest of all that decides whether it finds: version, window, clauses in force.
+    @property
+    def deciding(self) -> tuple[tuple[str, Clause], ...]:
+        """The clauses that decide an outcome, in order, each with its id: its list and its text."""
+        lists = ((APPLIES, self.applies), (NEEDS, self.needs), (WHEN, self.when))
+        return tuple((f"{name}:{clause.id}", clause) for name, each in lists for clause in each)
 
-        Grades are not in it: they say how sure a finding is, not whether it is one.
+    def fingerprint(self, thresholds: settings.Rules) -> str:
+        """Short digest of all that decides an outcome: version, window, clauses in force.
+
+        Grades are not in it: they do not decide whether a cluster is found.
         """
-        deciding = (*self.applies, *self.needs, *self.when)
-        clauses = [(c.measure, c.op, c.value(thresholds)) for c in deciding]
-        whole = repr((self.version, thresholds.idle_window_days, clauses))
-        return hashlib.sha256(whole.encode()).hexdigest()[:8]
+        clauses = [(c.measure, c.op, c.value(thresholds)) for _, c in self.deciding]
+        deciding = repr((self.version, thresholds.idle_window_days, clauses))
+        return hashlib.sha256(deciding.encode()).hexdigest()[:8]
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """What the rule looks at, each once, in order."""
-        said = [part.split("}")[0] for part in self.says.split("{")[1:]]
-        return tuple(dict.fromkeys([*(c.measure for c in self.clauses), *said]))
+        """The measures that the rule reads, each once, in order."""
+        return tuple(
+            dict.fromkeys([*(c.measure for c in self.clauses), *measures_in(self.sentence)])
+        )
+
+
+def measures_in(sentence: str) -> list[str]:
+    """The measures in the braces of a rule's sentence, in order."""
+    return [part.split("}")[0] for part in sentence.split("{")[1:]]
+
+
+def plain_sentence(measures: Iterable[str]) -> str:
+    """The sentence of a rule that has none of its own: each measure and its value."""
+    return " and ".join(f"{MEASURES[name].label} {{{name}}}" for name in measures)
+
+
+LISTED = Clause("is_present", "is", True)  # noqa: FBT003 - the limit of a flag
+"""Every rule is only about clusters that are still listed."""
+NO_LONGER_LISTED = f"{APPLIES}:{LISTED.id}"

@@ -1,4 +1,4 @@
-"""Rules of a user's own: a named condition over documented columns, parsed, never executed.
+"""A user's own rules: a named condition over documented columns, parsed, never executed.
 
 Grammar: ``CLAUSE and CLAUSE and …``, each of them one of::
 
@@ -7,8 +7,8 @@ Grammar: ``CLAUSE and CLAUSE and …``, each of them one of::
     measure like 'pattern'              name like 'dev-*'
     measure | not measure               not has_expiry
 
-Money is written in the account's currency: ``spend_micros > 100`` means 100 units. Columns that
-the condition needs and that are unknown make the outcome INSUFFICIENT_DATA, as everywhere.
+Limits on money are in the account's currency: ``spend_micros > 100`` means 100 units. An unknown
+column that the condition needs makes the outcome INSUFFICIENT_DATA, as in the built-in rules.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pipeline.errors import SettingsError
-from pipeline.rules.clauses import NO_LONGER_LISTED, Clause, Rule
+from pipeline.rules.clauses import LISTED, Clause, Rule, measures_in, plain_sentence
 from pipeline.rules.measures import MEASURES
 
 if TYPE_CHECKING:
@@ -56,20 +56,17 @@ def _rule(name: str, given: settings.OwnRule, taken: tuple[str, ...], source: st
             "and not a built-in rule's"
         )
     when = parse_condition(given.when, f"{source}.when")
-    says = given.reason or " and ".join(
-        f"{MEASURES[c.measure].label} {{{c.measure}}}" for c in when
-    )
-    for part in says.split("{")[1:]:
-        _known(part.split("}")[0], f"{source}.reason")
-    listed = Clause("is_present", "is", True, NO_LONGER_LISTED)  # noqa: FBT003
+    sentence = given.reason or plain_sentence(clause.measure for clause in when)
+    for measure in measures_in(sentence):
+        _known(measure, f"{source}.reason")
     return Rule(
         id=name,
         version=1,
         title=given.title or name,
-        applies=(listed,),
+        applies=(LISTED,),
         needs=(),
         when=when,
-        says=says,
+        sentence=sentence,
         actions=((None, given.action),),
         source="The settings file.",
         comment="",

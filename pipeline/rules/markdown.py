@@ -1,4 +1,4 @@
-"""The rules in words, for docs/findings.md: generated, so that it cannot fall behind them."""
+"""docs/findings.md, generated from the rules."""
 
 from __future__ import annotations
 
@@ -15,29 +15,30 @@ if TYPE_CHECKING:
 _OUTCOME_MEANING = {
     "FINDING": "all conditions hold",
     "CLEAR": "one of them is known not to hold",
-    "INSUFFICIENT_DATA": "it cannot be said: too little was seen, a value is unknown, or "
-    "the account is not observed on the day",
-    "NOT_APPLICABLE": "the rule is not about this cluster now",
+    "INSUFFICIENT_DATA": "not judged: too few samples, an unknown value, or an account that is not "
+    "observed on the day",
+    "NOT_APPLICABLE": "the rule does not apply to this cluster now",
 }
 _INTRODUCTION = """# Findings
 
-Every rule gives every cluster exactly one outcome, with a reason. Unknown values are never zero:
-they make an outcome INSUFFICIENT_DATA, and such clusters are reported in a table of their own.
+Every rule gives every cluster exactly one outcome, with a reason. An unknown value is never taken
+for zero: it makes the outcome INSUFFICIENT_DATA. The report lists such clusters in their own table.
 """
 _GRADING = """
-Grades say how sure a finding is. n looks that saw no work only exclude a busy share above
-1 - 0.05^(1/n) (95 %): 7 nightly looks exclude 35 %, two weeks of hourly ones 0.9 %. And looks at
-the same hour every night say nothing about the days. So a grade needs both: few possible busy
-hours, and looks at enough of the hours of the week it runs in. More snapshots, stronger claims.
+Grades state how sure a finding is. n samples without work only exclude a busy share above
+1 - 0.05^(1/n) (95 % confidence): 7 nightly samples exclude 35 %, two weeks of hourly samples 0.9 %.
+Samples at the same hour of every night prove nothing about the days. So a grade needs both a low
+bound on the busy share and samples in enough of the hours of the week in which the cluster runs.
+More snapshots make stronger claims.
 
-Savings are for the next 30 days, from what the cluster really cost. Actions on one cluster exclude
-each other: the best one counts, and never more than the cluster's spend of the last 30 days.
-Suspicions count no saving.
+Savings are for the next 30 days, estimated from what the cluster really cost. Actions on one
+cluster exclude each other: only the best one counts, and never more than the cluster's spend of the
+last 30 days. Suspected findings count no saving.
 """
 
 
 def to_markdown(rules: Sequence[Rule] = RULES, thresholds: Rules | None = None) -> str:
-    """docs/findings.md: outcomes, grades, rules, and the columns they speak of."""
+    """The page: outcomes, grades, rules, and the columns that rules may use."""
     limits = thresholds or Rules()
     parts = [_INTRODUCTION, "| outcome | meaning |", "|---|---|"]
     parts += [f"| {name} | {_OUTCOME_MEANING[name]} |" for name in OUTCOMES]
@@ -79,10 +80,10 @@ def _actions(rule: Rule) -> str:
 
 def _own() -> list[str]:
     return [
-        "## Rules of your own",
+        "## Your own rules",
         "",
         "A settings file may add rules: named conditions over the columns below, joined by `and`.",
-        "They are parsed, never executed. Money is written in the account's currency.",
+        "They are parsed, never executed. Limits on money are in the account's currency.",
         "",
         "```toml",
         "[own_rules.weekend_dev]",

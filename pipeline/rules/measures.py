@@ -1,4 +1,4 @@
-"""The documented columns that rules, the built-in ones and a user's own, may speak of.
+"""The documented columns that rules may use, the built-in ones and a user's own.
 
 Every value is of one cluster, over the rules' window (``rules.idle_window_days`` days up to the
 report's date) unless its meaning says otherwise.
@@ -11,27 +11,38 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Measure:
-    """A column that a clause may speak of."""
+    """A column that a clause may compare."""
 
     name: str
     label: str
     unit: str
     """pct (0-100), share (0-1), hours, days, count, money (micros), times, text, flag."""
     meaning: str
+    if_false: str = ""
+    """Of a flag: the sentence about a cluster for which it is false."""
+    if_true: str = ""
 
 
 _ALL = (
     Measure("account", "account", "text", "The account's name in the settings."),
     Measure("cluster_id", "id", "text", "The cluster's id."),
     Measure("name", "name", "text", "Its name."),
-    Measure("status", "status", "text", "Status at its latest look."),
+    Measure("status", "status", "text", "Status in its latest snapshot."),
     Measure("project_id", "project", "text", "Its project."),
     Measure("region", "region", "text", "Its region."),
     Measure("gpu_type", "GPU type", "text", "Its GPU model."),
     Measure("template_id", "template", "text", "The template it was made from."),
     Measure("gpu_count", "number of GPUs", "count", "Its GPUs."),
-    Measure("is_present", "still listed", "flag", "Still listed at the end of the date."),
-    Measure("has_expiry", "set to expire", "flag", "Whether it ends by itself."),
+    Measure(
+        *("is_present", "still listed", "flag", "Still listed at the end of the date."),
+        if_false="it is no longer listed",
+        if_true="it is still listed",
+    ),
+    Measure(
+        *("has_expiry", "set to expire", "flag", "Whether it ends by itself."),
+        if_false="it has no expiry",
+        if_true="it has an expiry",
+    ),
     Measure("age_days", "age", "days", "Since it was created, else since it was first seen."),
     Measure("observed_days", "time listed", "days", "How long it was listed in the window."),
     Measure("hourly_rate_micros", "hourly rate", "money", "Latest known rate of the cluster."),
@@ -45,7 +56,7 @@ _ALL = (
     ),
     Measure("running_hours", "running time", "hours", "Time it ran."),
     Measure("stopped_hours", "stopped time", "hours", "Time it was stopped."),
-    Measure("stopped_spend_micros", "charge while stopped", "money", "Storage, as a rule."),
+    Measure("stopped_spend_micros", "charge while stopped", "money", "Mostly for storage."),
     Measure(
         "stuck_hours",
         "time stuck",
@@ -62,7 +73,12 @@ _ALL = (
         "Upper edge of the band that holds it: the true value is that or less.",
     ),
     Measure("gpu_max_pct", "highest GPU use", "pct", "Highest reading."),
-    Measure("memory_mean_pct", "mean memory use", "pct", "The API does not say whose memory."),
+    Measure(
+        "memory_mean_pct",
+        "mean memory use",
+        "pct",
+        "The API does not say whether this is GPU memory or RAM.",
+    ),
     Measure("memory_max_pct", "highest memory use", "pct", "Highest reading."),
     Measure("cpu_mean_pct", "mean CPU use", "pct", "Readings weighted by running time."),
     Measure("cpu_max_pct", "highest CPU use", "pct", "Highest reading."),
@@ -81,19 +97,19 @@ _ALL = (
     Measure("busy_samples", "number of busy hours", "count", "k: those with GPU use above 5 %."),
     Measure(
         "busy_share_bound",
-        "highest busy share the samples leave possible",
+        "highest busy share that the samples do not exclude",
         "share",
         "One-sided 95 % Clopper-Pearson bound.",
     ),
     Measure(
         "hour_of_week_coverage",
-        "share of the hours of the week looked at",
+        "share of the hours of the week with a sample",
         "share",
         "Of the 168 hours, those with a sample.",
     ),
     Measure(
         "week_coverage",
-        "share of its running hours of the week that were looked at",
+        "share of its running hours of the week with a sample",
         "share",
         "Distinct hours of the week with a sample, over its running hours per week.",
     ),
@@ -101,7 +117,7 @@ _ALL = (
         "off_hours_per_week",
         "number of off-hours a week",
         "count",
-        "Hours of the week in runs of at least 12 that were all looked at and never busy.",
+        "Hours of the week in runs of at least 12 that all have samples and were never busy.",
     ),
     Measure(
         "off_hours_samples",
@@ -138,7 +154,7 @@ _ALL = (
         "deviation_micros",
         "distance from the usual spend",
         "money",
-        "Without its sign: both directions count.",
+        "The absolute difference: both directions count.",
     ),
     Measure(
         "anomaly_score",
@@ -146,8 +162,16 @@ _ALL = (
         "times",
         "Distance over 1.4826 x the median absolute deviation (at least 8 % of the usual).",
     ),
-    Measure("found_idle", "found idle", "flag", "Whether the rule `idle` found it."),
-    Measure("found_idle_loaded", "found idle but loaded", "flag", "The same for `idle_loaded`."),
+    Measure(
+        *("found_idle", "found idle", "flag", "Whether the rule `idle` found it."),
+        if_false="not judged idle",
+        if_true="already judged idle",
+    ),
+    Measure(
+        *("found_idle_loaded", "found idle but loaded", "flag", "The same for `idle_loaded`."),
+        if_false="not judged idle but loaded",
+        if_true="already judged idle but loaded",
+    ),
 )
 
 MEASURES = {measure.name: measure for measure in _ALL}

@@ -1,4 +1,4 @@
-"""Spend that is unlike itself: against the same weekday, by a spread that old spikes do not widen.
+"""Unusual spend: compared with the same weekday, by a spread that old spikes do not widen.
 
 Method: a fleet's level drifts as clusters come and go, so each day is taken as its share of the
 level before it, the mean of the seven days before. A day's share is compared with the median share
@@ -10,8 +10,8 @@ spread. Unusual is a score above 3.5 *and* a distance of at least a floor in mon
 direction: a sudden fall may be a job that died. After a week of nothing only more than on any day
 before is unusual.
 
-Silent with fewer than 10 earlier days or 5 comparable ones. Unknown spend is left out, not zero.
-How often it finds and cries wolf is measured in benchmarks/foresight.py.
+Nothing is unusual with fewer than 10 earlier days or 5 comparable ones. Unknown spend is left out,
+not taken for zero. Detection rate and false alarms are measured in benchmarks/foresight.py.
 
 Known limits: a holiday is a working day; a step is unusual for some days, until the level is there.
 """
@@ -50,7 +50,7 @@ UNUSUAL = ("date", "cut", "group", "spend_micros", "usual_micros", "deviation_mi
 
 @dataclass(frozen=True)
 class Scores:
-    """One day of many series against their own past; NaN where nothing can be said."""
+    """One day of many series against their own past; NaN where nothing is known."""
 
     day: Floats
     earlier_days: Ints
@@ -79,7 +79,7 @@ def score(series: Floats, first_day: int, column: int) -> Scores:
     ratio[np.isnan(distance)] = np.nan
     usual = usual * level[:, -1]
 
-    # Of nothing there are no shares.
+    # Shares of a level of 0 do not exist: only more than on any earlier day is unusual.
     resting = level[:, -1] == 0
     most = np.nanmax(days[:, :-1], axis=1, initial=0.0)
     usual[resting] = 0.0
@@ -115,7 +115,7 @@ def scan(
 ) -> pd.DataFrame:
     """Unusual days among the last ``days`` of the spend series of each group of ``dims``.
 
-    No ``dims`` means the whole fleet. A group without rows on a day that the ledger has spent
+    No ``dims`` means the fleet. A group without rows on a day that the ledger has spent
     nothing that day. Columns: date, the dims, spend, usual and deviation in micros, score.
     """
     keys = dims or ["_fleet"]

@@ -9,8 +9,8 @@ cluster (a cost threshold per cluster). Alerts:
 - pace: the share spent is ahead of the share of the month elapsed by a tenth of the amount, after
   at least 3 days. Not for clusters.
 
-What has fired is a plain value in and out: keys of budget, group, month and alert. A new month arms
-everything; within a month nothing fires twice, even if a forecast wavers.
+What has fired is passed in and returned: keys of budget, group, month and alert. In a new month
+everything can fire again; within a month nothing fires twice, even if a forecast goes up and down.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ACTUAL_PCT = (50, 80, 100)
 FORECAST, PACE = "forecast", "pace"
 AHEAD = 0.10
 _GROUPED_BY = {"project": "project_id", "gpu_type": "gpu_type", "cluster": "cluster_id"}
-STANDING = (
+STATUS_COLUMNS = (
     "budget",
     "group",
     "amount_micros",
@@ -49,14 +49,14 @@ STANDING = (
 
 @dataclass(frozen=True)
 class Budgets:
-    """Where every budget stands, what is new, and what to remember."""
+    """The status of every budget, new alerts, and what to remember."""
 
     table: pd.DataFrame
     """One row per budget and group."""
     alerts: pd.DataFrame
     """The rows that crossed a line for the first time, with ``alert`` and ``key``."""
     fired: tuple[str, ...]
-    """To be given to the next evaluation."""
+    """To pass to the next evaluation."""
 
 
 def evaluate(
@@ -66,19 +66,19 @@ def evaluate(
     fired: Collection[str] = (),
     missing: Collection[str] = (),
 ) -> Budgets:
-    """Every budget at the end of ``as_of``; ``fired`` is what the last evaluation remembered.
+    """Every budget at the end of ``as_of``; ``fired`` is that of the last evaluation.
 
-    ``missing`` are accounts that are not observed on the day: what is spent is then the least it
-    can be, and where they have a part in a budget nothing is forecast.
+    ``missing`` are accounts that are not observed on the day: the spend is then a lower bound, and
+    budgets that they belong to have no forecast.
     """
     tables, crossed = [], []
     for name, budget in budgets.items():
-        table = _standing(name, budget, ledger, as_of, missing)
+        table = _status(name, budget, ledger, as_of, missing)
         tables.append(table)
         crossed.append(_crossed(table, budget, as_of))
-    columns = [*STANDING, "alert", "key"]
+    columns = [*STATUS_COLUMNS, "alert", "key"]
     if not tables:
-        return Budgets(pd.DataFrame(columns=[*STANDING]), pd.DataFrame(columns=columns), ())
+        return Budgets(pd.DataFrame(columns=[*STATUS_COLUMNS]), pd.DataFrame(columns=columns), ())
     true_now = pd.concat(crossed, ignore_index=True)
     month = f"/{as_of:%Y-%m}/"
     true_now["key"] = true_now["budget"] + "/" + true_now["group"] + month + true_now["alert"]
@@ -88,14 +88,14 @@ def evaluate(
     return Budgets(pd.concat(tables, ignore_index=True), alerts[columns], keys)
 
 
-def _standing(
+def _status(
     name: str,
     budget: settings.Budget,
     ledger: pd.DataFrame,
     as_of: date,
     missing: Collection[str],
 ) -> pd.DataFrame:
-    """One budget's groups: what is spent this month, and where that leads."""
+    """One budget's groups: this month's spend, and the forecast for its end."""
     rows = ledger[ledger["date"] <= pd.Timestamp(as_of)]
     code, groups = pd.factorize(_group(budget, rows), sort=True)
     ago = (pd.Timestamp(as_of) - rows["date"]).dt.days.to_numpy()

@@ -11,7 +11,7 @@ The bridge splits the difference of two periods into causes that add up to it ex
 
 price = running spend over running hours, what was really paid. Causes are taken in this order, so
 their interaction (more hours at a new rate) goes to the later one. Periods of different length
-differ in hours. Spend nobody could price is in neither period; its clusters are counted apart.
+differ in hours. Spend without a known price is in neither period.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pipeline.schema import CLUSTER_KEY
 from pipeline.transform.fold import Fold, between, day_number, day_numbers, ratio
 from pipeline.transform.observed import last_observed
 
@@ -36,8 +37,7 @@ if TYPE_CHECKING:
 CAUSES = ("new", "gone", "resumed", "stopped", "storage", "hours", "GPUs", "rate")
 DIMENSIONS = ("name", "project_id", "region", "gpu_type")
 _NEEDED = (
-    "account",
-    "cluster_id",
+    *CLUSTER_KEY,
     "date",
     *DIMENSIONS,
     "spend_micros",
@@ -46,51 +46,38 @@ _NEEDED = (
     "gpu_count",
 )
 STATUS_CHANGES = ("failed", "new", "gone", "started", "stopped", "other")
-"""In the order they are told: what may need somebody first."""
-_KEY = ["account", "cluster_id"]
-STATUS_COLUMNS = [*_KEY, "name", "project_id", "status", "spend_micros"]
+"""In the order of the report: what may need action first."""
+STATUS_COLUMNS = [*CLUSTER_KEY, "name", "project_id", "status", "spend_micros"]
 CHANGED = (
     *("cluster_id", "account", "name", "project_id", "change", "status_before", "status"),
     *("spend_before_micros", "spend_micros"),
 )
-_TEXTS = dict.fromkeys((*_KEY, "name", "project_id", "status"), "object")
-_AMOUNTS_TO = {
+_TEXTS = dict.fromkeys((*CLUSTER_KEY, "name", "project_id", "status"), "object")
+_REACHED_BY = {
     **dict.fromkeys(("running", "starting", "pending"), "started"),
     **dict.fromkeys(("stopped", "stopping"), "stopped"),
     **dict.fromkeys(("error", "failed"), "failed"),
 }
 
 
-def bridge(
-    ledger: pd.DataFrame, before: tuple[date, date], after: tuple[date, date]
-) -> pd.DataFrame:
-    """The causes in order: ``cause``, ``clusters``, ``micros``; the micros add up exactly."""
-    rows = bridge_rows(ledger, before, after)
-    groups = rows["micros"].groupby(rows["cause"])
-    table = pd.DataFrame({"clusters": groups.count(), "micros": groups.sum()})
-    table = table.reindex(list(CAUSES), fill_value=0).rename_axis("cause").reset_index()
-    whole: pd.DataFrame = table.astype({"clusters": "int64", "micros": "int64"})
-    return whole
-
-
 def bridge_rows(
     ledger: pd.DataFrame, before: tuple[date, date], after: tuple[date, date]
 ) -> pd.DataFrame:
-    """The same per cluster: account, cluster_id, dimensions, ``cause``, ``micros`` (not 0)."""
+    """The causes per cluster: account, cluster_id, dimensions, ``cause``, ``micros`` (not 0)."""
     needed = ledger[[*_NEEDED]]
     was, now = between(needed, *before), between(needed, *after)
     fold = Fold.of(pd.concat([was, now], ignore_index=True))
     if not fold.size:
-        return pd.DataFrame(columns=["account", "cluster_id", *DIMENSIONS, "cause", "micros"])
+        return pd.DataFrame(columns=[*CLUSTER_KEY, *DIMENSIONS, "cause", "micros"])
     is_now = np.arange(len(fold.code)) >= len(was)
     one, two = _Side(fold, ~is_now), _Side(fold, is_now)
-    names = fold.latest(["account", "cluster_id", *DIMENSIONS])
+    names = fold.latest([*CLUSTER_KEY, *DIMENSIONS])
     parts = []
     for cause, micros in _causes(one, two).items():
-        told = micros != 0
-        parts.append(names[told].assign(cause=cause, micros=micros[told]))
-    whole: pd.DataFrame = pd.concat(parts, ignore_index=True)
-    return whole
+        moved = micros != 0
+        parts.append(names[moved].assign(cause=cause, micros=micros[moved]))
+    rows: pd.DataFrame = pd.concat(parts, ignore_index=True)
+    return rows
 
 
 def since(
@@ -98,8 +85,8 @@ def since(
 ) -> pd.DataFrame | None:
     """:func:`status_changes` from the end of ``before`` to that of ``day``.
 
-    Of the accounts in ``earlier`` from the end of their day there. None where nothing is known of
-    one of the two moments.
+    For the accounts in ``earlier``, from the end of their day there. None where one of the two
+    moments has no rows.
     """
     begins = last_observed(ledger, earlier or {}, day_number(before))
     was = ledger[day_numbers(ledger["date"]) == begins]
@@ -112,12 +99,12 @@ def since(
 def status_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """Clusters whose status differs between two moments: new, started, stopped, failed or gone.
 
-    Both frames have a row per cluster with ``STATUS_COLUMNS``: ledger rows of two days, say.
-    Starting counts as running and stopping as stopped, so one stop is told once; a status this
-    version does not know is told as other; from or to an unknown one nothing is concluded.
+    Both frames have a row per cluster with ``STATUS_COLUMNS``, such as ledger rows of two days.
+    Starting counts as running and stopping as stopped, so that one stop is one change. A status
+    that this version does not know is a change to ``other``; a missing one is no change.
     """
     one, two = (f[STATUS_COLUMNS].astype(_TEXTS) for f in (before, after))
-    both = one.merge(two, on=_KEY, how="outer", suffixes=("_before", ""), indicator="side")
+    both = one.merge(two, on=CLUSTER_KEY, how="outer", suffixes=("_before", ""), indicator="side")
     was, now = _state(both["status_before"]), _state(both["status"])
     both["change"] = np.select(
         [
@@ -131,21 +118,21 @@ def status_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     )
     for name in ("name", "project_id"):
         both[name] = both[name].where(both[name].notna(), both[f"{name}_before"])
-    told = both.rename(columns={"spend_micros_before": "spend_before_micros"})
-    told = told[told["change"] != ""]
-    rank = told["change"].map({name: rank for rank, name in enumerate(STATUS_CHANGES)})
-    order = told.assign(rank=rank).sort_values(["rank", *_KEY], kind="stable")
+    changed = both.rename(columns={"spend_micros_before": "spend_before_micros"})
+    changed = changed[changed["change"] != ""]
+    rank = changed["change"].map({name: rank for rank, name in enumerate(STATUS_CHANGES)})
+    order = changed.assign(rank=rank).sort_values(["rank", *CLUSTER_KEY], kind="stable")
     return order[list(CHANGED)].reset_index(drop=True)
 
 
 def _still_listed(day: pd.DataFrame) -> pd.DataFrame:
-    """A cluster that vanished during a day still has a row of it: its last."""
+    """The rows of clusters that are still listed at the end of the day."""
     return day[~day["flags"].astype("str").str.contains("vanished", regex=False)]
 
 
 def _state(status: pd.Series[Any]) -> pd.Series[Any]:
-    """What a status amounts to, called by how it is come to."""
-    return status.map(lambda said: _AMOUNTS_TO.get(said, said), na_action="ignore")
+    """The change that leads to a status: ``running`` is reached by having started."""
+    return status.map(lambda name: _REACHED_BY.get(name, name), na_action="ignore")
 
 
 class _Side:
@@ -181,10 +168,10 @@ def _causes(one: _Side, two: _Side) -> dict[str, Ints]:
     kept = both & ~resumed & ~stopped
     storage = np.where(kept, two.storage - one.storage, 0)
     price = ratio(one.running.astype(np.float64), one.hours)
-    hours = np.where(kept, _whole((two.hours - one.hours) * price), 0)
+    hours = np.where(kept, _rounded((two.hours - one.hours) * price), 0)
     per_gpu = ratio(price, one.gpus)
     counted = kept & np.isfinite(per_gpu) & np.isfinite(two.gpus)
-    gpus = np.where(counted, _whole(two.hours * (two.gpus - one.gpus) * per_gpu), 0)
+    gpus = np.where(counted, _rounded(two.hours * (two.gpus - one.gpus) * per_gpu), 0)
     return {
         "new": np.where(is_new, change, 0),
         "gone": np.where(is_gone, change, 0),
@@ -197,5 +184,5 @@ def _causes(one: _Side, two: _Side) -> dict[str, Ints]:
     }
 
 
-def _whole(values: Floats) -> Ints:
+def _rounded(values: Floats) -> Ints:
     return np.rint(np.nan_to_num(values)).astype(np.int64)

@@ -1,8 +1,8 @@
 """A window is a fold over cluster-days.
 
-Everything a ledger row holds adds (money, seconds), takes a maximum, or unites (hour masks), so
-any window of any clusters is one grouped pass. Dimensions are those of a cluster's latest row and
-are never joined back to earlier ones: yesterday's money stays with yesterday's project.
+Every column of a ledger row is added (money, seconds), or its maximum or union (hour masks) is
+taken, so any window of any clusters is one grouped pass. Dimensions are those of a cluster's latest
+row and are never joined back to earlier ones: yesterday's money stays with yesterday's project.
 
 Method: every row gets the number of its cluster, in the order of account and id; pandas then
 groups by that integer. Masked integers keep money exact and unknown values unknown.
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+
+from pipeline.schema import CLUSTER_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,21 +62,23 @@ def number(frame: pd.DataFrame, keys: Sequence[str]) -> tuple[Ints, int]:
     return code.astype(np.int64), len(found)
 
 
-def ratio(part: Floats, whole: Floats) -> Floats:
-    """``part / whole``; NaN where there is nothing to divide by."""
-    share: Floats = np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+def ratio(part: Floats, total: Floats, default: float = np.nan) -> Floats:
+    """``part / total`` where the total is above 0, else ``default``."""
+    share: Floats = np.divide(part, total, out=np.full(len(total), default), where=total > 0)
     return share
 
 
-def outer_cuts(rows: pd.DataFrame | Fold, *, every_day: bool = False) -> Ints:
-    """Per row, the micros that may belong to the other side of the window's outer two midnights.
+def outer_cuts(frame: pd.DataFrame | Fold, day: Ints, *, every_day: bool = False) -> Ints:
+    """Per row the micros that may lie beyond the first or last midnight of the window.
 
-    Midnights inside the window widen nothing. With ``every_day`` each day is a window of its own.
+    The window's bounds are its rows' bounds, widened by these: midnights inside it move no money in
+    or out. ``every_day``: each day is a window of its own.
     """
-    dates = rows["date"]
-    start = rows["cut_start_micros"].where(every_day | (dates == dates.min()), 0)
-    end = rows["cut_end_micros"].where(every_day | (dates == dates.max()), 0)
-    return (start + end).to_numpy(np.int64)
+    first, last = (day.min(), day.max()) if len(day) else (0, 0)
+    start = frame["cut_start_micros"].to_numpy(np.int64)
+    end = frame["cut_end_micros"].to_numpy(np.int64)
+    cuts = np.where(every_day | (day == first), start, 0)
+    return cuts + np.where(every_day | (day == last), end, 0)
 
 
 def _at(values: Any, rows: Ints | None) -> Any:  # noqa: ANN401 (a frame or a series, as given)
@@ -94,13 +98,12 @@ class Fold:
     code: Ints
     size: int
     rows: Ints | None = None
-    """The positions in ``ledger`` it is about; None: all. ``code`` has one value for each."""
+    """The positions in ``ledger`` that it covers; None: all. ``code`` has one value for each."""
 
     @classmethod
     def of(cls, ledger: pd.DataFrame, rows: Ints | None = None) -> Fold:
         """Number the clusters of ``ledger`` (of its ``rows``) by account and id."""
-        key = ["account", "cluster_id"]
-        code, size = number(_at(ledger[key], rows), key)
+        code, size = number(_at(ledger[CLUSTER_KEY], rows), CLUSTER_KEY)
         return cls(ledger, code, size, rows)
 
     @classmethod

@@ -7,16 +7,16 @@
   tenth a day; after 14 days of history.
 - seasonal: the same with each weekday's share of its week, as far as the last 4 weeks agree on it;
   after 28 days of history.
-- naive: yesterday again; only there to be beaten.
+- naive: yesterday again; a baseline, never quoted.
 
 Back-test: from every earlier day that has the history a method needs, the next days (at most 7) are
 forecast and compared; error = sum of |forecast - actual| per day over the sum of the actual. The
 interval is the 10th and 90th percentile of actual over forecast, seen from at least 10 days.
-The method with the smallest error is the one to quote, among those tested from every weekday (or
-from as many days as any was, while there are fewer); the naive one never is.
+The method with the smallest error is quoted, among those tested from every weekday (or, while the
+history is short, from as many days as any method); never the naive one.
 
-Refused under 3 days of history. Assumption: days whose spend nobody could price are not in it, so
-the forecast is of priced spend. Known limit: a campaign that starts tomorrow is in no past.
+Refused under 3 days of history. Assumption: spend without a known price is not in it, so
+the forecast is of priced spend. Known limit: work that starts tomorrow is in no history.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _NEEDED = ("date", "status", "hourly_rate_micros", "expires_at", "spend_micros")
 
 @dataclass(frozen=True)
 class Estimate:
-    """One method's answer."""
+    """One method's estimate."""
 
     method: str
     remaining_micros: int
@@ -94,7 +94,7 @@ class Forecast:
         return min(fair, key=lambda e: e.error_share or 0.0) if fair else next(iter(usable), None)
 
     def plus(self, micros: int) -> Forecast:
-        """With what was spent on clusters that are in no series: nothing is expected of them."""
+        """With spend of clusters that are in no series, and of which no more is expected."""
 
         def add(value: int | None) -> int | None:
             return None if value is None else value + micros
@@ -250,7 +250,7 @@ def _floor(
 
 def _estimate(name: str, ahead: float, spent: int, tested: list[tuple[Floats, Floats]]) -> Estimate:
     missed = sum(float(np.abs(guess - actual).sum()) for guess, actual in tested)
-    whole = sum(float(actual.sum()) for _, actual in tested)
+    total = sum(float(actual.sum()) for _, actual in tested)
     ratios = [float(actual.sum() / guess.sum()) for guess, actual in tested if guess.sum() > 0]
     low = high = None
     if len(ratios) >= _LEAST_ORIGINS:
@@ -259,7 +259,7 @@ def _estimate(name: str, ahead: float, spent: int, tested: list[tuple[Floats, Fl
         method=name,
         remaining_micros=round(ahead),
         total_micros=spent + round(ahead),
-        error_share=missed / whole if whole > 0 else None,
+        error_share=missed / total if total > 0 else None,
         low_micros=low,
         high_micros=high,
         origins=len(tested),

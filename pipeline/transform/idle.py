@@ -1,10 +1,10 @@
-"""Idle candidates: clusters whose GPUs do nothing, most provable waste first.
+"""Idle candidates: clusters whose GPUs do no work, most provable waste first.
 
 Method: the rule ``idle`` on a utilization table. A candidate is graded suspected, likely or proven
-by the share of its running time without work, by the busy share its samples leave possible, and by
-the hours of the week that were looked at. The ranking key is the money those samples prove wasted
-(``evidence.provable_waste``), so a dear cluster that was looked at twice does not outrank a cheaper
-one that was watched all week.
+by the share of its running time without work, by the highest busy share that its samples do not
+exclude, and by the hours of the week that have samples. The ranking key is the money that those
+samples prove wasted (``measures.provable_waste``), so an expensive cluster with two samples does
+not outrank a cheaper one with samples all week.
 
 Assumption: the table covers the rules' window (``rules.idle_window_days``), as in the findings.
 """
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pipeline import rules as catalogue
 from pipeline import schema
 from pipeline.transform.findings.measures import derive, provable_waste
-from pipeline.transform.findings.rule_engine import judge
+from pipeline.transform.findings.rule_engine import evaluate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def of_findings(utilization: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame:
-    """The same of findings that are already made: their grades and their money, to the micro.
+    """The candidates among ``findings``, with the same grades and money.
 
     ``utilization`` covers the rules' window.
     """
@@ -33,15 +33,16 @@ def of_findings(utilization: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFra
         (findings["rule_id"].astype("str") == catalogue.IDLE.id)
         & (findings["outcome"].astype("str") == catalogue.FINDING)
     ]
-    key = ["account", "cluster_id"]
-    told = found[[*key, "grade", "provable_waste_micros"]].astype({"account": "str"})
-    rows = utilization.astype({"account": "str"}).merge(told, on=key, how="inner")
+    claims = found[[*schema.CLUSTER_KEY, "grade", "provable_waste_micros"]].astype(
+        {"account": "str"}
+    )
+    rows = utilization.astype({"account": "str"}).merge(claims, on=schema.CLUSTER_KEY, how="inner")
     return schema.IDLE.enforce(_ranked(rows))
 
 
 def _ranked(found: pd.DataFrame) -> pd.DataFrame:
     return found.sort_values(
-        ["provable_waste_micros", "account", "cluster_id"],
+        ["provable_waste_micros", *schema.CLUSTER_KEY],
         ascending=[False, True, True],
         kind="stable",
     )
@@ -52,6 +53,6 @@ def candidates(utilization: pd.DataFrame, rules: settings.Rules) -> pd.DataFrame
     if utilization.empty:
         return schema.IDLE.empty()
     evidence = derive(utilization)
-    judged = judge(catalogue.IDLE, evidence, rules)
-    found = evidence.assign(grade=judged.grade, provable_waste_micros=provable_waste(evidence))
-    return schema.IDLE.enforce(_ranked(found[judged.found]))
+    outcomes = evaluate(catalogue.IDLE, evidence, rules)
+    found = evidence.assign(grade=outcomes.grade, provable_waste_micros=provable_waste(evidence))
+    return schema.IDLE.enforce(_ranked(found[outcomes.found]))

@@ -1,9 +1,9 @@
-"""Accounts that are not observed on a day: what is known of them ends, and what was found waits.
+"""Accounts that are not observed on a day: their clusters are not judged, and their findings wait.
 
 ``until`` gives the last day on which each account is observed; an account that is not in it never
-was. On a later day its clusters are neither listed nor gone: no rule can judge them. Their findings
-are kept as they were (since when, what waiting cost, what was saved) and promise nothing. A cluster
-that was gone before stays gone.
+was. On a later day its clusters are neither listed nor gone, so no rule can judge them. Their
+findings keep their lifecycles (first date, cost of waiting, realised savings) and promise nothing.
+A cluster that was gone before stays gone.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 import pandas as pd
 
 from pipeline import schema
-from pipeline.rules import INSUFFICIENT_DATA, NO_LONGER_LISTED
+from pipeline.rules import INSUFFICIENT_DATA, NO_LONGER_LISTED, NOT_OBSERVED
 from pipeline.transform.findings import lifecycle
-from pipeline.transform.findings.sentences import capital
 from pipeline.transform.fold import day_number, day_numbers
 
 if TYPE_CHECKING:
@@ -30,16 +30,20 @@ if TYPE_CHECKING:
 
 Until = Mapping[str, date]
 
-_KEY = ["account", "cluster_id"]
 _LIFE = [name for name in lifecycle.REMEMBERED if name not in ("rule_digest", "hourly_rate_micros")]
 _KEPT = (
-    *(*_KEY, "name", "project_id", "owner", "rule_id", "rule_version", "rule_digest"),
-    *("samples", "busy_share_bound", "spend_micros", "hourly_rate_micros", "reason", "outcome"),
+    *(*schema.CLUSTER_KEY, "name", "project_id", "owner", "rule_id", "rule_version", "rule_digest"),
+    *("samples", "busy_share_bound", "spend_micros", "hourly_rate_micros", "outcome"),
+    *("decided_by", "decided_limit", "decided_value"),
     *_LIFE,
 )
-"""Of a finding whose account is not observed; what it claimed is not claimed any more."""
+"""What a finding keeps while its account is not observed: not its grade, action or savings."""
 _TEXTS = dict.fromkeys(
-    ("account", "rule_id", "rule_digest", "outcome", "state", "gone_reason"), "object"
+    (
+        *("account", "rule_id", "rule_digest", "outcome", "decided_by", "decided_limit"),
+        *("state", "gone_reason"),
+    ),
+    "object",
 )
 
 
@@ -81,13 +85,15 @@ def waiting(
     if previous is None or not (before := previous[previous["account"].isin(lost)]).shape[0]:
         return schema.FINDINGS.empty()
     rows = _of_rules(before.astype(_TEXTS), rules)
-    ended = (rows["reason"] == capital(NO_LONGER_LISTED)).to_numpy(bool)
-    told = {name: f"Account {name} not observed since {until[name]}" for name in lost}
-    lived = rows["state"]
+    ended = (rows["decided_by"] == NO_LONGER_LISTED).to_numpy(bool)
+    last = {name: msgspec.json.encode(until[name]).decode() for name in lost}
+    state = rows["state"]
     rows = rows.assign(
         outcome=rows["outcome"].where(ended, INSUFFICIENT_DATA),
-        reason=rows["reason"].where(ended, rows["account"].map(told)),
-        state=lived.where(lived.isna() | (lived == lifecycle.GONE), lifecycle.UNJUDGED),
+        decided_by=rows["decided_by"].where(ended, NOT_OBSERVED),
+        decided_limit=rows["decided_limit"].where(ended, msgspec.json.encode(day).decode()),
+        decided_value=rows["decided_value"].where(ended, rows["account"].map(last)),
+        state=state.where(state.isna() | (state == lifecycle.GONE), lifecycle.UNJUDGED),
     )
     is_over = (pd.Timestamp(day) - rows["gone_on"]).dt.days > lifecycle.FOLLOWED_DAYS
     for name in schema.FINDINGS.names:
@@ -101,9 +107,9 @@ def waiting(
 def _of_rules(before: pd.DataFrame, rules: Sequence[tuple[Rule, str]]) -> pd.DataFrame:
     """A row per cluster and rule in force; a rule that is new has no past."""
     known = before["rule_id"].unique()
-    one = before.drop_duplicates(_KEY)
+    clusters = before.drop_duplicates(schema.CLUSTER_KEY)
     fresh = [
-        one.assign(
+        clusters.assign(
             rule_id=rule.id,
             rule_version=rule.version,
             rule_digest=digest,

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from pipeline.transform.findings.by_cluster import CLUSTER, by_cluster, open_findings
+from pipeline.schema import CLUSTER_KEY
+from pipeline.transform.findings.by_cluster import by_cluster, open_findings
 
 if TYPE_CHECKING:
     from pandas.api.typing import DataFrameGroupBy
@@ -16,9 +17,9 @@ SUMS = ("clusters", "spend_micros", "findings", "waste_micros", "saving_micros")
 
 def with_owner(rows: pd.DataFrame, owned: pd.DataFrame) -> pd.DataFrame:
     """``rows`` of clusters with the ``owner`` of their cluster in ``owned``; null where none is."""
-    owners = owned[[*CLUSTER, "owner"]].drop_duplicates(CLUSTER)
-    keys = pd.MultiIndex.from_frame(rows[CLUSTER].astype("str"))
-    known = pd.MultiIndex.from_frame(owners[CLUSTER].astype("str"))
+    owners = owned[[*CLUSTER_KEY, "owner"]].drop_duplicates(CLUSTER_KEY)
+    keys = pd.MultiIndex.from_frame(rows[CLUSTER_KEY].astype("str"))
+    known = pd.MultiIndex.from_frame(owners[CLUSTER_KEY].astype("str"))
     position = known.get_indexer(keys)  # -1, the appended null, where there is none
     owner = pd.Series([*owners["owner"], None], dtype="object")
     return rows.assign(owner=owner.take(position).array)
@@ -32,7 +33,7 @@ def owner_totals(window: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame:
     open_rows = open_findings(findings)
     ranked = with_owner(by_cluster(open_rows), open_rows)
     sums = {
-        "clusters": _by_owner(window.drop_duplicates(CLUSTER)).size(),
+        "clusters": _by_owner(window.drop_duplicates(CLUSTER_KEY)).size(),
         "spend_micros": _by_owner(window)["spend_micros"].sum(),
         "findings": _by_owner(ranked).size(),
         "waste_micros": _by_owner(ranked)["waste"].sum(),

@@ -1,8 +1,8 @@
 """The seed's use cases over the whole fleet, and the list API's own parameters on a frame.
 
-Input: rows of one snapshot (``schema.SNAPSHOT``). Nothing is concluded here: these answer for one
-moment, from one reading per cluster. A cluster without a reading or a price is counted and listed
-apart; it is neither idle nor free.
+Input: rows of one snapshot (``schema.SNAPSHOT``). The results are about one moment, from one
+reading per cluster. A cluster without a reading or a price is counted and listed separately; it is
+neither idle nor free.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def dev_clusters(
 
 @dataclass(frozen=True)
 class Candidates:
-    """Expensive and little used, and those of which that cannot be said."""
+    """Expensive and little used clusters, and those for which that is unknown."""
 
     found: pd.DataFrame
     unjudged: pd.DataFrame
@@ -96,15 +96,17 @@ def candidates(
     below_utilization_pct: float = 30.0,
     status: str = "running",
 ) -> Candidates:
-    """Running clusters that cost more than a rate and use less than a share, dearest first."""
+    """Running clusters above a rate and below a GPU use, most expensive first."""
     rows = select(frame, status=status, sort_by="cost", limit=None)
     rate, use = rows["hourly_rate_micros"], rows["gpu_utilization_pct"]
-    dear = (rate > round(min_hourly_rate * schema.MICROS_PER_UNIT)).fillna(value=False).astype(bool)
+    is_expensive = (
+        (rate > round(min_hourly_rate * schema.MICROS_PER_UNIT)).fillna(value=False).astype(bool)
+    )
     idle = use < below_utilization_pct
     # Without a price, only a busy GPU clears a cluster.
-    unknown = (dear & use.isna()) | (rate.isna() & (idle | use.isna()))
+    unknown = (is_expensive & use.isna()) | (rate.isna() & (idle | use.isna()))
     return Candidates(
-        found=rows[dear & idle].reset_index(drop=True),
+        found=rows[is_expensive & idle].reset_index(drop=True),
         unjudged=rows[unknown].reset_index(drop=True),
     )
 
@@ -157,7 +159,7 @@ def select(
             keep &= (frame[column] >= low).fillna(value=False).astype(bool)
         if high is not None:
             keep &= (frame[column] <= high).fillna(value=False).astype(bool)
-    found = frame[keep].sort_values(["account", "cluster_id"], kind="stable")
+    found = frame[keep].sort_values(schema.CLUSTER_KEY, kind="stable")
     values = found[SORT_COLUMNS[sort_by]]
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype("str")

@@ -1,15 +1,15 @@
 """Spend: where each unit of money went, and how well that is known.
 
 Method: ledger days are cut by any of their dimensions and added. Assumption: none beyond the
-ledger's. Three things are kept apart in every sum: metered money (read off the cost counter),
-estimated money (rate times time), and time nothing could price. A row without a price is counted
+ledger's. Every sum separates metered money (read from the cost counter), estimated money (rate
+times time), and time without a known price. A row without a price is counted
 in ``unpriced_rows`` and ``unpriced_seconds``; it is neither dropped nor taken for zero.
 
 Bounds: low and high add up over rows. An interval that crosses the window's first or last midnight
 may have its money on the other side, so each end of a window widens the bounds by that row's cut;
 midnights inside the window widen nothing. Cut by date, each day is a window of its own.
 
-Known limit: money of clusters that were created and deleted between two looks is not in the ledger.
+Known limit: clusters that were created and deleted between two snapshots are not in the ledger.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline import schema
-from pipeline.transform.fold import number, outer_cuts
+from pipeline.transform.fold import day_numbers, number, outer_cuts
 
 if TYPE_CHECKING:
     from pipeline.arrays import Bools, Ints
@@ -38,9 +38,6 @@ DIMENSIONS = (
     "cluster_id",
 )
 """``owner`` is a column that the caller adds (``owners.owner_of``)."""
-
-
-_CLUSTER = ["account", "cluster_id"]
 
 
 def spend_rows(ledger: pd.DataFrame) -> pd.DataFrame:
@@ -112,7 +109,7 @@ _MEASURES = (
 
 @dataclass(frozen=True)
 class _Money:
-    """Rows as plain integers: unknown values are 0 here and told apart by the flags."""
+    """Rows as plain integers: unknown values are 0 and marked by the flags."""
 
     spend: Ints
     low: Ints
@@ -125,7 +122,7 @@ class _Money:
     @classmethod
     def of(cls, rows: pd.DataFrame, *, every_day: bool) -> _Money:
         """``rows`` with bounds widened at the window's ends (of each day, if ``every_day``)."""
-        cut = outer_cuts(rows, every_day=every_day)
+        cut = outer_cuts(rows, day_numbers(rows["date"]), every_day=every_day)
         running, gpus = rows["running_seconds"], rows["gpu_count"]
         return cls(
             spend=_known(rows["spend_micros"]),
@@ -148,6 +145,6 @@ def _clusters(rows: pd.DataFrame, dims: tuple[str, ...], code: Ints, size: int) 
         return np.ones(size, dtype=np.int64)
     if "date" in dims:  # a cluster has one row a day
         return np.bincount(code, minlength=size).astype(np.int64)
-    cluster, width = number(rows, _CLUSTER)
+    cluster, width = number(rows, schema.CLUSTER_KEY)
     pairs = pd.unique(code * width + cluster)
     return np.bincount(pairs // max(width, 1), minlength=size).astype(np.int64)

@@ -17,15 +17,14 @@ import msgspec
 
 from pipeline.model import NotObserved  # noqa: TC001  # msgspec reads the annotations
 from pipeline.rules import CLEAR, FINDING, INSUFFICIENT_DATA
-from pipeline.schema import BAND_COLUMNS
+from pipeline.schema import BAND_COLUMNS, CLUSTER_KEY
 from pipeline.transform.findings.by_cluster import (
-    CLUSTER,
     clusters,
     open_findings,
     proven_waste,
     waste,
 )
-from pipeline.transform.fold import between, outer_cuts
+from pipeline.transform.fold import between, day_numbers, outer_cuts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -172,7 +171,12 @@ def known_sum(values: pd.Series[Any]) -> int | None:
 def _judged(findings: pd.DataFrame) -> tuple[int, int]:
     """How many clusters a rule judged, and how many none could for lack of data."""
     worth = findings["outcome"].astype("str").map({FINDING: 2, CLEAR: 2, INSUFFICIENT_DATA: 1})
-    best = findings[CLUSTER].assign(worth=worth.fillna(0)).groupby(CLUSTER, observed=True).max()
+    best = (
+        findings[CLUSTER_KEY]
+        .assign(worth=worth.fillna(0))
+        .groupby(CLUSTER_KEY, observed=True)
+        .max()
+    )
     return int((best["worth"] == 2).sum()), int((best["worth"] == 1).sum())  # noqa: PLR2004 - ranks of two lines above
 
 
@@ -191,7 +195,7 @@ def _bounds(window: pd.DataFrame) -> tuple[int, int | None]:
     """The least and the most the window can have cost; the most is None where a row has none."""
     if not len(window):
         return 0, 0
-    cut = int(outer_cuts(window).sum())
+    cut = int(outer_cuts(window, day_numbers(window["date"])).sum())
     high = window["spend_high_micros"]
     low = max(0, int(window["spend_low_micros"].fillna(0).sum()) - cut)
     return low, None if high.isna().any() else int(high.sum()) + cut

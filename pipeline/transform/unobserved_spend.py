@@ -1,23 +1,24 @@
-"""Money that no list can show: clusters born and gone between two looks.
+"""Unobserved spend: clusters that were created and deleted between two snapshots.
 
-Method: from clusters that were seen to be born and to vanish. Of short-lived ones, some are seen in
-one look only, fewer in two. If lives of the short-lived kind last L on average (exponentially
-distributed) and looks are C apart, each further look is survived with probability s = exp(-C / L),
-so s = (seen twice) / (seen once); half a cluster is added to the one and half to both together, so
-that small counts stay finite. With x = C / L = -ln s:
+Method: it follows from clusters whose creation and end were both observed. Of the short-lived ones,
+some are in one snapshot only, fewer in two. If their lives last L on average (exponentially
+distributed) and snapshots are C apart, a cluster survives to each further snapshot with probability
+s = exp(-C / L), so s = (seen twice) / (seen once); half a cluster is added to "twice" and one to
+"once", so that small counts stay finite. With x = C / L = -ln s:
 
 - a birth is seen at all with probability P = (1 - exp(-x)) / x;
 - the short-lived kind seen numbers (seen once) / (1 - s), so births of it number that / P;
-- a birth's life spent in no look is L (1 - 2 / x + exp(-x) (1 + 2 / x)) on average;
+- the time lived by clusters in no snapshot is L (1 - 2 / x + exp(-x) (1 + 2 / x)) per birth, on
+  average;
 - each second of it costs what a second of life cost the clusters seen once, by their counters.
 
-The estimate is the product. Assumptions: births fall anywhere between looks, which are evenly
-spaced; unseen clusters cost per second what the seen ones did.
+The estimate is the product. Assumptions: births are uniformly distributed between snapshots, which
+are evenly spaced; unseen clusters cost per second what the seen ones did.
 
-Known limits: it speaks of the kind that is sometimes seen. Lives much shorter than the spacing
-leave almost no trace, and long-lived clusters that happen to end soon lengthen L: both make the
-estimate too small. It is never added to any spend. Fewer than five clusters seen once say too
-little: None.
+Known limits: it covers only the kind of cluster that is sometimes seen. Lives much shorter than the
+spacing leave almost no trace, and long-lived clusters that happen to end soon lengthen L: both make
+the estimate too small. It is never added to any spend. With fewer than five clusters seen once
+there is no estimate (None).
 """
 
 from __future__ import annotations
@@ -41,11 +42,11 @@ SHORTEST = 1e-6
 
 
 def estimate(ledger: pd.DataFrame, spacing_seconds: float) -> int | None:
-    """Micros probably spent in the window by clusters no look has shown; None: too little known.
+    """Micros probably spent in the window by clusters in no snapshot; None: too little is known.
 
     Args:
         ledger: the window's rows.
-        spacing_seconds: the usual time between two looks.
+        spacing_seconds: the usual time between two snapshots.
     """
     fold = Fold.of(ledger)
     born, gone = (_ever(fold, flag) for flag in ("created", "vanished"))
@@ -62,7 +63,7 @@ def estimate(ledger: pd.DataFrame, spacing_seconds: float) -> int | None:
 
 
 def unseen_seconds(once: int, twice: int, spacing: float) -> float:
-    """Seconds lived by clusters of the short-lived kind that no look has shown."""
+    """Seconds lived by short-lived clusters that are in no snapshot."""
     survives = (twice + 0.5) / (once + 1)
     if survives >= 1 - SHORTEST:
         return 0.0
@@ -81,7 +82,7 @@ def _ever(fold: Fold, flag: str) -> Bools:
 
 
 def _micros_per_second(fold: Fold, once: Bools) -> float | None:
-    """Metered money of the clusters seen once, per second from birth to that look."""
+    """Metered money of the clusters seen once, per second from creation to that snapshot."""
     seen = fold.of_clusters(once)
     times = seen.highest(["created_at", "last_observed_at"])
     age = (times["last_observed_at"] - times["created_at"]).dt.total_seconds().sum()

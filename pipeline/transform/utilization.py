@@ -3,13 +3,14 @@
 Method: one fold of the ledger per cluster. Means weigh readings by running time. The 95th
 percentile comes from the utilization bands: the upper edge of the band that holds it, so the true
 value is that or less. The idle share is the running time in the bands up to 5 % over the running
-time that has a reading. Samples are distinct clock hours with a running look that read the GPU.
+time that has a reading. Samples are distinct clock hours with a snapshot that shows the cluster
+running and has a GPU reading.
 
-Assumption: a reading speaks for at most 30 minutes around it (the ledger's rule); running time
-further away is in no band and changes no mean.
+Assumption: a reading stands for at most 30 minutes before and after it (the ledger's rule); running
+time further away is in no band and changes no mean.
 
-``unused_micros`` = spend x (1 - mean GPU use): a ranking key. It is not a saving: nobody can rent
-the unused part of a GPU back.
+``unused_micros`` = spend x (1 - mean GPU use): a ranking key. It is not a saving: the unused part
+of a GPU cannot be returned.
 """
 
 from __future__ import annotations
@@ -34,8 +35,7 @@ if TYPE_CHECKING:
 
 
 DIMENSIONS = (
-    "account",
-    "cluster_id",
+    *schema.CLUSTER_KEY,
     "name",
     "project_id",
     "region",
@@ -83,7 +83,7 @@ def rank(ledger: pd.DataFrame, until: Until | None = None) -> pd.DataFrame:
     """
     frame = facts(Fold.of(ledger), until=until)
     frame = frame.sort_values(
-        ["unused_micros", "account", "cluster_id"],
+        ["unused_micros", *schema.CLUSTER_KEY],
         ascending=[False, True, True],
         na_position="last",
         kind="stable",
@@ -159,7 +159,7 @@ def _count_samples(frame: pd.DataFrame, fold: Fold) -> None:
 
 def _widen(frame: pd.DataFrame, fold: Fold) -> None:
     """Bounds of the window: summed, then widened by its outer two cuts; unknown if any row is."""
-    cut = fold.add(outer_cuts(fold))
+    cut = fold.add(outer_cuts(fold, fold.day))
     frame["spend_low_micros"] = (frame["spend_low_micros"] - cut).clip(lower=0)
     high = fold["spend_high_micros"]
     unbounded = fold.any_of(high.isna().to_numpy())

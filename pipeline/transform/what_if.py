@@ -8,8 +8,8 @@ listed; unlike a saving, not capped by what it has cost so far), and the same af
 - schedule: running spend in proportion to the hours a week it may run, if it runs more now;
 - rate card: running hours x GPUs x price per GPU-hour, for the GPU types on the card.
 
-Assumption: work that fits before fits after. Where a change cannot be priced (GPUs unknown, a type
-that is not on the card), nothing changes and ``is_priced`` is false.
+Assumption: the same work is done after the change. Where a change cannot be priced (GPUs unknown,
+a type that is not on the card), nothing changes and ``is_priced`` is false.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from pipeline.errors import SettingsError
-from pipeline.schema import MICROS_PER_UNIT
+from pipeline.schema import CLUSTER_KEY, MICROS_PER_UNIT
 from pipeline.transform.findings.patterns import matches
 from pipeline.transform.findings.savings import DAYS_AHEAD
 from pipeline.transform.fold import Fold
@@ -41,7 +41,7 @@ _WEEK_HOURS = 168.0
 
 @dataclass(frozen=True)
 class Change:
-    """A change to the clusters whose id, name, project or template fits ``match``."""
+    """A change to the clusters whose id, name, project or template matches ``match``."""
 
     kind: Literal["stop", "gpus", "schedule", "rate_card"]
     match: str = "*"
@@ -51,7 +51,7 @@ class Change:
     """Price per GPU-hour by GPU type, in the account's currency."""
 
     def check(self) -> None:
-        """Refuse what cannot be meant.
+        """Refuse invalid values.
 
         Raises:
             SettingsError: fewer than 1 GPU, hours outside a week, an empty card.
@@ -85,15 +85,15 @@ def what_if(ledger: pd.DataFrame, as_of: date, change: Change) -> pd.DataFrame:
         after = _storage(frame)
     before = np.floor(spend).astype(np.int64)
     priced = ~np.isnan(after) & frame["spend_micros"].notna().to_numpy(bool)
-    out = frame[["account", "cluster_id", "name", "project_id"]].assign(
+    out = frame[[*CLUSTER_KEY, "name", "project_id"]].assign(
         before_micros=before,
         after_micros=np.where(priced, np.floor(np.nan_to_num(after)).astype(np.int64), before),
         is_priced=priced,
     )
     out["difference_micros"] = out["after_micros"] - out["before_micros"]
-    return out.sort_values(
-        ["difference_micros", "account", "cluster_id"], kind="stable"
-    ).reset_index(drop=True)
+    return out.sort_values(["difference_micros", *CLUSTER_KEY], kind="stable").reset_index(
+        drop=True
+    )
 
 
 def _after(change: Change, frame: pd.DataFrame, running: Floats, hours: Floats) -> Floats:

@@ -12,7 +12,7 @@ import pytest
 from pipeline.errors import Exit
 from pipeline.jobs import Job
 from pipeline.jobs.check import check
-from pipeline.jobs.findings import judge
+from pipeline.jobs.findings import findings_of
 from pipeline.jobs.ledger import update_ledger
 from pipeline.jobs.report import make_report
 from pipeline.keys import Secret
@@ -112,7 +112,7 @@ def test_findings_outlive_damage_to_the_ledger_days_they_were_made_from(
     healthy = findings(data)
     only(data, "findings", LAST).unlink()
     flip(only(data, "ledger", FIRST))
-    judge(job(), LAST)
+    findings_of(job(), LAST)
     kept = findings(data)
     assert len(kept) == 2
     assert len(kept.keys() & healthy.keys()) == 1  # the first day, made from a whole ledger
@@ -128,7 +128,7 @@ def test_damaged_findings_are_reported_and_made_again_to_the_byte(
     if day == FIRST:
         only(data, "findings", LAST).unlink()
     run = job()
-    judge(run, LAST)
+    findings_of(run, LAST)
     assert findings(data) == healthy
     assert run.exit_code == Exit.WARNINGS
     assert any(victim.name in message for message in run.messages)

@@ -71,7 +71,7 @@ def test_gold_summary(views: dict[str, ReportView], name: str) -> None:
 @pytest.mark.parametrize("name", SETS)
 def test_gold_findings(name: str) -> None:
     inputs = SETS[name]()
-    findings = csv_files.findings_rows(inputs.findings, DAY, inputs.not_observed)
+    findings = csv_files.findings_rows(inputs.findings, DAY, inputs.rule_text, inputs.not_observed)
     check(f"{name}.findings.csv", csv_files.to_csv(findings).decode())
 
 

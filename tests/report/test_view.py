@@ -196,7 +196,7 @@ def test_what_could_not_be_judged_is_counted_by_reason_not_by_number() -> None:
     clusters = [
         Cluster(
             *(f"c{n}", None, "p", 1.0, 50.0),
-            insufficient={"idle": f"Running time is {n} h, not at least 30 h"},
+            insufficient={"idle": ("applies:running_hours>=30", "30", str(n))},
         )
         for n in range(3)
     ]

@@ -105,7 +105,7 @@ def test_the_list_of_idle_clusters_has_the_findings_own_money(days: Make, ledger
         *days("2026-03-01", 14, cluster_id="idle", spend_micros=7, hours=23),
         *days("2026-03-01", 14, cluster_id="busy", gpu=90.0),
     )
-    judged = judge.judge(rows, Rules(), date(2026, 3, 14))
+    judged = judge.judge_day(rows, judge.Policy(Rules()), date(2026, 3, 14))
     got = idle.of_findings(utilization.rank(rows), judged)
     told = judged[(judged["rule_id"] == "idle") & (judged["outcome"] == "FINDING")]
     columns = ["cluster_id", "grade", "provable_waste_micros"]

@@ -40,7 +40,7 @@ def both(days: Make, ledger: Make) -> pd.DataFrame:
 
 def chain(rows: pd.DataFrame, until: dict[str, date], **more: Any) -> dict[date, pd.DataFrame]:  # noqa: ANN401
     policy = Policy(Rules(), **more)
-    days = judge.history(rows, policy, FIRST, LAST, until=until)
+    days = judge.judge_days(rows, policy, FIRST, LAST, until=until)
     return {day: frame.set_index(["cluster_id", "rule_id"]) for day, frame in days}
 
 
@@ -48,7 +48,8 @@ def test_findings_of_an_account_that_is_not_observed_wait(days: Make, ledger: Ma
     made = chain(both(days, ledger), ENDS)
     last, found = made[UNTIL], made[LAST]
     assert set(found.index) == set(last.index)
-    assert found.loc[("b1", "idle"), "reason"] == "Account b not observed since 2026-03-06"
+    decision = found.loc[("b1", "idle"), ["decided_by", "decided_limit", "decided_value"]]
+    assert decision.tolist() == ["account:observed_until", '"2026-03-10"', '"2026-03-06"']
     # (cluster, its outcome under idle, its state on the last day known, and four days later)
     for cluster, outcome, before, after in (
         ("a1", "FINDING", "open", "open"),
@@ -74,7 +75,7 @@ def test_days_that_came_later_make_the_same_findings_as_if_they_had_never_been_m
     rest = ledger(*days("2026-03-08", 3, account="b", cluster_id="b1"))
     whole = schema.LEDGER.enforce(pd.concat([rows, rest], ignore_index=True))
     caught_up = chain(whole, {"a": LAST, "b": LAST})[LAST]
-    never_behind = dict(judge.history(whole, Policy(Rules()), FIRST, LAST))[LAST]
+    never_behind = dict(judge.judge_days(whole, Policy(Rules()), FIRST, LAST))[LAST]
     pd.testing.assert_frame_equal(caught_up.reset_index()[never_behind.columns], never_behind)
     assert caught_up.loc[("b1", "idle"), "found_on"] == pd.Timestamp("2026-03-02")
 
@@ -110,7 +111,7 @@ def test_only_rows_of_known_days_are_reported_and_only_known_accounts_are_compar
 def test_nobody_is_said_to_have_acted_on_what_is_not_observed(days: Make, ledger: Make) -> None:
     rows = both(days, ledger)
     rows = rows[rows["cluster_id"].isin(["a1", "b1"])]
-    flags = replay.flags(replay.replay(rows, Policy(Rules()), FIRST, LAST, ENDS))
+    flags = replay.flags(judge.judge_days(rows, Policy(Rules()), FIRST, LAST, until=ENDS))
     got = replay.precision(flags, rows, LAST, until=ENDS).set_index("rule_id").loc["idle"]
     assert (got["flagged"], got["acted_on"], got["undecided"]) == (2, 0, 2)
 

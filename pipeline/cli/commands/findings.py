@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.jobs import Job
-    from pipeline.jobs.findings import Judged
+    from pipeline.jobs.findings import DayFindings
 
 OPEN = (
     "name", "rule_id", "grade", "provable_waste_micros", "counted_saving_micros", "action",
@@ -49,6 +49,7 @@ def findings(
     def action(job: Job) -> dict[str, object]:
         from pipeline.jobs.coverage import warn_of_missing
         from pipeline.jobs.report import last_closed
+        from pipeline.report.text.rules import RuleText
         from pipeline.terminal.tables import records
         from pipeline.transform.findings import lifecycle
 
@@ -68,6 +69,7 @@ def findings(
         rows = lifecycle.changes(table, judged_day) if changes else _open(table)
         if owner is not None:
             rows = rows[rows["owner"].astype(object) == owner]
+        rows = RuleText(job.settings, judged.policy.applied.rulebook).with_reasons(rows)
         kind = "changes" if changes else "findings"
         print_rows(
             rows, output_format, CHANGED if changes else OPEN, f"{len(rows)} {kind} of {judged_day}"
@@ -167,17 +169,17 @@ def what_if(
     run("what-if", action, is_recorded=False, needs_data=True)
 
 
-def _judged(job: Job, day: date, *, rebuild: bool) -> Judged:
+def _judged(job: Job, day: date, *, rebuild: bool) -> DayFindings:
     """The findings of ``day``; stored, unless the store is read-only."""
-    from pipeline.jobs.findings import judge
+    from pipeline.jobs.findings import findings_of
 
     try:
         with job.store.lock("derive"):
-            return judge(job, day, rebuild=rebuild)
+            return findings_of(job, day, rebuild=rebuild)
     except ReadOnlyError:
         if rebuild:
             raise
-        return judge(job, day, is_stored=False)
+        return findings_of(job, day, is_stored=False)
 
 
 def _open(table: pd.DataFrame) -> pd.DataFrame:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from pipeline.report.output import csv_cells
 from pipeline.rules import FINDING, INSUFFICIENT_DATA
-from pipeline.transform.findings.by_cluster import CLUSTER
+from pipeline.schema import CLUSTER_KEY
 from pipeline.transform.findings.follow_up import last_known, promised_by_now
 from pipeline.transform.idle import of_findings
 from pipeline.transform.owner_totals import with_owner
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from pipeline.model import NotObserved
     from pipeline.report.inputs import ReportInputs
+    from pipeline.report.text.rules import RuleText
 
 FINDINGS_COLUMNS = {
     "cluster_id": "The cluster's id.",
@@ -85,14 +86,14 @@ def csv_files(inputs: ReportInputs) -> dict[str, bytes]:
     idle = of_findings(inputs.evidence, inputs.findings)
     return {
         "findings.csv": to_csv(
-            findings_rows(inputs.findings, inputs.day, inputs.not_observed)
+            findings_rows(inputs.findings, inputs.day, inputs.rule_text, inputs.not_observed)
             if inputs.day is not None
             else pd.DataFrame(columns=[*FINDINGS_COLUMNS])
         ),
         "spend.csv": to_csv(readable(spend)),
         "utilization.csv": to_csv(readable(with_owner(inputs.utilization, window))),
         "idle.csv": to_csv(readable(with_owner(idle, window))),
-        "unjudged.csv": to_csv(unjudged_rows(inputs.findings)),
+        "unjudged.csv": to_csv(unjudged_rows(inputs.findings, inputs.rule_text)),
         "changes.csv": to_csv(
             readable(changes) if changes is not None else pd.DataFrame(columns=CHANGES_COLUMNS)
         ),
@@ -103,14 +104,25 @@ def csv_files(inputs: ReportInputs) -> dict[str, bytes]:
 
 
 def findings_rows(
-    findings: pd.DataFrame, day: date, not_observed: Sequence[NotObserved] = ()
+    findings: pd.DataFrame, day: date, rule_text: RuleText, not_observed: Sequence[NotObserved] = ()
 ) -> pd.DataFrame:
     """Every FINDING, most provable money first; then those that are gone or could not be judged."""
     with_state = findings[(findings["outcome"] == FINDING) | findings["state"].notna()]
-    ranked = with_state.assign(is_past=with_state["outcome"] != FINDING).sort_values(
-        ["is_past", "provable_waste_micros", "gone_on", "spend_micros", *CLUSTER, "rule_id"],
-        ascending=[True, False, False, False, True, True, True],
-        kind="stable",
+    ranked = (
+        rule_text.with_reasons(with_state)
+        .assign(is_past=with_state["outcome"] != FINDING)
+        .sort_values(
+            [
+                "is_past",
+                "provable_waste_micros",
+                "gone_on",
+                "spend_micros",
+                *CLUSTER_KEY,
+                "rule_id",
+            ],
+            ascending=[True, False, False, False, True, True, True],
+            kind="stable",
+        )
     )
     # As of the last day each finding has data of.
     end = ranked["gone_on"].fillna(last_known(ranked, day, not_observed))
@@ -124,12 +136,14 @@ def findings_rows(
     return readable(rows)[list(FINDINGS_COLUMNS)]
 
 
-def unjudged_rows(findings: pd.DataFrame) -> pd.DataFrame:
+def unjudged_rows(findings: pd.DataFrame, rule_text: RuleText) -> pd.DataFrame:
     """Every cluster that a rule could not judge, with the reason; most money first."""
     unjudged = findings[findings["outcome"] == INSUFFICIENT_DATA].sort_values(
-        ["spend_micros", *CLUSTER, "rule_id"], ascending=[False, True, True, True], kind="stable"
+        ["spend_micros", *CLUSTER_KEY, "rule_id"],
+        ascending=[False, True, True, True],
+        kind="stable",
     )
-    return readable(unjudged)[list(UNJUDGED_COLUMNS)]
+    return readable(rule_text.with_reasons(unjudged))[list(UNJUDGED_COLUMNS)]
 
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:

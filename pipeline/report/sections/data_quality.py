@@ -13,7 +13,7 @@ from pipeline.report.model import Fact
 from pipeline.report.sections import not_observed
 from pipeline.report.text import names
 from pipeline.report.text.numbers import Money, count, count_of, duration, moment, percent, share
-from pipeline.transform.findings.by_cluster import CLUSTER
+from pipeline.schema import CLUSTER_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -223,7 +223,7 @@ def _excluded(findings: pd.DataFrame, money: Money) -> list[Fact]:
     rows = findings[findings["exclusion"].notna()]
     if rows.empty:
         return []
-    best = rows.groupby(CLUSTER, observed=True)["net_saving_micros"].max()
+    best = rows.groupby(CLUSTER_KEY, observed=True)["net_saving_micros"].max()
     return [
         Fact(
             term="Excluded findings",

@@ -9,9 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.report.model import Fact, Reason
-from pipeline.report.text import names
 from pipeline.report.text.numbers import (
-    NBSP,
     Money,
     count_of,
     day_long,
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
 
     Record = Mapping[Any, Any]
 
-_LONGEST = 600
 _CERTAINTY = {LIKELY: "likely", SUSPECTED: "possibly"}
 """How waste is qualified that is not proven."""
 
@@ -53,10 +50,8 @@ def reason(finding: Record, rule_text: RuleText, money: Money) -> Reason:
 
 
 def sentence(finding: Record, rule_text: RuleText) -> str:
-    """The rule's sentence about this cluster; the stored one where it cannot be made again."""
-    text = rule_text.told(str(finding["rule_id"]), known(finding["evidence"]))
-    stored = str(known(finding["reason"]) or "")
-    return text or names.shown(stored, _LONGEST).replace(" %", f"{NBSP}%")
+    """The rule's own sentence about this cluster."""
+    return rule_text.finding(str(finding["rule_id"]), known(finding["evidence"]))
 
 
 def seen(lead: Record, evidence: Record, window: Record) -> tuple[Fact, ...]:

@@ -14,7 +14,8 @@ from pipeline.report.sections import finding_details
 from pipeline.report.text import names
 from pipeline.report.text.numbers import NBSP, UNKNOWN, count, count_of, known, percent
 from pipeline.rules import GRADES
-from pipeline.transform.findings.by_cluster import CLUSTER, by_cluster, open_findings
+from pipeline.schema import CLUSTER_KEY
+from pipeline.transform.findings.by_cluster import by_cluster, open_findings
 from pipeline.transform.fold import between
 from pipeline.transform.totals import known_sum
 
@@ -168,7 +169,7 @@ def _grouped(
 
 
 def _only(frame: pd.DataFrame, keys: Sequence[Key]) -> pd.DataFrame:
-    wanted = pd.MultiIndex.from_tuples(keys, names=CLUSTER) if keys else None
+    wanted = pd.MultiIndex.from_tuples(keys, names=CLUSTER_KEY) if keys else None
     if wanted is None:
         return frame.iloc[:0]
     have = pd.MultiIndex.from_arrays([frame["account"].astype("str"), frame["cluster_id"]])

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pipeline.report.model import Column, Outcomes, Table
-from pipeline.report.text.numbers import count, known
-from pipeline.report.text.rules import kind_of_reason
+from pipeline.report.text.numbers import Money, count, known
 from pipeline.rules import INSUFFICIENT_DATA, OUTCOMES
-from pipeline.transform.findings.by_cluster import CLUSTER
+from pipeline.schema import CLUSTER_KEY
 from pipeline.transform.totals import known_sum
 
 if TYPE_CHECKING:
@@ -48,12 +47,10 @@ def _unjudged(
     """
     rows = findings[findings["outcome"] == INSUFFICIENT_DATA].astype({"rule_id": "object"})
     lost = rows["account"].isin([account.account for account in not_observed]).to_numpy(bool)
-    once = rows[lost].drop_duplicates(CLUSTER).assign(rule_id=_EVERY)
+    once = rows[lost].drop_duplicates(CLUSTER_KEY).assign(rule_id=_EVERY)
     rows = pd.concat([rows[~lost], once]) if lost.any() else rows
-    # Reasons repeat with other numbers; distinct texts are far fewer than rows.
-    kinds = rows["reason"].astype("object").map(kind_of_reason, na_action=None)
     groups = (
-        rows.assign(rule=rows["rule_id"].astype("str"), kind=kinds)
+        rows.assign(rule=rows["rule_id"].astype("str"), kind=rule_text.kinds_of_reasons(rows))
         .groupby(["rule", "kind"], sort=True)
         .agg(clusters=("cluster_id", "size"), spend=("spend_micros", known_sum))
         .reset_index()

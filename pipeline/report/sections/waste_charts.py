@@ -12,8 +12,8 @@ from pipeline.report.model import Chart
 from pipeline.report.text import names
 from pipeline.report.text.numbers import count, count_of, known, percent, share
 from pipeline.rules import GRADES
-from pipeline.schema import MICROS_PER_UNIT
-from pipeline.transform.findings.by_cluster import CLUSTER, by_cluster, open_findings
+from pipeline.schema import CLUSTER_KEY, MICROS_PER_UNIT
+from pipeline.transform.findings.by_cluster import by_cluster, open_findings
 
 if TYPE_CHECKING:
     from pipeline.report.inputs import ReportInputs
@@ -35,11 +35,11 @@ def waste_chart(inputs: ReportInputs, totals: Totals) -> Chart:
     money = inputs.money
     leads = (
         findings.sort_values("provable_waste_micros", ascending=False, kind="stable")
-        .drop_duplicates(CLUSTER)
+        .drop_duplicates(CLUSTER_KEY)
         .astype({"account": "str", "grade": "object"})
     )
     top = top.astype({"account": "str"}).merge(
-        leads[[*CLUSTER, "name", "grade"]], on=CLUSTER, how="left"
+        leads[[*CLUSTER_KEY, "name", "grade"]], on=CLUSTER_KEY, how="left"
     )
     texts = [money.rounded(int(w)) for w in top["waste"]]
     shown = [names.label(n, c, 28) for n, c in zip(top["name"], top["cluster_id"], strict=True)]
@@ -84,7 +84,7 @@ def use_chart(inputs: ReportInputs) -> Chart:
     if known_rows.empty:
         return Chart(title=title, summary="No cluster has both a price and GPU readings.")
     rows = known_rows.sort_values(
-        ["spend_micros", *CLUSTER], ascending=[False, True, True], na_position="last"
+        ["spend_micros", *CLUSTER_KEY], ascending=[False, True, True], na_position="last"
     ).head(_POINTS)
     kinds, series = _kinds(rows)
     rates = _units(rows["hourly_rate_micros"])

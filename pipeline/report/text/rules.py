@@ -1,45 +1,51 @@
-"""The rules in the reader's words: names, thresholds in force, and reasons that can be counted."""
+"""Rules and outcomes in words: names, thresholds in force, and why each outcome came about.
+
+The only place where outcomes become sentences. A finding's sentence is its rule's, with the values
+of its evidence; any other outcome's names the clause that decided, the value and the limit.
+"""
 
 from __future__ import annotations
 
 import re
-from functools import cached_property
-from typing import TYPE_CHECKING
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pandas as pd
 
 from pipeline.report.model import Column, Table, Tag
 from pipeline.report.text import names
 from pipeline.report.text.numbers import NBSP, Money, count, known, percent
-from pipeline.rules import ACTIONS, MEASURES, RULES, Clause, Rule
+from pipeline.report.text.plain_values import plain_value, times
+from pipeline.rules import (
+    ACTIONS,
+    MEASURES,
+    NOT_OBSERVED,
+    OPERATORS,
+    RULES,
+    Clause,
+    Rule,
+    plain_sentence,
+)
 from pipeline.schema import MICROS_PER_UNIT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pipeline.settings import Settings
 
-_OPERATORS = {
-    "<": "below",
-    "<=": "at most",
-    ">": "above",
-    ">=": "at least",
-    "==": "equal to",
-    "!=": "other than",
-    "in": "one of",
-    "like": "like",
-}
-_TAGS = {"idle": "idle", "idle_loaded": "loaded"}
+_OPERATORS = {**OPERATORS, "in": "one of", "like": "like"}
 _ACTIONS = {
-    "terminate": "Terminate it if nobody needs its storage, else stop it.",
-    "stop": "Stop it while nobody uses it; its storage may still cost.",
-    "schedule": "Run it on a schedule: it is used at some hours only.",
-    "resize": "Give it fewer or smaller GPUs, and watch its use afterwards.",
-    "move": "Move it to the cheaper offer.",
+    "terminate": "Terminate it if its storage is no longer needed, else stop it.",
+    "stop": "Stop it while it is not in use; its storage may still be charged.",
+    "schedule": "Run it on a schedule: it is only used at some hours.",
+    "resize": "Give it fewer or smaller GPUs and watch its use afterwards.",
+    "move": "Move it to a cheaper offer.",
     "review": "Ask its owner what it is for.",
 }
+_INFINITE = float("inf")
 _BRACES = re.compile(r"\{(\w+)\}")
-_VALUE = re.compile(r" is .*?, not ", re.DOTALL)
+_DECISION = ("decided_by", "decided_limit", "decided_value", "account")
 
 
 class RuleText:
@@ -68,10 +74,11 @@ class RuleText:
 
     def tag(self, rule_id: str) -> Tag:
         """The rule as a mark on a row."""
-        return Tag(name=self.name(rule_id), css=_TAGS.get(rule_id, "other"))
+        rule = self._rules.get(rule_id)
+        return Tag(name=self.name(rule_id), css=rule.tag if rule else "other")
 
     def statement(self, rule_id: str) -> str:
-        """What the rule looks for, with the thresholds in force."""
+        """What the rule finds, with the thresholds in force."""
         rule = self._rules.get(rule_id)
         if rule is None:
             return ""
@@ -80,17 +87,89 @@ class RuleText:
         text = f"{wanted[:1].upper()}{wanted[1:]}."
         return f"{text} Judged only with {needed}." if needed else text
 
-    def told(self, rule_id: str, evidence: str | None) -> str:
+    def finding(self, rule_id: str, evidence: str | None) -> str:
         """The sentence of a finding, with money in its currency; empty without its evidence."""
+        return self._sentence(rule_id, evidence, self._value)
+
+    def with_reasons(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """``rows`` of ``schema.FINDINGS`` with their :meth:`reasons` after the outcome."""
+        out = rows.copy(deep=False)
+        out.insert(list(rows.columns).index("outcome") + 1, "reason", self.reasons(rows))
+        return out
+
+    def reasons(self, rows: pd.DataFrame) -> pd.Series[Any]:
+        """Why each of the ``rows`` has its outcome, in plain text; null where it is not known."""
+
+        @cache
+        def text(rule_id: str, evidence: str | None, *decision: str | None) -> str | None:
+            if decision[0] is not None:
+                return self._decision(*decision)
+            return self._sentence(rule_id, evidence, plain_value) or None
+
+        return _each(text, rows, "rule_id", "evidence", *_DECISION)
+
+    def kinds_of_reasons(self, rows: pd.DataFrame) -> pd.Series[Any]:
+        """The reasons without the cluster's own value, so that equal ones can be counted."""
+
+        @cache
+        def text(*decision: str | None) -> str:
+            if decision[0] is None:
+                return "No reason given"
+            return self._decision(*decision, is_kind=True)
+
+        return _each(text, rows, *_DECISION)
+
+    @cached_property
+    def _clauses(self) -> dict[str, Clause]:
+        return dict(each for rule in self.rulebook for each in rule.deciding)
+
+    def _sentence(
+        self, rule_id: str, evidence: str | None, write: Callable[[str, Any], str]
+    ) -> str:
+        """What the rule found, with each value as ``write`` shows it."""
+        if evidence is None:
+            return ""
+        values = msgspec.json.decode(evidence)
         rule = self._rules.get(rule_id)
-        if rule is None or evidence is None or not rule.says:
-            return ""
-        seen = msgspec.json.decode(evidence)
-        try:
-            said = _BRACES.sub(lambda hole: self._value(hole[1], seen[hole[1]]), rule.says)
-        except KeyError:  # found by another version of the rule, that looked at other things
-            return ""
-        return said[:1].upper() + said[1:]
+        template = rule.sentence if rule else ""
+        if rule is None or not values.keys() >= set(_BRACES.findall(template)):
+            # Found by a rule, or a version of it, that the rulebook does not have.
+            template = plain_sentence(name for name in values if name in MEASURES)
+        else:
+            # JSON has no infinity, and what a finding's clauses compared is not unknown.
+            compared = {clause.measure for clause in rule.when}
+            values |= {name: _INFINITE for name in compared if values.get(name, 0) is None}
+        return _capital(_BRACES.sub(lambda hole: write(hole[1], values[hole[1]]), template))
+
+    def _decision(
+        self,
+        decided_by: str | None,
+        limit_json: str | None,
+        value_json: str | None,
+        account: str | None,
+        *,
+        is_kind: bool = False,
+    ) -> str:
+        """What decided an outcome; as a kind of reason, without the cluster's own value."""
+        limit, value = (
+            None if text is None else msgspec.json.decode(text) for text in (limit_json, value_json)
+        )
+        if decided_by == NOT_OBSERVED:
+            return f"Account {account} not observed since {value}"
+        clause = self._clauses.get(str(decided_by))
+        if clause is None:  # of a rule, or a version of it, that the rulebook does not have
+            seen = "" if is_kind else f"value {value_json or 'unknown'}, "
+            return f"{decided_by}: {seen}limit {limit_json}"
+        measure = MEASURES[clause.measure]
+        if value is None:
+            return f"{_capital(measure.label)} is unknown"
+        if isinstance(limit, bool):
+            return _capital(measure.if_true if value else measure.if_false)
+        seen = "" if is_kind else f"{plain_value(measure.name, value)}, "
+        if isinstance(limit, list):
+            return f"{_capital(measure.label)} is {seen}not {' or '.join(limit)}"
+        wanted = f"{OPERATORS[clause.op]} {plain_value(measure.name, limit)}"
+        return f"{_capital(measure.label)} is {seen}not {wanted}"
 
     def _value(self, name: str, value: object) -> str:
         """A measure's value as it is read in a sentence."""
@@ -104,12 +183,12 @@ class RuleText:
         if unit in ("pct", "share"):
             return percent(value if unit == "pct" else 100 * value)
         if unit == "times":
-            return f"{value:,.2f}{NBSP}times"
+            return times(value, ",.2f", NBSP)
         figures = f"{value:,.1f}".removesuffix(".0")
         return {"hours": f"{figures}{NBSP}h", "days": f"{figures}{NBSP}days"}.get(unit, figures)
 
     def table(self) -> Table:
-        """Every rule: what it looks for, why, and where its thresholds come from."""
+        """Every rule: what it finds, why, and where its thresholds come from."""
         return Table(
             caption="Every rule and its thresholds",
             columns=(
@@ -147,7 +226,7 @@ class RuleText:
 
 
 def action(name: str | None) -> str:
-    """What to do, what it takes, and the way back."""
+    """What to do, its effort and risk, and how to undo it."""
     key = str(known(name) or "")
     if key not in ACTIONS:
         return ""
@@ -158,10 +237,16 @@ def action(name: str | None) -> str:
     risk, _, because = what.risk.partition(": ")
     return (
         f"{sentence} Effort {what.effort}, risk {risk} ({because}); "
-        f"way back: {what.rollback.replace(': ', ', ')}."
+        f"rollback: {what.rollback.replace(': ', ', ')}."
     )
 
 
-def kind_of_reason(reason: str | None) -> str:
-    """A reason without the cluster's own value, so that equal ones can be counted together."""
-    return _VALUE.sub(" is not ", str(known(reason) or "No reason given"), count=1)
+def _each(text: Callable[..., str | None], rows: pd.DataFrame, *columns: str) -> pd.Series[Any]:
+    """``text`` of each row's values of ``columns``, nulls as None."""
+    cells = (rows[name].astype("object") for name in columns)
+    values = (each.where(each.notna(), None) for each in cells)
+    return pd.Series([text(*row) for row in zip(*values, strict=True)], rows.index, dtype="object")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

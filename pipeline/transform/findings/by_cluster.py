@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.rules import FINDING, PROVEN
+from pipeline.schema import CLUSTER_KEY
 
 if TYPE_CHECKING:
     import pandas as pd
-
-CLUSTER = ["account", "cluster_id"]
-"""The key of a cluster."""
 
 
 def open_findings(findings: pd.DataFrame) -> pd.DataFrame:
@@ -20,13 +18,13 @@ def open_findings(findings: pd.DataFrame) -> pd.DataFrame:
 
 def clusters(frame: pd.DataFrame) -> pd.DataFrame:
     """The distinct clusters of ``frame``."""
-    return frame[CLUSTER].drop_duplicates()
+    return frame[CLUSTER_KEY].drop_duplicates()
 
 
 def waste(findings: pd.DataFrame) -> pd.Series[Any]:
     """Micros wasted per cluster, whatever the grade: the largest of its findings."""
     open_rows = open_findings(findings)
-    return open_rows.groupby(CLUSTER, observed=True)["provable_waste_micros"].max().fillna(0)
+    return open_rows.groupby(CLUSTER_KEY, observed=True)["provable_waste_micros"].max().fillna(0)
 
 
 def proven_waste(findings: pd.DataFrame) -> pd.Series[Any]:
@@ -40,7 +38,7 @@ def by_cluster(findings: pd.DataFrame) -> pd.DataFrame:
 
     Columns: account, cluster_id, and in micros ``waste``, ``spend`` and ``saving``.
     """
-    groups = findings.groupby(CLUSTER, observed=True, sort=True)
+    groups = findings.groupby(CLUSTER_KEY, observed=True, sort=True)
     ranked = groups.agg(
         waste=("provable_waste_micros", "max"), spend=("spend_micros", "max")
     ).reset_index()
@@ -48,7 +46,7 @@ def by_cluster(findings: pd.DataFrame) -> pd.DataFrame:
     ranked["saving"] = groups["counted_saving_micros"].sum(min_count=1).to_numpy()
     ranked["saving"] = ranked["saving"].astype("Int64")
     return ranked.sort_values(
-        ["waste", "saving", "spend", *CLUSTER],
+        ["waste", "saving", "spend", *CLUSTER_KEY],
         ascending=[False, False, False, True, True],
         kind="stable",
         na_position="last",

@@ -1,11 +1,11 @@
-"""How much a handful of point samples can prove.
+"""How much a few point samples can prove.
 
 Method: of n hours with a sample, k were busy. The one-sided 95 % Clopper-Pearson bound is the
 highest share p of busy hours under which seeing k or fewer busy ones in n would still happen in
 5 % of cases: the p with P(X <= k; n, p) = 0.05. With k = 0 it is 1 - 0.05^(1/n).
 
 Assumption: samples are independent. Neighbouring hours are not, so the bound is read together with
-the hours of the week that were looked at; it never stands alone in a grade.
+the share of the hours of the week that have samples; no grade depends on the bound alone.
 
 Formula: P(X <= k; n, p) = 1 - I_p(k + 1, n - k), the regularised incomplete beta function, here by
 its continued fraction (Lentz's method), for all pairs (k, n) at once; p by Newton's method.

@@ -1,7 +1,7 @@
-"""What findings claim: how sure, what to do, what that would save, and on what evidence.
+"""The details of findings: grade, action, saving and evidence.
 
-Only findings have these; they are computed for them alone, rule by rule. The evidence is kept as
-JSON of the measures the rule looked at, so that a stored finding can be judged again.
+Only findings have them, so they are computed for findings alone, rule by rule. The evidence is JSON
+of the measures that the rule read, so that a stored finding can be judged again.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from pipeline.transform.findings import savings
 
 if TYPE_CHECKING:
     from pipeline.arrays import Ints
-    from pipeline.transform.findings.rule_engine import Judged
+    from pipeline.transform.findings.rule_engine import RuleOutcomes
 
 
-def of_rule(rule: catalogue.Rule, judged: Judged, evidence: pd.DataFrame) -> pd.DataFrame:
+def of_rule(rule: catalogue.Rule, outcomes: RuleOutcomes, evidence: pd.DataFrame) -> pd.DataFrame:
     """One row per finding of ``rule``; the index is its cluster's position in ``evidence``."""
-    found = np.flatnonzero(judged.found)
-    mine = evidence[list(rule.measures)].take(found)
+    found = np.flatnonzero(outcomes.found)
+    measures = evidence[list(rule.measures)].take(found)
     since = evidence["last_busy_at"].fillna(evidence["first_observed_at"])
-    grade = judged.grade[found]
+    grade = outcomes.grade[found]
     action = np.full(len(found), rule.action(None), dtype=object)
     for name, _ in rule.grades:
         action[grade == name] = rule.action(name)
@@ -47,28 +47,28 @@ def of_rule(rule: catalogue.Rule, judged: Judged, evidence: pd.DataFrame) -> pd.
             "remaining_micros": remaining,
             "net_saving_micros": gross - remaining,
             "baseline_micros": savings.expected_spend(evidence)[found],
-            "evidence": pd.Series(_as_json(rule.measures, mine), found, dtype="str"),
+            "evidence": pd.Series(_as_json(rule.measures, measures), found, dtype="str"),
         },
         index=found,
     ).astype({"provable_waste_micros": "Int64"})
 
 
-def counted(claims: pd.DataFrame, cluster: Ints) -> Ints:
+def counted(found: pd.DataFrame, cluster: Ints) -> Ints:
     """What each finding counts towards the fleet's saving: 0 for suspicions and excluded ones."""
-    is_sure = claims["grade"] != catalogue.SUSPECTED
-    counts = (claims["exclusion"].isna() & is_sure).to_numpy(bool)
-    micros = np.zeros(len(claims), dtype=np.int64)
+    is_sure = found["grade"] != catalogue.SUSPECTED
+    counts = (found["exclusion"].isna() & is_sure).to_numpy(bool)
+    micros = np.zeros(len(found), dtype=np.int64)
     micros[counts] = savings.count(
-        claims["net_saving_micros"].to_numpy(np.int64)[counts],
-        claims["action"].to_numpy(object)[counts],
+        found["net_saving_micros"].to_numpy(np.int64)[counts],
+        found["action"].to_numpy(object)[counts],
         cluster[counts],
     )
     return micros
 
 
-def _as_json(names: tuple[str, ...], mine: pd.DataFrame) -> list[str]:
-    """What the rule looked at, for each of its findings."""
-    seen = mine[list(names)].astype("object")
+def _as_json(names: tuple[str, ...], measures: pd.DataFrame) -> list[str]:
+    """The measures that the rule read, one JSON object for each of its findings."""
+    seen = measures[list(names)].astype("object")
     columns = [values.where(values.notna(), None).tolist() for _, values in seen.items()]
     encode = msgspec.json.Encoder().encode
     rows = zip(*columns, strict=True)

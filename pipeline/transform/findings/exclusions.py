@@ -1,16 +1,16 @@
-"""Exclusions: findings that somebody has answered for, until a date.
+"""Exclusions: findings that an owner has accepted, until a date.
 
 Input: the parsed value of a TOML file::
 
     [[exclude]]
-    match = "prod-*"            # a cluster's id, name, project or template; * and ? are wild
+    match = "prod-*"            # a cluster's id, name, project or template; * and ? are wildcards
     rule = "idle"               # or "*"
     owner = "ml-serving"
     reason = "standby for failover"
     expires = 2026-12-31        # the last date it works on
 
-An excluded cluster is still judged: its finding says so, counts no saving, and what it would have
-counted is what the exclusion costs. An expired exclusion stops working and is reported.
+An excluded cluster is still judged. Its finding names the exclusion and counts no saving; what it
+would have saved is the cost of the exclusion. An expired exclusion has no effect and is reported.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import SettingsError
+from pipeline.schema import CLUSTER_KEY
 from pipeline.transform.findings.patterns import matches
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Exclusion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     rule: str = "*"
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         """The exclusion in one line."""
         return f"{self.match}: {self.reason} ({self.owner}, until {self.expires})"
 
@@ -78,23 +79,23 @@ def parse_exclusions(
 def apply(
     exclusions: Sequence[Exclusion], clusters: pd.DataFrame, rule_id: str, day: date
 ) -> NDArray[np.object_]:
-    """For each cluster the words of the first exclusion in force for the rule, else None."""
-    words = np.full(len(clusters), None, dtype=object)
+    """For each cluster the text of the first exclusion in force for the rule, else None."""
+    texts = np.full(len(clusters), None, dtype=object)
     for exclusion in reversed(exclusions):
         if exclusion.works_on(day) and exclusion.rule in ("*", rule_id):
-            words[matches(exclusion.match, clusters)] = exclusion.words
-    return words
+            texts[matches(exclusion.match, clusters)] = exclusion.text
+    return texts
 
 
 def costs(exclusions: Sequence[Exclusion], findings: pd.DataFrame, day: date) -> pd.DataFrame:
-    """Each exclusion with what it silences: findings, and the savings they would offer.
+    """Each exclusion with the number of findings it excludes, and the savings they would offer.
 
-    Alternatives on one cluster exclude each other here too: its best one is the cost.
+    Actions on one cluster exclude each other here too: the best one is the cost.
     """
-    silenced = findings[findings["exclusion"].notna()]
-    best = silenced.groupby(["exclusion", "account", "cluster_id"], observed=True)
+    excluded = findings[findings["exclusion"].notna()]
+    best = excluded.groupby(["exclusion", *CLUSTER_KEY], observed=True)
     money = best["net_saving_micros"].max().groupby("exclusion").sum()
-    count = silenced.groupby("exclusion", observed=True).size()
+    count = excluded.groupby("exclusion", observed=True).size()
     rows = [
         {
             "match": e.match,
@@ -103,8 +104,8 @@ def costs(exclusions: Sequence[Exclusion], findings: pd.DataFrame, day: date) ->
             "reason": e.reason,
             "expires": e.expires.isoformat(),
             "is_expired": not e.works_on(day),
-            "findings": int(count.get(e.words, 0)),
-            "cost_micros": int(money.get(e.words, 0)),
+            "findings": int(count.get(e.text, 0)),
+            "cost_micros": int(money.get(e.text, 0)),
         }
         for e in exclusions
     ]

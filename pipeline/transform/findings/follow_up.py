@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pipeline.transform.findings.by_cluster import CLUSTER
+from pipeline.schema import CLUSTER_KEY
 from pipeline.transform.findings.lifecycle import (
     ACTED_ON,
     ACTIVE,
@@ -135,18 +135,18 @@ def _acted_on(
         realised_micros=saved,
         promised_by_now_micros=promised_by_now(rows, day, not_observed),
     ).sort_values(
-        ["size", "promised_micros", *CLUSTER, "rule_id"],
+        ["size", "promised_micros", *CLUSTER_KEY, "rule_id"],
         ascending=[False, False, True, True, True],
         na_position="last",
         kind="stable",
     )
-    repeated = rows.duplicated(CLUSTER) & (rows["size"] == 0)
+    repeated = rows.duplicated(CLUSTER_KEY) & (rows["size"] == 0)
     return rows[~repeated].reset_index(drop=True)
 
 
 def _ranked(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.sort_values(
-        ["promised_micros", *CLUSTER, "rule_id"],
+        ["promised_micros", *CLUSTER_KEY, "rule_id"],
         ascending=[False, True, True, True],
         na_position="last",
         kind="stable",

@@ -1,13 +1,13 @@
-"""Findings: every cluster under every rule, exactly one outcome each, with money that adds up.
+"""One day's findings: exactly one outcome for every cluster under every rule.
 
 Method: one fold of the rules' window (``rules.idle_window_days`` days up to ``as_of``) gives the
-evidence; each rule is judged on all clusters at once; savings of one cluster are alternatives, of
-which the best counts. Findings graded suspected, and excluded ones, count nothing.
+evidence. Each rule is evaluated for all clusters at once. Savings of one cluster are alternatives,
+of which the best counts; suspected and excluded findings count no saving.
 
 Every cluster of the trailing 30 days is judged; one that is no longer listed is NOT_APPLICABLE.
-Those of an account that is not observed on the day are INSUFFICIENT_DATA, and their findings wait.
-Nothing but the arguments matters: findings of a day are a function of the ledger up to that day,
-the findings of the day before, and the settings, exclusions and owners in force.
+Clusters of an account that is not observed on the day are INSUFFICIENT_DATA, and their findings
+wait. The findings of a day are a pure function of the ledger up to that day, the findings of the
+day before, and the settings, exclusions and owners in force.
 """
 
 from __future__ import annotations
@@ -16,16 +16,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
-from pandas.api.types import union_categoricals
 
 from pipeline import rules as catalogue
 from pipeline import schema
 from pipeline.transform import observed
 from pipeline.transform.anomalies import HISTORY_DAYS
-from pipeline.transform.findings import details, rule_engine, savings
-from pipeline.transform.findings import exclusions as silenced
+from pipeline.transform.findings import details, exclusions, rule_engine, savings
 from pipeline.transform.findings.measures import gather
 from pipeline.transform.findings.outcomes import OutcomeTable
 from pipeline.transform.findings.owners import owner_of
@@ -41,7 +38,7 @@ if TYPE_CHECKING:
 
 TRAILING_DAYS = savings.DAYS_AHEAD
 LOOK_BACK_DAYS = HISTORY_DAYS + 1
-"""Ledger days before the date (itself included) that can make a difference."""
+"""Ledger days, the judged one included, that can influence its findings."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +50,20 @@ class Policy:
     exclusions: Sequence[Exclusion] = ()
     owners: Sequence[Owner] = ()
     accounts: Collection[str] = ()
-    """Those the settings name; none means all there are."""
+    """The accounts the settings name; empty means all there are."""
 
     @classmethod
     def of(
         cls,
-        given: settings.Settings,
+        values: settings.Settings,
         exclusions: Sequence[Exclusion] = (),
         owners: Sequence[Owner] = (),
         accounts: Collection[str] = (),
     ) -> Policy:
-        """What the settings file says: thresholds, and its own rules after the built-in ones."""
+        """The policy of a settings file: thresholds, and its own rules after the built-in ones."""
         taken = tuple(rule.id for rule in catalogue.RULES)
-        own = catalogue.own_rules(given.own_rules, taken)
-        return cls(given.rules, (*catalogue.RULES, *own), exclusions, owners, accounts)
+        own = catalogue.own_rules(values.own_rules, taken)
+        return cls(values.rules, (*catalogue.RULES, *own), exclusions, owners, accounts)
 
     @property
     def fingerprints(self) -> tuple[tuple[catalogue.Rule, str], ...]:
@@ -74,32 +71,7 @@ class Policy:
         return tuple((rule, rule.fingerprint(self.rules)) for rule in self.rulebook)
 
 
-def judge(
-    ledger: pd.DataFrame,
-    rules: settings.Rules,
-    as_of: date,
-    *,
-    previous: pd.DataFrame | None = None,
-    rulebook: Sequence[catalogue.Rule] = catalogue.RULES,
-    exclusions: Sequence[Exclusion] = (),
-    owners: Sequence[Owner] = (),
-) -> pd.DataFrame:
-    """The outcome of every rule for every cluster of the trailing 30 days.
-
-    Args:
-        ledger: days up to ``as_of``; later ones are ignored, as are those more than
-            ``LOOK_BACK_DAYS`` old.
-        rules: the thresholds.
-        as_of: the report's date, the last closed day.
-        previous: the findings of the day before, for their lives; None starts them anew.
-        rulebook: the rules, in the order in which they are judged.
-        exclusions: the exclusions file; those that have expired on ``as_of`` do nothing.
-        owners: the owners file.
-    """
-    return judge_day(ledger, Policy(rules, rulebook, exclusions, owners), as_of, previous)
-
-
-def history(
+def judge_days(
     ledger: pd.DataFrame,
     policy: Policy,
     first: date,
@@ -121,8 +93,16 @@ def judge_day(
     previous: pd.DataFrame | None = None,
     until: Until | None = None,
 ) -> pd.DataFrame:
-    """One day of :func:`judge`. ``until``: the last day on which each account is observed; None:
-    all of them are on every day.
+    """The outcome of every rule for every cluster of the trailing 30 days.
+
+    Args:
+        ledger: days up to ``as_of``; later ones are ignored, as are those more than
+            ``LOOK_BACK_DAYS`` old.
+        policy: thresholds, rules in the order in which they are judged, exclusions and owners.
+        as_of: the date to judge, a closed day.
+        previous: the findings of the day before, which this day's lifecycles continue; None starts
+            them anew.
+        until: the last day on which each account is observed; None: all are on every day.
     """
     if until is None:
         return _judge_observed(ledger, policy, as_of, previous)
@@ -140,26 +120,22 @@ def _judge_observed(
     evidence = gather(ledger, policy.rules, as_of)
     if evidence.empty:
         return schema.FINDINGS.empty()
-    outcomes, reasons, found = [], [], []
+    results, parts = [], []
     for number, rule in enumerate(policy.rulebook):
-        judged = rule_engine.judge(rule, evidence, policy.rules)
-        evidence[f"found_{rule.id}"] = judged.found
-        claimed = details.of_rule(rule, judged, evidence)
-        silent = silenced.apply(policy.exclusions, evidence, rule.id, as_of)
-        claimed["exclusion"] = pd.Series(silent[claimed.index], claimed.index, dtype="object")
-        outcomes.append(judged.outcome)
-        reasons.append(judged.reason)
-        found.append(claimed.set_axis(claimed.index + number * len(evidence)))
-    claimed = pd.concat(found)
-    everyone = OutcomeTable(
+        result = rule_engine.evaluate(rule, evidence, policy.rules)
+        evidence[f"found_{rule.id}"] = result.found
+        found = details.of_rule(rule, result, evidence)
+        excluded = exclusions.apply(policy.exclusions, evidence, rule.id, as_of)
+        found["exclusion"] = pd.Series(excluded[found.index], found.index, dtype="object")
+        results.append(result)
+        parts.append(found.set_axis(found.index + number * len(evidence)))
+    found = pd.concat(parts)
+    table = OutcomeTable(
         evidence,
         owner_of(policy.owners, evidence).astype("category"),
         policy.fingerprints,
-        union_categoricals(outcomes),
-        np.concatenate(reasons),
+        rule_engine.RuleOutcomes.concat(results),
     )
-    claimed["counted_saving_micros"] = details.counted(
-        claimed, everyone.cluster(claimed.index.to_numpy())
-    )
-    lives = everyone.lives(claimed, as_of, previous)
-    return schema.FINDINGS.enforce(everyone.table(claimed, lives))
+    found["counted_saving_micros"] = details.counted(found, table.cluster(found.index.to_numpy()))
+    lives = table.lives(found, as_of, previous)
+    return schema.FINDINGS.enforce(table.rows(found, lives))

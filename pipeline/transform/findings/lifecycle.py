@@ -1,23 +1,23 @@
-"""The life of a finding: new, open, gone and why, what waiting cost, what acting saved.
+"""The lifecycle of a finding: new, open, gone and why, cost of waiting, realised savings.
 
-Method: findings(D) = f(what was judged on D, findings of the day before). Nothing else is
-remembered, so a chain of days rebuilt from its first one is equal to the byte.
+Method: lifecycles(D) = f(outcomes of D, findings of the day before). Nothing else is remembered, so
+a chain of days that is rebuilt from its first day is equal to the byte.
 
 - new: found for the first time; open: found before; reopened: found again after it was gone.
 - unjudged: it was open and could not be judged today. It is not gone: unknown is not solved.
-  While its account is not observed nothing of it moves (:mod:`~pipeline.transform.observed`).
-- excluded: found, and silenced by an exclusion in force.
+  While its account is not observed, nothing of it changes (:mod:`~pipeline.transform.observed`).
+- excluded: found, but an exclusion is in force.
 - gone: judged and no longer found. Reasons, the first that is true: terminated (no longer listed),
-  stopped (which its rule is not about), rule changed (its version, its thresholds or the window),
-  cheaper (of rules about prices: its rate fell), resumed work (of rules about use), no longer
-  holds.
+  stopped (and its rule does not apply to stopped clusters), rule changed (its version, its
+  thresholds or the window), cheaper (rules about prices: its rate fell), resumed work (rules about
+  use), no longer holds.
 
-waiting cost: for each later day it is open, a thirtieth of the saving it promised the day before,
-at most what the cluster cost that day. realised: for the 30 days after it is gone, a thirtieth of
-its expected spend less what it cost that day: all of it for a terminated cluster, negative if it
-costs more than before. Credit is taken only where somebody acted (terminated, stopped, cheaper),
-only for days whose spend is known, and once for each cluster: by its finding that promised most.
-A finding that is reopened keeps what was realised while it was gone.
+Waiting cost: for each later day it is open, a thirtieth of the saving it promised the day before,
+at most what the cluster cost that day. Realised savings: for the 30 days after it is gone, a
+thirtieth of its expected spend less what it cost that day: all of it for a terminated cluster,
+negative if it costs more than before. Savings are realised only where an owner acted (terminated,
+stopped, cheaper), only for days whose spend is known, and once for each cluster: by the finding
+that promised most. A finding that is reopened keeps what was realised while it was gone.
 
 Known limit: a rule that is taken out of the settings takes its findings with it.
 """
@@ -31,13 +31,14 @@ import numpy as np
 import pandas as pd
 
 from pipeline.rules import CLEAR, FINDING, INSUFFICIENT_DATA, NOT_APPLICABLE
+from pipeline.schema import CLUSTER_KEY
 
 if TYPE_CHECKING:
     from datetime import date
 
     from numpy.typing import NDArray
 
-    from pipeline.arrays import Bools, Floats, Ints
+    from pipeline.arrays import Bools, Floats, Ints, Texts
 
 
 NEW, OPEN, REOPENED, UNJUDGED, EXCLUDED, GONE = (
@@ -63,8 +64,6 @@ REMEMBERED = (
     "hourly_rate_micros",
 )
 """All that a day needs to know of the day before."""
-_ABOUT_USE = ("idle", "idle_loaded", "underutilized", "off_hours")
-_ABOUT_PRICE = ("price_outlier", "seed_candidate")
 
 
 @dataclass(frozen=True)
@@ -72,21 +71,23 @@ class DayState:
     """The findings of a day, and what became of those of the day before: one row for each."""
 
     rows: pd.DataFrame
-    """rule_id, rule_digest, outcome, exclusion, hourly_rate_micros; of findings also
-    baseline_micros and counted_saving_micros."""
+    """rule_digest, outcome, exclusion, hourly_rate_micros; of findings also baseline_micros and
+    counted_saving_micros."""
+    subject: Texts
+    """What each row's rule is about."""
     cluster: Ints
     """A number for each row's cluster."""
     is_present: Bools
     is_stopped: Bools
     is_idle: Bools
-    """Found idle or idle but loaded."""
+    """Found by a rule that means the cluster does no work."""
     day_spend: Floats
-    """What the cluster cost on the day; NaN where nobody could price it."""
+    """What the cluster cost on the day; NaN where it is unknown."""
     day: date
 
 
-def carry(today: DayState, before: pd.DataFrame) -> pd.DataFrame:
-    """The life so far of each of today's rows.
+def advance(today: DayState, before: pd.DataFrame) -> pd.DataFrame:
+    """The lifecycle of each of today's rows, continued from the day before.
 
     ``before`` has what is ``REMEMBERED`` of each of them; null where there was no finding.
     """
@@ -112,7 +113,7 @@ def carry(today: DayState, before: pd.DataFrame) -> pd.DataFrame:
 
     fresh = found | excluded
     follows = stays_gone & np.isin(reason, ACTED_ON) & ~np.isnan(today.day_spend)
-    follows = _one_of_each(today.cluster, follows, before["promised_micros"])
+    follows = _best_of_each(today.cluster, follows, before["promised_micros"])
     money = {
         "baseline_micros": rows["baseline_micros"].where(fresh, before["baseline_micros"]),
         "promised_micros": rows["counted_saving_micros"].where(fresh, before["promised_micros"]),
@@ -132,7 +133,7 @@ def carry(today: DayState, before: pd.DataFrame) -> pd.DataFrame:
 
 
 def nothing_before(index: pd.Index[Any]) -> pd.DataFrame:
-    """``before`` of rows that have no past."""
+    """``before`` of rows without a past."""
     kinds = {"found_on": "datetime64[us]", "gone_on": "datetime64[us]"}
     kinds |= {name: "Int64" for name in REMEMBERED if name.endswith("_micros")}
     return pd.DataFrame(
@@ -145,7 +146,7 @@ def changes(findings: pd.DataFrame, day: date) -> pd.DataFrame:
     gone_today = (findings["state"] == GONE) & (findings["gone_on"] == pd.Timestamp(day))
     changed = findings[findings["state"].isin([NEW, REOPENED]) | gone_today]
     return changed.sort_values(
-        ["promised_micros", "account", "cluster_id", "rule_id"],
+        ["promised_micros", *CLUSTER_KEY, "rule_id"],
         ascending=[False, True, True, True],
         na_position="last",
         kind="stable",
@@ -153,13 +154,13 @@ def changes(findings: pd.DataFrame, day: date) -> pd.DataFrame:
 
 
 def _reasons(today: DayState, before: pd.DataFrame) -> NDArray[np.object_]:
-    """Why each row is gone, were it gone; later lines outrank earlier ones."""
+    """Why each row would be gone; later lines take precedence over earlier ones."""
     rows = today.rows
-    rule, outcome = rows["rule_id"].to_numpy(object), rows["outcome"].to_numpy(object)
+    outcome = rows["outcome"].to_numpy(object)
     reason = np.full(len(rows), NO_LONGER, dtype=object)
-    reason[np.isin(rule, _ABOUT_USE) & (outcome == CLEAR) & ~today.is_idle] = RESUMED
+    reason[(today.subject == "use") & (outcome == CLEAR) & ~today.is_idle] = RESUMED
     fell = (rows["hourly_rate_micros"] < before["hourly_rate_micros"]).fillna(value=False)
-    reason[np.isin(rule, _ABOUT_PRICE) & fell.to_numpy(bool)] = CHEAPER
+    reason[(today.subject == "price") & fell.to_numpy(bool)] = CHEAPER
     known = before["rule_digest"].notna().to_numpy(bool)
     digest, earlier = (frame["rule_digest"].to_numpy(object) for frame in (rows, before))
     reason[known & (digest != earlier)] = RULE_CHANGED
@@ -168,20 +169,20 @@ def _reasons(today: DayState, before: pd.DataFrame) -> NDArray[np.object_]:
     return reason
 
 
-def _one_of_each(cluster: Ints, chosen: Bools, promised: pd.Series[Any]) -> Bools:
+def _best_of_each(cluster: Ints, chosen: Bools, promised: pd.Series[Any]) -> Bools:
     """Of the chosen rows of each cluster the one that promised most, of equal ones the first."""
     rows = np.flatnonzero(chosen)
     most = promised.to_numpy(np.int64, na_value=0)[rows]
     order = rows[np.lexsort((rows, -most, cluster[rows]))]
     first = np.ones(len(order), dtype=bool)
     first[1:] = cluster[order][1:] != cluster[order][:-1]
-    one = np.zeros(len(chosen), dtype=bool)
-    one[order[first]] = True
-    return one
+    best = np.zeros(len(chosen), dtype=bool)
+    best[order[first]] = True
+    return best
 
 
 def _waiting(before: pd.DataFrame, day_spend: Floats, waited: Bools) -> pd.Series[Any]:
-    """With today's part. On a day whose spend is unknown, waiting is not known to have cost."""
+    """With today's part, which is 0 on a day whose spend is unknown."""
     most = np.nan_to_num(day_spend).astype(np.int64)
     part = before["promised_micros"].to_numpy(np.int64, na_value=0) // FOLLOWED_DAYS
     spared = np.where(waited, np.minimum(part, most), 0)

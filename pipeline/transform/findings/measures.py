@@ -1,16 +1,16 @@
-"""What the rules judge by: one row per cluster, every measure of ``rules.MEASURES``.
+"""The evidence that rules are evaluated on: one row per cluster, every measure of ``MEASURES``.
 
-Method: the utilization table of the rules' window, and what follows from it. All of it folds from
-ledger rows, so the evidence of a past date is the evidence that date had.
+Method: the utilization table of the rules' window, and what follows from it. Everything is a fold
+of ledger rows, so the evidence of a past date is the evidence that date had.
 
 Most measures follow from the utilization table (``derive``); the others need the days themselves
-(``of_days``) or the other clusters (``standing.prices``).
+(``_of_days``) or the other clusters (``peer_prices``).
 
 ``week_coverage`` = hours of the week with a sample / running hours per week (at least one week, at
-most 168 hours). A cluster that runs around the clock must be looked at around the clock; one that
-runs 45 hours a week, in those. Looking at the same hour every night covers 7 hours of 168, however
-many nights. Known limit: a cluster that runs at other hours every week looks better covered than
-it is.
+most 168 hours). A cluster that runs around the clock needs samples around the clock; one that runs
+45 hours a week needs them in those hours. A sample at the same hour of every night covers 7 hours
+of 168, however many nights there are. Known limit: a cluster that runs at different hours every
+week appears better covered than it is.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from pipeline.schema import BAND_COLUMNS
 from pipeline.transform import anomalies
 from pipeline.transform.anomalies import HISTORY_DAYS
 from pipeline.transform.findings.off_hours import off_hours
+from pipeline.transform.findings.peer_prices import peer_prices
 from pipeline.transform.findings.savings import DAYS_AHEAD
-from pipeline.transform.findings.standing import prices, stuck
+from pipeline.transform.findings.stuck import stuck
 from pipeline.transform.fold import HOURS_OF_WEEK, Fold, day_number
 from pipeline.transform.utilization import facts
 
@@ -54,18 +55,18 @@ def gather(ledger: pd.DataFrame, rules: settings.Rules, as_of: date) -> pd.DataF
     # A cluster that left before the window is described by its last days.
     window = trailing.only(is_recent | ~trailing.any_of(is_recent)[trailing.code])
     frame = derive(facts(window, last_day=as_of), as_of)
-    frame = frame.join(of_days(window)).assign(**prices(frame))
+    frame = frame.join(_of_days(window)).assign(**peer_prices(frame))
     frame["trailing_spend_micros"] = trailing.total(["spend_micros"])["spend_micros"]
     frame["provable_waste_micros"] = provable_waste(frame)
     least = frame["spend_low_micros"].fillna(0)
     frame["stuck_spend_micros"] = frame["stuck_spend_micros"].clip(upper=least)
-    return frame.join(unusual(history, as_of))
+    return frame.join(_anomalies(history, as_of))
 
 
 def derive(utilization: pd.DataFrame, as_of: date | None = None) -> pd.DataFrame:
     """``utilization`` with the measures that follow from it.
 
-    Ages are those at the end of ``as_of``; by default at the latest look of the table.
+    Ages are those at the end of ``as_of``; by default at the table's latest snapshot.
     """
     running = utilization["running_seconds"].to_numpy(np.float64)
     running_hours = running / HOUR_SECONDS
@@ -86,7 +87,7 @@ def derive(utilization: pd.DataFrame, as_of: date | None = None) -> pd.DataFrame
     )
 
 
-def of_days(window: Fold) -> pd.DataFrame:
+def _of_days(window: Fold) -> pd.DataFrame:
     """The measures that need the days themselves: off-hours and stuck streaks."""
     per_week, samples = off_hours(window)
     stuck_seconds, stuck_micros = stuck(window)
@@ -100,7 +101,7 @@ def of_days(window: Fold) -> pd.DataFrame:
     )
 
 
-def unusual(history: Fold, as_of: date) -> pd.DataFrame:
+def _anomalies(history: Fold, as_of: date) -> pd.DataFrame:
     """The spend of ``as_of`` against each cluster's own past."""
     first = int(history.day.min())
     series = history.by_day("spend_micros", first, day_number(as_of))
@@ -134,13 +135,13 @@ def _share_of_mean(utilization: pd.DataFrame) -> pd.Series[float]:
 
 
 def provable_waste(evidence: pd.DataFrame) -> pd.Series[int]:
-    """Money that was spent without work, as far as the looks prove it.
+    """Money that was spent without work, as far as the samples prove it.
 
     floor((spend_low - stopped_spend) x seen / running x (1 - busy_share_bound)), where seen is the
-    running time within 30 minutes of a look that read the GPU. It is conservative four times over:
-    the least the spend can have been, only the running part of it, only the part somebody looked
-    at, and of that only the share of time that 95 % confidence leaves no work for. Hence it never
-    exceeds the spend, grows with every look, and is 0 without one.
+    running time within 30 minutes of a snapshot that read the GPU. It is conservative in four ways:
+    it takes the least the spend can have been, only the part for running time, only the part near a
+    sample, and of that only the share of time in which 95 % confidence excludes work. Hence it
+    never exceeds the spend, grows with every sample, and is 0 without one.
     """
     low = evidence["spend_low_micros"].to_numpy(np.float64, na_value=0.0)
     stopped = evidence["stopped_spend_micros"].to_numpy(np.float64)

@@ -1,9 +1,9 @@
-"""Off-hours: hours of the week in which a cluster runs and never works.
+"""Off-hours: hours of the week in which a cluster runs but does no work.
 
-Method: the hour masks of the window's days united by weekday give, for each of the 168 hours of the
-week, whether it was looked at and whether it was ever busy. A cell that was looked at and never
-busy is quiet; one that nobody looked at is not. Only runs of at least 12 quiet cells count, the
-week taken as a circle: gaps between bursts fall anywhere, closing time does not.
+Method: the hour masks of the window's days, united by weekday, give for each of the 168 hours of
+the week whether it has a sample and whether it was ever busy. An hour with samples that was never
+busy is quiet; an hour without a sample is not. Only runs of at least 12 quiet hours count, also
+across the end of the week: chance gaps between bursts are shorter, closing hours are not.
 
 Assumption: hours of the week are UTC; a schedule in a zone with summer time moves by one cell twice
 a year. Known limit: two weeks give two samples per cell, so the claim is never proven.
@@ -49,7 +49,7 @@ def _masks(cells: Bools) -> Ints:
 
 
 def _in_runs(quiet: Bools) -> Bools:
-    """The cells that lie in a run of at least ``RUN_HOURS``, around the week's end too."""
+    """The cells that lie in a run of at least ``RUN_HOURS``, also across the week's end."""
     starts = quiet.copy()
     for shift in range(1, RUN_HOURS):
         starts &= np.roll(quiet, -shift, axis=1)

@@ -1,6 +1,6 @@
-"""Owners: who answers for a cluster, by patterns over its id, name, project or template.
+"""Owners: who is responsible for a cluster, by patterns over its id, name, project or template.
 
-Input: the parsed value of a TOML file; of several patterns that fit, the first one listed wins::
+Input: the parsed value of a TOML file; of several patterns that match, the first one wins::
 
     [[owner]]
     match = "proj-vision"
@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import SettingsError
+from pipeline.schema import CLUSTER_KEY
 from pipeline.transform.findings.patterns import matches
 from pipeline.transform.fold import day_numbers, number
 
@@ -49,7 +50,7 @@ def parse_owners(value: object, source: str) -> tuple[Owner, ...]:
 
 
 def owner_of(owners: Sequence[Owner], clusters: pd.DataFrame) -> pd.Series[Any]:
-    """The owner of each row of clusters (or findings, or spend); null where nobody is named."""
+    """The owner of each row of clusters (or findings, or spend); null where no pattern matches."""
     names = np.full(len(clusters), None, dtype=object)
     for owner in reversed(owners):
         names[matches(owner.match, clusters)] = owner.owner
@@ -57,11 +58,10 @@ def owner_of(owners: Sequence[Owner], clusters: pd.DataFrame) -> pd.Series[Any]:
 
 
 def owner_over_time(owners: Sequence[Owner], days: pd.DataFrame) -> pd.Series[Any]:
-    """The same of ledger rows: on all its days a cluster is its last day's owner's."""
-    key = ["account", "cluster_id"]
+    """The owner of each ledger row: for all its days a cluster has the owner of its last day."""
     if not owners or days.empty:
         return pd.Series(None, index=days.index, dtype="object")
-    code, size = number(days, key)
+    code, size = number(days, CLUSTER_KEY)
     last = np.zeros(size, dtype=np.int64)
     order = np.argsort(day_numbers(days["date"]), kind="stable")
     last[code[order]] = order

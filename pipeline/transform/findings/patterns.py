@@ -16,7 +16,7 @@ MATCHED = ("cluster_id", "name", "project_id", "template_id")
 
 
 def matches(pattern: str, frame: pd.DataFrame) -> NDArray[np.bool_]:
-    """Rows of which the id, name, project or template (those that are there) fits ``pattern``."""
+    """Rows whose id, name, project or template, if the frame has it, matches ``pattern``."""
     hit = np.zeros(len(frame), dtype=bool)
     wanted = re.compile(translate(pattern))
     for column in MATCHED:

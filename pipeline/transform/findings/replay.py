@@ -1,12 +1,12 @@
 """Replay: what rules would have found on past dates, and how often owners then agreed.
 
-Method: findings of each day from the ledger up to that day, in a chain. Nothing of the present
-enters, so a replay is the same to the byte whenever it is made, and other settings can be tried
-over history before they are used.
+Method: the findings of each day are made from the ledger up to that day, in a chain. Nothing later
+has an influence, so a replay gives the same bytes whenever it is made, and other settings can be
+tried on the past before they are used.
 
 Precision: of the clusters a rule flagged (first found on a day), those that were then stopped, or
-left the list, within ``horizon`` days. A flag whose horizon is not over yet, and was not acted on,
-is undecided and in neither number. Known limit: it measures what owners did, not what was right; a
+left the list, within ``horizon`` days. A flag that was not acted on and whose horizon is not over
+is undecided and in neither number. Known limit: it measures what owners did, not what was right. A
 cluster that ended for other reasons counts as agreement.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.rules import FINDING
-from pipeline.transform.findings.judge import history
+from pipeline.schema import CLUSTER_KEY
 from pipeline.transform.fold import day_number, day_numbers
 from pipeline.transform.observed import last_observed
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from datetime import date
 
     from pipeline.arrays import Floats, Ints
-    from pipeline.transform.findings.judge import Policy
     from pipeline.transform.observed import Until
 
 
@@ -35,24 +34,19 @@ HORIZON_DAYS = 14
 _FAR = 1 << 24
 """More days than any calendar has: cluster x this + day sorts by cluster, then day."""
 _ENDED = ("stopped", "stopping")
-_KEY = ["account", "cluster_id"]
-_KEPT = [*_KEY, "rule_id", "outcome", "grade", "state", "found_on"]
-
-
-def replay(
-    ledger: pd.DataFrame, policy: Policy, first: date, last: date, until: Until | None = None
-) -> Iterator[tuple[date, pd.DataFrame]]:
-    """The findings of each day from ``first`` to ``last``, as they would have been made then."""
-    return history(ledger, policy, first, last, until=until)
+_KEPT = [*CLUSTER_KEY, "rule_id", "outcome", "grade", "state", "found_on"]
 
 
 def flags(days: Iterator[tuple[date, pd.DataFrame]]) -> pd.DataFrame:
-    """The first flag of each cluster by each rule over replayed days: rule_id, grade, found_on."""
+    """The first flag of each cluster by each rule: rule_id, grade, found_on, among others.
+
+    ``days`` are those of :func:`~pipeline.transform.findings.judge.judge_days`.
+    """
     found = [frame.loc[frame["outcome"] == FINDING, _KEPT] for _, frame in days]
     if not found:
         return pd.DataFrame(columns=_KEPT)
-    whole = pd.concat([f.astype(dict.fromkeys(_KEPT[:5], "object")) for f in found])
-    return whole.drop_duplicates([*_KEY, "rule_id"]).reset_index(drop=True)
+    rows = pd.concat([f.astype(dict.fromkeys(_KEPT[:5], "object")) for f in found])
+    return rows.drop_duplicates([*CLUSTER_KEY, "rule_id"]).reset_index(drop=True)
 
 
 def precision(
@@ -94,9 +88,9 @@ def _first_end(flagged: pd.DataFrame, ledger: pd.DataFrame, known: Ints) -> Floa
 
     ``known``: the number of the last day anything is known of each.
     """
-    keys = pd.MultiIndex.from_frame(flagged[_KEY].astype("str"))
+    keys = pd.MultiIndex.from_frame(flagged[CLUSTER_KEY].astype("str"))
     clusters = keys.unique()
-    code = clusters.get_indexer(pd.MultiIndex.from_frame(ledger[_KEY].astype("str")))
+    code = clusters.get_indexer(pd.MultiIndex.from_frame(ledger[CLUSTER_KEY].astype("str")))
     day = day_numbers(ledger["date"])
     flag = clusters.get_indexer(keys)
     last = np.full(len(clusters), -1, dtype=np.int64)

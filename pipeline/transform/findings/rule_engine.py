@@ -1,41 +1,39 @@
-"""The engine: one rule, all clusters, exactly one outcome each, with its reason in a sentence.
+"""The rule engine: one rule, all clusters, exactly one outcome each, and the clause that decided.
 
-Method: three-valued logic, vectorised. A clause on an unknown value is neither true nor false; a
-list of clauses is false if one is, unknown if one is and none is false, else true. The reason names
-the first clause that decided.
+Method: three-valued logic, vectorised. A clause on an unknown value is neither true nor false. A
+list of clauses is false if one clause is false, unknown if one is unknown and none is false, else
+true. The first false clause decides, else the first unknown one; with it the limit in force and the
+value that was compared are kept, so that a report can state the reason in words.
 """
 
 from __future__ import annotations
 
+import math
 import operator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import pandas as pd
+from pandas.api.types import union_categoricals
 
 from pipeline.rules import (
     CLEAR,
     FINDING,
     INSUFFICIENT_DATA,
-    MEASURES,
     NOT_APPLICABLE,
+    OUTCOMES,
     Clause,
     Rule,
 )
-from pipeline.rules.clauses import OPERATORS
-from pipeline.schema import MICROS_PER_UNIT
-from pipeline.transform.findings import sentences
-from pipeline.transform.findings.sentences import capital
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from pipeline import settings
-    from pipeline.arrays import Bools
+    from pipeline.arrays import Bools, Ints, Texts
 
 
 _COMPARE = {
@@ -46,15 +44,19 @@ _COMPARE = {
     "==": operator.eq,
     "!=": operator.ne,
 }
+_CODE = {name: code for code, name in enumerate(OUTCOMES)}
+_NO_CLAUSE = -1
+_json = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """The truth of a list of clauses per row, and the clause that decided against it."""
+class Truth:
+    """The truth of a list of clauses per row, and the clause that made it false or unknown."""
 
     is_false: Bools
     is_unknown: Bools
-    blame: NDArray[np.int64]
+    decided_at: Ints
+    """The position of that clause in the list."""
 
     @property
     def is_true(self) -> Bools:
@@ -63,52 +65,75 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One rule's outcome for every row of the evidence."""
+class RuleOutcomes:
+    """The outcome of one rule (or of several, one after the other) for every row of evidence."""
 
     outcome: pd.Categorical
-    reason: NDArray[np.object_]
-    grade: NDArray[np.object_]
+    decided_by: pd.Categorical
+    """The id of the clause that decided; null for findings, of which all clauses hold."""
+    decided_limit: pd.Categorical
+    """Its limit in force, as JSON."""
+    decided_value: Texts
+    """The value that was compared with it, as JSON; null: unknown."""
+    grade: Texts
 
     @property
     def found(self) -> Bools:
         """Which rows are findings."""
         return np.asarray(self.outcome == FINDING)
 
+    @classmethod
+    def concat(cls, parts: Sequence[RuleOutcomes]) -> RuleOutcomes:
+        """The outcomes of several rules, one after the other."""
+        return cls(
+            outcome=union_categoricals([part.outcome for part in parts]),
+            decided_by=union_categoricals([part.decided_by for part in parts]),
+            decided_limit=union_categoricals([part.decided_limit for part in parts]),
+            decided_value=np.concatenate([part.decided_value for part in parts]),
+            grade=np.concatenate([part.grade for part in parts]),
+        )
 
-def judge(rule: Rule, evidence: pd.DataFrame, thresholds: settings.Rules) -> Judged:
+
+def evaluate(rule: Rule, evidence: pd.DataFrame, thresholds: settings.Rules) -> RuleOutcomes:
     """Every row's outcome under ``rule``."""
     rows = len(evidence)
-    outcome = np.full(rows, FINDING, dtype=object)
-    reason = np.full(rows, "", dtype=object)
-    open_rows = np.ones(rows, dtype=bool)
-    steps = (
-        (rule.applies, NOT_APPLICABLE, INSUFFICIENT_DATA),
-        (rule.needs, INSUFFICIENT_DATA, INSUFFICIENT_DATA),
-        (rule.when, CLEAR, INSUFFICIENT_DATA),
-    )
-    for clauses, if_false, if_unknown in steps:
-        verdict = weigh(clauses, evidence, thresholds)
-        for stopped, name in ((verdict.is_false, if_false), (verdict.is_unknown, if_unknown)):
-            rows_here = open_rows & stopped
-            outcome[rows_here] = name
-            told = _Told(clauses, evidence, thresholds)
-            told.write(reason, rows_here, verdict.blame)
-        open_rows &= verdict.is_true
-    reason[open_rows] = sentences.fill(rule.says, evidence, open_rows)
-    order = [FINDING, CLEAR, INSUFFICIENT_DATA, NOT_APPLICABLE]
-    return Judged(
-        pd.Categorical(outcome, categories=order),
-        reason,
-        _grades(rule, evidence, thresholds, open_rows),
+    outcome = np.full(rows, _CODE[FINDING], dtype=np.int64)
+    decided = np.full(rows, _NO_CLAUSE, dtype=np.int64)
+    is_open = np.ones(rows, dtype=bool)
+    first = 0
+    for clauses, if_false in (
+        (rule.applies, NOT_APPLICABLE),
+        (rule.needs, INSUFFICIENT_DATA),
+        (rule.when, CLEAR),
+    ):
+        truth = truth_of(clauses, evidence, thresholds)
+        outcome[is_open & truth.is_false] = _CODE[if_false]
+        outcome[is_open & truth.is_unknown] = _CODE[INSUFFICIENT_DATA]
+        stops = is_open & ~truth.is_true
+        decided[stops] = first + truth.decided_at[stops]
+        is_open &= truth.is_true
+        first += len(clauses)
+    limits = [
+        _json(clause.value_in_unit(thresholds)).decode().removesuffix(".0")
+        for _, clause in rule.deciding
+    ]
+    return RuleOutcomes(
+        outcome=pd.Categorical.from_codes(outcome, pd.Index(OUTCOMES, dtype="str")),
+        decided_by=_chosen([name for name, _ in rule.deciding], decided),
+        decided_limit=_chosen(limits, decided),
+        decided_value=_values(rule, decided, evidence),
+        grade=_grades(rule, evidence, thresholds, is_open),
     )
 
 
-def weigh(clauses: Sequence[Clause], evidence: pd.DataFrame, thresholds: settings.Rules) -> Verdict:
+def truth_of(
+    clauses: Sequence[Clause], evidence: pd.DataFrame, thresholds: settings.Rules
+) -> Truth:
     """The three-valued truth of ``clauses``, all of which must hold."""
     rows = len(evidence)
     false_at = np.full(rows, len(clauses), dtype=np.int64)
     unknown_at = false_at.copy()
+    # Backwards, so that the first clause of each kind is the one that stays.
     for number, clause in reversed(list(enumerate(clauses))):
         values = evidence[clause.measure]
         unknown = values.isna().to_numpy(bool)
@@ -117,19 +142,17 @@ def weigh(clauses: Sequence[Clause], evidence: pd.DataFrame, thresholds: setting
         unknown_at[unknown] = number
     is_false = false_at < len(clauses)
     is_unknown = ~is_false & (unknown_at < len(clauses))
-    return Verdict(is_false, is_unknown, np.where(is_false, false_at, unknown_at))
+    return Truth(is_false, is_unknown, np.where(is_false, false_at, unknown_at))
 
 
 def _holds(clause: Clause, values: pd.Series[Any], thresholds: settings.Rules) -> Bools:
     """Where a clause is true; an unknown value may come out either way."""
-    limit = clause.value(thresholds)
+    limit = clause.value_in_unit(thresholds)
     if isinstance(limit, tuple):
         return _is_one_of(values, limit, patterns=clause.op == "like")
     if clause.op == "is":
         return (values == limit).fillna(value=False).to_numpy(bool)
     known = values.to_numpy(np.float64, na_value=np.nan)
-    if MEASURES[clause.measure].unit == "money":
-        limit = limit * MICROS_PER_UNIT
     with np.errstate(invalid="ignore"):
         return np.asarray(_COMPARE[clause.op](known, limit), dtype=bool)
 
@@ -144,42 +167,35 @@ def _is_one_of(values: pd.Series[Any], texts: tuple[str, ...], *, patterns: bool
     return np.array([*hit, False], dtype=bool)[codes]
 
 
-@dataclass(frozen=True)
-class _Told:
-    """Why rows stopped at a clause: the value that decided, and the limit it met."""
-
-    clauses: Sequence[Clause]
-    evidence: pd.DataFrame
-    thresholds: settings.Rules
-
-    def write(self, reason: NDArray[np.object_], rows: Bools, blame: NDArray[np.int64]) -> None:
-        for number, clause in enumerate(self.clauses):
-            here = rows & (blame == number)
-            if here.any():
-                reason[here] = self._words(clause, self.evidence[clause.measure][here])
-
-    def _words(self, clause: Clause, values: pd.Series[Any]) -> NDArray[np.object_]:
-        label = capital(MEASURES[clause.measure].label)
-        if clause.otherwise:
-            told = np.full(len(values), capital(clause.otherwise), dtype=object)
-        else:
-            told = label + " is " + sentences.words(clause.measure, values) + self._unlike(clause)
-        told[values.isna().to_numpy(bool)] = f"{label} is unknown"
-        return told
-
-    def _unlike(self, clause: Clause) -> str:
-        limit = clause.value(self.thresholds)
-        if isinstance(limit, tuple):
-            return f", not {' or '.join(limit)}"
-        if MEASURES[clause.measure].unit == "money":
-            limit = limit * MICROS_PER_UNIT
-        return f", not {OPERATORS[clause.op]} {sentences.one(clause.measure, limit)}"
+def _chosen(texts: list[str], position: Ints) -> pd.Categorical:
+    """The text at each position; null where there is no clause."""
+    code, distinct = pd.factorize(pd.Index(texts, dtype="str"))
+    # The last code stands for _NO_CLAUSE, which indexes from the end.
+    return pd.Categorical.from_codes(np.append(code, _NO_CLAUSE)[position], distinct)
 
 
-def _grades(
-    rule: Rule, evidence: pd.DataFrame, thresholds: settings.Rules, found: Bools
-) -> NDArray[np.object_]:
+def _values(rule: Rule, decided: Ints, evidence: pd.DataFrame) -> Texts:
+    """The value that the deciding clause of each row compared, as JSON; null where unknown."""
+    texts = np.full(len(evidence), None, dtype=object)
+    for number, (_, clause) in enumerate(rule.deciding):
+        here = decided == number
+        if here.any():
+            texts[here] = _as_json(evidence[clause.measure][here])
+    return texts
+
+
+def _as_json(values: pd.Series[Any]) -> Texts:
+    """Each value as JSON, which has no infinity; equal values are written once."""
+    codes, distinct = pd.factorize(values, use_na_sentinel=True)
+    scalars = (
+        str(value) if isinstance(value, float) and math.isinf(value) else value
+        for value in distinct.tolist()
+    )
+    return np.array([*(_json(value).decode() for value in scalars), None], dtype=object)[codes]
+
+
+def _grades(rule: Rule, evidence: pd.DataFrame, thresholds: settings.Rules, found: Bools) -> Texts:
     grade = np.full(len(evidence), None, dtype=object)
     for name, clauses in reversed(rule.grades):
-        grade[found & weigh(clauses, evidence, thresholds).is_true] = name
+        grade[found & truth_of(clauses, evidence, thresholds).is_true] = name
     return grade

@@ -1,15 +1,15 @@
 """What an action on a cluster would save over the next 30 days, and what may be counted.
 
 Basis: expected spend = the cluster's own spend in the rules' window, per day it was listed, times
-30. It is what the cluster really ran and cost, not rate x 730: a box that runs an hour a day costs
-an hour a day. Expected spend never exceeds the trailing spend (the last 30 days the ledger holds),
-so a cluster that is three days old can save at most what it has cost so far.
+30. It follows what the cluster really ran and cost, not rate x 730: a cluster that runs an hour a
+day costs an hour a day. Expected spend never exceeds the trailing spend (the last 30 days of the
+ledger), so a cluster that is three days old can save at most what it has cost so far.
 
 Per action: gross = the expected spend the action ends; remaining = what is charged nevertheless
 (storage while stopped, at the rate its own stopped hours were charged, else the fleet's median
-share of the running rate); net = gross - remaining. A schedule saves the share of its looked-at
-hours that lie in off-hours, and leaves the storage of those hours to pay; a resize saves the share
-of GPUs its 95th percentile leaves without work, a move the difference to its peers' median price.
+share of the running rate); net = gross - remaining. A schedule saves the share of sampled hours
+that lie in off-hours, and the storage of those hours stays charged. A resize saves the share of
+GPUs that the 95th percentile leaves without work, a move the difference to the peers' median price.
 
 A rule may give a basis of its own (money over hours, e.g. what its stopped hours were charged): the
 expected spend is then that hourly charge over 30 days, under the same cap.
@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.rules import ACTIONS
+from pipeline.transform.fold import ratio
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,12 +78,12 @@ def of_action(action: str, evidence: pd.DataFrame, basis: tuple[str, str] | None
     if action == "schedule":
         off = evidence["off_hours_samples"].to_numpy(np.float64)
         seen = evidence["samples"].to_numpy(np.float64)
-        gross = _part(expected, _ratio(off, seen))
-        storage = _part(_storage_while_stopped(evidence), _ratio(off, seen))
+        gross = _part(expected, ratio(off, seen, 0.0))
+        storage = _part(_storage_while_stopped(evidence), ratio(off, seen, 0.0))
         return Saving(gross, np.minimum(storage, gross))
     if action == "move":
-        dearer = 1.0 - 1.0 / evidence["price_ratio"].to_numpy(np.float64)
-        return Saving(_part(expected, np.nan_to_num(dearer)), nothing)
+        share_above = 1.0 - 1.0 / evidence["price_ratio"].to_numpy(np.float64)
+        return Saving(_part(expected, np.nan_to_num(share_above)), nothing)
     return Saving(nothing, nothing)
 
 
@@ -101,20 +102,15 @@ def count(net: Ints, action: NDArray[np.object_], cluster: Ints) -> Ints:
 def _at_charge(evidence: pd.DataFrame, money: str, hours: str) -> Ints:
     """30 days at an observed hourly charge, at most the trailing spend."""
     charged = evidence[money].to_numpy(np.float64, na_value=0.0)
-    per_hour = _ratio(charged, evidence[hours].to_numpy(np.float64))
+    per_hour = ratio(charged, evidence[hours].to_numpy(np.float64), 0.0)
     trailing = evidence["trailing_spend_micros"].to_numpy(np.int64, na_value=0)
     ahead = np.floor(per_hour * _HOURS_AHEAD).astype(np.int64)
     expected: Ints = np.minimum(ahead, np.maximum(trailing, 0))
     return expected
 
 
-def _ratio(part: Floats, whole: Floats) -> Floats:
-    share: Floats = np.divide(part, whole, out=np.zeros(len(whole)), where=whole > 0)
-    return share
-
-
-def _part(whole: Ints, share: Floats) -> Ints:
-    return np.floor(whole * np.clip(share, 0.0, 1.0)).astype(np.int64)
+def _part(micros: Ints, share: Floats) -> Ints:
+    return np.floor(micros * np.clip(share, 0.0, 1.0)).astype(np.int64)
 
 
 def _spare_share(evidence: pd.DataFrame) -> Floats:
@@ -122,7 +118,7 @@ def _spare_share(evidence: pd.DataFrame) -> Floats:
     gpus = evidence["gpu_count"].to_numpy(np.float64, na_value=0.0)
     p95 = evidence["gpu_p95_pct"].to_numpy(np.float64)
     needed = np.maximum(np.ceil(gpus * p95 / 100.0 / HEADROOM), 1.0)
-    share: Floats = np.nan_to_num(np.maximum(_ratio(gpus - needed, gpus), 0.0))
+    share: Floats = np.nan_to_num(np.maximum(ratio(gpus - needed, gpus, 0.0), 0.0))
     return share
 
 

@@ -24,15 +24,20 @@ def make_rule(name: str, title: str, when: Clause, action: str) -> Rule:
         id=name,
         version=1,
         title=title,
-        applies=(),
+        applies=(Clause("running_hours", ">=", 30),),
         needs=(Clause("samples", ">=", 5),),
         when=(when,),
-        says="",
+        sentence="GPU use was {gpu_max_pct}",
+        tag={"idle": "idle", "idle_loaded": "loaded"}.get(name, "other"),
         actions=((None, action),),
         source=f"Where {title.lower()} comes from.",
         comment=f"A remark about {title.lower()}.",
     )
 
+
+Decision = tuple[str, str, str | None]
+"""The clause that decided, its limit and the value, as ``schema.FINDINGS`` has them."""
+DECIDED = ("decided_by", "decided_limit", "decided_value")
 
 RULEBOOK = (
     make_rule("idle", "Idle", Clause("idle_share_pct", ">=", "idle_share_pct"), "terminate"),
@@ -82,7 +87,7 @@ class Cluster:
     days: int = 14
     found: dict[str, str] = field(default_factory=dict)
     """Rule to grade."""
-    insufficient: dict[str, str] = field(default_factory=dict)
+    insufficient: dict[str, Decision] = field(default_factory=dict)
     waste: float = 0.0
     account: str = "default"
     status: str = "running"
@@ -169,6 +174,7 @@ class Cluster:
 
     def findings(self, last: date) -> list[Row]:
         window = self.window(last)
+        works = ("when:gpu_mean_pct<=25", "25", None if self.use is None else str(self.use))
         out = []
         for rule in RULEBOOK:
             grade = self.found.get(rule.id)
@@ -185,7 +191,10 @@ class Cluster:
                     else "INSUFFICIENT_DATA"
                     if missing
                     else "CLEAR",
-                    "reason": f"GPU use was {self.use} %" if is_found else missing or "It works",
+                    **dict(
+                        zip(DECIDED, (None,) * 3 if is_found else missing or works, strict=True)
+                    ),
+                    "evidence": f'{{"gpu_max_pct":{self.use}}}' if is_found else None,
                     "grade": grade or None,
                     "provable_waste_micros": round(self.waste * UNIT)
                     if is_found and rule.id == "idle"

@@ -11,6 +11,7 @@ import pandas as pd
 from pipeline import schema
 from pipeline.model import NotObserved, State
 from pipeline.report.inputs import ReportInputs
+from pipeline.rules import NOT_OBSERVED
 from pipeline.settings import Report, Settings
 from tests.report.factories.analyses import with_analyses
 from tests.report.factories.clusters import DAY, RULEBOOK, UNIT, Cluster, certificate, frame
@@ -56,8 +57,8 @@ NORMAL = [
         *("cluster_a6", None, None, 1.5, None, "T4", 1),
         days=3,
         insufficient={
-            "idle": "Running time is 18 h, not at least 30 h",
-            "underutilized": "Hours looked at is unknown",
+            "idle": ("applies:running_hours>=30", "30", "18.0"),
+            "underutilized": ("needs:samples>=5", "5", None),
         },
     ),
     Cluster(
@@ -111,8 +112,8 @@ def account_behind() -> ReportInputs:
     out of the settings before.
     """
     until, left = DAY - timedelta(days=2), DAY - timedelta(days=5)
-    reason = f"Account lab not observed since {until}"
-    waits = dict.fromkeys((rule.id for rule in RULEBOOK), reason)
+    decision = (NOT_OBSERVED, f'"{DAY}"', f'"{until}"')
+    waits = dict.fromkeys((rule.id for rule in RULEBOOK), decision)
     lab = Cluster("cluster_b1", "lab-idle", "vision", 8.0, 0.0, account="lab", insufficient=waits)
     old = Cluster("cluster_c1", "old-box", "llm", 5.0, 40.0, account="old")
     inputs = report_inputs([*NORMAL, lab, old], certificates=CERTIFICATES)
@@ -158,7 +159,8 @@ def one_cluster() -> ReportInputs:
 
 def all_unjudged() -> ReportInputs:
     """API version 2: no costs, no readings; quarantined records and a damaged file."""
-    missing = {rule.id: "Mean GPU use is unknown" for rule in RULEBOOK}
+    unknown = ("when:gpu_mean_pct<=25", "25", None)
+    missing = {rule.id: unknown for rule in RULEBOOK}
     certificates = tuple(
         certificate(hour, State.UNPROVEN, api_version="v2", total_count=None, quarantined=2)
         for hour in range(3)

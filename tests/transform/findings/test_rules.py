@@ -11,21 +11,13 @@ import pytest
 
 from pipeline import schema
 from pipeline.errors import SettingsError
-from pipeline.rules import FINDING, MEASURES, RULES, own_rules, parse_condition, to_markdown
-from pipeline.settings import OwnRule, Rules, parse_settings
-from pipeline.transform import spend
+from pipeline.report.text.rules import RuleText
+from pipeline.rules import FINDING, MEASURES, RULES, Rule, own_rules, parse_condition, to_markdown
+from pipeline.settings import OwnRule, Rules, Settings, parse_settings
 from pipeline.transform.findings import judge, rule_engine
-from pipeline.transform.findings.exclusions import Exclusion, costs, parse_exclusions
-from pipeline.transform.findings.owners import (
-    Owner,
-    mail_of,
-    owner_of,
-    owner_over_time,
-    parse_owners,
-)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     Make = Callable[..., Any]
 
@@ -38,7 +30,11 @@ NIGHT = ((1 << 24) - 1) & ~OFFICE
 
 
 def judged(rows: pd.DataFrame, rules: Rules | None = None, **more: Any) -> pd.DataFrame:  # noqa: ANN401
-    return judge.judge(rows, rules or Rules(), LAST, **more)
+    return explained(judge.judge_day(rows, judge.Policy(rules or Rules(), **more), LAST))
+
+
+def explained(frame: pd.DataFrame, rulebook: Sequence[Rule] = RULES) -> pd.DataFrame:
+    return RuleText(Settings(), rulebook).with_reasons(frame)
 
 
 def outcome(frame: pd.DataFrame, rule: str, cluster: str = "c1") -> tuple[str, str | None]:
@@ -66,17 +62,17 @@ def office_days(row: Make, *, weekends: bool = True, **more: Any) -> list[dict[s
     return rows
 
 
-def test_a_box_used_45_hours_a_week_but_seen_at_two_is_only_suspected(
+def test_a_cluster_used_in_office_hours_but_sampled_at_night_is_only_suspected(
     days: Make, ledger: Make
 ) -> None:
-    # At 2 o'clock it is quiet; that it works from 9 to 18 nobody has seen.
+    # At 2 o'clock it is quiet; no sample shows that it works from 9 to 18.
     frame = judged(ledger(*days(FIRST, 14, gpu=1.0, seen=[2])))
     assert outcome(frame, "idle") == (FINDING, "suspected")
     assert finding(frame, "idle")["counted_saving_micros"] == 0
     assert finding(frame, "idle")["action"] == "review"
 
 
-def test_the_same_box_seen_every_hour_is_a_schedule_not_idle(row: Make, ledger: Make) -> None:
+def test_the_same_cluster_sampled_every_hour_gets_a_schedule(row: Make, ledger: Make) -> None:
     frame = judged(ledger(*office_days(row)))
     assert outcome(frame, "idle")[0] == "CLEAR"
     got = finding(frame, "off_hours")
@@ -86,7 +82,7 @@ def test_the_same_box_seen_every_hour_is_a_schedule_not_idle(row: Make, ledger: 
     assert got["counted_saving_micros"] == 14 * 240 * UNIT * 123 // 168
 
 
-def test_off_hours_nobody_looked_at_are_not_off(row: Make, ledger: Make) -> None:
+def test_hours_without_a_sample_are_not_off_hours(row: Make, ledger: Make) -> None:
     rows = [r | {"hours_observed": OFFICE, "hours_busy": OFFICE} for r in office_days(row)]
     assert outcome(judged(ledger(*rows)), "off_hours")[0] == "INSUFFICIENT_DATA"
 
@@ -103,7 +99,7 @@ def test_a_cluster_restarted_every_hour_is_not_stuck(days: Make, ledger: Make) -
     assert outcome(frame, "stuck_paid")[0] == "CLEAR"
 
 
-def test_a_cluster_stuck_for_days_and_paid_for_is_stopped(days: Make, ledger: Make) -> None:
+def test_a_cluster_stuck_for_days_and_charged_is_to_be_stopped(days: Make, ledger: Make) -> None:
     stuck = {
         "status": "pending", "hours": 0, "stopped_seconds": 0, "transition_seconds": 86400,
         "spend_micros": 24 * UNIT,
@@ -128,7 +124,7 @@ def test_a_stuck_streak_claims_no_money_that_may_lie_beyond_its_two_ends(
     assert finding(frame, "stuck_paid")["provable_waste_micros"] == 300 - 5 - 7
 
 
-def test_a_schedule_leaves_the_storage_of_its_off_hours_to_pay(row: Make, ledger: Make) -> None:
+def test_the_storage_of_off_hours_stays_charged_under_a_schedule(row: Make, ledger: Make) -> None:
     rows = office_days(row)
     rows[-2] = row("2026-03-14", gpu=1.0, hours=12, spend_micros=132 * UNIT, seen=range(12),
                    stopped_spend_micros=12 * UNIT)  # fmt: skip
@@ -178,7 +174,7 @@ def test_a_rate_that_changed_counts_what_was_really_paid(days: Make, ledger: Mak
     assert got["hourly_rate_micros"] == 10 * UNIT
 
 
-def test_a_three_day_old_fleet_is_judged_with_care(days: Make, ledger: Make) -> None:
+def test_a_three_day_old_cluster_is_graded_likely_at_most(days: Make, ledger: Make) -> None:
     frame = judged(ledger(*days("2026-03-13", 3)))
     assert outcome(frame, "idle") == (FINDING, "likely")
     assert finding(frame, "idle")["action"] == "stop"
@@ -187,7 +183,7 @@ def test_a_three_day_old_fleet_is_judged_with_care(days: Make, ledger: Make) -> 
     assert outcome(frame, "spend_anomaly")[0] == "INSUFFICIENT_DATA"
 
 
-def test_idle_with_a_full_memory_is_a_question(days: Make, ledger: Make) -> None:
+def test_an_idle_gpu_with_full_memory_is_to_be_reviewed(days: Make, ledger: Make) -> None:
     frame = judged(ledger(*days(FIRST, 14, memory=95.0)))
     assert outcome(frame, "idle")[0] == "CLEAR"
     assert finding(frame, "idle_loaded")["action"] == "review"
@@ -209,7 +205,7 @@ def test_a_stopped_cluster_that_is_charged_can_be_deleted(days: Make, ledger: Ma
     assert outcome(frame, "idle")[0] == "NOT_APPLICABLE"
 
 
-def test_stopping_leaves_the_storage_to_pay(days: Make, ledger: Make) -> None:
+def test_the_storage_of_a_stopped_cluster_stays_charged(days: Make, ledger: Make) -> None:
     stored = {"spend_micros": 24 * UNIT, "stopped_spend_micros": 24 * UNIT}
     rows = ledger(
         *days("2026-03-10", 1, status="stopped", hours=0, **stored),
@@ -222,20 +218,22 @@ def test_stopping_leaves_the_storage_to_pay(days: Make, ledger: Make) -> None:
     assert got["counted_saving_micros"] == got["gross_saving_micros"] - got["remaining_micros"]
 
 
-def test_a_dear_cluster_moves_to_its_peers_price(days: Make, ledger: Make) -> None:
+def test_a_cluster_priced_above_its_peers_moves_to_their_price(days: Make, ledger: Make) -> None:
     peers = [r for n in range(5) for r in days(FIRST, 14, cluster_id=f"p{n}", gpu=80.0)]
     dear = days(FIRST, 14, gpu=80.0, hourly_rate_micros=20 * UNIT)
     frame = judged(ledger(*peers, *dear))
     got = finding(frame, "price_outlier")
-    assert "2.00 times the 1.25" in got["reason"]
+    assert "2.00 times the median 1.25 of 6 running" in got["reason"]
     assert got["counted_saving_micros"] == 14 * 480 * UNIT // 2
     assert outcome(frame, "price_outlier", "p0")[0] == "CLEAR"
 
 
-def test_a_cluster_without_an_end_is_reported_after_a_week(days: Make, ledger: Make) -> None:
+def test_a_cluster_without_an_expiry_is_reported_after_a_week(days: Make, ledger: Make) -> None:
     born = pd.Timestamp("2026-03-01T00:00Z")
     endless = judged(ledger(*days(FIRST, 14, gpu=80.0, created_at=born)))
-    assert "Runs for 15 days at 10.00 an hour" in finding(endless, "no_expiry")["reason"]
+    assert (
+        "Has existed for 15 days and costs 10.00 an hour" in finding(endless, "no_expiry")["reason"]
+    )
     ends = pd.Timestamp("2026-04-01T00:00Z")
     leased = judged(ledger(*days(FIRST, 14, gpu=80.0, created_at=born, expires_at=ends)))
     assert outcome(leased, "no_expiry")[0] == "CLEAR"
@@ -249,18 +247,6 @@ def test_unusual_spend_is_found_in_both_directions(days: Make, ledger: Make) -> 
         )
         got = finding(judged(rows), "spend_anomaly")
         assert f"{factor * 240:.2f} on the day against a usual 240.00" in got["reason"]
-
-
-def test_all_excluded_counts_nothing_and_shows_what_that_costs(days: Make, ledger: Make) -> None:
-    wide = Exclusion(match="*", owner="ops", reason="demo", expires=date(2026, 12, 31))
-    past = Exclusion(match="c1", owner="ops", reason="old", expires=date(2026, 1, 1))
-    rows = ledger(*days(FIRST, 14), *days(FIRST, 14, cluster_id="c2", gpu=18.0))
-    frame = judged(rows, exclusions=(past, wide))
-    assert frame["counted_saving_micros"].sum() == 0
-    assert set(frame["state"].dropna()) == {"excluded"}
-    got = costs((past, wide), frame, LAST)
-    assert got["is_expired"].tolist() == [True, False]
-    assert got["cost_micros"].tolist() == [0, (3360 + 3360 * 6 // 8) * UNIT]
 
 
 def test_every_finding_satisfies_its_own_rule_from_its_own_evidence(
@@ -282,12 +268,12 @@ def test_every_finding_satisfies_its_own_rule_from_its_own_evidence(
     by_id = {rule.id: rule for rule in RULES}
     for row_ in found.itertuples():
         own = pd.DataFrame([msgspec.json.decode(str(row_.evidence))])
-        again = rule_engine.judge(by_id[str(row_.rule_id)], own, Rules())
-        assert (again.outcome[0], again.reason[0]) == (FINDING, row_.reason), row_
+        again = rule_engine.evaluate(by_id[str(row_.rule_id)], own, Rules())
+        assert again.outcome[0] == FINDING, row_
     assert msgspec.json.decode(str(found["evidence"].iloc[0]))["samples"] >= 0
 
 
-def test_a_rule_of_ones_own_is_parsed_and_judged(days: Make, ledger: Make) -> None:
+def test_an_own_rule_is_parsed_and_judged(days: Make, ledger: Make) -> None:
     text = b"""
         [own_rules.dear_dev]
         when = "name like 'dev-*' and hourly_rate_micros > 5"
@@ -298,9 +284,23 @@ def test_a_rule_of_ones_own_is_parsed_and_judged(days: Make, ledger: Make) -> No
         *days(FIRST, 14, gpu=80.0, name="dev-1"),
         *days(FIRST, 14, cluster_id="c2", gpu=80.0, name="prod"),
     )
-    frame = judge.judge_day(rows, policy, LAST)
+    frame = explained(judge.judge_day(rows, policy, LAST), policy.rulebook)
     assert finding(frame, "dear_dev")["reason"] == "Name dev-1 and hourly rate 10.00"
     assert outcome(frame, "dear_dev", "c2")[0] == "CLEAR"
+
+
+def test_a_flag_in_an_own_rule_decides_and_has_its_own_sentence(days: Make, ledger: Make) -> None:
+    own = own_rules(
+        {"leased": OwnRule(when="has_expiry"), "endless": OwnRule(when="not has_expiry")}, ()
+    )
+    ends = pd.Timestamp("2026-04-01T00:00Z")
+    rows = ledger(*days(FIRST, 2), *days(FIRST, 2, cluster_id="c2", expires_at=ends))
+    policy = judge.Policy(Rules(), own)
+    frame = explained(judge.judge_day(rows, policy, date(2026, 3, 3)), own)
+    reasons = frame.set_index(["rule_id", "cluster_id"])["reason"]
+    assert reasons["leased", "c1"] == "It has no expiry"
+    assert reasons["endless", "c2"] == "It has an expiry"
+    assert reasons["leased", "c2"] == "Set to expire yes"
 
 
 @pytest.mark.parametrize(
@@ -315,54 +315,16 @@ def test_a_rule_of_ones_own_is_parsed_and_judged(days: Make, ledger: Make) -> No
         ("", "cannot read"),
     ],
 )
-def test_a_condition_that_cannot_be_meant_is_refused(text: str, told: str) -> None:
+def test_an_invalid_condition_is_refused(text: str, told: str) -> None:
     with pytest.raises(SettingsError, match=told):
         parse_condition(text, "own_rules.x.when")
 
 
-def test_a_rule_of_ones_own_may_not_take_a_built_in_name_or_an_unknown_column() -> None:
+def test_an_own_rule_with_a_built_in_name_or_an_unknown_column_is_refused() -> None:
     with pytest.raises(SettingsError, match="built-in"):
         own_rules({"idle": OwnRule(when="not is_present")}, ("idle",))
     with pytest.raises(SettingsError, match=r"own_rules\.x\.reason"):
         own_rules({"x": OwnRule(when="not is_present", reason="{nope}")}, ())
-
-
-def test_exclusions_and_owners_are_checked_when_they_are_read() -> None:
-    good = {"match": "a", "owner": "o", "reason": "r", "expires": "2026-05-01", "rule": "idle"}
-    assert parse_exclusions({"exclude": [good]}, "f", {"idle"})[0].works_on(date(2026, 5, 1))
-    for bad in (
-        {"exclude": [good | {"rule": "idel"}]},
-        {"exclude": [{k: v for k, v in good.items() if k != "expires"}]},
-        {"exclude": [good | {"colour": 1}]},
-        {"exlcude": [good]},
-    ):
-        with pytest.raises(SettingsError, match=r"^f: "):
-            parse_exclusions(bad, "f", {"idle"})
-    with pytest.raises(SettingsError, match=r"^f: "):
-        parse_owners({"owner": [{"match": "x"}]}, "f")
-
-
-def test_the_first_owner_that_fits_answers(row: Make, ledger: Make) -> None:
-    owners = parse_owners(
-        {
-            "owner": [
-                {"match": "train-*", "owner": "vision", "mail": "v@example.com"},
-                {"match": "p1", "owner": "research"},
-            ]
-        },
-        "f",
-    )
-    rows = ledger(
-        row("2026-03-01", name="train-7"),
-        row("2026-03-01", cluster_id="c2", name=None),
-        row("2026-03-01", cluster_id="c3", name="x", project_id="q"),
-    )
-    assert owner_of(owners, rows).tolist() == ["vision", "research", None]
-    by_owner = spend.by(spend.spend_rows(rows).assign(owner=owner_of(owners, rows)), "owner")
-    assert by_owner["spend_micros"].tolist() == [240 * UNIT] * 3
-    assert mail_of((*owners, Owner(match="z", owner="vision", mail="z@example.com"))) == {
-        "vision": "v@example.com"
-    }
 
 
 def test_the_page_of_the_rules_names_every_rule_threshold_and_column() -> None:
@@ -375,18 +337,3 @@ def test_the_page_of_the_rules_names_every_rule_threshold_and_column() -> None:
                 assert f"`{clause.limit}`" in page
         for measure in rule.measures:
             assert f"| `{measure}` |" in page
-
-
-def test_a_cluster_is_its_last_days_owners_on_all_its_days(row: Make, ledger: Make) -> None:
-    owners = parse_owners(
-        {"owner": [{"match": "new-*", "owner": "b"}, {"match": "old-*", "owner": "a"}]}, "f"
-    )
-    rows = ledger(
-        row("2026-03-02", name="new-name"),
-        row("2026-03-01", name="old-name"),
-        row("2026-03-01", cluster_id="c2", name="old-two"),
-        row("2026-03-01", cluster_id="c3", name="third"),
-    )
-    assert owner_over_time(owners, rows).tolist() == ["b", "b", "a", None]
-    assert owner_over_time((), rows).isna().all()
-    assert owner_over_time(owners, rows.iloc[:0]).tolist() == []

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pipeline import schema
+from pipeline.report.text.rules import RuleText
 from pipeline.rules import OUTCOMES, RULES
-from pipeline.settings import Rules
+from pipeline.settings import Rules, Settings
 from pipeline.transform.findings import judge
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ LAST = date(2026, 3, 14)
 
 
 def judged(rows: pd.DataFrame, as_of: date = LAST, rules: Rules | None = None) -> pd.DataFrame:
-    return judge.judge(rows, rules or Rules(), as_of)
+    frame = judge.judge_day(rows, judge.Policy(rules or Rules()), as_of)
+    return RuleText(Settings(), RULES).with_reasons(frame)
 
 
 def one(frame: pd.DataFrame, rule: str, cluster: str = "c1") -> dict[str, Any]:
@@ -53,8 +55,9 @@ def test_an_idle_cluster_is_found_and_its_saving_counted_once(days: Make, ledger
     idle = one(frame, "idle")
     assert (idle["outcome"], idle["grade"], idle["action"]) == ("FINDING", "proven", "terminate")
     assert idle["reason"] == (
-        "GPU at or below 5 % for 100 % of the seen part of 336 h running, CPU 1 % on average; "
-        "0 of 336 looked-at hours were busy, which leaves at most 0.9 % busy time possible"
+        "GPU at or below 5 % for 100 % of the sampled part of 336 h running, CPU 1 % on average; "
+        "0 of 336 sampled hours were busy, so it was busy for at most 0.9 % of the time "
+        "(95 % confidence)"
     )
     # Expected over 30 days is 7200.00, but it has cost 3360.00 so far: no more can be promised.
     assert idle["counted_saving_micros"] == idle["spend_micros"] == 3360 * UNIT
@@ -81,6 +84,35 @@ def test_what_could_not_be_judged_says_why(days: Make, ledger: Make) -> None:
         "INSUFFICIENT_DATA",
         "Running time is 24 h, not at least 30 h",
     )
+
+
+def test_an_outcome_keeps_the_clause_that_decided_its_limit_and_the_value(
+    days: Make, ledger: Make
+) -> None:
+    rows = ledger(
+        *days("2026-03-01", 14, gpu=63.2),
+        *days("2026-03-01", 14, cluster_id="dark", gpu=None, hourly_rate_micros=None),
+        *days("2026-03-01", 14, cluster_id="off", status="stopped"),
+    )
+    frame = judged(rows)
+    for cluster, rule, decided in (
+        ("c1", "underutilized", ("when:gpu_mean_pct<=underutilized_mean_pct", "25", "63.2")),
+        (
+            "c1",
+            "seed_candidate",
+            ("when:hourly_rate_micros>seed_hourly_rate", "10000000", "10000000"),
+        ),
+        ("dark", "idle", ("needs:samples>=idle_min_samples", "5", "0")),
+        ("dark", "seed_candidate", ("when:hourly_rate_micros>seed_hourly_rate", "10000000", None)),
+        ("off", "idle", ("applies:status in 'running'", '["running"]', '"stopped"')),
+        ("off", "no_expiry", ("applies:status in 'running'", '["running"]', '"stopped"')),
+    ):
+        row = one(frame, rule, cluster)
+        got = (row["decided_by"], row["decided_limit"], row["decided_value"])
+        assert tuple(None if pd.isna(each) else each for each in got) == decided, (cluster, rule)
+    found = one(judged(ledger(*days("2026-03-01", 14))), "idle")
+    assert pd.isna(found["decided_by"])
+    assert pd.isna(found["decided_limit"])
 
 
 def test_a_gone_cluster_is_not_applicable(days: Make, ledger: Make) -> None:
@@ -133,4 +165,4 @@ def test_thresholds_come_from_the_settings(days: Make, ledger: Make) -> None:
 
 
 def test_an_empty_fleet_has_no_findings(ledger: Make) -> None:
-    assert list(judged(ledger())) == list(schema.FINDINGS.names)
+    assert list(judged(ledger()).drop(columns="reason")) == list(schema.FINDINGS.names)

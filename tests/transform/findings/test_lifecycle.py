@@ -6,8 +6,11 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pytest
 
 from pipeline import schema
+from pipeline.rules import RULES, Clause, Rule
+from pipeline.rules.clauses import LISTED, Subject
 from pipeline.settings import Rules
 from pipeline.transform.findings import judge, lifecycle
 from pipeline.transform.findings.exclusions import Exclusion
@@ -32,7 +35,7 @@ def told(
 ) -> dict[str, dict[str, Any]]:
     """The life columns of c1's finding on each day."""
     given = Policy(**({"rules": Rules()} | policy))
-    days = judge.history(ledger, given, date.fromisoformat(first), date.fromisoformat(last))
+    days = judge.judge_days(ledger, given, date.fromisoformat(first), date.fromisoformat(last))
     out = {}
     for day, frame in days:
         row = frame[(frame["rule_id"] == rule) & (frame["cluster_id"] == "c1")].iloc[0]
@@ -118,21 +121,21 @@ def test_an_exclusion_silences_until_it_expires(days: Make, ledger: Make) -> Non
 
 def test_a_changed_threshold_is_the_reason_when_it_clears(days: Make, ledger: Make) -> None:
     rows = ledger(*days("2026-03-01", 7))
-    before = judge.judge(rows, Rules(), date(2026, 3, 5))
+    before = judge.judge_day(rows, Policy(Rules()), date(2026, 3, 5))
     strict = Rules(idle_max_cpu_mean_pct=0.5)
-    after = judge.judge(rows, strict, date(2026, 3, 6), previous=before)
+    after = judge.judge_day(rows, Policy(strict), date(2026, 3, 6), before)
     gone = after[after["state"] == "gone"]
     assert gone["rule_id"].tolist() == ["idle"]
     assert gone["gone_reason"].tolist() == ["rule changed"]
-    later = judge.judge(rows, strict, date(2026, 3, 7), previous=after)
+    later = judge.judge_day(rows, Policy(strict), date(2026, 3, 7), after)
     assert later[later["state"] == "gone"]["realised_micros"].tolist() == [0]
 
 
 def test_a_threshold_of_another_rule_or_of_a_grade_is_no_change(days: Make, ledger: Make) -> None:
     rows = ledger(*days("2026-03-01", 5), *days("2026-03-06", 1, gpu=95.0))
-    before = judge.judge(rows, Rules(), date(2026, 3, 5))
+    before = judge.judge_day(rows, Policy(Rules()), date(2026, 3, 5))
     other = Rules(stuck_min_hours=9.0, idle_proven_bound=0.01)
-    after = judge.judge(rows, other, date(2026, 3, 6), previous=before)
+    after = judge.judge_day(rows, Policy(other), date(2026, 3, 6), before)
     gone = after[(after["state"] == "gone") & (after["rule_id"] == "idle")]
     assert gone["gone_reason"].tolist() == ["resumed work"]
 
@@ -145,7 +148,7 @@ def test_what_one_cluster_saves_is_realised_once_however_many_findings_it_had(
         *days("2026-03-01", 5, created_at=born),
         *days("2026-03-06", 3, cluster_id="other", gpu=80.0),
     )
-    chain = dict(judge.history(rows, Policy(Rules()), date(2026, 3, 5), date(2026, 3, 8)))
+    chain = dict(judge.judge_days(rows, Policy(Rules()), date(2026, 3, 5), date(2026, 3, 8)))
     gone = chain[date(2026, 3, 8)].query("state == 'gone'").set_index("rule_id")
     assert set(gone.index) == {"idle", "no_expiry"}
     assert set(gone["gone_reason"]) == {"terminated"}
@@ -204,6 +207,33 @@ def test_a_rate_that_fell_is_the_reason_for_rules_about_prices_only(
     assert price["03-06"]["gone_reason"] == "cheaper"
 
 
+@pytest.mark.parametrize(
+    ("subject", "then", "reason"),
+    [
+        ("use", {"gpu": 90.0}, "resumed work"),
+        ("price", {"gpu": 90.0, "hourly_rate_micros": 5 * UNIT}, "cheaper"),
+        ("state", {"gpu": 90.0, "hourly_rate_micros": 5 * UNIT}, "no longer holds"),
+    ],
+)
+def test_a_new_rule_says_itself_why_its_findings_are_gone(
+    days: Make,
+    ledger: Make,
+    subject: Subject,
+    then: dict[str, Any],
+    reason: str,
+) -> None:
+    rule = Rule(
+        id="quiet", version=1, title="Quiet", subject=subject, applies=(LISTED,), needs=(),
+        when=(Clause("gpu_mean_pct", "<", "seed_utilization_pct"),),
+        sentence="mean GPU use {gpu_mean_pct}", actions=((None, "review"),), source="", comment="",
+    )  # fmt: skip
+    rows = ledger(*days("2026-03-01", 5), *days("2026-03-06", 1, **then))
+    policy = {"rules": Rules(idle_window_days=1), "rulebook": (*RULES, rule)}
+    got = told(rows, "2026-03-05", "2026-03-06", "quiet", **policy)
+    assert states(got) == ["new", "gone"]
+    assert got["03-06"]["gone_reason"] == reason
+
+
 def test_a_reopened_finding_keeps_what_was_realised_and_earns_more_when_it_goes_again(
     days: Make, ledger: Make
 ) -> None:
@@ -229,12 +259,12 @@ def test_a_chain_of_days_rebuilt_is_equal_to_one_made_day_by_day(days: Make, led
         *days("2026-03-03", 9, cluster_id="c3", seen=[2]),
     )
     policy = Policy(Rules())
-    chain = dict(judge.history(rows, policy, date(2026, 3, 1), date(2026, 3, 12)))
+    chain = dict(judge.judge_days(rows, policy, date(2026, 3, 1), date(2026, 3, 12)))
     previous = None
     for offset in range(12):
         day = date(2026, 3, 1) + timedelta(days=offset)
         upto = rows[rows["date"] <= pd.Timestamp(day)]
-        previous = judge.judge(upto, Rules(), day, previous=previous)
+        previous = judge.judge_day(upto, Policy(Rules()), day, previous)
         pd.testing.assert_frame_equal(previous, chain[day])
 
 
@@ -244,7 +274,7 @@ def test_changes_are_what_is_new_reopened_or_gone_today(days: Make, ledger: Make
         *days("2026-03-01", 7, cluster_id="stays"),
         *days("2026-03-06", 2, cluster_id="comes"),
     )
-    chain = dict(judge.history(rows, Policy(Rules()), date(2026, 3, 5), date(2026, 3, 7)))
+    chain = dict(judge.judge_days(rows, Policy(Rules()), date(2026, 3, 5), date(2026, 3, 7)))
     changed = lifecycle.changes(chain[date(2026, 3, 7)], date(2026, 3, 7))
     changed = changed[changed["rule_id"] == "idle"]
     assert dict(zip(changed["cluster_id"], changed["state"], strict=True)) == {

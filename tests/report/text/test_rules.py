@@ -1,0 +1,90 @@
+"""Outcomes in words: from the clause that decided, its limit and the value."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from pipeline.report.text.numbers import NBSP
+from pipeline.report.text.rules import RuleText
+from pipeline.rules import RULES
+from pipeline.settings import Settings
+
+WORDING = RuleText(Settings(), RULES)
+
+
+def outcomes(*decisions: tuple[str | None, str | None, str | None]) -> pd.DataFrame:
+    frame = pd.DataFrame(decisions, columns=["decided_by", "decided_limit", "decided_value"])
+    return frame.assign(account="lab", rule_id="idle", outcome="CLEAR", evidence=None)
+
+
+@pytest.mark.parametrize(
+    ("decision", "reason", "kind"),
+    [
+        (
+            ("needs:samples>=idle_min_samples", "5", "3"),
+            "Number of hours with a GPU reading is 3, not at least 5",
+            "Number of hours with a GPU reading is not at least 5",
+        ),
+        (
+            ("when:hourly_rate_micros>seed_hourly_rate", "10000000", "7500000"),
+            "Hourly rate is 7.50, not above 10.00",
+            "Hourly rate is not above 10.00",
+        ),
+        (
+            ("when:gpu_mean_pct<=underutilized_mean_pct", "25", None),
+            "Mean GPU use is unknown",
+            "Mean GPU use is unknown",
+        ),
+        (
+            ("applies:status in 'running'", '["running"]', '"paused, not deleted"'),
+            "Status is paused, not deleted, not running",
+            "Status is not running",
+        ),
+        (
+            ("applies:is_present", "true", "false"),
+            "It is no longer listed",
+            "It is no longer listed",
+        ),
+        (
+            ("account:observed_until", '"2026-03-07"', '"2026-03-06"'),
+            "Account lab not observed since 2026-03-06",
+            "Account lab not observed since 2026-03-06",
+        ),
+        (
+            ("when:old_measure<old_limit", "1", "2.5"),
+            "when:old_measure<old_limit: value 2.5, limit 1",
+            "when:old_measure<old_limit: limit 1",
+        ),
+        ((None, None, None), None, "No reason given"),
+    ],
+)
+def test_a_decision_reads_as_a_sentence_and_as_a_kind_without_its_value(
+    decision: tuple[str, str, str], reason: str | None, kind: str
+) -> None:
+    frame = outcomes(decision)
+    assert WORDING.reasons(frame).tolist() == [reason]
+    assert WORDING.kinds_of_reasons(frame).tolist() == [kind]
+    assert list(WORDING.with_reasons(frame).columns)[5:7] == ["outcome", "reason"]
+
+
+def test_an_infinite_score_in_the_evidence_of_a_finding_is_not_unknown() -> None:
+    evidence = (
+        '{"day_spend_micros":5000000,"usual_spend_micros":0,"deviation_micros":5000000,'
+        '"anomaly_score":null,"history_days":9}'
+    )
+    frame = outcomes((None, None, None)).assign(rule_id="spend_anomaly", evidence=evidence)
+    (reason,) = WORDING.reasons(frame)
+    assert "infinitely many times the usual spread over 9 comparable days" in reason
+
+
+@pytest.mark.parametrize(("currency", "shown"), [("EUR", "€2.00"), ("JPY", f"JPY{NBSP}2")])
+def test_a_finding_is_worded_with_its_money_in_the_currency(currency: str, shown: str) -> None:
+    rule_text = RuleText(Settings(currency=currency), RULES)
+    evidence = '{"hourly_rate_micros":2000000,"age_days":31.43,"has_expiry":false}'
+    assert rule_text.finding("no_expiry", evidence) == (
+        f"Has existed for 31.4{NBSP}days and costs {shown} an hour, without an expiry"
+    )
+    assert rule_text.finding("no_expiry", None) == ""
+    other_version = f"Hourly rate {shown} and age 31.4{NBSP}days and set to expire no"
+    assert rule_text.finding("gone_rule", evidence) == other_version
