@@ -1,7 +1,7 @@
 """How to write each column: size, and CPU to write and read, on the product's own tables.
 
-``python benchmarks/encodings.py [clusters]`` draws a fleet, takes a look of it and builds a ledger
-day, and writes both under each choice of encodings. Every number is the best of several runs of
+``python benchmarks/encodings.py [clusters]`` simulates a fleet, takes a snapshot of it, builds a
+ledger day, and writes both with each choice of encodings. Every time is the best of several runs in
 this process; sizes are exact.
 """
 
@@ -31,7 +31,7 @@ SOME = {
 
 
 def choices(schema: pa.Schema) -> dict[str, dict[str, object]]:
-    """What is compared: writer options by name."""
+    """The writer options that are compared, by name."""
     ints = [f.name for f in schema if f.type == INT]
     times = [f.name for f in schema if f.type == AT]
     reals = [f.name for f in schema if f.type == REAL]
@@ -95,11 +95,11 @@ def compare(kind: Table, table: pa.Table) -> None:
         )
 
 
-def look(fleet: Fleet, moment: datetime) -> SnapshotRows:
+def snapshot_of(fleet: Fleet, moment: datetime) -> SnapshotRows:
     frame = fleet.at(moment).assign(account="default", observed_at=moment, extra=None)
     missing = {n: None for n in SNAPSHOT.names if n not in frame.columns}
-    whole = SNAPSHOT.enforce(frame.assign(**missing))
-    return SnapshotRows(state=State.COMPLETE, started_at=moment, finished_at=moment, frame=whole)
+    frame = SNAPSHOT.enforce(frame.assign(**missing))
+    return SnapshotRows(state=State.COMPLETE, started_at=moment, finished_at=moment, frame=frame)
 
 
 def sorted_table(kind: Table, table: pa.Table) -> pa.Table:
@@ -110,10 +110,10 @@ def main() -> None:
     clusters = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     fleet = Fleet(1, clusters, START, 31)
     midnight = datetime.combine(DAY, datetime.min.time(), UTC)
-    looks = [look(fleet, midnight + timedelta(hours=h)) for h in range(-1, 26)]
-    snapshot = SNAPSHOT.from_pandas(looks[12].frame)
-    compare(SNAPSHOT, sorted_table(SNAPSHOT, snapshot))
-    day = build_day(looks, DAY, {}).assign(account="default", date=midnight.replace(tzinfo=None))
+    snapshots = [snapshot_of(fleet, midnight + timedelta(hours=h)) for h in range(-1, 26)]
+    compare(SNAPSHOT, sorted_table(SNAPSHOT, SNAPSHOT.from_pandas(snapshots[12].frame)))
+    rows = build_day(snapshots, DAY, {})
+    day = rows.assign(account="default", date=midnight.replace(tzinfo=None))
     compare(LEDGER, sorted_table(LEDGER, LEDGER.from_pandas(day)))
 
 

@@ -1,23 +1,24 @@
-"""One night of ours against rescans of the same snapshots by DuckDB and Polars, side by side.
+"""A night of FleetLedger against rescans of the same snapshots by DuckDB and Polars.
 
     python benchmarks/nightly.py --peer-python PYTHON [--clusters 10000] [--every-hours 1]
                                  [--days 30] [--window DAYS] [--folder FOLDER] [--fold]
 
-The snapshots are a synthetic fleet's, written by the store once and kept in FOLDER. Each contestant
-is a process of its own, imports included; the operating system counts its CPU time and memory:
+The snapshots are of a synthetic fleet; the store writes them once and they are kept in FOLDER. Each
+run is a process of its own, imports included; the operating system measures CPU time and memory:
 
-- *ours*: the ledger day that the newest looks close, and the one they begin, are built; then the
-  window's ledger is read, and spend, utilization, idle candidates and all findings are derived.
-- *ours: same numbers only*: the ledger days likewise, then just what the rescans compute.
-- *ours: ledger as it is*: the same from days that are already there.
+- *ours*: builds the ledger day that the newest snapshots close and the one they begin, reads the
+  window's ledger, and derives spend, utilization, idle candidates and all findings.
+- *ours: same numbers only*: builds the same days, then derives only what the rescans compute.
+- *ours: ledger as it is*: derives the same from days that are already built.
 - *rescans* (``rescans.py``, run by PYTHON, which needs duckdb and polars): spend per cluster-day
-  by counter differences, idle share, p95 and last busy, from the looks of the same window. They do
-  not cut at midnight, estimate, bound or judge; looks at full hours make that no difference.
-- *DuckDB over our ledger*: the same numbers from our files, to see what our language costs.
+  by counter differences, idle share, p95 and last busy, from the snapshots of the same window. They
+  do not cut at midnight, estimate, bound or judge; with snapshots at full hours the results are
+  equal.
+- *DuckDB over our ledger*: the same numbers from our files, to measure the cost of Python.
 
-The answers are compared, and any difference ends the run with an error: money to the micro, sampled
-and busy hours and last busy exactly. Not the 95th percentile: ours weighs readings by the seconds
-they stand for, theirs counts samples.
+The results are compared, and any difference ends the run with an error: money to the micro, sampled
+and busy hours and last busy exactly. The 95th percentile is not compared: ours weighs readings by
+the seconds they speak for, the rescans count samples.
 """
 
 # ruff: noqa: PLC0415 - each process imports only what its own part needs: imports are counted
@@ -44,27 +45,27 @@ if TYPE_CHECKING:
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 AFTER = START + timedelta(days=3660)
-"""Later than any look here."""
+"""Later than any snapshot here."""
 ACCOUNT = "default"
-# About as many come as go, so that a long history is not a larger fleet.
+# About as many clusters are created as deleted, so the fleet does not grow with the history.
 STEADY = {"births_per_day": 0.0026, "deaths_per_day": 0.0026, "expiry_share": 0.04}
 RESCANS = Path(__file__).with_name("rescans.py")
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a process took."""
+    """The resources that a process used, and its result."""
 
     cpu: float
     wall: float
     peak_mb: float
-    answer: dict[str, object]
+    result: dict[str, object]
 
 
 def fill(
     folder: str, clusters: int, every_hours: int, days: int, fleet_days: int
 ) -> dict[str, object]:
-    """Write the looks that are not there yet, from START to the end of the last day."""
+    """Write the missing snapshots from START to the end of the last day."""
     import pandas as pd
 
     from pipeline.model import Certificate, Snapshot, State
@@ -73,10 +74,10 @@ def fill(
     from pipeline.store import Store
 
     store = Store(folder)
-    there = {ref.started_at for ref in store.snapshots(ACCOUNT)}
+    stored = {ref.started_at for ref in store.snapshots(ACCOUNT)}
     times = [START + timedelta(hours=n) for n in range(0, days * 24 + 1, every_hours)]
     fleet = Fleet(11, clusters, START, fleet_days, **STEADY)
-    for when in [when for when in times if when not in there]:
+    for when in [when for when in times if when not in stored]:
         frame = fleet.at(when).assign(account=ACCOUNT, observed_at=pd.Timestamp(when))
         missing = [name for name in SNAPSHOT.names if name not in frame.columns]
         table = SNAPSHOT.from_pandas(frame.assign(**dict.fromkeys(missing)))
@@ -86,11 +87,11 @@ def fill(
             unique_ids=len(frame), total_count=len(frame), proof="drawn, not walked",
         )  # fmt: skip
         store.publish_snapshot(Snapshot(certificate=certificate, table=table))
-    return {"looks": len(times)}
+    return {"snapshots": len(times)}
 
 
 def our_night(folder: str, window: int) -> dict[str, object]:
-    """What a night does between the walk and the report; the answer's key figures."""
+    """What a night does between extract and report; its key figures."""
     from pipeline.jobs import Job
     from pipeline.jobs.ledger import update_ledger
     from pipeline.keys import Secret
@@ -114,7 +115,7 @@ def our_night(folder: str, window: int) -> dict[str, object]:
 
 
 def our_numbers(folder: str, window: int) -> dict[str, object]:
-    """The peers' numbers and no more: the ledger kept up, then the columns these need."""
+    """Only the numbers of the rescans: the ledger is updated, then the needed columns are read."""
     import numpy as np
 
     from pipeline.jobs import Job
@@ -142,7 +143,7 @@ def our_numbers(folder: str, window: int) -> dict[str, object]:
 
 
 def _figures(ledger: pd.DataFrame, used: pd.DataFrame) -> dict[str, object]:
-    """Sums that differ if any row does."""
+    """Key figures: sums that differ if any row differs."""
     paid = ledger.loc[ledger["metered_micros"] > 0, ["date", "cluster_id", "metered_micros"]]
     n = paid["date"].dt.day * paid["cluster_id"].str.rstrip("0123456789").str.len()
     busy_at = used["last_busy_at"].dropna().astype("int64") // 1_000_000
@@ -156,7 +157,7 @@ def _figures(ledger: pd.DataFrame, used: pd.DataFrame) -> dict[str, object]:
 
 
 def fold_one(folder: str) -> dict[str, object]:
-    """The ledger alone: the newest look folded into its days."""
+    """The ledger alone: the newest snapshot folded into its days."""
     from pipeline.jobs import Job
     from pipeline.jobs.ledger import update_ledger
     from pipeline.keys import Secret
@@ -184,13 +185,13 @@ CHILDREN: dict[str, Callable[..., dict[str, object]]] = {
 
 
 def run(command: list[str]) -> Cost:
-    """A process from birth to death; the system's own account of it."""
+    """Run a process to its end and measure it."""
     began = time.monotonic()
-    with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(command, stdout=said)
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(command, stdout=output)
         _, status, usage = os.wait4(process.pid, 0)
-        said.seek(0)
-        text = said.read()
+        output.seek(0)
+        text = output.read()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{command[1:3]} ended with {process.returncode}")
@@ -198,12 +199,12 @@ def run(command: list[str]) -> Cost:
         cpu=usage.ru_utime + usage.ru_stime,
         wall=time.monotonic() - began,
         peak_mb=usage.ru_maxrss / 1024,
-        answer=json.loads(text),
+        result=json.loads(text),
     )
 
 
-def forget_newest(folder: Path) -> None:
-    """Take away the two days a night builds, as if the newest looks had just come."""
+def remove_newest_days(folder: Path) -> None:
+    """Remove the two days that a night builds, as if the newest snapshots had just been taken."""
     for day in sorted(folder.glob(f"ledger/account={ACCOUNT}/date=*"))[-2:]:
         shutil.rmtree(day)
 
@@ -212,87 +213,88 @@ def child(verb: str, folder: Path, *words: str) -> Cost:
     return run([sys.executable, __file__, "--child", verb, str(folder), *words])
 
 
-def tonight(folder: Path, verb: str, *words: str) -> Cost:
-    """One night of ours, as a process."""
-    forget_newest(folder)
+def night(folder: Path, verb: str, *words: str) -> Cost:
+    """A run of ours that builds the newest days first."""
+    remove_newest_days(folder)
     return child(verb, folder, *words)
 
 
 def least(costs: list[Cost]) -> Cost:
-    """The one that was disturbed least."""
+    """The run with the least CPU time: the least disturbed one."""
     return min(costs, key=lambda cost: cost.cpu)
 
 
-def compare(given: argparse.Namespace) -> None:
-    """Run everyone, print what each took and how the peers compare."""
-    folder = Path(given.folder)
-    end = START + timedelta(days=given.days)
-    window = min(given.window or given.days, given.days)
-    # In a process of its own: a child's peak memory includes what its parent held at its birth.
-    fleet_days = max(given.fleet_days, given.days)
-    shape = [str(given.clusters), str(given.every_hours), str(given.days), str(fleet_days)]
+def compare(options: argparse.Namespace) -> None:
+    """Run all of them and print their costs and ratios."""
+    folder = Path(options.folder)
+    end = START + timedelta(days=options.days)
+    window = min(options.window or options.days, options.days)
+    # In its own process: a child's peak memory includes its parent's memory when it was started.
+    fleet_days = max(options.fleet_days, options.days)
+    shape = [str(options.clusters), str(options.every_hours), str(options.days), str(fleet_days)]
     child("fill", folder, *shape)
-    tonight(folder, "fold")  # the days of history that are not there yet
+    night(folder, "fold")  # builds the missing days of history
     count = len(list(folder.glob("snapshots/account=*/date=*/*.parquet")))
-    print(f"{given.clusters:,} clusters, {count} looks, a window of {window} days")
-    print(f"{'':24} {'CPU s':>7} {'wall s':>7} {'MB':>6} {'CPU/ours':>9} {'MB/ours':>8}  answer")
+    print(f"{options.clusters:,} clusters, {count} snapshots, a window of {window} days")
+    print(f"{'':24} {'CPU s':>7} {'wall s':>7} {'MB':>6} {'CPU/ours':>9} {'MB/ours':>8}  result")
     task: dict[str, object] = {
         "folder": str(folder),
         "begin": (end - timedelta(days=window)).isoformat(),
         "end": end.isoformat(),
-        "cadence": given.every_hours * 3600,
+        "cadence": options.every_hours * 3600,
     }
-    words, again = str(window), range(given.repeats)
-    ours = least([tonight(folder, "night", words) for _ in again])
+    words, repeats = str(window), range(options.repeats)
+    ours = least([night(folder, "night", words) for _ in repeats])
     show("ours", ours, ours)
-    kept = {"numbers": least([tonight(folder, "numbers", words) for _ in again])}
-    show("ours: same numbers only", kept["numbers"], ours)
-    kept["ledger"] = least([child("numbers", folder, words) for _ in again])
-    show("ours: ledger as it is", kept["ledger"], ours)
-    if given.fold:
-        task["columns"] = child("columns", folder).answer["columns"]
-        kept["fold"] = least([tonight(folder, "fold") for _ in again])
-        show("ours: fold one look", kept["fold"], ours, is_answer=False)
-    if not given.peer_python:
+    costs = {"numbers": least([night(folder, "numbers", words) for _ in repeats])}
+    show("ours: same numbers only", costs["numbers"], ours)
+    costs["ledger"] = least([child("numbers", folder, words) for _ in repeats])
+    show("ours: ledger as it is", costs["ledger"], ours)
+    if options.fold:
+        task["columns"] = child("columns", folder).result["columns"]
+        costs["fold"] = least([night(folder, "fold") for _ in repeats])
+        show("ours: fold one snapshot", costs["fold"], ours, is_result=False)
+    if not options.peer_python:
         print("no --peer-python given: an interpreter with duckdb and polars runs the rescans")
         return
-    for engine in [*given.engines, "duckdb-ledger"] + ["duckdb-read"] * given.fold:
-        command = [given.peer_python, str(RESCANS), engine, json.dumps(task)]
-        kept[engine] = least([run(command) for _ in again])
-        show(engine, kept[engine], ours, is_answer=engine != "duckdb-read")
-    conclude(given, ours, kept)
+    for engine in [*options.engines, "duckdb-ledger"] + ["duckdb-read"] * options.fold:
+        command = [options.peer_python, str(RESCANS), engine, json.dumps(task)]
+        costs[engine] = least([run(command) for _ in repeats])
+        show(engine, costs[engine], ours, is_result=engine != "duckdb-read")
+    conclude(options, ours, costs)
 
 
-def conclude(given: argparse.Namespace, ours: Cost, kept: dict[str, Cost]) -> None:
-    """What it comes to; an error if anyone has other numbers."""
-    best = least([kept[engine] for engine in given.engines])
-    lightest = min(kept[engine].peak_mb for engine in given.engines)
+def conclude(options: argparse.Namespace, ours: Cost, costs: dict[str, Cost]) -> None:
+    """Print the ratios; an error if any results differ."""
+    best = least([costs[engine] for engine in options.engines])
+    lightest = min(costs[engine].peak_mb for engine in options.engines)
     print(f"best rescan / ours: CPU {best.cpu / ours.cpu:.1f}", end="")
-    print(f", with the same numbers only {best.cpu / kept['numbers'].cpu:.1f}")
+    print(f", with the same numbers only {best.cpu / costs['numbers'].cpu:.1f}")
     print(f"ours / lightest rescan: memory {ours.peak_mb / lightest:.2f}", end="")
-    print(f", with the same numbers only {kept['numbers'].peak_mb / lightest:.2f}")
-    language = kept["ledger"].cpu / kept["duckdb-ledger"].cpu
+    print(f", with the same numbers only {costs['numbers'].peak_mb / lightest:.2f}")
+    language = costs["ledger"].cpu / costs["duckdb-ledger"].cpu
     print(f"our language / DuckDB over our ledger: CPU {language:.1f}")
-    if given.fold:
-        read = kept["duckdb-read"]
-        print(f"fold of a look / DuckDB's read of it: CPU {kept['fold'].cpu / read.cpu:.1f}")
-    others = [n for n in kept if n not in ("fold", "duckdb-read") and kept[n].answer != ours.answer]
-    if others:
-        raise SystemExit(f"other numbers than ours: {', '.join(others)}")
+    if options.fold:
+        read = costs["duckdb-read"]
+        print(f"fold of a snapshot / DuckDB's read of it: CPU {costs['fold'].cpu / read.cpu:.1f}")
+    compared = [name for name in costs if name not in ("fold", "duckdb-read")]
+    different = [name for name in compared if costs[name].result != ours.result]
+    if different:
+        raise SystemExit(f"other numbers than ours: {', '.join(different)}")
 
 
-def show(name: str, cost: Cost, ours: Cost, *, is_answer: bool = True) -> None:
-    same = "same" if is_answer and cost.answer == ours.answer else f"{cost.answer}"
+def show(name: str, cost: Cost, ours: Cost, *, is_result: bool = True) -> None:
+    same = "same" if is_result and cost.result == ours.result else f"{cost.result}"
     print(
         f"{name:24} {cost.cpu:7.2f} {cost.wall:7.2f} {cost.peak_mb:6.0f}"
         f" {cost.cpu / ours.cpu:9.1f} "
-        f"{cost.peak_mb / ours.peak_mb:8.1f}  {same if cost is not ours else cost.answer}",
+        f"{cost.peak_mb / ours.peak_mb:8.1f}  {same if cost is not ours else cost.result}",
         flush=True,
     )
 
 
 def main() -> None:
-    """Compare; or, as a child of that, be one of ours."""
+    """Compare; or, as a child process of that, run one of ours."""
     if sys.argv[1:2] == ["--child"]:
         verb, folder, *words = sys.argv[2:]
         print(json.dumps(CHILDREN[verb](folder, *map(int, words))))
@@ -311,7 +313,7 @@ def main() -> None:
         "--engines", nargs="+", default=["duckdb", "polars-streaming", "polars-in-memory"]
     )
     parser.add_argument("--repeats", type=int, default=2, help="runs of each; the least CPU counts")
-    parser.add_argument("--fold", action="store_true", help="also the ledger of one look alone")
+    parser.add_argument("--fold", action="store_true", help="also the ledger of one snapshot alone")
     compare(parser.parse_args())
 
 

@@ -1,13 +1,13 @@
-"""The peers of nightly.py: the same numbers by scanning snapshots (or our ledger) anew.
+"""The rescans of nightly.py: the same numbers by scanning all snapshots (or our ledger).
 
     python rescans.py ENGINE TASK_AS_JSON
 
 Needs duckdb and polars and nothing of ours. Tuned by their own guides: only the needed columns and
 files are read; DuckDB keeps no insertion order; Polars scans lazily and is run by its streaming and
-by its in-memory engine. Both get all cores. Neither is asked to cut, estimate, bound or judge: they
-compute money per cluster and day from counter differences between neighbouring looks (a cluster
-first seen counts from its birth), and per cluster the sampled hours, the busy ones, the 95th
-percentile of GPU use and the last busy look.
+by its in-memory engine. Both get all cores. They do not cut, estimate, bound or judge: they compute
+money per cluster and day from counter differences between neighbouring snapshots (a new cluster
+counts from its creation), and per cluster the sampled hours, the busy hours, the 95th percentile of
+GPU use and the last busy observation.
 """
 
 # ruff: noqa: PLC0415, S608, PLR2004 - imports are counted, so each engine imports only itself; the SQL is constant
@@ -20,13 +20,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 PAIRS = """
-WITH look AS (
+WITH observation AS (
   SELECT cluster_id, observed_at AS seen, epoch(observed_at)::BIGINT AS t, status,
          gpu_utilization_pct AS gpu, total_cost_micros AS total, created_at
   FROM read_parquet($files)
 ), pair AS (
   SELECT *, lag(total) OVER w AS total_before, lag(t) OVER w AS t_before
-  FROM look WINDOW w AS (PARTITION BY cluster_id ORDER BY t)
+  FROM observation WINDOW w AS (PARTITION BY cluster_id ORDER BY t)
 )
 SELECT cluster_id, seen, status, gpu,
        CASE WHEN t_before = t - $cadence THEN seen - to_seconds($cadence)
@@ -43,7 +43,7 @@ SELECT cluster_id, count(*) AS samples, sum((gpu > 5)::INT) AS busy,
 FROM pairs WHERE status = 'running' AND gpu IS NOT NULL AND seen < $end GROUP BY ALL
 """
 
-# The answer's key figures; sums of products show any row that differs.
+# The key figures; sums of products differ if any row differs.
 SUMMARY = """
 WITH paid AS (
   SELECT spend, extract('day' FROM day)::BIGINT
@@ -66,7 +66,7 @@ def by_duckdb(files: list[str], begin: datetime, end: datetime, cadence: int) ->
     days = "SELECT cluster_id, date_trunc('day', since) AS day, sum(spend)::BIGINT AS spend"
     duckdb.execute(f"CREATE TEMP TABLE days AS {days} FROM pairs WHERE spend > 0 GROUP BY ALL")
     duckdb.execute(f"CREATE TEMP TABLE use AS {USE}", {"end": end})
-    return _answer(duckdb.execute(SUMMARY).fetchone())
+    return _result(duckdb.execute(SUMMARY).fetchone())
 
 
 def by_duckdb_over_ledger(files: list[str]) -> dict[str, object]:
@@ -93,7 +93,7 @@ def by_duckdb_over_ledger(files: list[str]) -> dict[str, object]:
     )
     for dims in ("day", "project_id", "gpu_type"):
         duckdb.execute(f"SELECT {dims}, sum(spend_micros) FROM days GROUP BY ALL").fetchall()
-    return _answer(duckdb.execute(SUMMARY).fetchone())
+    return _result(duckdb.execute(SUMMARY).fetchone())
 
 
 def by_polars(
@@ -103,7 +103,7 @@ def by_polars(
 
     col, step = pl.col, pl.duration(seconds=cadence)
     columns = ["cluster_id", "observed_at", "status", "gpu_utilization_pct", "total_cost_micros"]
-    looks = pl.scan_parquet(files).select(*columns, "created_at")
+    observations = pl.scan_parquet(files).select(*columns, "created_at")
     follows = col("before") == col("observed_at") - step
     gained = col("total_cost_micros") - col("total_before")
     born = (col("created_at") >= col("observed_at") - step) & (col("observed_at") != begin)
@@ -115,9 +115,9 @@ def by_polars(
     )  # fmt: skip
     since = pl.when(follows).then(col("before")).otherwise(col("created_at"))
     pairs = (
-        looks.sort("cluster_id", "observed_at")
+        observations.sort("cluster_id", "observed_at")
         .with_columns(
-            # Sorted, so a neighbour of the same id is the one before: cheaper than a window.
+            # Sorted, so the row before is the previous one of the same id: cheaper than a window.
             before=pl.when(col("cluster_id") == col("cluster_id").shift()).then(
                 col("observed_at").shift()
             ),
@@ -143,11 +143,13 @@ def by_polars(
     n = days["day"].dt.day().cast(pl.Int64) * stem.cast(pl.Int64)
     mixed = (days["spend"] * (n % 1009)).sum()
     busy_at = use["last_busy"].dt.epoch("s").sum()
-    return _answer((days["spend"].sum(), mixed, use["samples"].sum(), use["busy"].sum(), busy_at))
+    return _result((days["spend"].sum(), mixed, use["samples"].sum(), use["busy"].sum(), busy_at))
 
 
 def read_columns(files: list[str], columns: list[str]) -> dict[str, object]:
-    """DuckDB reads the columns that the ledger reads, and nothing else: the floor of any scan."""
+    """DuckDB reads the columns that the ledger reads, and does nothing else: the least any scan
+    takes.
+    """
     import duckdb
 
     named = ", ".join(columns)
@@ -157,7 +159,7 @@ def read_columns(files: list[str], columns: list[str]) -> dict[str, object]:
     return {"rows": duckdb.execute("SELECT count(*) FROM t").fetchone()[0]}
 
 
-def _answer(row: tuple) -> dict[str, object]:
+def _result(row: tuple) -> dict[str, object]:
     return dict(zip(("spend", "mixed", "samples", "busy", "last_busy"), map(int, row), strict=True))
 
 
@@ -178,14 +180,14 @@ def main() -> None:
     ]
     cadence = task["cadence"]
     if engine == "duckdb":
-        answer = by_duckdb(snapshots, begin, end, cadence)
+        result = by_duckdb(snapshots, begin, end, cadence)
     elif engine == "duckdb-ledger":
-        answer = by_duckdb_over_ledger(ledger)
+        result = by_duckdb_over_ledger(ledger)
     elif engine == "duckdb-read":
-        answer = read_columns(snapshots[-1:], task["columns"])
+        result = read_columns(snapshots[-1:], task["columns"])
     else:
-        answer = by_polars(snapshots, begin, end, cadence, engine.removeprefix("polars-"))
-    print(json.dumps(answer))
+        result = by_polars(snapshots, begin, end, cadence, engine.removeprefix("polars-"))
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

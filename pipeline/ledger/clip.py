@@ -1,6 +1,6 @@
 """The part of each interval that lies within a day.
 
-An interval inside the day is itself. Of one that crosses a midnight the day gets a share: money
+An interval inside the day is not changed. Of one that crosses midnight the day gets a share: money
 linearly in time, seconds by the same rule within running and other time (``split``), so the days'
 parts of an interval add up exactly. Few intervals cross, so only those are computed.
 """

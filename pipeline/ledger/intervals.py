@@ -8,7 +8,7 @@ last observation to the complete snapshot that misses it. Each interval gets, in
   (metered: exact, whatever happened in between); else rate x running time, between 0 and
   highest rate x elapsed (estimated); null where neither a counter nor a rate is known;
 - *running time*: metered money / highest rate, at most the time elapsed; without a counter, what
-  the statuses and the session's length (session cost / rate) say;
+  the statuses and the session's length (session cost / rate) give;
 - *claims*: an observation speaks for at most 30 minutes on each side. Running time within reach of
   a running observation has its utilization, the rest is unseen. Other time within reach of an
   observation that is not running has its status, the rest is a gap.

@@ -108,13 +108,13 @@ class _CompleteSnapshots:
     """The complete ones among some snapshots, asked by the positions of any of them."""
 
     def __init__(self, snapshots: Sequence[SnapshotInfo]) -> None:
-        is_complete = np.array([one.state is State.COMPLETE for one in snapshots], dtype=bool)
-        complete = [one for one in snapshots if one.state is State.COMPLETE]
+        is_complete = np.array([info.state is State.COMPLETE for info in snapshots], dtype=bool)
+        complete = [info for info in snapshots if info.state is State.COMPLETE]
         self._count = len(complete)
         self._before = np.concatenate([[0], np.cumsum(is_complete)])
         # At least one element each, so that every position has a value; see ``has_after``.
-        self._starts = _unix_seconds([one.started_at for one in complete])
-        self._finishes = _unix_seconds([one.finished_at for one in complete])
+        self._starts = _unix_seconds([info.started_at for info in complete])
+        self._finishes = _unix_seconds([info.finished_at for info in complete])
 
     def before(self, positions: Ints) -> Ints:
         """How many complete snapshots come before each position."""

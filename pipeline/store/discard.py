@@ -48,7 +48,7 @@ def discard(
 ) -> str:
     """Move ``ref`` to ``discarded/`` with a record, and remove what was made from it; its new key.
 
-    Reports are moved too: somebody may have been mailed them.
+    Reports are moved too, not removed: they may have been mailed.
     """
     data = files.read(ref.key)
     record = DiscardRecord(

@@ -1,4 +1,4 @@
-"""What file names alone tell: each function is one listing, and no file is opened."""
+"""Listings, from file names alone: each function is one listing, and no file is opened."""
 
 from __future__ import annotations
 
