@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.extract.budget import Budget, Timing
+from pipeline.extract.budget import RequestBudget, Timing
 from pipeline.extract.client import Fetched
 from pipeline.extract.record_set import RecordSet
 from pipeline.extract.walk import Walk
@@ -204,7 +204,7 @@ class FakeApi:
 
 def make_walk(api: FakeApi, **settings: object) -> Walk:
     settings = Extract(**{"max_pages": 3_000, **settings})
-    budget = Budget(settings, Timing(lambda: 0.0, lambda _: None, lambda: 0.5))
+    budget = RequestBudget(settings, Timing(lambda: 0.0, lambda _: None, lambda: 0.5))
     api.budget = budget
     return Walk(
         client=api,

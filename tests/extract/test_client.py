@@ -22,7 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from pipeline.errors import ApiError, Exit, SettingsError
 from pipeline.extract.api_errors import RefusedError
-from pipeline.extract.budget import Budget, BudgetError, Timing
+from pipeline.extract.budget import BudgetError, RequestBudget, Timing
 from pipeline.extract.client import BLOCK_BYTES, ApiTarget, Client, KeyNotAcceptedError
 from pipeline.extract.decode import decode_page
 from pipeline.keys import Secret
@@ -143,7 +143,7 @@ def ask(
     clock = clock or Clock()
     url = f"http://127.0.0.1:{server.server_port}"
     settings = Extract(**{"page_deadline_seconds": 5.0, **settings})
-    budget = Budget(settings, clock.timing())
+    budget = RequestBudget(settings, clock.timing())
     client = Client(ApiTarget(url, "v1", auth, Secret(CANARY)), settings, budget)
     try:
         for _ in range(times):
@@ -422,7 +422,7 @@ def test_requests_and_time_of_a_walk_are_capped() -> None:
 def test_the_key_is_not_sent_to_an_address_it_should_not_go_to(url: str) -> None:
     settings = Extract()
     with pytest.raises(SettingsError) as caught:
-        Client(ApiTarget(url, "v1", "bearer", Secret(CANARY)), settings, Budget(settings))
+        Client(ApiTarget(url, "v1", "bearer", Secret(CANARY)), settings, RequestBudget(settings))
     assert "secret" not in str(caught.value)
 
 
@@ -476,7 +476,7 @@ def test_a_certificate_is_verified_and_a_ca_of_ones_own_is_accepted(tmp_path: Pa
 
         def get(ca: str | None) -> Fetched:
             target = ApiTarget(url, "v1", "bearer", Secret(CANARY), ca)
-            client = Client(target, settings, Budget(settings, Clock().timing()))
+            client = Client(target, settings, RequestBudget(settings, Clock().timing()))
             with closing(client):
                 return client.get({}, lambda body: decode_page(body, "v1"))
 

@@ -12,7 +12,7 @@ from pipeline import schema
 from pipeline.errors import ApiError
 from pipeline.extract import ApiTarget, clock_warning, take_snapshot
 from pipeline.extract.clocks import Clocks
-from pipeline.extract.resume import keep, restore
+from pipeline.extract.resume import apply_resume_point, make_resume_point
 from pipeline.keys import Secret
 from pipeline.model import Certificate, State
 from pipeline.settings import Extract
@@ -121,15 +121,15 @@ def test_an_unfinished_walk_whose_clock_was_another_is_begun_anew(
     fake_api: Callable[..., Any], new_walk: Callable[..., Any], off_by: timedelta
 ) -> None:
     walk = new_walk(fake_api(1, 50), page_size=10)
-    walk.take(*walk.ask({"limit": 10}))
-    point = keep(walk, "default", "https://api.example")
+    walk.add(*walk.fetch({"limit": 10}))
+    point = make_resume_point(walk, "default", "https://api.example")
     assert point is not None
     later = new_walk(fake_api(1, 50))
-    assert restore(later, point, "default", "https://api.example")
+    assert apply_resume_point(later, point, "default", "https://api.example")
     other = new_walk(fake_api(1, 50))
     now = other.local_now() + off_by
     other.local_now = lambda: now
-    assert not restore(other, point, "default", "https://api.example")
+    assert not apply_resume_point(other, point, "default", "https://api.example")
 
 
 def test_the_warning_names_host_skew_and_remedy() -> None:

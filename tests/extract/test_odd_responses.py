@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.errors import ApiError, SettingsError
 from pipeline.extract.api_errors import RefusedError
-from pipeline.extract.budget import Budget, Timing
+from pipeline.extract.budget import RequestBudget, Timing
 from pipeline.extract.client import ApiTarget, Client
 from pipeline.extract.decode import decode_page
 from pipeline.keys import Secret
@@ -69,7 +69,7 @@ USABLE = {
 def ask(url: str, *, times: int = 1, **settings: object) -> Fetched:
     settings = Extract(page_deadline_seconds=2.0, **settings)
     slept: list[float] = []
-    budget = Budget(settings, Timing(lambda: sum(slept), slept.append, lambda: 0.5))
+    budget = RequestBudget(settings, Timing(lambda: sum(slept), slept.append, lambda: 0.5))
     client = Client(ApiTarget(url, "v1", "bearer", Secret("tpo_live_key")), settings, budget)
     with closing(client):
         for _ in range(times - 1):
@@ -126,7 +126,7 @@ def test_a_ca_file_without_certificates_is_a_settings_error(
         ca.write_bytes(content if isinstance(content, bytes) else content.encode())
     target = ApiTarget("https://127.0.0.1:1", "v1", "bearer", Secret("k"), str(ca))
     with pytest.raises(SettingsError, match=r"api\.ca_file '.*ca\.pem'"):
-        Client(target, Extract(), Budget(Extract()))
+        Client(target, Extract(), RequestBudget(Extract()))
 
 
 EATER = r"""

@@ -131,20 +131,20 @@ def test_v2_is_complete_when_two_reads_agree(fleet: Fleet) -> None:
     assert snapshot.certificate.requests == 2
     assert snapshot.certificate.total_count is None
     assert snapshot.table.column("total_cost_micros").null_count == snapshot.table.num_rows
-    assert "v2 says nothing about cost, use, project or region" in snapshot.certificate.warnings
+    assert "v2 has no cost, utilization, project or region" in snapshot.certificate.warnings
 
 
 def test_a_v2_array_the_size_of_a_page_is_not_believed(fleet: Fleet) -> None:
     certificate = snap(fleet, version="v2", v2_pages=True).certificate
     assert certificate.state is State.UNPROVEN
-    assert certificate.proof.startswith("exactly 20 clusters, the size of a page")
+    assert certificate.proof.startswith("exactly 20 clusters, a common page size")
 
 
 def test_a_fleet_that_all_but_vanished_is_walked_twice_and_suspect(fleet: Fleet) -> None:
     before = msgspec.structs.replace(snap(fleet).certificate, unique_ids=100_000)
     certificate = snap(fleet, previous=before).certificate
     assert certificate.state is State.SUSPECT
-    assert "where the look before had 100000, confirmed by a second walk" in certificate.proof
+    assert "while the previous snapshot had 100000, confirmed by a second walk" in certificate.proof
     # A later look that agrees with the suspect one is complete again.
     assert snap(fleet, previous=certificate).certificate.state is State.COMPLETE
 

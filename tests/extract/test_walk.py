@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ApiError
 from pipeline.extract import ApiTarget, _walk_v1
-from pipeline.extract.resume import ResumePoint, WalkInterruptedError, keep, restore
+from pipeline.extract.resume import (
+    ResumePoint,
+    WalkInterruptedError,
+    apply_resume_point,
+    make_resume_point,
+)
 from pipeline.extract.same_second import split_window
 from pipeline.keys import Secret
 from pipeline.model import State
@@ -21,7 +26,7 @@ from tests.extract.conftest import EPOCH
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pipeline.extract.verdict import Verdict
+    from pipeline.extract.completeness import Verdict
     from pipeline.extract.walk import Walk
 
 API = ApiTarget("http://127.0.0.1", "v1", "bearer", Secret("k"))
@@ -72,8 +77,8 @@ def test_the_proof_is_a_sentence_with_the_numbers(
 ) -> None:
     verdict, _ = run(new_walk(fake_api(1, 250)))
     assert verdict.proof == (
-        "walked by creation time: 250 ids, as many older than the run as the API counted, "
-        "and the closing look showed nothing missed"
+        "walked by creation time: 250 ids; those older than the run are as many as the API "
+        "counted, and the closing check found no missing cluster"
     )
 
 
@@ -197,7 +202,7 @@ def test_an_interrupted_walk_goes_on_where_it_stopped(
     assert f"{point.clusters} of 300 clusters are kept" in str(interrupted.value)
     before = api.requests
     second = new_walk(api, page_size=10)
-    assert restore(second, point, "default", API.base_url)
+    assert apply_resume_point(second, point, "default", API.base_url)
     verdict, ids = run(second)
     assert verdict.state is State.COMPLETE
     assert api.throughout <= ids <= api.ever
@@ -211,9 +216,9 @@ def test_a_resume_point_of_another_list_is_not_used(
     walk = new_walk(fake_api(1, 50), page_size=10, max_pages=3)
     with pytest.raises(WalkInterruptedError):
         _walk_v1(walk, "default", API)
-    point = keep(walk, "default", API.base_url)
+    point = make_resume_point(walk, "default", API.base_url)
     assert point is not None
     other = new_walk(fake_api(1, 50))
-    assert not restore(other, point, "other", API.base_url)
-    assert not restore(other, point, "default", "http://localhost")
+    assert not apply_resume_point(other, point, "other", API.base_url)
+    assert not apply_resume_point(other, point, "default", "http://localhost")
     assert len(other.record_set) == 0

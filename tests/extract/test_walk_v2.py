@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.extract import ApiTarget, _judge_quarantine, _walk_v1
+from pipeline.extract import ApiTarget, _check_quarantine, _walk_v1
 from pipeline.extract.api_errors import RefusedError
 from pipeline.extract.client import Fetched
 from pipeline.extract.walk import iso
@@ -102,7 +102,7 @@ def take(api: Serving, *, version: str) -> tuple[State, str, set[str]]:
     walk = make_walk(api)  # type: ignore[arg-type]
     walk.version = version
     verdict = walk_v2(walk) if version == "v2" else _walk_v1(walk, "default", API)
-    verdict = _judge_quarantine(walk, verdict, walk.settings)
+    verdict = _check_quarantine(walk, verdict, walk.settings)
     ids = set(walk.record_set.table().column("cluster_id").to_pylist())
     return verdict.state, verdict.proof, ids
 
