@@ -163,4 +163,4 @@ def test_the_demos_folder_is_its_owners_alone_under_any_umask(tmp_path: Path) ->
     finally:
         os.umask(before)
     modes = {path.name: path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())}
-    assert modes == {"data": 0o700, demo.MARK: 0o600}
+    assert modes == {"data": 0o700, demo.MARKER_FILE: 0o600}
