@@ -28,9 +28,9 @@ from pipeline.simulator.app import make_app
 from pipeline.simulator.bad_records import (
     BAD_FIELD,
     DUPLICATE_ID,
-    NO_IDENTITY,
     ODD_BUT_FINE,
-    STRANGE_IDENTITY,
+    STRANGE_ID,
+    WITHOUT_ID,
 )
 from pipeline.simulator.churn import Churn
 from pipeline.simulator.clock import Clock
@@ -118,8 +118,8 @@ EVERYTHING = (
     bad_responses.short(),
     bad_responses.repeated(),
     bad_responses.stale(),
-    bad_responses.no_next(),
-    bad_responses.next_for_ever(),
+    bad_responses.never_has_next(),
+    bad_responses.always_has_next(),
     bad_responses.miscounted(3),
     bad_responses.miscounted(-3),
 )
@@ -173,7 +173,7 @@ MATRIX = {
     "stale": Row("the page of an hour ago, 1 in 4", now_and_then(bad_responses.stale())),
     "next": Row(
         "has_next wrong, 1 in 4",
-        now_and_then(bad_responses.no_next(), bad_responses.next_for_ever()),
+        now_and_then(bad_responses.never_has_next(), bad_responses.always_has_next()),
         churn=1,
     ),
     "miscounted": Row(
@@ -186,7 +186,7 @@ MATRIX = {
     "no count, quiet": Row("the same on a quiet list", always(without_pagination()), churn=0),
     "one page": Row("the first 50 whatever is asked, no count", one_page_for_ever, churn=0),
     "nameless": Row(
-        "no record has an identity", always(bad_responses.damaged(tuple(NO_IDENTITY), 1))
+        "no record has an identity", always(bad_responses.damaged(tuple(WITHOUT_ID), 1))
     ),
     "inclusive": Row("created_before includes its bound", quirk(before_inclusive=True)),
     "ignored": Row("created_before has no effect", quirk(before_ignored=True)),
@@ -199,11 +199,11 @@ MATRIX = {
     ),
     "odd fields": Row("1 record in 5 is odd", always(bad_responses.damaged(tuple(ODD_BUT_FINE)))),
     "no identity": Row(
-        "1 record in 200 without identity", always(bad_responses.damaged(tuple(NO_IDENTITY), 200))
+        "1 record in 200 without identity", always(bad_responses.damaged(tuple(WITHOUT_ID), 200))
     ),
     "strange identity": Row(
         "1 record in 50 with a strange id",
-        always(bad_responses.damaged(tuple(STRANGE_IDENTITY), 50)),
+        always(bad_responses.damaged(tuple(STRANGE_ID), 50)),
     ),
     "everything": Row(
         "13 of these faults mixed, 1 in 3", lambda: {"chance": 0.33, "menu": EVERYTHING}

@@ -67,8 +67,8 @@ def test_a_dropped_connection_breaks_off_inside_the_body(misbehaving: Misbehavin
     [
         (failed_responses.truncated(), None),
         (failed_responses.html(), None),
-        (failed_responses.instead(b""), None),
-        (failed_responses.instead(b"null"), None),
+        (failed_responses.other_body(b""), None),
+        (failed_responses.other_body(b"null"), None),
         (failed_responses.unsuccessful("RATE_LIMIT_EXCEEDED"), {"code": "RATE_LIMIT_EXCEEDED"}),
     ],
     ids=lambda value: value.name if isinstance(value, Fault) else "",
@@ -168,8 +168,8 @@ def test_a_stale_page_shows_the_past_under_the_present_date(misbehaving: Misbeha
 
 def test_pagination_can_lie(fleet: Fleet, start: datetime, misbehaving: Misbehaving) -> None:
     script = {
-        1: bad_responses.next_for_ever(),
-        2: bad_responses.no_next(),
+        1: bad_responses.always_has_next(),
+        2: bad_responses.never_has_next(),
         3: bad_responses.miscounted(+50),
         4: bad_responses.miscounted(-5),
     }
@@ -227,7 +227,7 @@ def test_chance_is_the_same_for_the_same_seed_and_leaves_a_way_through(
     misbehaving: Misbehaving,
 ) -> None:
     def play(seed: int) -> list[tuple[int, str]]:
-        faults = Faults(chance=0.9, menu=bad_responses.BAD_RESPONSES, at_most=2, seed=seed)
+        faults = Faults(chance=0.9, choices=bad_responses.BAD_RESPONSES, max_in_a_row=2, seed=seed)
         with misbehaving(faults=faults) as api:
             for _ in range(30):
                 api.get()

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.simulator.fleet import Fleet
-from pipeline.simulator.lifecycles import NEVER, STATUSES, Sessions, Spans, weave
+from pipeline.simulator.lifecycles import NEVER, STATUSES, Sessions, Spans, build_lifecycles
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAYS = 12
@@ -105,7 +105,7 @@ def test_a_life_with_its_numbers_written_out() -> None:
 
     Then stopped at 0.036 an hour, started again at 10,000, failed at 10,500; deleted at 20,000.
     """
-    lives = weave(
+    lives = build_lifecycles(
         Spans(*(np.array([value]) for value in (0, 20_000, NEVER, 3_600_000, 36_000))),
         Sessions(
             cluster=np.array([0, 0]),
@@ -126,7 +126,7 @@ def test_a_life_with_its_numbers_written_out() -> None:
             int(lives.session_cost(now, t)[0]),
         )
         for t in (0, 59, 60, 160, 161, 3760, 3761, 5560, 5660, 5760, 10_000, 10_100, 10_500, 11_500)
-        if (now := lives.alive(t)).size
+        if (now := lives.segments_at(t)).size
     }
     assert seen == {
         0: ("pending", 0, 0),
@@ -144,14 +144,14 @@ def test_a_life_with_its_numbers_written_out() -> None:
         10_500: ("error", 7_843_400, 400_000),
         11_500: ("stopped", 7_843_400, 400_000),
     }
-    assert lives.alive(20_000).size == 0
-    whole = lives.sums(30_000)
+    assert lives.segments_at(20_000).size == 0
+    whole = lives.totals(30_000)
     assert int(whole.stopped_cost[0]) == 43_400 + 85_000
     assert int(whole.running_seconds[0]) == 3600 + 1800 + 400
 
 
 def test_lives_are_unbroken() -> None:
-    lives = FLEET.lives
+    lives = FLEET.lifecycles
     assert (lives.end > lives.start).all()
     same = lives.cluster[1:] == lives.cluster[:-1]
     assert (lives.start[1:][same] == lives.end[:-1][same]).all()

@@ -115,7 +115,7 @@ def test_a_refused_key_costs_no_request(fleet: Fleet, start: datetime) -> None:
 def test_a_window_of_real_time_does_not_turn_with_the_simulated_clock() -> None:
     limit = RateLimit(1, 3600, "real")
     now = datetime(2026, 3, 2, tzinfo=UTC)
-    assert not limit.take(now).refused
+    assert not limit.use(now).is_exceeded
     later = limit.take(now + timedelta(days=1))
     assert later.refused
     assert 3590 <= later.retry_after <= 3600
