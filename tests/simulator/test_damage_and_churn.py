@@ -24,7 +24,7 @@ BY_AGE = [("limit", "100"), ("sort_by", "created_at"), ("sort_order", "asc")]
 
 
 @pytest.mark.parametrize("kind", bad_records.KINDS)
-def test_a_kind_of_damage_changes_the_record_and_only_what_it_names(
+def test_each_kind_of_damage_changes_only_the_field_that_it_names(
     fleet: Fleet, start: datetime, kind: str
 ) -> None:
     records = records_v1(fleet, fleet.state(seconds_of(start)))[:3]
@@ -45,7 +45,7 @@ def test_a_kind_of_damage_changes_the_record_and_only_what_it_names(
     assert records == records_v1(fleet, fleet.state(seconds_of(start)))[:3]
 
 
-def test_the_same_cluster_is_broken_the_same_way_every_time(fleet: Fleet, start: datetime) -> None:
+def test_a_cluster_is_always_damaged_in_the_same_way(fleet: Fleet, start: datetime) -> None:
     faults = Faults(always=[damaged(every=3)])
     pages = Pages(fleet, faults, latency_ms=0, v2_pages=False)
     assert pages.v1(BY_AGE, start).body[:-80] == pages.v1(BY_AGE, start).body[:-80]
@@ -73,7 +73,7 @@ def walk(churn: Churn, now: datetime, step: float) -> tuple[list[str], datetime]
 
 
 @pytest.mark.parametrize("step", [0.0, 40.0])
-def test_churn_shows_what_a_naive_walk_over_pages_loses(
+def test_with_churn_a_naive_walk_over_pages_misses_clusters(
     fleet: Fleet, start: datetime, step: float
 ) -> None:
     churn = Churn(fleet, births=2.0, deaths=3.0, seed=3)
@@ -94,7 +94,7 @@ def test_churn_with_deletions_only_loses_and_with_creations_only_does_not(
     assert quiet.alive_throughout == set(fleet.at(start).cluster_id)
 
 
-def test_churn_leaves_the_fleet_itself_alone_and_is_repeatable(
+def test_churn_does_not_change_the_original_fleet_and_is_repeatable(
     fleet: Fleet, start: datetime
 ) -> None:
     before = fleet.at(start)
@@ -104,9 +104,7 @@ def test_churn_leaves_the_fleet_itself_alone_and_is_repeatable(
     assert fleet.at(start).equals(before)
 
 
-def test_created_clusters_are_new_run_at_once_and_cost_from_then_on(
-    fleet: Fleet, start: datetime
-) -> None:
+def test_created_clusters_run_and_cost_money_at_once(fleet: Fleet, start: datetime) -> None:
     churn = Churn(fleet, births=5.0, deaths=0.0, backdated_seconds=600, seed=2)
     churn.step(start)
     frame = churn.fleet.at(start).set_index("cluster_id")
@@ -121,7 +119,7 @@ def test_created_clusters_are_new_run_at_once_and_cost_from_then_on(
     assert new.total_cost_micros.eq(owed).all()
 
 
-def test_a_removed_cluster_costs_nothing_any_more(fleet: Fleet, start: datetime) -> None:
+def test_a_deleted_cluster_costs_no_more_money(fleet: Fleet, start: datetime) -> None:
     churn = Churn(fleet, births=0.0, deaths=20.0, seed=2)
     churn.step(start)
     day = timedelta(days=1)
@@ -133,7 +131,7 @@ def test_a_removed_cluster_costs_nothing_any_more(fleet: Fleet, start: datetime)
     assert earlier[0] == earlier[1]
 
 
-def test_a_new_walk_starts_the_truth_over(fleet: Fleet, start: datetime) -> None:
+def test_a_new_walk_resets_the_record_of_listed_clusters(fleet: Fleet, start: datetime) -> None:
     churn = Churn(fleet, births=0.0, deaths=9.0, seed=4)
     churn.step(start)
     gone = churn.ever_alive - churn.alive_throughout
@@ -143,7 +141,7 @@ def test_a_new_walk_starts_the_truth_over(fleet: Fleet, start: datetime) -> None
     assert not gone & churn.ever_alive
 
 
-def test_a_fleet_can_be_churned_to_nothing(start: datetime) -> None:
+def test_churn_can_delete_all_clusters(start: datetime) -> None:
     churn = Churn(Fleet(1, 5, start, 1), births=0.0, deaths=50.0)
     for _ in range(3):
         churn.step(start)
