@@ -1,8 +1,8 @@
-"""How near the ledger comes to the truth, from hourly and from nightly looks.
+"""The accuracy of the ledger, from hourly and from nightly snapshots.
 
-Two fleets with fixed parameters: one that was there while the ledger was written, one (``unseen``)
-whose parameters were never looked at before the arithmetic was done. The truth is asked of the
-simulated fleet itself, to the micro. Run: ``python benchmarks/accuracy.py [CLUSTERS]``.
+Two fleets with fixed parameters: one used while the ledger was written, and one (``unseen``) that
+was first used after the arithmetic was finished. The true spend is the simulated fleet's own, to
+the micro. Run: ``python benchmarks/accuracy.py [CLUSTERS]``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ FLEETS: dict[str, dict[str, object]] = {
 }
 
 
-def look(fleet: Fleet, when: datetime) -> SnapshotRows:
+def take_snapshot(fleet: Fleet, when: datetime) -> SnapshotRows:
+    """The rows of a complete snapshot at ``when``."""
     frame = fleet.at(when).assign(account="a", observed_at=pd.Timestamp(when))
     missing = [name for name in SNAPSHOT.names if name not in frame.columns]
     frame = SNAPSHOT.enforce(frame.assign(**dict.fromkeys(missing)))
@@ -46,29 +47,30 @@ def look(fleet: Fleet, when: datetime) -> SnapshotRows:
 
 
 def measure(fleet: Fleet, hours: int) -> dict[str, float]:
-    """Fleet error and how many clusters' truth lies inside their bounds, over the window."""
+    """The error of the fleet's spend, and how many clusters' true spend is inside its bounds."""
     times = [START + timedelta(hours=n) for n in range(0, DAYS * 24 + 1, hours)]
-    looks = {time: look(fleet, time) for time in times}
+    snapshots = {time: take_snapshot(fleet, time) for time in times}
     refs = [SnapshotRef("a", time, State.COMPLETE, f"{time:%Y%m%dT%H%M%SZ}") for time in times]
     days = [day for day in days_between(refs) if day < times[-1].date()]
     built = [
-        build_day([looks[ref.started_at] for ref in inputs_of(refs, day)], day, {}) for day in days
+        build_day([snapshots[ref.started_at] for ref in inputs_of(refs, day)], day, {})
+        for day in days
     ]
     ledger = LEDGER.enforce(pd.concat(built, ignore_index=True).assign(account="a"))
     rows = spend.spend_rows(ledger)
-    ours = spend.by(rows, "cluster_id").set_index("cluster_id")
+    measured = spend.by(rows, "cluster_id").set_index("cluster_id")
     truth = fleet.truth(START, times[-1]).set_index("cluster_id")
-    listed = truth[truth.index.isin(ours.index)]
-    joined = listed[["spend_micros"]].join(ours[["spend_low_micros", "spend_high_micros"]])
+    listed = truth[truth.index.isin(measured.index)]
+    joined = listed[["spend_micros"]].join(measured[["spend_low_micros", "spend_high_micros"]])
     inside = (joined["spend_micros"] >= joined["spend_low_micros"]) & (
         joined["spend_micros"] <= joined["spend_high_micros"]
     )
-    unseen = truth[~truth.index.isin(ours.index)]
+    unseen = truth[~truth.index.isin(measured.index)]
     total = int(listed["spend_micros"].sum())
     guess = unobserved_spend.estimate(ledger, hours * 3600)
     return {
         "clusters": len(listed),
-        "fleet_error_pct": 100 * (int(ours["spend_micros"].sum()) - total) / total,
+        "fleet_error_pct": 100 * (int(measured["spend_micros"].sum()) - total) / total,
         "inside_bounds_pct": 100 * float(inside.mean()),
         "outside": int((~inside).sum()),
         "never_listed": len(unseen),

@@ -1,11 +1,11 @@
-"""What a complete list costs: ours, beside other ways of getting the same list into Parquet.
+"""The cost of a complete list: our extraction, and other ways to get the same list into Parquet.
 
     python benchmarks/extract.py [--clusters 2000 20000 100000] [--runs 3] [--dlt-python PATH]
 
-All rows of one size run in one go over one local server in its own process, taking turns, each as
-a whole process with its imports. CPU is user + system of that process, memory its peak. Trust the
-ratios, not the seconds. ``--dlt-python`` names an interpreter that can import dlt (it is not one
-of our dependencies); without it that row is left out and said so.
+All rows of one size use one local server in a process of its own. They run in turn, each as a
+process of its own with its imports. CPU is user + system time of that process, memory is its peak.
+Compare the ratios, not the seconds. ``--dlt-python`` names an interpreter that can import dlt (not
+one of our dependencies); without it that row is left out, with a message.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ print(pages, "-")
 
 
 def make_pages(clusters: int) -> tuple[list[bytes], dict[str, tuple[int, int]]]:
-    """The answers to every page, and which page follows which creation time."""
+    """The responses for all pages, and the page that follows each creation time."""
     dice = random.Random(clusters)  # noqa: S311 - repeatable
     newest = datetime(2026, 1, 1, tzinfo=UTC)
     pages: list[bytes] = []
@@ -132,7 +132,7 @@ def make_pages(clusters: int) -> tuple[list[bytes], dict[str, tuple[int, int]]]:
         if records:
             after[str(records[-1]["created_at"])] = number + 1, max(0, clusters - first - PAGE)
             oldest = records[-1]
-    # A walk looks behind a full last page with a second's overlap: it sees the oldest again.
+    # A walk requests one more page after a full last one, with a second's overlap: the oldest again.
     body["data"] = {"clusters": [oldest], "pagination": pagination, "filters_applied": {}}
     overlap = datetime.fromisoformat(str(oldest["created_at"])) + timedelta(seconds=1)
     after[f"{overlap:%Y-%m-%dT%H:%M:%SZ}"] = len(pages), 1
@@ -141,7 +141,7 @@ def make_pages(clusters: int) -> tuple[list[bytes], dict[str, tuple[int, int]]]:
 
 
 def make_record(dice: random.Random, index: int, newest: datetime) -> dict[str, object]:
-    """One cluster with all 21 fields, each created in a second of its own."""
+    """One cluster with all 21 fields; each has a creation second of its own."""
 
     def stamp(when: datetime) -> str:
         return f"{when:%Y-%m-%dT%H:%M:%SZ}"
@@ -182,12 +182,12 @@ def make_record(dice: random.Random, index: int, newest: datetime) -> dict[str, 
 
 
 def serve(clusters: int, port: multiprocessing.Queue[int]) -> None:
-    """Answer from memory, by page number or by ``created_before``, until killed."""
+    """Serve pages from memory, by page number or by ``created_before``, until killed."""
     pages, after = make_pages(clusters)
     counts = b'"total_count": %d' % clusters
     served = itertools.count()
 
-    def answer(target: str) -> bytes:
+    def response(target: str) -> bytes:
         query = parse_qs(urlsplit(target).query)
         number = int(query.get("page", ["1"])[0]) - 1
         body = pages[number]
@@ -202,17 +202,17 @@ def serve(clusters: int, port: multiprocessing.Queue[int]) -> None:
         )
         return head.encode() + body
 
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while request := await reader.readuntil(b"\r\n\r\n"):
-                writer.write(answer(request.split(b" ", 2)[1].decode()))
+                writer.write(response(request.split(b" ", 2)[1].decode()))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
     async def run() -> None:
         sock = socket.create_server(("127.0.0.1", 0))
-        server = await asyncio.start_server(talk, sock=sock)
+        server = await asyncio.start_server(handle, sock=sock)
         port.put(sock.getsockname()[1])
         await server.serve_forever()
 
@@ -220,7 +220,7 @@ def serve(clusters: int, port: multiprocessing.Queue[int]) -> None:
 
 
 def measure(python: str, code: str, url: str, pages: int) -> tuple[float, float, float, str]:
-    """CPU seconds, peak MB, wall seconds and last line of one whole process."""
+    """CPU seconds, peak MB, wall seconds and the last output line of one process."""
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as out:
         environment = {**os.environ, "RUNTIME__DLTHUB_TELEMETRY": "false", "PYTHONPATH": str(ROOT)}
         start = time.monotonic()
@@ -241,7 +241,7 @@ def measure(python: str, code: str, url: str, pages: int) -> tuple[float, float,
 
 
 def compare(clusters: int, runs: int, dlt_python: str | None) -> None:
-    """One table."""
+    """Measure all rows for one size, and print the table."""
     rows = {"ours": OURS, "plain loop": PLAIN, "dlt": DLT, "floor": FLOOR}
     if dlt_python is None:
         del rows["dlt"]
@@ -262,8 +262,8 @@ def compare(clusters: int, runs: int, dlt_python: str | None) -> None:
     print(f"\n{clusters} clusters, {runs} runs, ratios of medians")
     print(f"{'':12}{'CPU/dlt':>9}{'CPU/plain':>11}{'peak/plain':>12}{'CPU s':>8}  requests, rows")
     middle = {
-        name: [statistics.median(run[part] for run in found) for part in (0, 1)]
-        for name, found in results.items()
+        name: [statistics.median(run[part] for run in runs_of_row) for part in (0, 1)]
+        for name, runs_of_row in results.items()
     }
     for name, (cpu, peak) in middle.items():
         by_dlt = f"{cpu / middle['dlt'][0]:.2f}" if "dlt" in middle else "-"

@@ -1,11 +1,11 @@
-"""What the extractor survives: every fault of the simulator, many times, over real HTTP.
+"""Extraction under every fault of the simulator, many times, over real HTTP.
 
     python benchmarks/faults.py [--runs 20] [ROW ...]
 
 Prints the table of docs/reliability.md. A run is one snapshot of a fleet of a few hundred
-clusters, each run with another seed. FALSE counts what must not happen: a snapshot that calls
-itself complete and lacks a cluster that was alive from the first request to the last (and is not
-counted among the records set aside), or that shows one that never lived.
+clusters, each run with another seed. FALSE counts what must not happen: a snapshot with the state
+complete that lacks a cluster which existed from the first request to the last (and is not counted
+among the quarantined records), or that contains one which never existed.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from pipeline.simulator.app import make_app
 from pipeline.simulator.bad_records import (
     BAD_FIELD,
     DUPLICATE_ID,
-    NO_IDENTITY,
     ODD_BUT_FINE,
-    STRANGE_IDENTITY,
+    STRANGE_ID,
+    WITHOUT_ID,
 )
 from pipeline.simulator.churn import Churn
 from pipeline.simulator.clock import Clock
@@ -63,33 +63,33 @@ class Row:
     backdated_seconds: int = 0
 
 
-def now_and_then(*menu: Any) -> Callable[[], dict[str, Any]]:  # noqa: ANN401
-    """One request in four meets one of ``menu``."""
-    return lambda: {"chance": 0.25, "menu": menu, "at_most": 2}
+def one_in_four(*choices: Any) -> Callable[[], dict[str, Any]]:  # noqa: ANN401
+    """One request in four gets one of ``choices``."""
+    return lambda: {"chance": 0.25, "choices": choices, "max_in_a_row": 2}
 
 
 def always(*faults: Any) -> Callable[[], dict[str, Any]]:  # noqa: ANN401
-    """Every request meets all of ``faults``."""
+    """Every request gets all of ``faults``."""
     return lambda: {"always": faults}
 
 
 def quirk(**quirks: Any) -> Callable[[], dict[str, Any]]:  # noqa: ANN401
-    """The server deviates like this, always."""
+    """The server deviates in this way in every request."""
     return lambda: {"quirks": Quirks(**quirks)}
 
 
-def asks_to_wait(retry_after: str) -> Fault:
-    """A 503 with a wait that cannot be meant."""
-    return Fault("absurd wait", on_reply=lambda *_: Reply(503, b"", {"Retry-After": retry_after}))
+def invalid_wait(retry_after: str) -> Fault:
+    """A 503 with an invalid wait."""
+    return Fault("invalid wait", on_reply=lambda *_: Reply(503, b"", {"Retry-After": retry_after}))
 
 
 def without_pagination() -> Fault:
-    """Pages as asked for, and no word about the whole list."""
+    """The requested pages, without a count of the list."""
     return Fault("no pagination", on_page=lambda page: page.pagination.clear())
 
 
-def one_page_for_ever() -> dict[str, Any]:
-    """The first page whatever is asked, and no word about the whole list."""
+def always_first_page() -> dict[str, Any]:
+    """The first page for every request, without a count of the list."""
     first: list[Reply] = []
 
     def on_reply(reply: Reply, _: datetime) -> Reply:
@@ -101,7 +101,7 @@ def one_page_for_ever() -> dict[str, Any]:
 
 @cache
 def empty_records(megabytes: int) -> Fault:
-    """``{},`` again and again: some kilobytes on the wire, gigabytes as objects."""
+    """``{},`` many times: some kilobytes compressed, gigabytes as objects."""
     many = b"{}," * (megabytes * 2**20 // 3) + b"{}"
     body = gzip.compress(b'{"data": {"clusters": [' + many + b"]}}")
     return Fault("records", on_reply=lambda *_: Reply(200, body, {"Content-Encoding": "gzip"}))
@@ -118,41 +118,41 @@ EVERYTHING = (
     bad_responses.short(),
     bad_responses.repeated(),
     bad_responses.stale(),
-    bad_responses.no_next(),
-    bad_responses.next_for_ever(),
+    bad_responses.never_has_next(),
+    bad_responses.always_has_next(),
     bad_responses.miscounted(3),
     bad_responses.miscounted(-3),
 )
 
 MATRIX = {
-    "quiet": Row("nothing at all", dict, churn=0),
+    "quiet": Row("nothing, unchanged list", dict, churn=0),
     "churn": Row("1 birth, 1 death before each request", dict),
     "heavy churn": Row("10 births, 10 deaths before each request", dict, churn=10),
     "backdated": Row("births dated up to a day back", dict, backdated_seconds=86_400),
     "statuses": Row(
         "429 500 502 503 504, 1 in 4",
-        now_and_then(*(failed_responses.status(code) for code in (429, 500, 502, 503, 504))),
+        one_in_four(*(failed_responses.status(code) for code in (429, 500, 502, 503, 504))),
     ),
     "other statuses": Row(
         "408 425 520 524 530 599, 1 in 4",
-        now_and_then(*(failed_responses.status(code) for code in (408, 425, 520, 524, 530, 599))),
+        one_in_four(*(failed_responses.status(code) for code in (408, 425, 520, 524, 530, 599))),
     ),
-    "absurd waits": Row(
+    "invalid waits": Row(
         "503 with Retry-After of 30 million years or in 9999, 1 in 4",
-        now_and_then(asks_to_wait("9" * 15), asks_to_wait("Fri, 31 Dec 9999 23:59:59 -2359")),
+        one_in_four(invalid_wait("9" * 15), invalid_wait("Fri, 31 Dec 9999 23:59:59 -2359")),
     ),
-    "lost answers": Row(
+    "lost responses": Row(
         "dropped, truncated, HTML with 200, 1 in 4",
-        now_and_then(
+        one_in_four(
             failed_responses.dropped(), failed_responses.truncated(), failed_responses.html()
         ),
     ),
     "unsuccessful": Row(
-        "success: false with 200, 1 in 4", now_and_then(failed_responses.unsuccessful())
+        "success: false with 200, 1 in 4", one_in_four(failed_responses.unsuccessful())
     ),
     "hang and drip": Row(
-        "hangs, a byte now and then, 1 in 4",
-        now_and_then(failed_responses.hang(2.0), failed_responses.drip(0.1, 1)),
+        "hangs, single bytes, 1 in 4",
+        one_in_four(failed_responses.hang(2.0), failed_responses.drip(0.1, 1)),
         settings=IMPATIENT,
     ),
     "bombs": Row(
@@ -167,30 +167,28 @@ MATRIX = {
         "Retry-After on 200, always", always(failed_responses.retry_after_on_success())
     ),
     "rate limit": Row("8 requests an hour", dict, app={"rate_limit": 8}),
-    "empty": Row("empty page, 1 in 4", now_and_then(bad_responses.empty())),
-    "short": Row("page lacks its last 3, 1 in 4", now_and_then(bad_responses.short())),
-    "repeated": Row("the page before again, 1 in 4", now_and_then(bad_responses.repeated())),
-    "stale": Row("the page of an hour ago, 1 in 4", now_and_then(bad_responses.stale())),
+    "empty": Row("empty page, 1 in 4", one_in_four(bad_responses.empty())),
+    "short": Row("page without its last 3, 1 in 4", one_in_four(bad_responses.short())),
+    "repeated": Row("the previous page again, 1 in 4", one_in_four(bad_responses.repeated())),
+    "stale": Row("the page of an hour ago, 1 in 4", one_in_four(bad_responses.stale())),
     "next": Row(
         "has_next wrong, 1 in 4",
-        now_and_then(bad_responses.no_next(), bad_responses.next_for_ever()),
+        one_in_four(bad_responses.never_has_next(), bad_responses.always_has_next()),
         churn=1,
     ),
     "miscounted": Row(
         "count off by 3, 1 in 4",
-        now_and_then(bad_responses.miscounted(3), bad_responses.miscounted(-3)),
+        one_in_four(bad_responses.miscounted(3), bad_responses.miscounted(-3)),
     ),
     "count too high": Row("count too high by 3, always", always(bad_responses.miscounted(3))),
     "count too low": Row("count too low by 3, always", always(bad_responses.miscounted(-3))),
     "no count": Row("no pagination object, always", always(without_pagination())),
-    "no count, quiet": Row("the same on a quiet list", always(without_pagination()), churn=0),
-    "one page": Row("the first 50 whatever is asked, no count", one_page_for_ever, churn=0),
-    "nameless": Row(
-        "no record has an identity", always(bad_responses.damaged(tuple(NO_IDENTITY), 1))
-    ),
+    "no count, quiet": Row("the same on an unchanged list", always(without_pagination()), churn=0),
+    "one page": Row("always the first 50, no count", always_first_page, churn=0),
+    "without ids": Row("no record has an id", always(bad_responses.damaged(tuple(WITHOUT_ID), 1))),
     "inclusive": Row("created_before includes its bound", quirk(before_inclusive=True)),
     "ignored": Row("created_before has no effect", quirk(before_ignored=True)),
-    "ignored, quiet": Row("the same on a quiet list", quirk(before_ignored=True), churn=0),
+    "ignored, quiet": Row("the same on an unchanged list", quirk(before_ignored=True), churn=0),
     "order": Row("sort order ignored", quirk(order_ignored=True)),
     "cap": Row("pages silently capped at 20", quirk(limit_cap=20)),
     "ties": Row("ties in a new order each time", lambda: {"unstable_ties": True}),
@@ -198,20 +196,20 @@ MATRIX = {
         "1 record in 5 has a bad field", always(bad_responses.damaged(tuple(BAD_FIELD)))
     ),
     "odd fields": Row("1 record in 5 is odd", always(bad_responses.damaged(tuple(ODD_BUT_FINE)))),
-    "no identity": Row(
-        "1 record in 200 without identity", always(bad_responses.damaged(tuple(NO_IDENTITY), 200))
+    "few without id": Row(
+        "1 record in 200 without an id", always(bad_responses.damaged(tuple(WITHOUT_ID), 200))
     ),
-    "strange identity": Row(
+    "strange ids": Row(
         "1 record in 50 with a strange id",
-        always(bad_responses.damaged(tuple(STRANGE_IDENTITY), 50)),
+        always(bad_responses.damaged(tuple(STRANGE_ID), 50)),
     ),
     "everything": Row(
-        "13 of these faults mixed, 1 in 3", lambda: {"chance": 0.33, "menu": EVERYTHING}
+        "13 of these faults mixed, 1 in 3", lambda: {"chance": 0.33, "choices": EVERYTHING}
     ),
-    "v2": Row("v2, quiet", dict, churn=0, version="v2"),
+    "v2": Row("v2, unchanged list", dict, churn=0, version="v2"),
     "v2 churn": Row("v2, 0.3 births and deaths before each request", dict, churn=0.3, version="v2"),
     "v2 pages of 50": Row(
-        "v2 lists 50 a page, quiet", dict, churn=0, version="v2", app={"v2_page_size": 50}
+        "v2 lists 50 a page, unchanged list", dict, churn=0, version="v2", app={"v2_page_size": 50}
     ),
     "v2 pages of 50, churn": Row(
         "the same with 0.3 births and deaths", dict, 0.3, version="v2", app={"v2_page_size": 50}
@@ -224,7 +222,7 @@ MATRIX = {
 
 @dataclass
 class Tally:
-    """What came of the runs of one row."""
+    """The results of the runs of one row."""
 
     runs: int = 0
     requests: int = 0
@@ -234,7 +232,7 @@ class Tally:
 
 
 def run_row(row: Row, runs: int) -> Tally:
-    """Take ``runs`` snapshots under the row's faults."""
+    """Take ``runs`` snapshots with the row's faults."""
     tally = Tally()
     for seed in range(runs):
         _run(row, seed, tally)

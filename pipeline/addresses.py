@@ -1,4 +1,4 @@
-"""What an address of the settings must look like, before anything is sent there."""
+"""Checks of the addresses in the settings, made before anything is sent there."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?
 
 
 def check_api_url(url: str) -> None:
-    """Whether a key may be sent to ``url``.
+    """Check that the API key may be sent to ``url``.
 
     Raises:
-        SettingsError: not an http(s) address, credentials inside, or plain http to another host.
+        SettingsError: it is not an http(s) address, contains credentials or a path of the API, or
+            is plain http to another machine.
     """
     check_url(url)
     parts = urlsplit(url)
     if parts.username is not None or parts.password is not None:
-        # Not quoted: it holds a password.
-        raise SettingsError("the address holds a user name or password; give the API key instead")
+        # The address is not quoted: it contains a password.
+        raise SettingsError(
+            "the address contains a user name or password; give the API key instead"
+        )
     if parts.query or parts.fragment:
         raise SettingsError(f"{url!r}: give scheme and host only, such as https://api.example.com")
     if re.search(r"/v\d+(/clusters)?/?$", parts.path):
@@ -34,7 +37,7 @@ def check_api_url(url: str) -> None:
 
 
 def check_url(url: str) -> None:
-    """Whether ``url`` is an http(s) address that every HTTP library understands.
+    """Check that ``url`` is an http(s) address that every HTTP library understands.
 
     Raises:
         SettingsError: it is not.
@@ -42,29 +45,31 @@ def check_url(url: str) -> None:
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError:  # brackets that do not close, a port that is no number or too large
+    except ValueError:  # an unclosed bracket, or an invalid port
         parts, port = urlsplit(""), None
     host = parts.hostname or ""
-    is_written_plainly = url.isascii() and url.isprintable() and " " not in url
+    is_plain_ascii = url.isascii() and url.isprintable() and " " not in url
     is_web = parts.scheme in {"https", "http"} and port != 0
-    if not (is_written_plainly and is_web and _is_host(host)):
-        at = " (user and password left out)" if "@" in url else ""
+    if not (is_plain_ascii and is_web and _is_host(host)):
+        omitted = " (user and password left out)" if "@" in url else ""
         shown = url.rpartition("@")[2][:100]
-        raise SettingsError(f"{shown!r}{at}: not an address like https://api.example.com:8443")
+        raise SettingsError(f"{shown!r}{omitted}: not an address like https://api.example.com:8443")
 
 
 def check_host(host: str) -> None:
-    """Whether ``host`` can name a machine.
+    """Check that ``host`` is the name or IP address of a machine.
 
     Raises:
-        SettingsError: it cannot.
+        SettingsError: it is not.
     """
     if not _is_host(host):
-        raise SettingsError(f"{host[:100]!r}: not a host's name like smtp.example.com, or its IP")
+        raise SettingsError(
+            f"{host[:100]!r}: not a host name like smtp.example.com, nor an IP address"
+        )
 
 
 def is_loopback(host: str) -> bool:
-    """Whether ``host`` is this very machine."""
+    """Whether ``host`` is this machine."""
     return host == "localhost" or (_is_ip(host) and ipaddress.ip_address(host).is_loopback)
 
 
@@ -74,7 +79,7 @@ def _is_host(text: str) -> bool:
 
 def _is_ip(host: str) -> bool:
     try:
-        # A zone ("%eth0") is written in a way of its own by each library.
+        # Libraries disagree on how a zone ("%eth0") is written.
         return "%" not in host and bool(ipaddress.ip_address(host))
     except ValueError:
         return False

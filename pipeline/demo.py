@@ -1,6 +1,6 @@
-"""The main job on an embedded default: a month of a simulated fleet, looked at over real HTTP.
+"""The demo: a month of hourly snapshots of a simulated fleet, taken over real HTTP, and a report.
 
-Everything is fixed (seed, fleet, simulated clock), so every run makes the same report.
+Seed, fleet and simulated clock are fixed, so every run makes the same report.
 """
 
 from __future__ import annotations
@@ -29,35 +29,35 @@ SEED = 4
 CLUSTERS = 120
 DAYS = 30
 START = datetime(2026, 5, 17, tzinfo=UTC)
-LOOK_EVERY = timedelta(hours=1)
+SNAPSHOT_INTERVAL = timedelta(hours=1)
 KEY = "demo-key"
-MARK = ".fleetledger-demo"
-"""Marks a folder that the demo made and may therefore empty."""
+MARKER_FILE = ".fleetledger-demo"
+"""In a folder that the demo made and may therefore empty."""
 
 
-def looks() -> list[datetime]:
-    """The simulated times of all looks, both ends included."""
-    return [START + n * LOOK_EVERY for n in range(DAYS * 24 + 1)]
+def snapshot_times() -> list[datetime]:
+    """The simulated times of all snapshots, both ends included."""
+    return [START + n * SNAPSHOT_INTERVAL for n in range(DAYS * 24 + 1)]
 
 
 def clean_folder(uri: str) -> str:
-    """``uri`` as an empty folder of the demo's own.
+    """Make ``uri`` an empty folder, and return it.
 
     Raises:
-        SettingsError: it is no local folder, or holds something the demo did not put there.
+        SettingsError: it is not a local folder, or it has files that are not the demo's.
     """
     if "://" in uri:
         raise SettingsError(f"--data-dir {uri}: the demo writes to a local folder only")
     folder = Path(uri)
     try:
         if folder.exists() and any(folder.iterdir()):
-            if not (folder / MARK).is_file():
+            if not (folder / MARKER_FILE).is_file():
                 raise SettingsError(
-                    f"--data-dir {uri}: not empty and not the demo's; give it a folder of its own"
+                    f"--data-dir {uri}: not empty, and not made by the demo; give another folder"
                 )
             shutil.rmtree(folder)
         make_folder(folder.absolute(), folder.absolute(), set())
-        (folder / MARK).touch(0o600)
+        (folder / MARKER_FILE).touch(0o600)
     except OSError as error:
         raise StorageError(f"{uri}: {error.strerror}; give another --data-dir") from error
     return uri
@@ -66,34 +66,34 @@ def clean_folder(uri: str) -> str:
 def demo(
     job: Job,
     uri: str,
-    each: Callable[[Sequence[datetime]], Iterable[datetime]],
+    with_progress: Callable[[Sequence[datetime]], Iterable[datetime]],
 ) -> StoredReport | None:
-    """Serve, look, report.
+    """Serve the simulated API, take the snapshots, and report on them.
 
     Args:
-        job: settings and progress; its store, clock and key are replaced by the demo's own.
-        uri: the folder, emptied first.
-        each: passes the looks on, showing how far they are.
+        job: Settings and progress; the demo replaces its store, clock and key.
+        uri: The data folder, which is emptied first.
+        with_progress: Iterates over the times of the snapshots and shows the progress.
     """
     from pipeline.simulator.app import make_app  # noqa: PLC0415 - an extra
     from pipeline.simulator.clock import Clock  # noqa: PLC0415
     from pipeline.simulator.fleet import Fleet  # noqa: PLC0415
     from pipeline.simulator.server import serve  # noqa: PLC0415
 
-    # Every answer takes a second of simulated time, so that a walk is not one instant.
+    # Each response takes a second of simulated time, so that a walk has a duration.
     clock = Clock(START, step_seconds=1)
     fleet = Fleet(SEED, CLUSTERS, START, DAYS)
     with serve(make_app(fleet, clock, keys=(KEY,))) as url:
         api = Api(url=url)
-        mine = dataclasses.replace(
+        demo_job = dataclasses.replace(
             job,
             store=Store(clean_folder(uri)),
-            # The demo's own world: nobody's accounts, and no mail to anyone.
+            # No accounts and no mail of the user's settings.
             settings=Settings(api=api, currency=job.settings.currency),
             find_key=lambda _name, _account: Secret(KEY),
             now=clock.now,
         )
-        for when in each(looks()):
+        for when in with_progress(snapshot_times()):
             clock.set(when)
-            extract(mine, "default")
-        return nightly(mine)
+            extract(demo_job, "default")
+        return nightly(demo_job)

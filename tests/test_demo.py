@@ -57,7 +57,7 @@ def files(made: tuple[str, dict[str, bytes]]) -> dict[str, bytes]:
     return made[1]
 
 
-def test_it_prints_the_headline_and_where_the_report_is(
+def test_the_demo_prints_the_headline_and_the_path_of_the_report(
     made: tuple[str, dict[str, bytes]], files: dict[str, bytes]
 ) -> None:
     headline, path = made[0].splitlines()
@@ -66,7 +66,7 @@ def test_it_prints_the_headline_and_where_the_report_is(
     assert Path(path).is_file()
 
 
-def test_every_snapshot_came_over_http_and_is_complete(
+def test_every_snapshot_was_taken_over_http_and_is_complete(
     folder: Path, files: dict[str, bytes]
 ) -> None:
     del files
@@ -75,7 +75,7 @@ def test_every_snapshot_came_over_http_and_is_complete(
     assert all(ref.is_complete for ref in refs)
 
 
-def test_spend_is_the_truth_within_its_bounds(files: dict[str, bytes]) -> None:
+def test_spend_bounds_include_the_true_spend(files: dict[str, bytes]) -> None:
     fleet = Fleet(demo.SEED, demo.CLUSTERS, demo.START, demo.DAYS)
     truth = fleet.truth(demo.START, demo.START + timedelta(days=demo.DAYS))
     summary = json.loads(files["summary.json"])
@@ -105,7 +105,7 @@ def test_the_headlines_number_is_the_sum_of_the_rows(files: dict[str, bytes]) ->
     assert total == json.loads(files["summary.json"])["spend_micros"]
 
 
-def test_proven_idle_clusters_are_idle_in_truth(files: dict[str, bytes]) -> None:
+def test_clusters_proven_idle_are_really_idle(files: dict[str, bytes]) -> None:
     fleet = Fleet(demo.SEED, demo.CLUSTERS, demo.START, demo.DAYS)
     truth = fleet.truth(demo.START, demo.START + timedelta(days=demo.DAYS))
     profile = dict(zip(truth["cluster_id"], truth["profile"], strict=True))
@@ -119,7 +119,7 @@ def test_proven_idle_clusters_are_idle_in_truth(files: dict[str, bytes]) -> None
     assert set(proven) <= {"idle", "zombie"}
 
 
-def test_the_page_asks_the_network_for_nothing(files: dict[str, bytes]) -> None:
+def test_the_report_needs_no_network(files: dict[str, bytes]) -> None:
     page = files["report.html"].decode()
     assert not re.findall(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//""", page)
     assert "url(http" not in page
@@ -141,7 +141,7 @@ def test_the_notebook_runs_from_top_to_bottom(folder: Path, files: dict[str, byt
     assert "llm-" in shown[0]["data"]["text/html"]
 
 
-def test_the_notebooks_frames_are_the_reports(folder: Path, files: dict[str, bytes]) -> None:
+def test_the_notebooks_frames_equal_the_report(folder: Path, files: dict[str, bytes]) -> None:
     store = pipeline.open_store(str(folder))
     summary = json.loads(files["summary.json"])
     spend = store.spend(first=summary["first"], last=summary["day"])
@@ -149,7 +149,7 @@ def test_the_notebooks_frames_are_the_reports(folder: Path, files: dict[str, byt
     assert isinstance(store.idle(), pd.DataFrame)
 
 
-def test_a_second_run_starts_clean_and_makes_the_same_report(
+def test_a_second_run_starts_empty_and_makes_the_same_report(
     folder: Path, files: dict[str, bytes]
 ) -> None:
     (folder / "reports" / "old.txt").write_text("left over")
@@ -158,11 +158,11 @@ def test_a_second_run_starts_clean_and_makes_the_same_report(
     assert again == files
 
 
-def test_the_demos_folder_is_its_owners_alone_under_any_umask(tmp_path: Path) -> None:
+def test_the_demo_folder_is_private_under_any_umask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         folder = Path(demo.clean_folder(str(tmp_path / "above" / "data")))
     finally:
         os.umask(before)
     modes = {path.name: path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())}
-    assert modes == {"data": 0o700, demo.MARK: 0o600}
+    assert modes == {"data": 0o700, demo.MARKER_FILE: 0o600}

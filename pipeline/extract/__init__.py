@@ -1,4 +1,4 @@
-"""Extract: from the List Clusters API to one snapshot that says what it proved."""
+"""Extract: one snapshot of the List Clusters API, with a certificate of what was proven."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 from pipeline import schema
 from pipeline.errors import ApiError
 from pipeline.extract.api_errors import RefusedError
-from pipeline.extract.budget import Budget, BudgetError, Timing
+from pipeline.extract.budget import BudgetError, RequestBudget, Timing
 from pipeline.extract.client import ApiTarget, Client
 from pipeline.extract.clocks import clock_warning
-from pipeline.extract.completeness import by_numbers, prove
+from pipeline.extract.completeness import Verdict, prove, prove_by_pages
 from pipeline.extract.record_set import RecordSet
-from pipeline.extract.resume import ResumePoint, WalkInterruptedError, keep, restore
-from pipeline.extract.verdict import Verdict
+from pipeline.extract.resume import (
+    ResumePoint,
+    WalkInterruptedError,
+    apply_resume_point,
+    make_resume_point,
+)
 from pipeline.extract.walk import Walk
 from pipeline.extract.walk_by_time import NotWalkableByTimeError, TimeWalk
 from pipeline.extract.walk_v2 import walk_v2
@@ -38,7 +42,7 @@ __all__ = [
     "take_snapshot",
 ]
 
-NOTABLE_SKEW_SECONDS = 60.0
+MIN_SKEW_WARNING_SECONDS = 60.0
 
 
 def take_snapshot(
@@ -53,25 +57,25 @@ def take_snapshot(
     timing: Timing | None = None,
     tool_version: str = "",
 ) -> Snapshot:
-    """Every cluster of one account, and a certificate of what was proven.
+    """All clusters of one account, and a certificate of what was proven.
 
     Args:
         account: Its name in the settings.
-        api: Where and how to ask.
-        settings: The walk's limits.
-        previous: Certificate of the newest snapshot whose count may be compared with.
+        api: The API and the credentials for it.
+        settings: The limits of the walk.
+        previous: Certificate of the newest snapshot with which the count is compared.
         on_page: Called after each page.
-        local_now: The local clock, for the skew and for servers that send no Date.
-        resume: The place an interrupted run left, to go on from.
+        local_now: The local clock, for the skew and for servers that send no ``Date``.
+        resume: The state of an interrupted walk, to continue it.
         timing: Monotonic time, sleep and chance; real ones by default.
-        tool_version: Goes into the certificate.
+        tool_version: Recorded in the certificate.
 
     Raises:
         KeyRefusedError: the API does not accept the key.
-        WalkInterruptedError: the budget ended midway; ``resume`` on it is the place to go on.
-        ApiError: no list could be had; nothing may be stored.
+        WalkInterruptedError: the walk was cut off; its ``resume`` is the state to continue from.
+        ApiError: no list was received; nothing may be stored.
     """
-    budget = Budget(settings, timing or Timing())
+    budget = RequestBudget(settings, timing or Timing())
 
     def new_walk(client: Client) -> Walk:
         return Walk(
@@ -84,35 +88,35 @@ def take_snapshot(
             local_now=local_now,
         )
 
-    def one_walk(point: ResumePoint | None = None) -> tuple[Walk, Verdict]:
+    def walk_list(point: ResumePoint | None = None) -> tuple[Walk, Verdict]:
         with closing(Client(api, settings, budget)) as client:
             walk = new_walk(client)
-            if point is not None and not restore(walk, point, account, api.base_url):
-                walk.warnings.append("an unfinished walk was too old to go on from")
+            if point is not None and not apply_resume_point(walk, point, account, api.base_url):
+                walk.warnings.append("an unfinished walk could not be resumed; a new one was begun")
             if api.version == "v2":
                 return walk, walk_v2(walk)
             return walk, _walk_v1(walk, account, api)
 
-    walk, verdict = one_walk(resume)
+    walk, verdict = walk_list(resume)
     if _has_shrunk(walk, previous, settings):
-        walk, verdict = _confirmed(walk, one_walk, previous, settings)
-    verdict = _judge_quarantine(walk, verdict, settings)
+        walk, verdict = _confirm_shrink(walk, walk_list, previous, settings)
+    verdict = _check_quarantine(walk, verdict, settings)
     return _snapshot(account, api, walk, verdict, tool_version)
 
 
 def _walk_v1(walk: Walk, account: str, api: ApiTarget) -> Verdict:
-    """Walk by creation time, prove it; leave a resume point if the way there is cut off."""
+    """Walk by creation time and prove it; raise with a resume point if the walk is cut off."""
     try:
         if walk.position is not None:
             TimeWalk(walk).run(walk.position)
             walk.position = None
         return prove(walk)
     except NotWalkableByTimeError as reason:
-        return by_numbers(walk, f"the list cannot be walked by creation time ({reason})")
+        return prove_by_pages(walk, f"the list cannot be walked by creation time ({reason})")
     except RefusedError:
         raise
     except ApiError as error:
-        point = keep(walk, account, api.base_url)
+        point = make_resume_point(walk, account, api.base_url)
         if point is None:
             raise
         raise WalkInterruptedError(str(error), point) from error
@@ -124,17 +128,17 @@ def _has_shrunk(walk: Walk, previous: Certificate | None, settings: Extract) -> 
     return len(walk.record_set) <= previous.unique_ids * (1 - settings.shrink_limit_share)
 
 
-def _confirmed(
+def _confirm_shrink(
     walk: Walk,
-    again: Callable[[], tuple[Walk, Verdict]],
+    walk_again: Callable[[], tuple[Walk, Verdict]],
     previous: Certificate | None,
     settings: Extract,
 ) -> tuple[Walk, Verdict]:
-    """A second walk over a list that has all but vanished."""
+    """The result of a second walk over a list from which nearly all clusters are gone."""
     before = previous.unique_ids if previous else 0
-    change = f"{len(walk.record_set)} clusters where the look before had {before}"
+    change = f"{len(walk.record_set)} clusters, while the previous snapshot had {before}"
     try:
-        second, second_verdict = again()
+        second, second_verdict = walk_again()
     except ApiError as error:
         return walk, Verdict(State.SUSPECT, f"{change}; a second walk failed: {error}")
     if _has_shrunk(second, previous, settings):
@@ -143,17 +147,18 @@ def _confirmed(
         return second, Verdict(
             State.SUSPECT, f"{change}, confirmed by a second walk; {second_verdict.proof}"
         )
-    second.warnings.append(f"a first walk showed only {len(walk.record_set)} clusters")
+    second.warnings.append(f"a first walk found only {len(walk.record_set)} clusters")
     return second, second_verdict
 
 
-def _judge_quarantine(walk: Walk, verdict: Verdict, settings: Extract) -> Verdict:
-    broken, whole = len(walk.record_set.quarantine), len(walk.record_set)
-    if not broken:
+def _check_quarantine(walk: Walk, verdict: Verdict, settings: Extract) -> Verdict:
+    """The verdict, lowered if too many records had no usable id."""
+    quarantined, usable = len(walk.record_set.quarantine), len(walk.record_set)
+    if not quarantined:
         return verdict
-    text = f"{broken} records without a usable identity were set aside"
+    text = f"{quarantined} records without a usable id were quarantined"
     walk.warnings.append(text)
-    share = broken / (broken + whole)
+    share = quarantined / (quarantined + usable)
     if share > settings.quarantine_limit_share and verdict.state is State.COMPLETE:
         return Verdict(State.SUSPECT, f"{text}, more than the limit; {verdict.proof}")
     return verdict
@@ -163,11 +168,11 @@ def _snapshot(
     account: str, api: ApiTarget, walk: Walk, verdict: Verdict, tool_version: str
 ) -> Snapshot:
     if walk.started_at is None or walk.finished_at is None:
-        raise ApiError(f"{api.base_url}: not one usable answer")
+        raise ApiError(f"{api.base_url}: no usable response")
     clocks = walk.clocks
     clocks.check_walk(api.base_url, walk.started_at)
     table = walk.record_set.table()
-    if abs(clocks.skew) > NOTABLE_SKEW_SECONDS:
+    if abs(clocks.skew) > MIN_SKEW_WARNING_SECONDS:
         walk.warnings.append(f"the local clock differs from the server's by {clocks.skew:.0f} s")
     certificate = Certificate(
         account=account,

@@ -1,4 +1,4 @@
-"""What the API says when it says no: two error envelopes, one typed value.
+"""Error responses of the API: two envelopes, one typed value.
 
 Envelope A is flat: ``{"error": "CODE", "message", "code": <status>, "details", "request_id"}``.
 Envelope B is nested: ``{"success": false, "error": {"code": "CODE", "message", "details"}}``.
@@ -13,8 +13,10 @@ from pipeline.errors import ApiError
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
-"""All of an answer that a message may quote: the words around them are the sender's, and this
-answers a request that carried a key."""
+"""A message quotes nothing but the code and the request id of a response: any other text is the
+sender's, and the request carried a key."""
+
+MAX_RETRY_AFTER_SECONDS = 1e6
 
 PERMANENT_CODES = frozenset(
     {
@@ -27,13 +29,13 @@ PERMANENT_CODES = frozenset(
         "VALIDATION_ERROR",
     }
 )
-"""Codes that mean the same however often one asks."""
+"""Codes that do not change when the request is repeated."""
 
 KEY_CODES = frozenset({"FORBIDDEN", "UNAUTHORIZED"})
 
 
 class UnusableResponseError(Exception):
-    """An answer that is no answer: truncated, not JSON, another shape."""
+    """The response cannot be used: truncated, not JSON, or of another shape."""
 
 
 class RefusedError(ApiError):
@@ -51,49 +53,49 @@ class RefusedError(ApiError):
         self.request_id = request_id
         self.status = status
         self.retry_after = retry_after
-        """Seconds, if the body named them."""
+        """Seconds, if the body names them."""
         super().__init__(
             f"the API answered {code}" + (f" [request {request_id}]" if request_id else "")
         )
 
-    def by(self, who: str) -> Self:
-        """The same, its message led by who said it."""
-        self.args = (f"{who}: {self}",)
+    def with_prefix(self, prefix: str) -> Self:
+        """The same error, with ``prefix`` (the address) at the start of its message."""
+        self.args = (f"{prefix}: {self}",)
         return self
 
     @property
     def is_permanent(self) -> bool:
-        """Whether asking again cannot help."""
+        """Whether repeating the request cannot help."""
         return self.code in PERMANENT_CODES
 
 
-def parse_refusal(answer: object, status: int = 200) -> RefusedError | None:
-    """The refusal a decoded answer holds, or None if it holds none."""
-    if not isinstance(answer, dict):
+def parse_refusal(response: object, status: int = 200) -> RefusedError | None:
+    """The error in a decoded response; None if it is not an error response."""
+    if not isinstance(response, dict):
         return None
-    error = answer.get("error")
+    error = response.get("error")
     if isinstance(error, dict):
         envelope, code = error, error.get("code")
     elif isinstance(error, str):
-        envelope, code = answer, error
-    elif answer.get("success") is False:
-        envelope, code = answer, answer.get("code")
+        envelope, code = response, error
+    elif response.get("success") is False:
+        envelope, code = response, response.get("code")
     else:
         return None
     details = envelope.get("details")
-    details = details if isinstance(details, dict) else {}
-    wait = details.get("retry_after")
-    identity = answer.get("request_id") or _meta_request_id(answer)
+    wait = details.get("retry_after") if isinstance(details, dict) else None
+    is_wait = isinstance(wait, (int, float)) and 0 <= wait < MAX_RETRY_AFTER_SECONDS
+    request_id = response.get("request_id") or _meta_request_id(response)
     return RefusedError(
         _if_valid(code, _CODE) or f"HTTP {status}",
-        request_id=_if_valid(identity, _REQUEST_ID),
+        request_id=_if_valid(request_id, _REQUEST_ID),
         status=status,
-        retry_after=float(wait) if isinstance(wait, (int, float)) and 0 <= wait < 1e6 else None,  # noqa: PLR2004
+        retry_after=float(wait) if is_wait else None,  # type: ignore[arg-type]
     )
 
 
-def _meta_request_id(answer: dict[str, object]) -> object:
-    meta = answer.get("meta")
+def _meta_request_id(response: dict[str, object]) -> object:
+    meta = response.get("meta")
     return meta.get("request_id") if isinstance(meta, dict) else None
 
 

@@ -1,8 +1,9 @@
-"""Requests and waiting are the currency: one purse per run, shared by all workers.
+"""The limits of one run: its requests, its waiting time, and the API's rate limit.
 
-Pacing: the rate-limit headers say how many requests are left until when. Below the reserve, which
-belongs to other users of the key, the run waits for the reset. A wait that does not fit into the
-run's wait budget ends the run at once, with the time after which it is worth trying again.
+Pacing: the rate-limit headers contain the number of requests left and the time of the next reset.
+When only the reserve is left, which is for other users of the key, the run waits for the reset. A
+wait that does not fit into the run's limit ends the run at once; the message names the time after
+which it is worth trying again.
 """
 
 from __future__ import annotations
@@ -25,22 +26,23 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FIRST_BACKOFF_SECONDS = 0.5
-LONGEST_BACKOFF_SECONDS = 30.0
+MAX_BACKOFF_SECONDS = 30.0
 
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""A header with a time outside this range is ignored."""
 
-LONGEST_WAIT_SECONDS = 366 * 86_400
-"""A header that asks to wait longer says nothing."""
+MAX_WAIT_SECONDS = 366 * 86_400
+"""A longer wait is ignored."""
 
-LONGEST_DATE = 100
-"""Characters."""
+MAX_DATE_LENGTH = 100
 
-RESERVE_SHARE = 5
-"""The reserve takes at most this fraction (one fifth) of a small limit."""
+RESERVE_DIVISOR = 5
+"""The reserve is at most a fifth of the limit."""
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Time and chance, as arguments."""
+    """The sources of time and chance."""
 
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -49,18 +51,18 @@ class Timing:
 
 
 class BudgetError(ApiError):
-    """The run's budget of waiting, time or pages is spent."""
+    """The run has reached its limit of waiting, time or requests."""
 
 
 @dataclass
-class Budget:
-    """What the run has spent, and may still spend."""
+class RequestBudget:
+    """The requests and waiting time of one run, and their limits."""
 
     settings: Extract
     timing: Timing = field(default_factory=Timing)
     requests: int = 0
     requests_before: int = 0
-    """Of the interrupted run this one goes on from."""
+    """Requests of the interrupted run that this one continues."""
     waited: float = 0.0
     limit: int | None = None
     remaining: int | None = None
@@ -71,14 +73,14 @@ class Budget:
         self._server_time: tuple[datetime, float] | None = None
 
     def before_request(self) -> None:
-        """Wait for the rate limit if need be, then count one request.
+        """Wait for the rate limit if necessary, then count one request.
 
         Raises:
-            BudgetError: the wait does not fit, or the run has taken too long or too many pages.
+            BudgetError: the wait does not fit, or the run needs too much time or too many requests.
         """
         wait = self._pause_until_reset(self.timing.monotonic())
         if wait > 0:
-            self.wait(wait, f"the rate limit is used up but for a reserve of {self._reserve()}")
+            self.wait(wait, f"the rate limit is used up, except for a reserve of {self._reserve()}")
         if self.timing.monotonic() - self._began > self.settings.max_walk_seconds:
             raise BudgetError(
                 f"the walk took longer than extract.max_walk_seconds "
@@ -95,7 +97,7 @@ class Budget:
     def _reserve(self) -> int:
         if self.limit is None:
             return self.settings.reserve_requests
-        return min(self.settings.reserve_requests, self.limit // RESERVE_SHARE)
+        return min(self.settings.reserve_requests, self.limit // RESERVE_DIVISOR)
 
     def _pause_until_reset(self, now: float) -> float:
         if self.remaining is None or self._resets_at is None or self.remaining > self._reserve():
@@ -106,24 +108,24 @@ class Budget:
         return self._resets_at - now
 
     def wait(self, seconds: float, why: str) -> None:
-        """Sleep, if the wait budget allows.
+        """Sleep, if the limits allow it.
 
         Raises:
-            BudgetError: it does not; says when to try again.
+            BudgetError: they do not; the message names the time to try again.
         """
         elapsed = self.timing.monotonic() - self._began
         too_long = elapsed + seconds > self.settings.max_walk_seconds
         if self.waited + seconds > self.settings.max_wait_seconds or too_long:
             raise BudgetError(
-                f"{why}; waiting {seconds:.0f} s does not fit into what is left of "
+                f"{why}; a wait of {seconds:.0f} s does not fit into what is left of "
                 f"extract.max_wait_seconds ({self.settings.max_wait_seconds:g} s) or "
-                f"max_walk_seconds; try again {self._when(seconds)}"
+                f"max_walk_seconds; try again {self._time_after(seconds)}"
             )
         self.waited += seconds
         logger.info("waiting %.1f s: %s", seconds, why)
         self.timing.sleep(seconds)
 
-    def _when(self, seconds: float) -> str:
+    def _time_after(self, seconds: float) -> str:
         if self._server_time is None:
             return f"in {seconds:.0f} s"
         server, then = self._server_time
@@ -131,14 +133,14 @@ class Budget:
         return f"after {at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
     def backoff(self, failures: int) -> float:
-        """Seconds before the next try after ``failures`` in a row: doubling, jittered."""
-        longest = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0 ** min(failures, 16) / 2)
-        return longest * (0.5 + self.timing.chance() / 2)
+        """Seconds to wait after ``failures`` in a row: doubling, with jitter."""
+        ceiling = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0 ** min(failures, 16) / 2)
+        return ceiling * (0.5 + self.timing.chance() / 2)
 
     def observe(self, headers: Mapping[str, str], server_time: datetime | None) -> None:
-        """Take over what an answer says about the rate limit.
+        """Update the rate limit from the headers of a response.
 
-        The reset is a Unix time of the server, so it is measured against the answer's own Date.
+        The reset is a Unix time of the server, so it is compared with the response's own ``Date``.
         """
         now = self.timing.monotonic()
         if server_time is not None:
@@ -156,32 +158,40 @@ class Budget:
         self, headers: Mapping[str, str], server_time: datetime | None
     ) -> float | None:
         reset = whole_number(headers.get("x-ratelimit-reset"))
-        window = min(whole_number(headers.get("x-ratelimit-window")) or 3600, LONGEST_WAIT_SECONDS)
+        window = min(whole_number(headers.get("x-ratelimit-window")) or 3600, MAX_WAIT_SECONDS)
         if reset is None or server_time is None:
             return None
-        # A second more: the header is whole seconds, and so is the Date it is measured against.
+        # One more second: the reset and the Date are both rounded to whole seconds.
         seconds = reset - server_time.timestamp() + 1
         return seconds if 0 <= seconds <= 2 * window + 1 else None
 
 
+MAX_DIGITS = 15
+
+
 def whole_number(text: str | None) -> int | None:
-    """The non-negative integer a header holds, or None."""
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 15 else None  # noqa: PLR2004
+    """The non-negative integer in a header; None if there is none."""
+    return (
+        int(text)
+        if text and text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
+        else None
+    )
 
 
 def http_date(text: str | None) -> datetime | None:
-    """The UTC time of a ``Date`` or ``Retry-After`` header; None if it is not one."""
-    if not text or len(text) > LONGEST_DATE:
+    """The UTC time in a ``Date`` or ``Retry-After`` header; None if it is not a plausible one."""
+    if not text or len(text) > MAX_DATE_LENGTH:
         return None
     try:
         when = parsedate_to_datetime(text)
-        return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+        when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
     except (ArithmeticError, LookupError, TypeError, ValueError):
         return None
+    return when if EARLIEST <= when < LATEST else None
 
 
 def retry_after(headers: Mapping[str, str], server_time: datetime | None) -> float | None:
-    """Seconds a 429 or 503 asks to wait, from a number or a date; None if it does not say."""
+    """Seconds to wait after a 429 or 503, from a number or a date; None if neither is given."""
     text = headers.get("retry-after")
     seconds: float | None = whole_number(text)
     if seconds is None:
@@ -189,4 +199,4 @@ def retry_after(headers: Mapping[str, str], server_time: datetime | None) -> flo
         if when is None or server_time is None:
             return None
         seconds = max(0.0, (when - server_time).total_seconds())
-    return float(seconds) if seconds <= LONGEST_WAIT_SECONDS else None
+    return float(seconds) if seconds <= MAX_WAIT_SECONDS else None

@@ -1,24 +1,22 @@
-"""One HTTP client for one endpoint: it asks for a page until it has a usable one, or knows why not.
+"""The HTTP client of one endpoint. It requests a page until the response is usable, or gives up.
 
-What it will not do: follow a redirect or any address found in data, read ``.netrc``, talk plain
-HTTP to another machine, skip certificate checks, read an answer of any size or for any length of
-time, or put the key anywhere but in the one header it belongs in.
+It never follows a redirect or an address found in data, never reads ``.netrc``, never uses plain
+HTTP to another machine, and never skips certificate checks. The size and duration of a response are
+limited. The key is sent in one header only.
 
 Proxies (``HTTPS_PROXY``, ``NO_PROXY``) and CA bundles (``REQUESTS_CA_BUNDLE``) of the environment
-are honoured; a ``ca_file`` of the settings wins. A proxy sees no key: it is used for https alone,
-as a tunnel, and never on the way to this machine. A request is prepared once and only its address
-changes; it goes straight to the transport adapter, without a session's cookies, hooks and history.
+are used; a ``ca_file`` of the settings takes precedence. A proxy does not see the key: it is used
+for https only, as a tunnel, and never for this machine. A request is prepared once and only its
+address changes; it goes to the transport adapter directly, without a session's cookies and hooks.
 
-An answer is the other side's to write, byte by byte, and libraries fail on odd ones in ways that
-they do not list. Whatever a transport raises is therefore one lost answer, to be asked for again.
+The server may send any bytes, and libraries fail on odd ones in undocumented ways. Every exception
+of the transport is therefore one lost response, and the request is repeated.
 """
 
 from __future__ import annotations
 
 import io
-import ipaddress
 import logging
-import re
 import ssl
 import zlib
 from dataclasses import dataclass
@@ -30,6 +28,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
+from pipeline.addresses import check_api_url, is_loopback
 from pipeline.errors import ApiError, FleetLedgerError, KeyRefusedError, SettingsError
 from pipeline.extract import lenient_decode
 from pipeline.extract.api_errors import (
@@ -39,7 +38,7 @@ from pipeline.extract.api_errors import (
     parse_refusal,
 )
 from pipeline.extract.budget import http_date, retry_after
-from pipeline.extract.deadline import Watchdog, watched
+from pipeline.extract.deadline import Watchdog, watched_class
 from pipeline.redact import Redactor
 
 if TYPE_CHECKING:
@@ -47,19 +46,17 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipeline.extract.api_types import Page
-    from pipeline.extract.budget import Budget
+    from pipeline.extract.budget import RequestBudget
     from pipeline.keys import Secret
     from pipeline.settings import Extract
 
 OK, UNAUTHORIZED, FORBIDDEN, TOO_MANY, UNAVAILABLE = 200, 401, 403, 429, 503
 REDIRECTS, CLIENT_ERRORS = range(300, 400), range(400, 500)
-PASSING_CLIENT_ERRORS = frozenset({408, 425, TOO_MANY})
-"""A slow or an early request, or one too many: the same one may be answered later."""
-SEARCHED_BYTES = 2**20
-OVERLAP_BYTES = 2**16
-"""Bytes of the next piece that are searched as well: more than a key takes, however escaped."""
-
+TRANSIENT_CLIENT_ERRORS = frozenset({408, 425, TOO_MANY})
+"""A request that was too slow, too early or one too many may succeed later."""
 BLOCK_BYTES = 1 << 20
+OVERLAP_BYTES = 1 << 16
+"""Bytes of the next block that are searched for the key as well, however it is escaped."""
 GZIP = 16 + zlib.MAX_WBITS
 
 logger = logging.getLogger(__name__)
@@ -70,7 +67,7 @@ for _module in ("connection", "connectionpool", "response"):
 
 @dataclass(frozen=True)
 class ApiTarget:
-    """Which API, and how to be let in."""
+    """An API and the credentials for it."""
 
     base_url: str
     """Scheme and host, without ``/v1``."""
@@ -82,15 +79,15 @@ class ApiTarget:
 
 @dataclass(frozen=True)
 class Fetched:
-    """A usable page and when the server answered it."""
+    """A usable page and the server's time."""
 
     page: Page
     server_time: datetime | None
-    """The answer's Date header."""
+    """From the response's ``Date`` header."""
 
 
 class KeyNotAcceptedError(KeyRefusedError):
-    """The API knows the key too well, or not at all."""
+    """The API rejected the key."""
 
     def __init__(self, refusal: RefusedError, base_url: str) -> None:
         self.refusal = refusal
@@ -100,8 +97,8 @@ class KeyNotAcceptedError(KeyRefusedError):
         )
 
 
-class _Again(Exception):  # noqa: N818 - a signal inside this module
-    """This attempt failed; another may not."""
+class _RetryableError(Exception):
+    """This attempt failed; another one may succeed."""
 
     def __init__(self, why: str, wait: float | None = None) -> None:
         super().__init__(why)
@@ -109,7 +106,7 @@ class _Again(Exception):  # noqa: N818 - a signal inside this module
 
 
 class _WatchedAdapter(HTTPAdapter):
-    """The usual transport, whose connections a watchdog may cut."""
+    """The usual transport, with connections that a watchdog can close."""
 
     def __init__(self, watchdog: Watchdog) -> None:
         self._watchdog = watchdog
@@ -118,21 +115,22 @@ class _WatchedAdapter(HTTPAdapter):
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         if "ConnectionCls" not in vars(pool):
-            pool.ConnectionCls = watched(pool.ConnectionCls, self._watchdog)
+            pool.ConnectionCls = watched_class(pool.ConnectionCls, self._watchdog)
         return pool
 
 
 class Client:
-    """Asks for pages, one at a time, over one kept connection."""
+    """Requests pages, one at a time, over one persistent connection."""
 
-    def __init__(self, api: ApiTarget, settings: Extract, budget: Budget) -> None:
-        self._address = f"{_checked(api.base_url)}/{api.version}/clusters"
+    def __init__(self, api: ApiTarget, settings: Extract, budget: RequestBudget) -> None:
+        check_api_url(api.base_url)
         self._base_url = api.base_url.rstrip("/")
+        self._address = f"{self._base_url}/{api.version}/clusters"
         self._settings = settings
         self._budget = budget
         self._redactor = Redactor.of([api.key])
         if self._redactor.finds(api.base_url):
-            raise SettingsError("api.url holds the API key; it is given separately")
+            raise SettingsError("api.url contains the API key; give the key separately")
         secret = api.key.reveal()
         headers = {
             "Accept": "application/json",
@@ -143,7 +141,7 @@ class Client:
         self._request = requests.Request("GET", self._address, headers=headers).prepare()
         with requests.Session() as session:
             environment = session.merge_environment_settings(self._address, {}, None, None, None)
-        is_here = _is_loopback(urlsplit(self._address).hostname or "")
+        is_here = is_loopback(urlsplit(self._address).hostname or "")
         is_https = self._address.startswith("https:")
         self._transport: dict[str, Any] = {
             "stream": True,
@@ -160,20 +158,20 @@ class Client:
         self._watchdog.close()
 
     def get(self, query: Mapping[str, str | int], decode: Callable[[bytes], Page]) -> Fetched:
-        """The page ``query`` asks for, after as many tries as the settings allow.
+        """The page that matches ``query``, after at most as many attempts as the settings allow.
 
         Raises:
-            KeyNotAcceptedError: after one request; asking again with the same key is rude.
-            RefusedError: the API said no, in a way that will not change.
-            ApiError: no usable answer within the attempts, or the budget is spent.
+            KeyNotAcceptedError: at once, since the same key would be rejected again.
+            RefusedError: the API refused, in a way that does not change.
+            ApiError: no usable response within the attempts, or the run's limits are reached.
         """
         self._request.url = f"{self._address}?{urlencode(query)}" if query else self._address
         for failures in range(1, self._settings.attempts + 1):
             self._budget.before_request()
             try:
                 return self._attempt(decode)
-            except _Again as failure:
-                # Not the failure itself: its traceback would keep the whole answer in memory.
+            except _RetryableError as failure:
+                # Not the exception itself: its traceback would keep the response in memory.
                 why, asked = str(failure), failure.wait
             logger.info("try %d of %d failed: %s", failures, self._settings.attempts, why)
             if failures < self._settings.attempts:
@@ -186,16 +184,16 @@ class Client:
         server_time = http_date(response.headers.get("date"))
         self._budget.observe(response.headers, server_time)
         if response.status_code != OK:
-            raise self._failure(response, body, server_time)
+            raise self._status_error(response, body, server_time)
         try:
             return Fetched(decode(body), server_time)
         except UnusableResponseError as error:
-            raise _Again(str(error)) from error
+            raise _RetryableError(str(error)) from error
         except RefusedError as refusal:
-            raise self._judged(refusal, refusal.retry_after) from None
+            raise self._refusal(refusal, refusal.retry_after) from None
 
     def _exchange(self) -> tuple[requests.Response, bytes]:
-        """One request and the whole answer to it."""
+        """One request and its complete response."""
         with self._watchdog.running():
             try:
                 response = self._adapter.send(self._request, **self._transport)
@@ -204,73 +202,80 @@ class Client:
                 except BaseException:
                     response.raw.close()
                     raise
-            except (FleetLedgerError, _Again):
+            except (FleetLedgerError, _RetryableError):
                 raise
             except Exception as error:
-                if _is_distrust(error):
+                if _is_certificate_error(error):
                     raise ApiError(
                         f"{self._base_url}: its certificate was not accepted; "
                         "if it is signed by your own CA, set api.ca_file"
                     ) from error
-                raise _Again(self._how_it_was_lost(error)) from error
+                raise _RetryableError(self._connection_failure(error)) from error
 
     def _body(self, response: requests.Response) -> bytes:
-        """The decoded body, never more of it than the settings allow."""
+        """The decoded body, at most as large as the settings allow."""
         encoding = response.headers.get("content-encoding", "identity").lower()
         if encoding not in {"gzip", "identity"}:
-            raise _Again("the answer has a Content-Encoding that was not asked for")
+            raise _RetryableError("the response has a Content-Encoding that was not requested")
         blocks = _blocks(response)
         if encoding == "gzip":
             blocks = _unpacked(blocks)
-        kept = io.BytesIO()  # unlike a list of blocks, it is the body, without a copy
+        body = io.BytesIO()  # unlike a list of blocks, it needs no copy at the end
         for block in blocks:
-            kept.write(block)
-            if kept.tell() > self._settings.max_page_bytes:
+            body.write(block)
+            if body.tell() > self._settings.max_page_bytes:
                 most = self._settings.max_page_bytes
                 raise ApiError(
                     f"{self._base_url}: a page is larger than extract.max_page_bytes ({most})"
                 )
-        return kept.getvalue()
+        return body.getvalue()
 
-    def _how_it_was_lost(self, error: Exception) -> str:
-        slow = (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError)
-        if self._watchdog.has_cut or isinstance(error, slow):
+    def _connection_failure(self, error: Exception) -> str:
+        timeouts = (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError)
+        if self._watchdog.has_cut or isinstance(error, timeouts):
             seconds = self._settings.page_deadline_seconds
-            return f"no complete answer within extract.page_deadline_seconds ({seconds:g} s)"
-        # Only the kind of the failure: the text of a network error may quote addresses.
+            return f"no complete response within extract.page_deadline_seconds ({seconds:g} s)"
+        # Only the type of the error: the text of a network error may quote addresses.
         cause: BaseException = error
         while cause.__context__ is not None and not isinstance(cause, OSError):
             cause = cause.__context__
         return f"the connection failed ({type(cause).__name__})"
 
-    def _failure(
+    def _status_error(
         self, response: requests.Response, body: bytes, server_time: datetime | None
     ) -> Exception:
-        """What a status other than 200 means."""
+        """The error for a status other than 200."""
         status = response.status_code
         if status in REDIRECTS:
             return ApiError(
                 f"{self._base_url} redirects elsewhere (HTTP {status}), which is never followed; "
                 "set api.url to the API itself"
             )
-        said = _refusal_in(body, status)
-        refusal = said or RefusedError(f"HTTP {status}", status=status)
+        reported = _parse_body(body, status)
+        refusal = reported or RefusedError(f"HTTP {status}", status=status)
         if status in {UNAUTHORIZED, FORBIDDEN}:
             return KeyNotAcceptedError(refusal, self._base_url)
-        if status in CLIENT_ERRORS and status not in PASSING_CLIENT_ERRORS:
-            has_code = said is not None and said.code != f"HTTP {status}"
-            return refusal.by(f"{self._base_url}: HTTP {status}" if has_code else self._base_url)
+        if status in CLIENT_ERRORS and status not in TRANSIENT_CLIENT_ERRORS:
+            return refusal.with_prefix(
+                f"{self._base_url}: HTTP {status}"
+                if reported and reported.code != f"HTTP {status}"
+                else self._base_url
+            )
         wait = None
         if status in {TOO_MANY, UNAVAILABLE}:
             wait = retry_after(response.headers, server_time)
             wait = refusal.retry_after if wait is None else wait
-        return _Again(f"HTTP {status}: {said}" if said else f"HTTP {status}", wait)
+        return _RetryableError(f"HTTP {status}: {reported}" if reported else f"HTTP {status}", wait)
 
-    def _judged(self, refusal: RefusedError, wait: float | None) -> Exception:
-        """What a refusal under status 200 means."""
+    def _refusal(self, refusal: RefusedError, wait: float | None) -> Exception:
+        """The error for a refusal with status 200."""
         if refusal.code in KEY_CODES:
             return KeyNotAcceptedError(refusal, self._base_url)
-        return refusal.by(self._base_url) if refusal.is_permanent else _Again(str(refusal), wait)
+        return (
+            refusal.with_prefix(self._base_url)
+            if refusal.is_permanent
+            else _RetryableError(str(refusal), wait)
+        )
 
     def _quotes_key(self, body: bytes) -> bool:
         """Whether the key is in ``body``, in any form; searched in pieces, so that a page of the
@@ -278,15 +283,13 @@ class Client:
         """
         return any(
             self._redactor.finds(
-                body[begin : begin + SEARCHED_BYTES + OVERLAP_BYTES].decode(
-                    "utf-8", "surrogateescape"
-                )
+                body[begin : begin + BLOCK_BYTES + OVERLAP_BYTES].decode("utf-8", "surrogateescape")
             )
-            for begin in range(0, len(body), SEARCHED_BYTES)
+            for begin in range(0, len(body), BLOCK_BYTES)
         )
 
     def _without_key(self, body: bytes) -> bytes:
-        """``body``, should it quote the key without the key; nothing reads it before."""
+        """``body``, with the key removed if it quotes it; nothing reads the body before that."""
         if not self._quotes_key(body):
             return body
         try:
@@ -297,7 +300,7 @@ class Client:
             return b""
 
 
-def _refusal_in(body: bytes, status: int) -> RefusedError | None:
+def _parse_body(body: bytes, status: int) -> RefusedError | None:
     try:
         return parse_refusal(lenient_decode.parse(body), status)
     except ValueError:
@@ -305,70 +308,33 @@ def _refusal_in(body: bytes, status: int) -> RefusedError | None:
 
 
 def _blocks(response: requests.Response) -> Iterator[bytes]:
-    """The body as it is on the wire."""
+    """The body as it is transmitted."""
     while block := response.raw.read(BLOCK_BYTES, decode_content=False):
         yield block
 
 
 def _unpacked(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """The body out of its gzip members, in blocks of bounded size."""
+    """The content of the gzip members of a body, in blocks of limited size."""
     member = zlib.decompressobj(GZIP)
     for block in blocks:
-        left = block
-        while left:
+        rest = block
+        while rest:
             if member.eof:
                 member = zlib.decompressobj(GZIP)
             try:
-                yield member.decompress(left, BLOCK_BYTES)
+                yield member.decompress(rest, BLOCK_BYTES)
             except zlib.error as error:
-                raise _Again("the answer's compression is damaged") from error
-            left = member.unused_data if member.eof else member.unconsumed_tail
+                raise _RetryableError("the response's compression is damaged") from error
+            rest = member.unused_data if member.eof else member.unconsumed_tail
     if not member.eof:
-        raise _Again("the answer is cut short")
-
-
-def _checked(base_url: str) -> str:
-    """``base_url`` without a trailing slash, if the key may be sent there.
-
-    Raises:
-        SettingsError: not an http(s) address, credentials inside, or plain http to another host.
-    """
-    wrong = SettingsError(f"api.url {base_url!r}: not an address like https://api.example.com")
-    try:
-        parts = urlsplit(base_url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError as error:
-        raise wrong from error
-    if parts.username or parts.password:
-        raise SettingsError("api.url holds a user name or password; the key is given separately")
-    if parts.scheme not in {"https", "http"} or not host:
-        raise wrong
-    if parts.query or parts.fragment:
-        raise SettingsError(
-            "api.url has a part after '?' or '#'; give scheme and host only, the key separately"
-        )
-    if re.search(r"/v\d+(/clusters)?/?$", parts.path):
-        raise SettingsError(
-            f"api.url {base_url!r}: give scheme and host only; the version is a setting of its own "
-            "(--api-version, api.version)"
-        )
-    if parts.scheme == "http" and not _is_loopback(host):
-        raise SettingsError(f"api.url {base_url!r}: the key would travel unencrypted; use https")
-    return base_url.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        raise _RetryableError("the response is truncated")
 
 
 def _ca_bundle(ca_file: str | None, environment: str | bool | None) -> str | bool:  # noqa: FBT001 - as requests has it
-    """What certificates are verified with: a file or folder, or True for the usual CAs.
+    """The CAs that certificates are verified with: a file or folder, or True for the usual ones.
 
     Raises:
-        SettingsError: it cannot be read, or holds no certificate.
+        SettingsError: it cannot be read, or contains no certificate.
     """
     source = "api.ca_file" if ca_file is not None else "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE"
     bundle = environment if ca_file is None else ca_file
@@ -380,13 +346,13 @@ def _ca_bundle(ca_file: str | None, environment: str | bool | None) -> str | boo
     except (OSError, ValueError) as error:
         why = "no certificates in PEM" if isinstance(error, ssl.SSLError) else "cannot be read"
         if isinstance(error, FileNotFoundError):
-            why = "there is no such file"
+            why = "no such file"
         raise SettingsError(f"{source} {bundle!r}: {why}; name a CA bundle, or none") from error
     return bundle
 
 
-def _is_distrust(error: BaseException) -> bool:
-    """Whether a certificate was the reason; other TLS failures pass."""
+def _is_certificate_error(error: BaseException) -> bool:
+    """Whether a certificate was the reason; other TLS errors may be temporary."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, (ssl.SSLCertVerificationError, ssl.CertificateError)):

@@ -1,9 +1,9 @@
-"""Whose time counts: each answer's ``Date`` header, as far as it can be believed.
+"""The time of each response: its ``Date`` header, if that can be trusted.
 
-The server's clock is preferred, so that a wrong clock of this machine moves no money. But a single
-wrong ``Date`` would date the snapshot in another year. So a ``Date`` counts only if it agrees,
-within ``extract.max_clock_skew_hours``, with this machine's clock and with the other answers of the
-walk; else the answer is dated by this machine.
+The server's clock is preferred, so that a wrong local clock moves no money. But one wrong ``Date``
+would date the snapshot in another year. So a ``Date`` counts only if it agrees, within
+``extract.max_clock_skew_hours``, with the local clock and with the walk's other responses. If it
+does not, the response is dated by the local clock.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ if TYPE_CHECKING:
     from pipeline.settings import Extract
 
 LONGEST_WALK = timedelta(hours=12)
-"""Interrupted and resumed walks included; the ledger relies on it (ledger.inputs.MAX_WALK)."""
+"""Includes interrupted and resumed walks. The ledger relies on it (ledger.inputs.MAX_WALK)."""
 
-_HOURS_SHOWN_IN_MINUTES, _HOURS_SHOWN_IN_DAYS = 2, 48
+_MIN_HOURS, _MIN_HOURS_AS_DAYS = 2, 48
 
 
 @dataclass
 class Clocks:
-    """The server's clock and this machine's, over one walk."""
+    """The server's clock and the local clock during one walk."""
 
     settings: Extract
     local_now: Callable[[], datetime]
     wrong: int = 0
-    """Answers that were dated by this machine because their ``Date`` was not believed."""
+    """Number of responses dated by the local clock because their ``Date`` was not trusted."""
     skew: float = 0.0
-    """Local minus server time in seconds: the largest difference of any answer."""
+    """Local minus server time in seconds: the largest difference of all responses."""
 
     def __post_init__(self) -> None:
-        self._usual_skew: float | None = None
+        self._first_skew: float | None = None
         self._times: list[datetime] = []
 
-    def believes(self, server_time: datetime) -> bool:
-        """Whether a ``Date`` agrees with what is known of the time."""
+    def trusts(self, server_time: datetime) -> bool:
+        """Whether a ``Date`` agrees with the local clock and earlier responses."""
         return self._agrees((self.local_now() - server_time).total_seconds())
 
     def time_of(self, server_time: datetime | None) -> datetime:
-        """When an answer with this ``Date`` was given, in UTC."""
+        """The UTC time of a response with this ``Date``."""
         local = self.local_now()
         at = local
         if server_time is not None:
@@ -55,7 +55,7 @@ class Clocks:
             if self.settings.clock != "local":
                 if self._agrees(skew):
                     at = server_time
-                    self._usual_skew = skew if self._usual_skew is None else self._usual_skew
+                    self._first_skew = skew if self._first_skew is None else self._first_skew
                 else:
                     self.wrong += 1
         at = at.astimezone(UTC)
@@ -63,11 +63,11 @@ class Clocks:
         return at
 
     def check_walk(self, base_url: str, started_at: datetime) -> None:
-        """That the walk's times can be those of one walk.
+        """Check that the walk's times can belong to one walk.
 
         Raises:
-            ApiError: they are further apart than any walk lasts: this machine's clock was set
-                meanwhile, and nothing says when the walk took place.
+            ApiError: they are further apart than any walk lasts. The local clock was changed
+                during the walk, so its time is unknown.
         """
         times = [*self._times, started_at]
         first, last = min(times), max(times)
@@ -82,29 +82,29 @@ class Clocks:
         if self.settings.clock == "simulated":
             return True
         limit = self.settings.max_clock_skew_hours * 3600
-        # With clock = "local" the server's clock may be off, but only by the same all the time.
+        # With clock = "local" the server's clock may be off, but always by the same amount.
         if self.settings.clock == "server" and abs(skew) > limit:
             return False
-        return self._usual_skew is None or abs(skew - self._usual_skew) <= limit
+        return self._first_skew is None or abs(skew - self._first_skew) <= limit
 
 
 def clock_warning(certificate: Certificate, max_skew_hours: float) -> str | None:
-    """What a user must hear of Dates that were not believed; None if all were."""
+    """The warning about ``Date`` headers that were not trusted; None if all were."""
     if not certificate.wrong_dates:
         return None
     skew = certificate.clock_skew_seconds
     side = "behind" if skew > 0 else "ahead of"
     return (
         f"{certificate.base_url}: the Date of {certificate.wrong_dates} of {certificate.pages} "
-        f"answers is not believed: up to {_length(abs(skew))} {side} this machine's clock, more "
-        f"than extract.max_clock_skew_hours ({max_skew_hours:g}); this machine's clock counts "
-        "instead. Check it (`date -u`); if it is right, the API's is wrong: tell its operator, or "
-        'set extract.clock = "local"'
+        f"responses is not trusted: up to {_duration(abs(skew))} {side} this machine's clock, "
+        f"more than extract.max_clock_skew_hours ({max_skew_hours:g}). This machine's clock was "
+        "used instead. Check it (`date -u`). If it is right, the API's clock is wrong: inform its "
+        'operator, or set extract.clock = "local"'
     )
 
 
-def _length(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     hours = seconds / 3600
-    if hours < _HOURS_SHOWN_IN_MINUTES:
+    if hours < _MIN_HOURS:
         return f"{seconds / 60:.0f} minutes"
-    return f"{hours:.0f} hours" if hours < _HOURS_SHOWN_IN_DAYS else f"{hours / 24:.0f} days"
+    return f"{hours:.0f} hours" if hours < _MIN_HOURS_AS_DAYS else f"{hours / 24:.0f} days"

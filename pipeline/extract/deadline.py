@@ -1,8 +1,8 @@
 """A deadline for a whole request, not for each read.
 
-A socket's timeout starts again with every byte, so a server that drips one byte a second can hold
-a request for ever. A watchdog thread looks at the clock a few times per deadline and shuts down
-the sockets of a request that is still running after it; the blocked read then ends at once.
+A socket's timeout starts again with every byte, so a server that sends one byte a second can hold
+a request for ever. A watchdog thread reads the clock a few times per deadline and shuts down the
+sockets of a request that is still running after it; the blocked read then ends at once.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LOOKS_PER_DEADLINE = 4
+CHECKS_PER_DEADLINE = 4
 
 
 class Watchdog:
-    """Cuts the connections of one client when its running request is past its deadline."""
+    """Closes the connections of one client when its request is past its deadline."""
 
     def __init__(self, seconds: float) -> None:
         self.has_cut = False
-        """Whether the request that is running, or ran last, was cut."""
+        """Whether the running or latest request was cut off."""
         self._seconds = seconds
         self._until: float | None = None
         self._connections: list[weakref.ref[Any]] = []
@@ -35,13 +35,13 @@ class Watchdog:
         self._thread.start()
 
     def watch(self, connection: object) -> None:
-        """Look after ``connection``: anything with a ``sock`` while it is connected."""
-        living = [known for known in self._connections if known() is not None]
-        self._connections = [*living, weakref.ref(connection)]
+        """Watch ``connection``: any object with a ``sock`` while it is connected."""
+        alive = [reference for reference in self._connections if reference() is not None]
+        self._connections = [*alive, weakref.ref(connection)]
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """The time between entering and leaving is one request."""
+        """Context of one request: its deadline runs from entering to leaving."""
         self.has_cut = False
         self._until = time.monotonic() + self._seconds
         try:
@@ -55,23 +55,23 @@ class Watchdog:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._closed.wait(min(1.0, self._seconds / LOOKS_PER_DEADLINE)):
+        while not self._closed.wait(min(1.0, self._seconds / CHECKS_PER_DEADLINE)):
             until = self._until
             if until is not None and time.monotonic() > until:
                 self.has_cut = True
                 self._cut()
 
     def _cut(self) -> None:
-        for known in self._connections:
-            sock = getattr(known(), "sock", None)
+        for reference in self._connections:
+            sock = getattr(reference(), "sock", None)
             if isinstance(sock, socket.socket):
                 # The plain shutdown, also for TLS: the other thread is inside the TLS object.
                 with contextlib.suppress(OSError):
                     socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
-def watched(kind: type, watchdog: Watchdog) -> type:
-    """The connection class ``kind`` whose instances ``watchdog`` looks after."""
+def watched_class(kind: type, watchdog: Watchdog) -> type:
+    """A subclass of the connection class ``kind`` whose instances ``watchdog`` watches."""
 
     class Watched(kind):  # type: ignore[misc] # a class known only at run time
         def __init__(self, *args: object, **kwargs: object) -> None:

@@ -1,8 +1,8 @@
-"""Everyone seen so far, one row per id, however often and on whatever page a cluster shows up.
+"""The records read so far, one row per id, however often a cluster was listed.
 
-Of several sightings the newest ``updated_at`` counts. Two different records under one id in one
-answer, or two creation times under one id, are two clusters: the newer one is kept and named in
-``bad_fields``, the other has no identity of its own left and goes to quarantine.
+Of several records of a cluster, the one with the newest ``updated_at`` is kept. Two different
+records with one id in one response, or two creation times with one id, are two clusters: the newer
+one is kept and noted in ``bad_fields``; the other has no id of its own and is quarantined.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.extract.api_types import Cluster, Page
 
 ROWS_PER_BATCH = 2_000
-"""Records held as objects before they become columns: bounds memory, not results."""
+"""Records held as objects before they become columns: limits memory, does not change results."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -34,26 +34,27 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True)
 class Added:
-    """What a page brought."""
+    """How many records of a page were new."""
 
-    fresh: int
-    """Ids never seen before."""
+    new: int
+    """Ids not seen before."""
     repeated: int
-    """Records whose id an earlier page had shown."""
+    """Records whose id was on an earlier page."""
 
 
 class RecordSet:
-    """Collects pages."""
+    """The rows of the pages added to it."""
 
     def __init__(self, *, keep_connection: bool) -> None:
         self.quarantine: dict[str, Quarantined] = {}
-        """By raw text: the same broken record on two pages is one."""
+        """By raw text: the same unusable record on two pages counts once."""
         self.bad_fields = 0
         self._keep_connection = keep_connection
         self._rows: dict[str, int] = {}
-        self._seen = 0
+        self._size = 0
+        """Once the table was made."""
         self._count = 0
-        """Rows, the replaced ones included."""
+        """Number of rows, replaced ones included."""
         self._replaced: list[int] = []
         self._records: list[Cluster] = []
         self._observed: list[int] = []
@@ -61,7 +62,7 @@ class RecordSet:
         self._batches: list[pa.RecordBatch] = []
 
     def __len__(self) -> int:
-        return len(self._rows) or self._seen
+        return len(self._rows) or self._size
 
     def __contains__(self, identity: str) -> bool:
         return identity in self._rows
@@ -70,10 +71,10 @@ class RecordSet:
         return iter(self._rows)
 
     def add(self, page: Page, observed_at: datetime) -> Added:
-        """Take in the records of a page answered at ``observed_at``."""
+        """Add the records of a page whose response came at ``observed_at``."""
         observed = (observed_at - _EPOCH) // _MICROSECOND
-        for broken in page.quarantined:
-            self.quarantine.setdefault(broken.raw, broken)
+        for unusable in page.quarantined:
+            self.quarantine.setdefault(unusable.raw, unusable)
         first_row, repeated, before = self._count, 0, len(self._rows)
         rows = self._rows
         for index, record in enumerate(page.records):
@@ -82,10 +83,10 @@ class RecordSet:
             if row is None:
                 self._append(record, observed, note)
             elif row >= first_row:
-                self._settle(record, row, observed, note, same_page=True)
+                self._merge(record, row, observed, note, same_page=True)
             else:
                 repeated += 1
-                self._settle(record, row, observed, note, same_page=False)
+                self._merge(record, row, observed, note, same_page=False)
         if len(self._records) >= ROWS_PER_BATCH:
             self._flush()
         return Added(len(rows) - before, repeated)
@@ -98,10 +99,10 @@ class RecordSet:
         self._records.append(record)
         self._observed.append(observed)
 
-    def _settle(
+    def _merge(
         self, record: Cluster, row: int, observed: int, note: Note | None, *, same_page: bool
     ) -> None:
-        """Decide between ``record`` and the earlier sighting of its id in ``row``."""
+        """Keep either ``record`` or the earlier record with its id, which is in ``row``."""
         pending = row - (self._count - len(self._records))
         earlier = self._records[pending] if pending >= 0 else None
         created, old = self._times(row)
@@ -116,15 +117,15 @@ class RecordSet:
             text = _content(loser).decode() if loser is not None else dump({"id": record.id})
             reason = f"another record has the id {record.id[:100]}"
             self.quarantine.setdefault(text, Quarantined(reason=reason, raw=text))
-            note = _flagged(note)
+            note = _with_bad_id(note)
             if not is_newer and pending >= 0:
-                self._notes[pending] = _flagged(self._notes.get(pending))
+                self._notes[pending] = _with_bad_id(self._notes.get(pending))
         if is_newer:
             self._replaced.append(row)
             self._append(record, observed, note)
 
     def _times(self, row: int) -> tuple[datetime | None, datetime | None]:
-        """When the cluster in ``row`` was created and last updated."""
+        """The creation and update time of the cluster in ``row``."""
         pending = row - (self._count - len(self._records))
         if pending >= 0:
             return self._records[pending].created_at, self._records[pending].updated_at
@@ -137,7 +138,7 @@ class RecordSet:
         raise IndexError(row)
 
     def seen_values(self, name: str) -> set[str]:
-        """The statuses, GPU types or regions seen so far."""
+        """The statuses, GPU types or regions read so far."""
         pending = {getattr(record, name) or "" for record in self._records}
         stored = (batch.column(name).dictionary.to_pylist() for batch in self._batches)
         return pending.union(*stored) - {""}
@@ -154,21 +155,21 @@ class RecordSet:
         self._records, self._observed, self._notes = [], [], {}
 
     def count_older(self, when: datetime) -> int:
-        """How many were created before ``when`` or at an unknown time."""
+        """The number of clusters created before ``when`` or at an unknown time."""
         self._flush()
         return decode.count_older(self._batches, self._replaced, when)
 
     def restore(self, table: pa.Table) -> None:
-        """Begin with the rows of an earlier, unfinished walk."""
+        """Start with the rows of an earlier, unfinished walk."""
         ids = table.column("cluster_id").to_pylist()
         self._rows = {identity: row for row, identity in enumerate(ids)}
         self._batches = table.to_batches()
         self._count = table.num_rows
 
     def table(self) -> pa.Table:
-        """All rows, sorted by id, as ``schema.SNAPSHOT.stored``; the roster is used up by it."""
+        """All rows, sorted by id, as ``schema.SNAPSHOT.stored``; the set is empty afterwards."""
         self._flush()
-        self._seen, self._rows = len(self._rows), {}
+        self._size, self._rows = len(self._rows), {}
         return decode.to_table(self._batches, self._replaced)
 
 
@@ -178,14 +179,14 @@ def _time(scalar: pa.TimestampScalar) -> datetime | None:
 
 
 def _content(record: Cluster) -> bytes:
-    """The record as text, without what may not be stored."""
+    """The record as JSON, without connection details, which may not be stored."""
     plain = msgspec.structs.replace(
         record, port_mappings=msgspec.Raw(b"null"), ssh_connection=msgspec.Raw(b"null")
     )
     return msgspec.json.encode(plain)
 
 
-def _flagged(note: Note | None) -> Note:
+def _with_bad_id(note: Note | None) -> Note:
     note = note or Note()
     if "cluster_id" in note.bad_fields:
         return note

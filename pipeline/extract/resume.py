@@ -1,9 +1,8 @@
-"""A place to go on from, when a run's budget ends in the middle of a walk.
+"""The state of an unfinished walk, from which the next run continues.
 
 It is one value that msgspec can write and read: the rows so far, the position of the walk, and
-what was found out about the server. The next run goes on as if it had only been waiting: the
-closing looks compare with the beginning of the first run, so what it proves, it proves for the
-whole time.
+what was learned about the server. The next run continues as if it had only waited: the closing
+checks compare with the beginning of the first run, so their proof covers the whole time.
 """
 
 from __future__ import annotations
@@ -15,11 +14,8 @@ import msgspec
 from pipeline.errors import ApiError
 from pipeline.extract import decode
 from pipeline.extract.clocks import LONGEST_WALK
-from pipeline.extract.walk import Position, Traits, Walk  # noqa: TC001 - field types
+from pipeline.extract.walk import Position, ServerTraits, Walk  # noqa: TC001 - field types
 from pipeline.model import Quarantined  # noqa: TC001 - a field type, read at run time
-
-OLDEST_RESUMED = LONGEST_WALK
-"""A walk that would be spread over more than this is begun anew."""
 
 
 class ResumePoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +31,7 @@ class ResumePoint(msgspec.Struct, frozen=True, kw_only=True):
     request_ids: tuple[str, ...]
     warnings: tuple[str, ...]
     doubts: tuple[str, ...]
-    traits: Traits
+    traits: ServerTraits
     position: Position | None
     quarantine: tuple[Quarantined, ...]
     bad_fields: int
@@ -46,12 +42,12 @@ class ResumePoint(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def clusters(self) -> int:
-        """How many clusters are kept."""
+        """The number of clusters read so far."""
         return decode.count_rows(self.rows)
 
 
 class WalkInterruptedError(ApiError):
-    """The walk ended before its end; ``resume`` is where the next run can go on."""
+    """The walk stopped before its end; ``resume`` is where the next run can continue."""
 
     def __init__(self, reason: str, resume: ResumePoint) -> None:
         self.resume = resume
@@ -59,8 +55,8 @@ class WalkInterruptedError(ApiError):
         super().__init__(f"{reason}; {resume.clusters}{of} clusters are kept for the next run")
 
 
-def keep(walk: Walk, account: str, base_url: str) -> ResumePoint | None:
-    """Where ``walk`` stands; None if it has not begun."""
+def make_resume_point(walk: Walk, account: str, base_url: str) -> ResumePoint | None:
+    """The state of ``walk``, whose rows it takes; None if the walk has not begun."""
     if walk.started_at is None or walk.finished_at is None or not len(walk.record_set):
         return None
     rows = decode.to_stream(walk.record_set.table())
@@ -85,17 +81,19 @@ def keep(walk: Walk, account: str, base_url: str) -> ResumePoint | None:
     )
 
 
-def restore(walk: Walk, point: ResumePoint, account: str, base_url: str) -> bool:
-    """Set ``walk`` to where ``point`` stands; False if that is another list, too long ago, or in
-    the future: a clock was wrong, then or now.
+def apply_resume_point(walk: Walk, point: ResumePoint, account: str, base_url: str) -> bool:
+    """Set ``walk`` to the state of ``point``; False, and no change, if that is not possible.
+
+    It is not if the point is of another list, too old for the walk to end within
+    ``LONGEST_WALK``, or in the future (a clock was wrong, then or now).
     """
     age = walk.local_now() - point.started_at
     skew = timedelta(hours=walk.settings.max_clock_skew_hours)
-    left = OLDEST_RESUMED - timedelta(seconds=walk.settings.max_walk_seconds)
-    if (point.account, point.base_url) != (account, base_url) or not -skew <= age < left:
+    max_age = LONGEST_WALK - timedelta(seconds=walk.settings.max_walk_seconds)
+    if (point.account, point.base_url) != (account, base_url) or not -skew <= age < max_age:
         return False
     walk.record_set.restore(decode.from_stream(point.rows))
-    walk.record_set.quarantine.update({broken.raw: broken for broken in point.quarantine})
+    walk.record_set.quarantine.update({record.raw: record for record in point.quarantine})
     walk.record_set.bad_fields = point.bad_fields
     walk.started_at, walk.finished_at = point.started_at, point.finished_at
     walk.total_count, walk.pages = point.total_count, point.pages

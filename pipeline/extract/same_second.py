@@ -1,10 +1,10 @@
-"""More clusters in one second of creation than fit on a page.
+"""Reads a second in which more clusters were created than fit on a page.
 
-A page walk inside the second is the cheap way, and a proof if every page repeats the same count
-and as many different ids were seen. If that does not add up (ties in an unstable order), the second
-is split by GPU type, region and status until every part fits on a page. The filters know only
-certain values while clusters may have others, so a split counts only if its parts add up to the
-whole; if they do not, the next filter is tried.
+The cheap way is a walk over the pages of that second. It is a proof if every page repeats the same
+count and as many different ids were read. If they do not add up (ties in an unstable order), the
+second is split by GPU type, region and status until every part fits on a page. The filters accept
+only certain values while clusters may have others, so a split counts only if its parts add up to
+the total; if they do not, the next filter is tried.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from pipeline.extract.walk import Query, Walk, iso
 if TYPE_CHECKING:
     from datetime import datetime
 
-PASSES = 2
-"""A single deletion spoils one pass; an unstable order spoils them all."""
+MAX_PASSES = 2
+"""One deletion makes one pass fail; an unstable order makes all of them fail."""
 
 DOCUMENTED = {
     "gpu_type": ("A100", "H100", "RTX4090", "V100", "T4"),
     "region": ("us-east-1", "us-west-2", "eu-west-1", "ap-southeast-1"),
     "status": ("running", "stopped", "starting", "stopping", "error", "pending"),
 }
-"""What the API documents its filters to accept; values seen on the way are tried as well."""
+"""The documented values of the filters; values seen in records are tried as well."""
 
 
 def split_window(walk: Walk, after: datetime, before: datetime) -> bool:
-    """Take in everything created between two times; whether it provably is everything.
+    """Read the clusters created between two times; True if provably all of them were read.
 
-    Nothing proves nothing: the window is one in which clusters were just seen.
+    An empty result proves nothing: clusters were just seen in this window.
     """
     query: Query = {
         "sort_by": "created_at",
@@ -40,58 +40,58 @@ def split_window(walk: Walk, after: datetime, before: datetime) -> bool:
         "created_after": iso(after),
         "created_before": iso(before),
     }
-    for _ in range(PASSES):
+    for _ in range(MAX_PASSES):
         if _by_pages(walk, query):
             return True
     return _by_filters(walk, query, list(DOCUMENTED))
 
 
 def _by_pages(walk: Walk, query: Query) -> bool:
-    """One pass over the pages of ``query``: True if its ids are as many as every page counted."""
+    """One pass over the pages of ``query``; True if it read as many ids as every page counted."""
     seen: set[str] = set()
     total: int | None = None
     size, number = 0, 1
     while True:
-        page, at = walk.ask({**query, "page": number})
-        walk.take(page, at)
+        page, at = walk.fetch({**query, "page": number})
+        walk.add(page, at)
         if page.total_count is None or total not in {None, page.total_count}:
             return False
         total = page.total_count
         known = len(seen)
         seen.update(record.id for record in page.records)
         size += page.size
-        # A full page is never the end, whatever the count says: what if it is too low?
+        # A full page is never taken for the last one: the count may be too low.
         if page.size < min(walk.settings.page_size, page.per_page or walk.settings.page_size):
             return 0 < len(seen) == size == total
-        # The same page again and again, or a count that is refuted.
+        # The same page repeats, or the count is refuted.
         if size > total or len(seen) == known:
             return False
         number += 1
 
 
 def _by_filters(walk: Walk, query: Query, filters: list[str]) -> bool:
-    """Split ``query`` by the first of ``filters`` whose parts add up to its count."""
-    page, at = walk.ask_whole({**query, "page": 1})
-    walk.take(page, at)
-    whole = page.total_count
-    if whole is None:
+    """Split ``query`` by the first of ``filters`` whose parts add up; True if there is one."""
+    page, at = walk.fetch_full({**query, "page": 1})
+    walk.add(page, at)
+    total = page.total_count
+    if total is None:
         return False
-    if page.size >= whole:
+    if page.size >= total:
         return page.size > 0
     for index, name in enumerate(filters):
         parts: list[Query] = []
         counted = 0
         for value in _values(walk, name):
             try:
-                part, at = walk.ask_whole({**query, "page": 1, name: value})
+                part, at = walk.fetch_full({**query, "page": 1, name: value})
             except RefusedError:
-                continue  # a value seen in data that the filter does not accept
-            walk.take(part, at)
+                continue  # a value of some record that the filter does not accept
+            walk.add(part, at)
             counted += part.total_count or 0
             if (part.total_count or 0) > part.size:
                 parts.append({**query, name: value})
         rest = filters[index + 1 :]
-        if counted == whole and all(_by_filters(walk, part, rest) for part in parts):
+        if counted == total and all(_by_filters(walk, part, rest) for part in parts):
             return True
     return False
 

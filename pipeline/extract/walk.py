@@ -1,4 +1,4 @@
-"""What every way of walking the list shares: asking, remembering, and what was seen on the way."""
+"""The state that all walks over the list share, and the requests they make."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.extract.api_types import Page
-    from pipeline.extract.budget import Budget
+    from pipeline.extract.budget import RequestBudget
     from pipeline.extract.client import Client, Fetched
     from pipeline.extract.record_set import Added, RecordSet
     from pipeline.progress import OnPage
@@ -26,17 +26,17 @@ Query = dict[str, str | int]
 
 SECOND = timedelta(seconds=1)
 
-LOOKS_AT_A_STALE_ANSWER = LOOKS_AT_A_SHORT_ANSWER = 3
+MAX_STALE_ATTEMPTS = MAX_SHORT_ATTEMPTS = 3
 
 STALE_AFTER = timedelta(seconds=30)
-"""Servers behind one address may differ by a little; a Date further back is a cached answer."""
+"""Servers behind one address may differ a little; an even older ``Date`` is from a cache."""
 
-COUNTED_WRONG, MOST_UNCOUNTED = 10, 250_000
-"""More clusters than this many times the highest count (or than this many, without any) are not a
-list with a wrong count, but a server that makes them up as it is asked."""
+ENDLESS_FACTOR, MAX_UNCOUNTED = 10, 250_000
+"""A list with more clusters than this many times the highest count (or than ``MAX_UNCOUNTED``
+without a count) is endless: the server invents clusters for each request."""
 
-MOST_REQUEST_IDS = 20
-"""Request ids kept for the certificate: the first and latest ones, for a support ticket."""
+MAX_REQUEST_IDS = 20
+"""Request ids kept for the certificate: the first and the last ones, for a support ticket."""
 
 
 class Position(msgspec.Struct):
@@ -45,46 +45,45 @@ class Position(msgspec.Struct):
     bound: datetime | None = None
     """Everything created after it has been read; None at the beginning."""
     remaining: int | None = None
-    """How many clusters the last answer left, if it can be known."""
-    above: datetime | None = None
-    """The bound before this one."""
+    """Number of clusters below the latest page, if the API counts them."""
+    previous_bound: datetime | None = None
     oldest: datetime | None = None
-    """The oldest time seen: what was cut at a page's end shares its second."""
+    """The oldest creation time read. Clusters cut off at the end of a page share its second."""
 
 
-class Traits(msgspec.Struct):
-    """What was found out about the server on the way."""
+class ServerTraits(msgspec.Struct):
+    """What the responses showed about the server."""
 
     bound_is_inclusive: bool = False
     counts_follow: bool = True
     """Whether ``total_count`` counts what the filters match."""
     counts_too_low: bool = False
-    """Whether an answer counted fewer clusters than it held: no count is evidence then."""
+    """Whether a response counted fewer clusters than it contains: then no count is evidence."""
 
 
 @dataclass
 class Walk:
-    """One run over one list."""
+    """One walk over one list, and its results."""
 
     client: Client
-    budget: Budget
+    budget: RequestBudget
     record_set: RecordSet
     settings: Extract
     version: str
     on_page: OnPage
     local_now: Callable[[], datetime]
     pages: int = 0
-    """Usable answers."""
+    """Number of usable responses."""
     total_count: int | None = None
-    """What the first answer about the whole list said it holds."""
+    """The count in the first response about the whole list."""
     started_at: datetime | None = None
     finished_at: datetime | None = None
     request_ids: list[str] = field(default_factory=list)
-    traits: Traits = field(default_factory=Traits)
+    traits: ServerTraits = field(default_factory=ServerTraits)
     position: Position | None = field(default_factory=Position)
     """Where a later run can continue the walk by creation time; None once that is finished."""
     doubts: list[str] = field(default_factory=list)
-    """Why the pages alone prove nothing, if so."""
+    """Reasons why the pages alone are no proof."""
     warnings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -95,21 +94,21 @@ class Walk:
 
     @property
     def is_endless(self) -> bool:
-        """Whether far more has come than a list can hold, by the API's own count."""
-        most = COUNTED_WRONG * self._highest_count + MOST_UNCOUNTED // COUNTED_WRONG
-        most = most if self._highest_count else MOST_UNCOUNTED
-        return len(self.record_set) + len(self.record_set.quarantine) > most
+        """Whether far more clusters were read than the API ever counted."""
+        limit = ENDLESS_FACTOR * self._highest_count + MAX_UNCOUNTED // ENDLESS_FACTOR
+        limit = limit if self._highest_count else MAX_UNCOUNTED
+        return len(self.record_set) + len(self.record_set.quarantine) > limit
 
-    def ask(self, query: Query) -> tuple[Page, datetime]:
-        """One fresh answer, and when it was given by the clock the settings choose."""
-        for _ in range(LOOKS_AT_A_STALE_ANSWER):
+    def fetch(self, query: Query) -> tuple[Page, datetime]:
+        """The response to ``query``, requested again if it is stale, and its time."""
+        for _ in range(MAX_STALE_ATTEMPTS):
             fetched = self.client.get(query, lambda body: decode_page(body, self.version))
             self.traits.counts_too_low |= fetched.page.counts_too_low
             self._highest_count = max(self._highest_count, fetched.page.total_count or 0)
             if not self._is_stale(fetched, query):
                 break
         else:
-            self.doubts.append("the API repeated answers it had given before")
+            self.doubts.append("the API repeated earlier responses")
         at = self.clocks.time_of(fetched.server_time)
         self.started_at = self.started_at or at
         self.finished_at = at if self.finished_at is None else max(self.finished_at, at)
@@ -117,37 +116,37 @@ class Walk:
         if fetched.page.request_id:
             self._ids_seen.setdefault(fetched.page.request_id, frozenset(query.items()))
             self.request_ids.append(fetched.page.request_id)
-        del self.request_ids[MOST_REQUEST_IDS // 2 : -MOST_REQUEST_IDS // 2]
+        del self.request_ids[MAX_REQUEST_IDS // 2 : -MAX_REQUEST_IDS // 2]
         return fetched.page, at
 
     def _is_stale(self, fetched: Fetched, query: Query) -> bool:
-        """Whether an answer is one from a cache: an old Date, or the id of another request.
+        """Whether a response comes from a cache: it has an old Date, or another request's id.
 
-        A server that gives every answer the same request id says nothing by repeating it.
+        A server that gives all its responses the same id proves nothing by repeating it.
         """
-        first_asked = self._ids_seen.get(fetched.page.request_id or "")
-        repeats = first_asked not in {None, frozenset(query.items())} and len(self._ids_seen) > 1
+        first_query = self._ids_seen.get(fetched.page.request_id or "")
+        repeats = first_query not in {None, frozenset(query.items())} and len(self._ids_seen) > 1
         at, latest = fetched.server_time, self._latest
-        # A wrong Date ahead of the others must not make all that follow look old.
-        if at is not None and (latest is None or at > latest) and self.clocks.believes(at):
+        # A wrong Date in the future must not make all later responses look old.
+        if at is not None and (latest is None or at > latest) and self.clocks.trusts(at):
             self._latest = at
         return repeats or bool(at and latest and at < latest - STALE_AFTER)
 
     def is_older_than_run(self, created_at: datetime | None) -> bool:
-        """Whether a cluster existed before the first answer; an unknown age counts as yes."""
+        """Whether a cluster existed before the first response; true if its age is unknown."""
         return created_at is None or self.started_at is None or created_at < self.started_at
 
-    def ask_whole(self, query: Query) -> tuple[Page, datetime]:
-        """An answer that is not shorter than its own count says, if there is one to be had."""
-        for _ in range(LOOKS_AT_A_SHORT_ANSWER):
-            page, at = self.ask(query)
+    def fetch_full(self, query: Query) -> tuple[Page, datetime]:
+        """As :meth:`fetch`, but requested again while the page is shorter than its own count."""
+        for _ in range(MAX_SHORT_ATTEMPTS):
+            page, at = self.fetch(query)
             wanted = min(self.settings.page_size, page.per_page or self.settings.page_size)
             if page.total_count is None or page.size >= min(wanted, page.total_count):
                 break
         return page, at
 
-    def take(self, page: Page, at: datetime) -> Added:
-        """Remember the records of a page that passed its checks."""
+    def add(self, page: Page, at: datetime) -> Added:
+        """Add the records of a page, and report the progress."""
         added = self.record_set.add(page, at)
         self.on_page(
             WalkProgress(

@@ -1,4 +1,4 @@
-"""Extract: one look at an account's fleet, stored with its certificate."""
+"""Extract: take a snapshot of an account's fleet and store it."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
 
 
 def extract(job: Job, account: str) -> SnapshotRef:
-    """Take a look and store it; noted where it is not complete.
+    """Take a snapshot and store it, with a warning if it is not complete.
 
     Raises:
-        KeyRefusedError, ApiError: nothing was stored; an interrupted walk left its place, from
-            which the next one goes on.
-        LockedError: another run is looking at this account.
+        KeyRefusedError, ApiError: no snapshot was stored. The state of an interrupted walk is
+            kept, and the next run continues from it.
+        LockedError: another run is taking a snapshot of this account.
     """
-    resume = f"resume-{account}"
+    state_name = f"resume-{account}"
     with job.store.lock(f"extract-{account}"):
-        kept = job.store.get_state(resume)
+        kept = job.store.get_state(state_name)
         try:
-            snapshot = look(job, account, _resume_point(kept))
+            snapshot = fetch_snapshot(job, account, _resume_point(kept))
         except WalkInterruptedError as error:
-            job.store.put_state(resume, msgspec.msgpack.encode(error.resume))
+            job.store.put_state(state_name, msgspec.msgpack.encode(error.resume))
             raise
-        ref = _stored(job, snapshot)
+        ref = _publish(job, snapshot)
         if kept:
-            job.store.put_state(resume, b"")
+            job.store.put_state(state_name, b"")
     certificate = snapshot.certificate
     job.add("clusters", certificate.unique_ids)
     job.add("requests", certificate.requests)
@@ -51,8 +51,8 @@ def extract(job: Job, account: str) -> SnapshotRef:
     return ref
 
 
-def _stored(job: Job, snapshot: Snapshot) -> SnapshotRef:
-    """Store a look; where there is one of the same second already, that one is as good."""
+def _publish(job: Job, snapshot: Snapshot) -> SnapshotRef:
+    """Store a snapshot, unless there is one of the same second, which is as good."""
     try:
         return job.store.publish_snapshot(snapshot)
     except AlreadyStoredError:
@@ -60,11 +60,11 @@ def _stored(job: Job, snapshot: Snapshot) -> SnapshotRef:
         return layout.snapshot(certificate.account, certificate.started_at, certificate.state)
 
 
-def look(job: Job, account: str, resume: ResumePoint | None = None) -> Snapshot:
-    """The fleet as it is now, in memory only."""
-    # A suspect look counts: the next one that agrees with it confirms the shrink.
-    known = (State.COMPLETE, State.SUSPECT)
-    refs = [ref for ref in job.snapshots(account) if ref.state in known]
+def fetch_snapshot(job: Job, account: str, resume: ResumePoint | None = None) -> Snapshot:
+    """A snapshot of the fleet as it is now, which is not stored."""
+    # A suspect snapshot counts: the next one that agrees with it confirms the shrink.
+    comparable = (State.COMPLETE, State.SUSPECT)
+    refs = [ref for ref in job.snapshots(account) if ref.state in comparable]
     snapshot = take_snapshot(
         account,
         _target(job, account),
@@ -84,30 +84,30 @@ def look(job: Job, account: str, resume: ResumePoint | None = None) -> Snapshot:
 def is_fresh(job: Job, account: str) -> bool:
     """Whether the newest complete snapshot is younger than ``extract.fresh_minutes``."""
     age = timedelta(minutes=job.settings.extract.fresh_minutes)
-    return newest_young(job, account, age) is not None
+    return recent_snapshot(job, account, age) is not None
 
 
-def newest_young(job: Job, account: str, age: timedelta) -> SnapshotRef | None:
-    """The newest complete snapshot, if it is younger than ``age``."""
+def recent_snapshot(job: Job, account: str, age: timedelta) -> SnapshotRef | None:
+    """The newest complete snapshot if it is younger than ``age``."""
     refs = [ref for ref in job.snapshots(account) if ref.is_complete]
-    # One from the future (a clock was wrong) must not pass for young until then.
+    # abs: one from the future (a clock was wrong) must not count as recent until then.
     return refs[-1] if refs and abs(job.now() - refs[-1].started_at) < age else None
 
 
 def check_account(job: Job, account: str) -> str:
-    """``account`` if the settings know it.
+    """``account``, if it is in the settings.
 
     Raises:
-        SettingsError: they do not.
+        SettingsError: it is not.
     """
     if account not in job.settings.all_accounts:
         known = ", ".join(job.settings.all_accounts)
-        raise SettingsError(f"--account {account}: not in the settings; there is: {known}")
+        raise SettingsError(f"--account {account}: not in the settings, which have: {known}")
     return account
 
 
 def _target(job: Job, account: str) -> ApiTarget:
-    """Where and how to ask for an account: as its own settings say, else those for all."""
+    """The API of an account, from its own settings or else from the common ones."""
     api, own = job.settings.api, job.settings.all_accounts[account]
     return ApiTarget(
         base_url=own.url or api.url,
@@ -119,7 +119,7 @@ def _target(job: Job, account: str) -> ApiTarget:
 
 
 def _resume_point(kept: bytes | None) -> ResumePoint | None:
-    """The place an interrupted walk left; one that is not readable is as good as none."""
+    """The state of an interrupted walk; None if there is none or it cannot be read."""
     try:
         return msgspec.msgpack.decode(kept, type=ResumePoint) if kept else None
     except msgspec.DecodeError:

@@ -1,4 +1,4 @@
-"""The fleet as it is now, for the commands that ask about it."""
+"""The fleet as it is now, for the commands that show it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 import pandas as pd
 
 from pipeline.errors import Exit
-from pipeline.jobs.extract import look, newest_young
+from pipeline.jobs.extract import fetch_snapshot, recent_snapshot
 from pipeline.model import State
 from pipeline.schema import SNAPSHOT
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Source(msgspec.Struct, frozen=True):
-    """What is known of one account's fleet, and since when."""
+    """Where the data on one account's fleet comes from, and how old it is."""
 
     account: str
     source: Literal["snapshot", "api"]
@@ -28,26 +28,27 @@ class Source(msgspec.Struct, frozen=True):
 
 
 def fleet_now(job: Job, age: timedelta) -> tuple[pd.DataFrame, list[Source]]:
-    """Every account's fleet, and where it is from: its newest complete snapshot if that is younger
-    than ``age``, else live.
+    """The clusters of all accounts, and the source of each account's.
 
-    A live look is not stored: a question leaves no trace in the history. It is noted where it is
-    not complete.
+    The source is the newest complete snapshot if it is younger than ``age``, else the API. A
+    snapshot taken for this is not stored, so that a query does not change the history. A warning
+    is noted if it is not complete.
     """
     frames, sources = [], []
     for account in job.settings.all_accounts:
-        ref = newest_young(job, account, age)
+        ref = recent_snapshot(job, account, age)
         if ref is not None:
             frames.append(job.store.read_snapshots([ref]))
-            state, seen_at = ref.state, ref.started_at
+            state, observed_at = ref.state, ref.started_at
         else:
-            snapshot = look(job, account)
+            snapshot = fetch_snapshot(job, account)
             frames.append(SNAPSHOT.to_pandas(snapshot.table).assign(account=account))
             certificate = snapshot.certificate
-            state, seen_at = certificate.state, certificate.started_at
+            state, observed_at = certificate.state, certificate.started_at
             if state is not State.COMPLETE:
                 job.note(Exit.WARNINGS, f"{account}: {state}: {certificate.proof}")
-        since = max(0, int((job.now() - seen_at).total_seconds()))
-        sources.append(Source(account, "snapshot" if ref else "api", state, seen_at, since))
-    whole = pd.concat(frames, ignore_index=True)
-    return SNAPSHOT.enforce(whole[list(SNAPSHOT.names)]), sources
+        age_seconds = max(0, int((job.now() - observed_at).total_seconds()))
+        source: Literal["snapshot", "api"] = "snapshot" if ref else "api"
+        sources.append(Source(account, source, state, observed_at, age_seconds))
+    clusters = pd.concat(frames, ignore_index=True)
+    return SNAPSHOT.enforce(clusters[list(SNAPSHOT.names)]), sources

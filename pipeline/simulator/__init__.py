@@ -1,7 +1,7 @@
-"""The List Clusters API over a synthetic fleet with a clock of its own.
+"""A simulated List Clusters API: a synthetic fleet with its own clock.
 
-It is what ``fleetledger demo`` and ``simulate`` serve and what the tests extract from: the real
-client walks it over real HTTP, and the fleet object knows the truth that a report can be held to.
+``fleetledger demo`` and ``simulate`` serve it, and tests extract from it over real HTTP. The fleet
+object knows the true spend and running time, with which a report can be compared.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The answers as OpenAPI describes them: one struct per JSON object of the vendor's page.
+"""The responses as OpenAPI describes them: one struct per JSON object of the vendor's page.
 
-Errors are written from these structs. Pages of clusters are written from the fleet's arrays, and
-held to these structs by the tests.
+Errors are written from these structs. Pages of clusters are written from the fleet's arrays; the
+tests compare them with these structs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pipeline.simulator.lifecycles import STATUSES
 
 
 def _described(**schema: object) -> msgspec.Meta:
-    """What a field may be, for the reader of the document: nothing checks it when it is written."""
+    """Constraints for the document only; they are not checked when a value is written."""
     return msgspec.Meta(extra_json_schema=schema)
 
 
@@ -50,7 +50,7 @@ class Ssh(_Closed):
 
 
 class Metrics(_Closed):
-    """What runs now, in percent; null where the agent says nothing."""
+    """Utilization in percent; null if the agent reports none."""
 
     gpu_utilization: Percent | None
     memory_utilization: Percent | None
@@ -92,7 +92,7 @@ class Cluster(_Closed):
 
 
 class Pagination(_Closed):
-    """Where in the list a page lies."""
+    """The position of a page in the list."""
 
     current_page: int
     total_pages: Count
@@ -111,7 +111,7 @@ class Data(_Closed):
 
 
 class Meta(_Closed):
-    """About the answer."""
+    """About the response."""
 
     request_id: str
     response_time_ms: Count
@@ -138,7 +138,7 @@ class FlatCluster(_Closed, rename="camel"):
 
 
 class InvalidParameters(_Closed):
-    """Each refused parameter with its reason."""
+    """Each invalid parameter with the reason."""
 
     code: str
     message: str
@@ -153,7 +153,7 @@ class Invalid(_Closed):
 
 
 class Limit(_Closed):
-    """The window that is used up."""
+    """The rate limit that is used up."""
 
     limit: int
     remaining: Count
@@ -170,7 +170,7 @@ class Refused(_Closed, omit_defaults=True):
     details: Limit | None = None
 
 
-SHAPES: dict[str, object] = {
+SCHEMAS: dict[str, object] = {
     "ClusterList": ClusterList,
     "FlatClusterList": list[FlatCluster],
     "Invalid": Invalid,

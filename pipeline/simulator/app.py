@@ -1,7 +1,7 @@
 """The List Clusters API as the vendor documents it: ``GET /v1/clusters`` and ``GET /v2/clusters``.
 
 A request passes, in this order: the clock's tick, the route, the key, the rate limit, the
-parameters. ``/openapi.json`` describes all of it, and asks for no key.
+parameters. ``/openapi.json`` describes the API and needs no key.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipeline.simulator.limits import Allowance, RateLimit
 from pipeline.simulator.openapi import document
 from pipeline.simulator.pages import Pages
 from pipeline.simulator.query_results import iso
-from pipeline.simulator.response import Reply, Sent, json_reply, refusal
+from pipeline.simulator.response import Reply, ReplyResponse, error_reply, json_reply
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -36,44 +36,44 @@ if TYPE_CHECKING:
     from pipeline.simulator.faults import Faults
     from pipeline.simulator.fleet import Fleet
 
-    Answer = Callable[[Iterable[tuple[str, str]], datetime], Reply]
+    Respond = Callable[[Iterable[tuple[str, str]], datetime], Reply]
 
 
 @dataclass(frozen=True)
-class _Gate:
-    """Who may ask, how often, and what the clock says."""
+class _Access:
+    """Access to the endpoints: keys, rate limit and clock."""
 
     clock: Clock
     limit: RateLimit
     keys: tuple[bytes, ...]
     latency_seconds: float
 
-    def before(self, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
-        """An endpoint that gives the answer, or says why there is none."""
+    def guard(self, respond: Respond) -> Callable[[Request], Awaitable[Response]]:
+        """An endpoint that responds to allowed requests, and with an error to others."""
 
         async def endpoint(request: Request) -> Response:
             now: datetime = request.state.now
             await asyncio.sleep(self.latency_seconds)
-            if not self._knows(request.headers.get("authorization", "")):
-                return Sent(refusal(401, "Invalid or missing API key"))
-            allowance = self.limit.take(now)
+            if not self._is_authorized(request.headers.get("authorization", "")):
+                return ReplyResponse(error_reply(401, "Invalid or missing API key"))
+            allowance = self.limit.use(now)
             request.state.allowance = allowance
-            if allowance.refused:
-                return Sent(_too_many(allowance))
-            return Sent(answer(request.query_params.multi_items(), now))
+            if allowance.is_exceeded:
+                return ReplyResponse(_rate_limited(allowance))
+            return ReplyResponse(respond(request.query_params.multi_items(), now))
 
         return endpoint
 
-    def _knows(self, authorization: str) -> bool:
+    def _is_authorized(self, authorization: str) -> bool:
         """``Bearer KEY`` and a bare ``KEY`` are both accepted."""
         scheme, _, rest = authorization.partition(" ")
         key = (rest.strip() if scheme.lower() == "bearer" else authorization.strip()).encode()
         return any(hmac.compare_digest(key, known) for known in self.keys)
 
-    def stamped(self, app: ASGIApp) -> ASGIApp:
-        """Every response, errors included, shows the simulated time and the rate limit."""
+    def with_headers(self, app: ASGIApp) -> ASGIApp:
+        """``app`` with the simulated time and the rate limit in every response, errors included."""
 
-        async def stamped(scope: Scope, receive: Receive, send: Send) -> None:
+        async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] != "http":
                 await app(scope, receive, send)
                 return
@@ -82,16 +82,16 @@ class _Gate:
             state["now"] = now
             date = format_datetime(now.replace(microsecond=0), usegmt=True).encode("ascii")
 
-            async def send_stamped(message: Message) -> None:
+            async def send_with_headers(message: Message) -> None:
                 if message["type"] == "http.response.start":
                     allowance = state.get("allowance") or self.limit.peek(now)
                     own = message.get("headers", ())
                     message["headers"] = [*own, (b"date", date), *allowance.headers]
                 await send(message)
 
-            await app(scope, receive, send_stamped)
+            await app(scope, receive, send_with_headers)
 
-        return stamped
+        return wrapped
 
 
 def make_app(
@@ -110,21 +110,21 @@ def make_app(
     """The ASGI application.
 
     Args:
-        fleet: what it lists.
-        clock: the time it shows, in its records and in its ``Date`` header.
-        keys: the API keys it accepts.
-        rate_limit: requests per window, then 429; None for no limit.
-        rate_window_seconds: the window's length.
-        rate_clock: whether the window passes in simulated or in real time.
-        latency_ms: real time that every answer takes.
+        fleet: The fleet that it lists.
+        clock: The time of its records and of its ``Date`` header.
+        keys: The API keys it accepts.
+        rate_limit: Requests per window, then 429; None for no limit.
+        rate_window_seconds: The length of the window.
+        rate_clock: Whether the window is in simulated or in real time.
+        latency_ms: Real time that every response takes.
         v2_pages: ``/v2/clusters`` silently lists the first 20 clusters only.
-        v2_page_size: it lists so many, and others for ``page=2``; None for all.
-        faults: what goes wrong, and the churn between requests.
+        v2_page_size: ``/v2/clusters`` lists pages of this size; None for all clusters at once.
+        faults: The faults to inject, and the churn between requests.
     """
     pages = Pages(
         fleet, faults, latency_ms=latency_ms, v2_pages=v2_pages, v2_page_size=v2_page_size
     )
-    gate = _Gate(
+    access = _Access(
         clock=clock,
         limit=RateLimit(rate_limit, rate_window_seconds, rate_clock),
         keys=tuple(key.encode() for key in keys),
@@ -132,28 +132,28 @@ def make_app(
     )
     app = Starlette(
         routes=[
-            Route("/v1/clusters", gate.before(pages.v1)),
-            Route("/v2/clusters", gate.before(pages.v2)),
-            Route("/openapi.json", _describe),
+            Route("/v1/clusters", access.guard(pages.v1)),
+            Route("/v2/clusters", access.guard(pages.v2)),
+            Route("/openapi.json", _openapi),
         ],
-        exception_handlers={HTTPException: _unserved},
+        exception_handlers={HTTPException: _http_error},
     )
     app.router.redirect_slashes = False
-    return gate.stamped(app)
+    return access.with_headers(app)
 
 
-async def _describe(_request: Request) -> Response:
-    return Sent(json_reply(document()))
+async def _openapi(_request: Request) -> Response:
+    return ReplyResponse(json_reply(document()))
 
 
-async def _unserved(_request: Request, error: Exception) -> Response:
-    """404 and 405, which the router raises."""
+async def _http_error(_request: Request, error: Exception) -> Response:
+    """The response for errors of the router, 404 and 405."""
     if not isinstance(error, HTTPException):
         raise error
-    return Sent(refusal(error.status_code, error.detail, error.headers))
+    return ReplyResponse(error_reply(error.status_code, error.detail, error.headers))
 
 
-def _too_many(allowance: Allowance) -> Reply:
+def _rate_limited(allowance: Allowance) -> Reply:
     details = Limit(
         limit=allowance.limit,
         remaining=0,
@@ -161,4 +161,4 @@ def _too_many(allowance: Allowance) -> Reply:
         retry_after=allowance.retry_after,
     )
     message = f"Rate limit of {allowance.limit} requests exceeded"
-    return refusal(429, message, {"Retry-After": str(allowance.retry_after)}, details)
+    return error_reply(429, message, {"Retry-After": str(allowance.retry_after)}, details)

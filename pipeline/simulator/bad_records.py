@@ -1,7 +1,7 @@
-"""Broken records: everything a listed cluster can be that a decoder would rather not meet.
+"""Records with invalid or unusual values, to test decoders.
 
-Each kind takes a good record and gives what is listed in its place. Which clusters are hit, and
-how, hangs on their ids alone: the same cluster is broken in the same way on every page and walk.
+Each kind makes such a record from a good one. The cluster's id alone decides whether and how a
+record is changed, so a cluster has the same record on every page and walk.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DEPTH = 3000
 
 
 def _literal(text: str | bytes) -> msgspec.Raw:
-    """Bytes that stand in the answer as they are, JSON or not."""
+    """Bytes that are written into the response unchanged, valid JSON or not."""
     return msgspec.Raw(text.encode() if isinstance(text, str) else text)
 
 
@@ -46,7 +46,7 @@ def _doubled_key(record: Json) -> object:
     return _literal(body[:-1] + b',"name":"the second name"}')
 
 
-NO_IDENTITY: dict[str, Callable[[Json], object]] = {
+WITHOUT_ID: dict[str, Callable[[Json], object]] = {
     "id missing": _without("id"),
     "id null": _put(id=None),
     "id empty": _put(id=""),
@@ -54,9 +54,9 @@ NO_IDENTITY: dict[str, Callable[[Json], object]] = {
     "record a list": lambda record: list(record.values()),
     "record a text": lambda record: str(record["id"]),
 }
-"""Records that say no usable id."""
+"""Records without a usable id."""
 
-STRANGE_IDENTITY: dict[str, Callable[[Json], object]] = {
+STRANGE_ID: dict[str, Callable[[Json], object]] = {
     "id an integer": lambda record: {**record, "id": int(str(record["id"])[-10:], 16)},
     "id twice": _put(id=DUPLICATE_ID),
     "id with a path": lambda record: {**record, "id": f"../../{record['id']}"},
@@ -93,7 +93,7 @@ BAD_FIELD: dict[str, Callable[[Json], object]] = {
     "status an object": _put(status={"state": "running"}),
     "ssh a text": _put(ssh_enabled="yes"),
 }
-"""The id is good; one other field is not."""
+"""The id is valid; one other field is not."""
 
 ODD_BUT_FINE: dict[str, Callable[[Json], object]] = {
     "count a text": lambda record: {**record, "gpu_count": str(record["gpu_count"])},
@@ -119,24 +119,24 @@ ODD_BUT_FINE: dict[str, Callable[[Json], object]] = {
     "cost missing": _without("cost"),
     "only an id": lambda record: {"id": record["id"]},
 }
-"""Unusual, yet all of it can be stored."""
+"""Unusual, but every value can be stored."""
 
 KINDS: dict[str, Callable[[Json], object]] = {
-    **NO_IDENTITY,
-    **STRANGE_IDENTITY,
+    **WITHOUT_ID,
+    **STRANGE_ID,
     **BAD_FIELD,
     **ODD_BUT_FINE,
 }
 
 
 def kind_for(cluster_id: str, kinds: Sequence[str], every: int) -> str | None:
-    """How the cluster's record is broken; None for all but one in ``every``."""
+    """The kind of the cluster's record; None for all but one cluster in ``every``."""
     number = zlib.crc32(cluster_id.encode())
     return kinds[number // every % len(kinds)] if number % every == 0 else None
 
 
 def damage(records: list[Json], kinds: Sequence[str], every: int) -> list[object]:
-    """The records as they are listed."""
+    """The records with about one in ``every`` replaced by one of ``kinds``."""
     chosen = [kind_for(str(record["id"]), kinds, every) for record in records]
     return [
         KINDS[kind](record) if kind else record

@@ -1,4 +1,4 @@
-"""Good answers that are not true: wrong pages, wrong counts, broken records."""
+"""Faults of well-formed responses: wrong pages, wrong counts, invalid records."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def empty() -> Fault:
-    """No clusters, though the pagination counts them."""
+    """No clusters on the page, although the pagination counts them."""
     return Fault("empty", on_page=lambda page: page.clusters.clear())
 
 
 def short(missing: int = 3) -> Fault:
-    """The last few clusters of the page are not there."""
+    """The last few clusters of the page are missing."""
 
     def on_page(page: Page) -> None:
         del page.clusters[max(0, len(page.clusters) - missing) :]
@@ -28,7 +28,7 @@ def short(missing: int = 3) -> Fault:
 
 
 def repeated() -> Fault:
-    """The clusters of the page before, once more."""
+    """The clusters of the previous page again."""
 
     def on_page(page: Page) -> None:
         page.clusters[:] = page.previous or page.clusters
@@ -37,34 +37,34 @@ def repeated() -> Fault:
 
 
 def stale(seconds: int = 3600) -> Fault:
-    """The page of so long ago, from some cache."""
+    """An old page, as from a cache."""
     return Fault("stale", stale_seconds=seconds)
 
 
-def next_for_ever() -> Fault:
-    """There is always one more page."""
-    return Fault("next for ever", on_page=lambda page: page.pagination.update(has_next=True))
+def always_has_next() -> Fault:
+    """Every page claims that there is a next one."""
+    return Fault("always has_next", on_page=lambda page: page.pagination.update(has_next=True))
 
 
-def no_next() -> Fault:
-    """This page claims to be the last."""
-    return Fault("no next", on_page=lambda page: page.pagination.update(has_next=False))
+def never_has_next() -> Fault:
+    """The page claims to be the last one."""
+    return Fault("never has_next", on_page=lambda page: page.pagination.update(has_next=False))
 
 
 def miscounted(by: int) -> Fault:
-    """``total_count`` is off; ``total_pages`` agrees with it."""
+    """``total_count`` is wrong, and ``total_pages`` agrees with it."""
 
     def on_page(page: Page) -> None:
-        said, limit = page.pagination["total_count"], page.pagination["per_page"]
-        if isinstance(said, int) and isinstance(limit, int):
-            claimed = max(0, said + by)
+        count, limit = page.pagination["total_count"], page.pagination["per_page"]
+        if isinstance(count, int) and isinstance(limit, int):
+            claimed = max(0, count + by)
             page.pagination.update(total_count=claimed, total_pages=-(-claimed // limit))
 
     return Fault(f"miscounted {by:+d}", on_page=on_page)
 
 
 def damaged(kinds: Sequence[str] = tuple(KINDS), every: int = 5) -> Fault:
-    """About one cluster in ``every`` has a broken record, always in the same way."""
+    """About one cluster in ``every`` has a record of one of ``kinds``, always the same."""
 
     def on_page(page: Page) -> None:
         page.damaged = damage(page.clusters, kinds, every)
@@ -72,5 +72,13 @@ def damaged(kinds: Sequence[str] = tuple(KINDS), every: int = 5) -> Fault:
     return Fault("damaged", on_page=on_page)
 
 
-BAD_RESPONSES = (empty(), short(), repeated(), stale(), no_next(), miscounted(-7), miscounted(+7))
-"""Those that asking again may put right."""
+BAD_RESPONSES = (
+    empty(),
+    short(),
+    repeated(),
+    stale(),
+    never_has_next(),
+    miscounted(-7),
+    miscounted(+7),
+)
+"""Faults that may be gone when the request is repeated."""

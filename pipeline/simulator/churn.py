@@ -1,4 +1,4 @@
-"""Clusters that come and go between any two requests, and the truth about who was there when."""
+"""Clusters that are created and deleted between requests, and a record of which existed when."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.simulator import clusters
+from pipeline.simulator.clusters import ClusterShares, draw_clusters
 from pipeline.simulator.fleet import seconds_of
 from pipeline.simulator.parameters import Parameters
 
@@ -20,15 +20,15 @@ _BIRTH_SEED = 0xB1127
 
 
 class Churn:
-    """A fleet under change.
+    """A changing fleet.
 
     Args:
-        fleet: the fleet to begin with; it stays as it is.
-        births: clusters created before each request, on average.
-        deaths: clusters removed before each request, on average.
-        backdated_seconds: created clusters claim a creation time up to this long ago, so that they
-            turn up in the middle of a list sorted by it.
-        seed: the same seed changes the same clusters in the same order.
+        fleet: The fleet at the beginning, which is not changed.
+        births: Clusters created before each request, on average.
+        deaths: Clusters deleted before each request, on average.
+        backdated_seconds: New clusters have a creation time up to this long ago, so that they
+            appear in the middle of a list sorted by it.
+        seed: The same seed changes the same clusters in the same order.
     """
 
     def __init__(
@@ -44,55 +44,55 @@ class Churn:
         self._births, self._deaths = births, deaths
         self._backdated = backdated_seconds
         self._rng = np.random.default_rng([_BIRTH_SEED, seed])
-        self._ever = np.zeros(len(fleet.roster), np.bool_)
+        self._ever = np.zeros(len(fleet.clusters), np.bool_)
         self._throughout: Bools | None = None
 
     def step(self, now: datetime) -> None:
-        """What happens before the request served at ``now``."""
+        """Change the fleet before the request served at ``now``."""
         t = seconds_of(now)
         if self._throughout is None:
-            self._note(t)
+            self._record_listed(t)
         if born := int(self._rng.poisson(self._births)):
             self._create(born, t)
         if died := int(self._rng.poisson(self._deaths)):
             alive = self.fleet.state(t).rows
             removed = self._rng.choice(alive, min(died, len(alive)), replace=False)
             self.fleet = self.fleet.with_parts(
-                self.fleet.roster, self.fleet.lives.ended(removed, t)
+                self.fleet.clusters, self.fleet.lifecycles.with_end(removed, t)
             )
-        self._note(t)
+        self._record_listed(t)
 
     def forget(self) -> None:
-        """A new walk begins: :attr:`alive_throughout` and :attr:`ever_alive` start over."""
+        """Reset :attr:`alive_throughout` and :attr:`ever_alive`: a new walk begins."""
         self._throughout = None
         self._ever[:] = False
 
     @property
     def alive_throughout(self) -> set[str]:
-        """Ids listed before the first request and at every one since."""
+        """Ids listed before the first request and at every later one."""
         kept = self._throughout
-        return set() if kept is None else set(self.fleet.roster.cluster_id[kept])
+        return set() if kept is None else set(self.fleet.clusters.cluster_id[kept])
 
     @property
     def ever_alive(self) -> set[str]:
-        """Ids listed at some time since then."""
-        return set(self.fleet.roster.cluster_id[self._ever])
+        """Ids listed at any time since the first request."""
+        return set(self.fleet.clusters.cluster_id[self._ever])
 
     def _create(self, count: int, t: int) -> None:
-        who = self.fleet.roster
-        shares = clusters.ClusterShares(
+        clusters = self.fleet.clusters
+        shares = ClusterShares(
             profiles=Parameters().profiles,
             no_metrics_share=0.0,
             half_metrics_share=0.0,
             cpu_only_share=0.0,
         )
-        new = clusters.draw(self._rng, self.fleet.seed, count, shares, first=len(who))
+        new = draw_clusters(self._rng, self.fleet.seed, count, shares, first=len(clusters))
         created = t - self._rng.integers(0, self._backdated + 1, count)
-        lives = self.fleet.lives.joined(created, new.rate_micros)
-        self.fleet = self.fleet.with_parts(who.joined(new), lives)
+        lifecycles = self.fleet.lifecycles.with_new(created, new.rate_micros)
+        self.fleet = self.fleet.with_parts(clusters.concat(new), lifecycles)
 
-    def _note(self, t: int) -> None:
-        alive = np.zeros(len(self.fleet.roster), np.bool_)
+    def _record_listed(self, t: int) -> None:
+        alive = np.zeros(len(self.fleet.clusters), np.bool_)
         alive[self.fleet.state(t).rows] = True
         missing = len(alive) - len(self._ever)
         self._ever = np.append(self._ever, np.zeros(missing, np.bool_)) | alive

@@ -1,4 +1,4 @@
-"""The simulated clock: it stands still, runs at a speed, or moves a step with every request."""
+"""The simulated clock: it stands still, runs at a given speed, or advances with each request."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """Simulated time, shared by the server's thread and whoever steers it.
+    """Simulated time, shared by the server's thread and the code that sets it.
 
     Args:
-        start: the time it shows at first; it has a timezone.
-        speed: simulated seconds per real second; 0 stands still unless it is advanced.
-        step_seconds: what each served request adds, so that a walk over pages sees time pass.
+        start: The initial time, with a timezone.
+        speed: Simulated seconds per real second; with 0 it moves only when it is advanced.
+        step_seconds: Added after each request, so that time passes during a walk.
     """
 
     def __init__(self, start: datetime, *, speed: float = 0.0, step_seconds: float = 0.0) -> None:
@@ -40,14 +40,14 @@ class Clock:
             self._shown = t.astimezone(UTC)
 
     def tick(self) -> datetime:
-        """The time at which a request is served; the step comes after it."""
+        """The time at which a request is served; then the clock advances by its step."""
         with self._lock:
             served = self._settle()
             self._shown = served + self._step
             return served
 
     def _settle(self) -> datetime:
-        """Fold the real time that went by into the time shown."""
+        """Add the real time that has passed since the last call, and return the simulated time."""
         real = time.monotonic()
         self._shown += timedelta(seconds=(real - self._since) * self._speed)
         self._since = real

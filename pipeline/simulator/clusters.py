@@ -1,4 +1,4 @@
-"""Who the clusters are: everything about them that never changes."""
+"""The clusters of a fleet: their attributes that never change."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MICROS_PER_GPU_HOUR = {
     "L40S": 1_190_000,
 }
 GPU_TYPES = tuple(MICROS_PER_GPU_HOUR)
-"""The documented ones, and one the documentation does not know."""
+"""The documented ones, and one that is not documented."""
 
 UTC_OFFSET_HOURS = {
     "us-east-1": -5,
@@ -35,7 +35,7 @@ UTC_OFFSET_HOURS = {
     "eu-central-1": 1,
 }
 REGIONS = tuple(UTC_OFFSET_HOURS)
-"""The documented ones, and one the documentation does not know."""
+"""The documented ones, and one that is not documented."""
 
 PROJECTS = (
     "llm-pretrain",
@@ -59,8 +59,8 @@ _PURPOSE = {
 }
 _DESCRIBED_SHARE = 0.85
 
-_PEOPLE = ("müller", "jose\u0301", "наташа", "さくら", "ליאור", "🦊")
-"""In some names: two letters in one, four scripts, right to left, beyond 16 bits."""
+_PERSONAL_NAMES = ("müller", "jose\u0301", "наташа", "さくら", "ליאור", "🦊")
+"""Parts of some names: combining letters, four scripts, right to left, beyond 16 bits."""
 _PERSONAL_EVERY = 17
 
 _GPU_TYPE_WEIGHTS = (0.34, 0.20, 0.19, 0.08, 0.14, 0.05)
@@ -74,7 +74,7 @@ _CENT = 10_000
 
 @dataclass(frozen=True)
 class Clusters:
-    """Parallel arrays, one entry per cluster; codes index the vocabularies above."""
+    """Parallel arrays with one entry per cluster; codes are positions in the vocabularies above."""
 
     cluster_id: Texts
     name: Texts
@@ -91,7 +91,7 @@ class Clusters:
     ssh_enabled: Bools
     profile: Ints
     key: UnsignedInts
-    """The cluster's own number, from which its noise is made."""
+    """A number of the cluster's own, from which its noise is computed."""
     rate_micros: Ints
     """The hourly rate of its first session."""
     reports_share: Floats
@@ -102,27 +102,27 @@ class Clusters:
 
     @cached_property
     def id_ranks(self) -> Ints:
-        """Where each id stands in the order of ids."""
+        """The position of each id in the order of ids."""
         return _ranks(self.cluster_id)
 
     @cached_property
     def name_ranks(self) -> Ints:
-        """Where each name stands in the order of names; equal names share a rank."""
+        """The position of each name in the order of names; equal names share one."""
         return _ranks(self.name)
 
-    def joined(self, other: Clusters) -> Clusters:
-        """These clusters, then the others."""
+    def concat(self, other: Clusters) -> Clusters:
+        """These clusters, followed by ``other``."""
         pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
         return Clusters(*(np.concatenate(pair) for pair in pairs))
 
-    def taken(self, rows: Positions) -> Clusters:
+    def take(self, rows: Positions) -> Clusters:
         """The clusters at ``rows``."""
         return Clusters(*(getattr(self, f.name)[rows] for f in fields(self)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterShares:
-    """How the fleet is made up."""
+    """The composition of a fleet."""
 
     profiles: Mapping[str, float]
     no_metrics_share: float
@@ -130,10 +130,10 @@ class ClusterShares:
     cpu_only_share: float
 
 
-def draw(
+def draw_clusters(
     rng: np.random.Generator, seed: int, count: int, shares: ClusterShares, *, first: int = 0
 ) -> Clusters:
-    """``count`` clusters, as ``rng`` has it; ids and names are numbered from ``first``."""
+    """``count`` random clusters; ids and names are numbered from ``first``."""
     profile = _profiles(rng, count, shares.profiles)
     project = rng.choice(len(PROJECTS), count, p=_PROJECT_WEIGHTS)
     role = rng.choice(len(_ROLES), count, p=(0.34, 0.2, 0.12, 0.1, 0.15, 0.09))
@@ -142,7 +142,7 @@ def draw(
     gpu_count[rng.random(count) < shares.cpu_only_share] = 0
     negotiated = rng.choice(_NEGOTIATED, count, p=_NEGOTIATED_WEIGHTS)
     list_rate = np.array(list(MICROS_PER_GPU_HOUR.values()))[gpu_type] * np.maximum(gpu_count, 0.1)
-    silence = rng.random(count)
+    reporting = rng.random(count)
     number = np.arange(first, first + count, dtype=np.int64)
     described = rng.random(count) < _DESCRIBED_SHARE
     return Clusters(
@@ -164,8 +164,8 @@ def draw(
         rate_micros=(np.round(list_rate * negotiated / _CENT) * _CENT).astype(np.int64),
         reports_share=np.select(
             [
-                silence < shares.no_metrics_share,
-                silence < shares.no_metrics_share + shares.half_metrics_share,
+                reporting < shares.no_metrics_share,
+                reporting < shares.no_metrics_share + shares.half_metrics_share,
             ],
             [0.0, 0.5],
             1.0,
@@ -174,7 +174,7 @@ def draw(
 
 
 def _profiles(rng: np.random.Generator, count: int, weights: Mapping[str, float]) -> Ints:
-    """Profiles in their exact shares (a small fleet must not lose its zombies to chance)."""
+    """Profiles in their exact shares, so that even a small fleet has some of each."""
     if unknown := set(weights) - set(PROFILES):
         raise ValueError(f"unknown profiles {sorted(unknown)}; there are {PROFILES}")
     shares = np.array([weights.get(name, 0.0) for name in PROFILES])
@@ -187,25 +187,27 @@ def _ranks(texts: Texts) -> Ints:
 
 
 def _ids(seed: int, numbers: Ints) -> Texts:
-    """Ids that look random and cannot collide: an odd factor permutes the 40-bit numbers."""
+    """Random-looking ids that cannot collide: an odd factor permutes the 40-bit numbers."""
     scattered = (numbers * 0x9E3779B97 + seed * 0x51ED27) % 2**40
-    return np.array([f"cluster_{one:010x}" for one in scattered.tolist()], dtype=object)
+    return np.array([f"cluster_{number:010x}" for number in scattered.tolist()], dtype=object)
 
 
 def _names(project: Ints, role: Ints, numbers: Ints) -> Texts:
     parts = zip(project.tolist(), role.tolist(), numbers.tolist(), strict=True)
     return np.array(
         [
-            "-".join(part for part in (PROJECTS[p], _ROLES[r], str(n + 1), _person(n + 1)) if part)
+            "-".join(
+                part for part in (PROJECTS[p], _ROLES[r], str(n + 1), _personal_name(n + 1)) if part
+            )
             for p, r, n in parts
         ],
         dtype=object,
     )
 
 
-def _person(number: int) -> str:
+def _personal_name(number: int) -> str:
     turn, rest = divmod(number, _PERSONAL_EVERY)
-    return "" if rest else _PEOPLE[turn % len(_PEOPLE)]
+    return "" if rest else _PERSONAL_NAMES[turn % len(_PERSONAL_NAMES)]
 
 
 def _descriptions(project: Ints, role: Ints, described: Bools) -> Texts:

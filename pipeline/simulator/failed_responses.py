@@ -1,4 +1,4 @@
-"""Answers that fail, and that a client can see failing."""
+"""Faults that a client can recognise: errors, broken connections, other content."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pipeline.simulator.faults import Fault
-from pipeline.simulator.response import Reply, refusal
+from pipeline.simulator.response import Reply, error_reply
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,14 +32,14 @@ def status(
             headers["Retry-After"] = (
                 format_datetime(at, usegmt=True) if as_date else str(retry_after)
             )
-        reply = refusal(code, "injected", headers)
+        reply = error_reply(code, "injected", headers)
         return replace(reply, body=b"upstream error") if plain else reply
 
     return Fault(f"status {code}", on_reply=on_reply)
 
 
 def retry_after_on_success(seconds: int = 60) -> Fault:
-    """A good answer that carries Retry-After, as the vendor's sample does."""
+    """A good response with Retry-After, as in the vendor's sample."""
     return Fault(
         "Retry-After on 200",
         on_reply=lambda reply, _: replace(
@@ -57,7 +57,7 @@ def dropped(share: float = 0.5) -> Fault:
 
 
 def truncated(share: float = 0.5) -> Fault:
-    """Half an answer, sent as if it were whole."""
+    """Part of a response, sent as if it were complete."""
     return Fault(
         "truncated",
         on_reply=lambda reply, _: replace(reply, body=reply.body[: int(len(reply.body) * share)]),
@@ -65,7 +65,7 @@ def truncated(share: float = 0.5) -> Fault:
 
 
 def html() -> Fault:
-    """A proxy's apology with status 200."""
+    """The error page of a proxy, with status 200."""
     return Fault("html", on_reply=lambda *_: Reply(200, _HTML, {"Content-Type": "text/html"}))
 
 
@@ -78,18 +78,18 @@ def unsuccessful(code: str = "INTERNAL_ERROR", http_status: int = 200) -> Fault:
     )
 
 
-def instead(body: bytes, http_status: int = 200) -> Fault:
-    """Any other bytes: ``null``, ``[]``, ``{}``, nothing at all."""
-    return Fault(f"instead {body[:12]!r}", on_reply=lambda *_: Reply(http_status, body))
+def other_body(body: bytes, http_status: int = 200) -> Fault:
+    """Other bytes as the body: ``null``, ``[]``, ``{}``, or none."""
+    return Fault(f"other body {body[:12]!r}", on_reply=lambda *_: Reply(http_status, body))
 
 
 def hang(seconds: float = 30.0) -> Fault:
-    """Silence, then the answer; ends at once when the client hangs up."""
+    """A long delay before the response; it ends at once when the client disconnects."""
     return Fault("hang", on_reply=lambda reply, _: replace(reply, delay_seconds=seconds))
 
 
 def drip(pause_seconds: float = 0.05, chunk_bytes: int = 64) -> Fault:
-    """A few bytes at a time: every single read is quick, the whole takes for ever."""
+    """A few bytes at a time: each read is quick, but the response takes very long."""
     return Fault(
         "drip",
         on_reply=lambda reply, _: replace(
@@ -99,12 +99,12 @@ def drip(pause_seconds: float = 0.05, chunk_bytes: int = 64) -> Fault:
 
 
 def huge(megabytes: int = 512) -> Fault:
-    """A body without end (blanks, which JSON allows) and without announced length."""
+    """A huge body (blanks, which JSON allows) without a Content-Length."""
     return Fault("huge", on_reply=lambda *_: Reply(200, b" " * _MEGABYTE, repeat=megabytes))
 
 
 def gzip_bomb(megabytes: int = 512) -> Fault:
-    """About a kilobyte on the wire for each megabyte it becomes."""
+    """A compressed body: about a kilobyte for each megabyte of its content."""
 
     def on_reply(*_: object) -> Reply:
         member = gzip.compress(b" " * _MEGABYTE)
@@ -114,7 +114,7 @@ def gzip_bomb(megabytes: int = 512) -> Fault:
 
 
 def redirect(url: str, code: int = 302) -> Fault:
-    """To another host, which must never see the key."""
+    """A redirect to another host, which must not get the key."""
     return Fault("redirect", on_reply=lambda *_: Reply(code, b"", {"Location": url}))
 
 
@@ -129,8 +129,8 @@ TRANSIENT = (
     truncated(),
     html(),
     unsuccessful(),
-    instead(b""),
-    instead(b"null"),
-    instead(b"{}"),
+    other_body(b""),
+    other_body(b"null"),
+    other_body(b"{}"),
 )
-"""Failures of one answer: asked again, the API is well."""
+"""Failures of one response: the API is fine when the request is repeated."""

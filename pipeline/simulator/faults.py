@@ -1,8 +1,7 @@
-"""What an API does to its clients on purpose: by script, by chance, or all the time.
+"""Faults that the simulated API injects: by script, by chance, or in every response.
 
-A fault changes the page before it is written (lies.py), or the reply after (failures.py).
-``Faults`` decides which request meets which; it keeps a log of what was injected, so that a test
-can say what it survived.
+A fault changes the page before it is written (``bad_responses``) or the reply after that
+(``failed_responses``). ``Faults`` decides which request gets which fault, and keeps a log of them.
 """
 
 from __future__ import annotations
@@ -24,28 +23,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fault:
-    """One way to go wrong."""
+    """One kind of fault."""
 
     name: str
     on_page: Callable[[Page], None] | None = None
     on_reply: Callable[[Reply, datetime], Reply] | None = None
     stale_seconds: int = 0
-    """The page shows the fleet of so long ago."""
+    """The page shows the fleet as it was this long ago."""
 
 
 class Faults:
-    """Which request meets which fault. Requests are counted from 1, those refused excluded.
+    """The faults of each request. Requests are counted from 1, without refused ones.
 
     Args:
-        script: faults by request number.
-        always: faults of every request.
-        chance: the probability that a request meets one of ``menu``.
-        menu: what chance picks from.
-        at_most: chance stops after so many faults in a row.
-        quirks: how filters and order deviate, on all requests.
-        unstable_ties: clusters that sort alike come in a new order on every request.
-        churn: clusters come and go between requests.
-        seed: the same seed and requests meet the same faults.
+        script: Faults by request number.
+        always: Faults of every request.
+        chance: The probability that a request gets one of ``choices``.
+        choices: The faults to choose from at random.
+        max_in_a_row: The most random faults in a row.
+        quirks: How filters and order deviate, in all requests.
+        unstable_ties: Clusters that sort alike have a new order in every request.
+        churn: Clusters that are created and deleted between requests.
+        seed: The same seed and requests give the same faults.
     """
 
     def __init__(
@@ -54,8 +53,8 @@ class Faults:
         script: Mapping[int, Fault] | None = None,
         always: Sequence[Fault] = (),
         chance: float = 0.0,
-        menu: Sequence[Fault] = (),
-        at_most: int = 3,
+        choices: Sequence[Fault] = (),
+        max_in_a_row: int = 3,
         quirks: Quirks | None = None,
         unstable_ties: bool = False,
         churn: Churn | None = None,
@@ -63,33 +62,37 @@ class Faults:
     ) -> None:
         self.churn = churn
         self.log: list[tuple[int, str]] = []
-        """(request number, fault) of everything injected by script or chance."""
+        """(request number, fault) of all faults injected by script or by chance."""
         self.requests = 0
         self._script = dict(script or {})
         self._always = tuple(always)
-        self._chance, self._menu, self._at_most = chance, tuple(menu), at_most
+        self._chance, self._choices, self._max_in_a_row = chance, tuple(choices), max_in_a_row
         self._in_a_row = 0
         self._quirks = quirks or Quirks()
         self._unstable_ties = unstable_ties
         self._random = random.Random(seed)  # noqa: S311 (a game of chance, not a secret)
 
     def next(self, now: datetime) -> tuple[Fault, ...]:
-        """The faults of the request that is served now; the fleet changes before it."""
+        """The faults of the request that is served at ``now``; the fleet changes before it."""
         self.requests += 1
         if self.churn:
             self.churn.step(now)
-        met: tuple[Fault, ...] = ()
+        faults: tuple[Fault, ...] = ()
         if self.requests in self._script:
-            met = (self._script[self.requests],)
-        elif self._menu and self._random.random() < self._chance and self._in_a_row < self._at_most:
-            met = (self._random.choice(self._menu),)
-        self._in_a_row = self._in_a_row + 1 if met else 0
-        self.log += [(self.requests, fault.name) for fault in met]
-        return (*self._always, *met)
+            faults = (self._script[self.requests],)
+        elif (
+            self._choices
+            and self._random.random() < self._chance
+            and self._in_a_row < self._max_in_a_row
+        ):
+            faults = (self._random.choice(self._choices),)
+        self._in_a_row = self._in_a_row + 1 if faults else 0
+        self.log += [(self.requests, fault.name) for fault in faults]
+        return (*self._always, *faults)
 
     @property
     def quirks(self) -> Quirks:
-        """How this request's filters and order deviate."""
+        """The deviations of the current request's filters and order."""
         if self._unstable_ties:
             return replace(self._quirks, unstable_ties=self.requests)
         return self._quirks

@@ -1,6 +1,6 @@
-"""The synthetic fleet: drawn once from a seed, asked at any time, in any order.
+"""The synthetic fleet: drawn once from a seed, then read at any time and in any order.
 
-``at`` says what the API would show; ``truth`` says what really happened, which no API shows.
+``at`` is what the API would show; ``truth`` is what really happened, which no API shows.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pipeline.simulator import clusters as roster
-from pipeline.simulator import schedule
 from pipeline.simulator.clusters import (
     GPU_TYPES,
     PROJECTS,
     REGIONS,
     TEMPLATES,
+    UTC_OFFSET_HOURS,
     Clusters,
     ClusterShares,
+    draw_clusters,
 )
 from pipeline.simulator.lifecycles import NEVER, RUNNING, STATUSES, Lifecycles
 from pipeline.simulator.noise import uniform
 from pipeline.simulator.parameters import Parameters
 from pipeline.simulator.profiles import PROFILES, readings
+from pipeline.simulator.schedule import Window, draw_lifecycles
 
 if TYPE_CHECKING:
     from pipeline.arrays import Floats, Ints, Positions, Texts
@@ -37,33 +38,33 @@ _METRICS_CHANNEL = 40
 
 
 @dataclass(frozen=True)
-class State:
-    """The listed clusters at one second: positions into the fleet's arrays."""
+class FleetState:
+    """The listed clusters at one second, as positions in the fleet's arrays."""
 
     t: int
     rows: Positions
-    """The clusters, oldest position first."""
+    """Positions of the clusters, ascending."""
     segments: Positions
-    """Their present segments."""
+    """Positions of their current segments."""
 
-    def taken(self, places: Positions) -> State:
-        """The clusters at these places of the state, in that order."""
-        return State(self.t, self.rows[places], self.segments[places])
+    def take(self, places: Positions) -> FleetState:
+        """The clusters at these places of the state, in this order."""
+        return FleetState(self.t, self.rows[places], self.segments[places])
 
 
 class Fleet:
-    """A synthetic fleet and its whole history.
+    """A synthetic fleet and its complete history.
 
     Args:
-        seed: the same seed, size, start, days and parameters give the same fleet.
-        clusters: how many exist when the window begins.
-        start: when the window begins; it has a timezone.
-        days: its length. Before it the fleet is young, after it nothing new happens.
-        parameters: see :class:`Parameters`.
+        seed: The same seed, size, start, days and parameters give the same fleet.
+        clusters: Number of clusters when the window begins.
+        start: When the window begins, with a timezone.
+        days: The length of the window. After it no cluster is created and none changes.
+        parameters: See :class:`Parameters`.
     """
 
-    roster: Clusters
-    lives: Lifecycles
+    clusters: Clusters
+    lifecycles: Lifecycles
 
     def __init__(
         self, seed: int, clusters: int, start: datetime, days: int, **parameters: object
@@ -74,7 +75,7 @@ class Fleet:
             round(share * clusters * days)
             for share in (settings.births_per_day, settings.short_lived_per_day)
         )
-        window = schedule.Window(first, first + days * _DAY, clusters, births)
+        window = Window(first, first + days * _DAY, clusters, births)
         rng = np.random.default_rng(seed)
         shares = ClusterShares(
             profiles=settings.profiles,
@@ -83,30 +84,30 @@ class Fleet:
             cpu_only_share=settings.cpu_only_share,
         )
         self.seed = seed
-        self.roster = roster.draw(rng, seed, clusters + births + shorts, shares)
-        self.lives = schedule.draw(rng, self.roster, window, settings)
+        self.clusters = draw_clusters(rng, seed, clusters + births + shorts, shares)
+        self.lifecycles = draw_lifecycles(rng, self.clusters, window, settings)
 
-    def with_parts(self, roster: Clusters, lives: Lifecycles) -> Fleet:
-        """Another fleet made of these parts; this one stays as it is."""
+    def with_parts(self, clusters: Clusters, lifecycles: Lifecycles) -> Fleet:
+        """A new fleet with these clusters and lifecycles; this one is not changed."""
         other = copy(self)
-        other.roster, other.lives = roster, lives
+        other.clusters, other.lifecycles = clusters, lifecycles
         return other
 
-    def state(self, t: int) -> State:
-        """Who is listed at ``t`` (seconds since 1970)."""
-        segments = self.lives.alive(t)
-        return State(t, self.lives.cluster[segments], segments)
+    def state(self, t: int) -> FleetState:
+        """The clusters listed at ``t`` (seconds since 1970)."""
+        segments = self.lifecycles.segments_at(t)
+        return FleetState(t, self.lifecycles.cluster[segments], segments)
 
-    def metrics(self, state: State) -> tuple[Floats, Floats, Floats]:
-        """GPU, memory and CPU utilization; NaN where none is reported."""
-        who = self.roster
-        offsets = _OFFSETS[who.region[state.rows]]
-        shown = readings(who.profile[state.rows], who.key[state.rows], offsets, state.t)
+    def metrics(self, state: FleetState) -> tuple[Floats, Floats, Floats]:
+        """GPU, memory and CPU utilization; NaN if not reported."""
+        clusters = self.clusters
+        offsets = _OFFSETS[clusters.region[state.rows]]
+        shown = readings(clusters.profile[state.rows], clusters.key[state.rows], offsets, state.t)
         reports = (
-            uniform(who.key[state.rows], state.t // _HOUR, _METRICS_CHANNEL)
-            < who.reports_share[state.rows]
+            uniform(clusters.key[state.rows], state.t // _HOUR, _METRICS_CHANNEL)
+            < clusters.reports_share[state.rows]
         )
-        is_read = (self.lives.status[state.segments] == RUNNING) & reports
+        is_read = (self.lifecycles.status[state.segments] == RUNNING) & reports
         return (
             np.where(is_read, shown.gpu, np.nan),
             np.where(is_read, shown.memory, np.nan),
@@ -116,59 +117,59 @@ class Fleet:
     def at(self, t: datetime) -> pd.DataFrame:
         """Every listed cluster as the API would show it at ``t``; money in micros."""
         state = self.state(seconds_of(t))
-        who, lives, rows = self.roster, self.lives, state.rows
+        clusters, lifecycles, rows = self.clusters, self.lifecycles, state.rows
         gpu, memory, cpu = self.metrics(state)
         return pd.DataFrame(
             {
-                "cluster_id": who.cluster_id[rows],
-                "name": who.name[rows],
-                "description": who.description[rows],
-                "status": _words(STATUSES, lives.status[state.segments]),
-                "gpu_type": _words(GPU_TYPES, who.gpu_type[rows]),
-                "gpu_count": who.gpu_count[rows],
-                "cpu_cores": who.cpu_cores[rows],
-                "memory_gb": who.memory_gb[rows],
-                "storage_gb": who.storage_gb[rows],
-                "region": _words(REGIONS, who.region[rows]),
-                "project_id": _words(PROJECTS, who.project[rows]),
-                "template_id": _words(TEMPLATES, who.template[rows]),
-                "ssh_enabled": who.ssh_enabled[rows],
+                "cluster_id": clusters.cluster_id[rows],
+                "name": clusters.name[rows],
+                "description": clusters.description[rows],
+                "status": _decoded(STATUSES, lifecycles.status[state.segments]),
+                "gpu_type": _decoded(GPU_TYPES, clusters.gpu_type[rows]),
+                "gpu_count": clusters.gpu_count[rows],
+                "cpu_cores": clusters.cpu_cores[rows],
+                "memory_gb": clusters.memory_gb[rows],
+                "storage_gb": clusters.storage_gb[rows],
+                "region": _decoded(REGIONS, clusters.region[rows]),
+                "project_id": _decoded(PROJECTS, clusters.project[rows]),
+                "template_id": _decoded(TEMPLATES, clusters.template[rows]),
+                "ssh_enabled": clusters.ssh_enabled[rows],
                 "gpu_utilization_pct": gpu,
                 "memory_utilization_pct": memory,
                 "cpu_utilization_pct": cpu,
-                "hourly_rate_micros": lives.rate[state.segments],
-                "current_session_cost_micros": lives.session_cost(state.segments, state.t),
-                "total_cost_micros": lives.total_cost(state.segments, state.t),
-                "created_at": _times(lives.created[rows]),
-                "updated_at": _times(lives.start[state.segments]),
-                "expires_at": _times(lives.expires[rows]),
+                "hourly_rate_micros": lifecycles.rate[state.segments],
+                "current_session_cost_micros": lifecycles.session_cost(state.segments, state.t),
+                "total_cost_micros": lifecycles.total_cost(state.segments, state.t),
+                "created_at": _times(lifecycles.created[rows]),
+                "updated_at": _times(lifecycles.start[state.segments]),
+                "expires_at": _times(lifecycles.expires[rows]),
             }
         )
 
     def truth(self, start: datetime, end: datetime) -> pd.DataFrame:
-        """What every cluster that lived in [start, end) really cost and did there."""
+        """The true spend and running time in [start, end) of every cluster that existed then."""
         first, last = seconds_of(start), seconds_of(end)
-        before, after = self.lives.sums(first), self.lives.sums(last)
-        lived = np.flatnonzero((self.lives.created < last) & (self.lives.gone > first))
-        who = self.roster
+        before, after = self.lifecycles.totals(first), self.lifecycles.totals(last)
+        existed = np.flatnonzero((self.lifecycles.created < last) & (self.lifecycles.gone > first))
+        clusters = self.clusters
         return pd.DataFrame(
             {
-                "cluster_id": who.cluster_id[lived],
-                "name": who.name[lived],
-                "project_id": _words(PROJECTS, who.project[lived]),
-                "gpu_type": _words(GPU_TYPES, who.gpu_type[lived]),
-                "region": _words(REGIONS, who.region[lived]),
-                "profile": _words(PROFILES, who.profile[lived]),
-                "spend_micros": (after.cost - before.cost)[lived],
-                "stopped_spend_micros": (after.stopped_cost - before.stopped_cost)[lived],
-                "running_seconds": (after.running_seconds - before.running_seconds)[lived],
-                "created_at": _times(self.lives.created[lived]),
-                "gone_at": _times(self.lives.gone[lived]),
+                "cluster_id": clusters.cluster_id[existed],
+                "name": clusters.name[existed],
+                "project_id": _decoded(PROJECTS, clusters.project[existed]),
+                "gpu_type": _decoded(GPU_TYPES, clusters.gpu_type[existed]),
+                "region": _decoded(REGIONS, clusters.region[existed]),
+                "profile": _decoded(PROFILES, clusters.profile[existed]),
+                "spend_micros": (after.cost - before.cost)[existed],
+                "stopped_spend_micros": (after.stopped_cost - before.stopped_cost)[existed],
+                "running_seconds": (after.running_seconds - before.running_seconds)[existed],
+                "created_at": _times(self.lifecycles.created[existed]),
+                "gone_at": _times(self.lifecycles.gone[existed]),
             }
         )
 
 
-_OFFSETS = np.array([roster.UTC_OFFSET_HOURS[region] for region in REGIONS])
+_OFFSETS = np.array([UTC_OFFSET_HOURS[region] for region in REGIONS])
 
 
 def seconds_of(t: datetime) -> int:
@@ -179,11 +180,11 @@ def seconds_of(t: datetime) -> int:
 
 
 def time_of(seconds: int) -> datetime:
-    """The UTC time of so many seconds since 1970."""
+    """The UTC time of ``seconds`` since 1970."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _words(vocabulary: tuple[str, ...], codes: Ints) -> Texts:
+def _decoded(vocabulary: tuple[str, ...], codes: Ints) -> Texts:
     return np.array(vocabulary, dtype=object)[codes]
 
 

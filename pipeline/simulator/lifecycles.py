@@ -1,10 +1,10 @@
-"""Every cluster's whole life, drawn up front as segments of constant status and rate.
+"""The lifecycle of each cluster, drawn in advance as segments of constant status and rate.
 
-State at a time is then a pure function: find the segment, multiply its rate by the seconds in it.
-A jump of the clock over a month costs no more than one over a second. A session is one start:
-``starting``, ``running`` (in two segments when the rate changes on the way), ``stopping`` or
-``error``, then ``stopped`` to the next start. A life begins
-with ``pending`` and ends when the cluster is deleted or expires; then it is no longer listed.
+The state at a time is then a pure function: find the segment, multiply its rate by the seconds in
+it. A jump of the clock over a month costs no more than one over a second. A session is one start:
+``starting``, ``running`` (two segments if the rate changes meanwhile), ``stopping`` or ``error``,
+then ``stopped`` until the next start. A lifecycle begins with ``pending`` and ends when the cluster
+is deleted or expires; then it is no longer listed.
 
 Money: a segment's cost after s seconds is floor(charge x s / 3600) micros. ``running`` and
 ``stopping`` are charged the hourly rate, ``stopped`` a storage rate for some, the rest nothing.
@@ -31,16 +31,16 @@ _HOUR = 3600
 
 @dataclass(frozen=True)
 class Lifecycles:
-    """Segments of all clusters, ordered by cluster, then time; they cover each life unbroken."""
+    """Segments of all clusters, by cluster and time; they cover each lifecycle without a gap."""
 
     created: Ints
-    """Per cluster, as the next two. Seconds since 1970."""
+    """Per cluster, as are the next two. Seconds since 1970."""
     gone: Ints
-    """When it is no longer listed; ``NEVER`` for survivors."""
+    """When it is no longer listed; ``NEVER`` for clusters that stay."""
     expires: Ints
-    """``NEVER`` where none is set."""
+    """``NEVER`` if no expiry is set."""
     cluster: Positions
-    """Per segment; the others below too."""
+    """Per segment, as are all below."""
     start: Ints
     end: Ints
     status: Ints
@@ -51,10 +51,10 @@ class Lifecycles:
     cost_before: Ints
     """Lifetime cost when the segment begins."""
     session_before: Ints
-    """Cost of the present session when the segment begins."""
+    """Cost of the current session when the segment begins."""
 
-    def alive(self, t: int) -> Positions:
-        """The present segment of every listed cluster, by cluster."""
+    def segments_at(self, t: int) -> Positions:
+        """The segment at ``t`` of every cluster listed then, by cluster."""
         return np.flatnonzero((self.start <= t) & (t < self.end))
 
     def total_cost(self, segments: Positions, t: int) -> Ints:
@@ -62,22 +62,22 @@ class Lifecycles:
         return self.cost_before[segments] + self._cost_within(segments, t)
 
     def session_cost(self, segments: Positions, t: int) -> Ints:
-        """Cost since the last start; it keeps its value while stopped."""
+        """Cost since the last start; unchanged while stopped."""
         in_session = np.isin(self.status[segments], (RUNNING, STOPPING))
         return self.session_before[segments] + in_session * self._cost_within(segments, t)
 
-    def sums(self, t: int) -> LifeSums:
-        """What each cluster has cost and run from its creation to ``t``."""
+    def totals(self, t: int) -> LifetimeTotals:
+        """Cost and running time of each cluster from its creation to ``t``."""
         seconds = np.clip(t - self.start, 0, self.end - self.start)
         cost = self.charge * seconds // _HOUR
-        return LifeSums(
+        return LifetimeTotals(
             cost=self._per_cluster(cost),
             stopped_cost=self._per_cluster(cost * (self.status == STOPPED)),
             running_seconds=self._per_cluster(seconds * (self.status == RUNNING)),
         )
 
-    def ended(self, clusters: Positions, t: int) -> Lifecycles:
-        """The same lives, but these clusters are gone from ``t`` on."""
+    def with_end(self, clusters: Positions, t: int) -> Lifecycles:
+        """The same lifecycles, but these clusters are gone from ``t`` on."""
         gone = self.gone.copy()
         gone[clusters] = np.minimum(gone[clusters], t)
         end = np.minimum(self.end, gone[self.cluster])
@@ -85,22 +85,22 @@ class Lifecycles:
         segments = {name: getattr(self, name)[kept] for name in _SEGMENT_FIELDS}
         return replace(self, gone=gone, **{**segments, "end": end[kept]})
 
-    def joined(self, created: Ints, rate: Ints) -> Lifecycles:
-        """These lives and, after them, those of clusters that run from their creation on."""
+    def with_new(self, created: Ints, rate: Ints) -> Lifecycles:
+        """These lifecycles, followed by those of clusters that run from their creation on."""
         count = len(created)
-        for_ever, nothing = np.full(count, NEVER), np.zeros(count, np.int64)
+        never, zero = np.full(count, NEVER), np.zeros(count, np.int64)
         new = {
             "created": created,
-            "gone": for_ever,
-            "expires": for_ever,
+            "gone": never,
+            "expires": never,
             "cluster": len(self.created) + np.arange(count),
             "start": created,
-            "end": for_ever,
+            "end": never,
             "status": np.full(count, RUNNING),
             "rate": rate,
             "charge": rate,
-            "cost_before": nothing,
-            "session_before": nothing,
+            "cost_before": zero,
+            "session_before": zero,
         }
         return Lifecycles(
             **{name: np.append(getattr(self, name), more) for name, more in new.items()}
@@ -127,8 +127,8 @@ _SEGMENT_FIELDS = (
 )
 
 
-class LifeSums(NamedTuple):
-    """Per cluster, from its creation on."""
+class LifetimeTotals(NamedTuple):
+    """Per cluster, since its creation."""
 
     cost: Ints
     stopped_cost: Ints
@@ -143,7 +143,7 @@ class Spans:
     gone: Ints
     expires: Ints
     rate: Ints
-    """Of its first session; shown while pending."""
+    """Of the first session; shown while pending."""
     stopped_charge: Ints
 
 
@@ -164,12 +164,13 @@ class Sessions:
     repriced_rate: Ints
 
 
-def weave(spans: Spans, sessions: Sessions) -> Lifecycles:
-    """The lives made of these sessions: each is cut short by the next start and by the end."""
+def build_lifecycles(spans: Spans, sessions: Sessions) -> Lifecycles:
+    """The lifecycles of these sessions; each session ends at the next start or at the end."""
     order = np.lexsort((sessions.at, sessions.cluster))
     owner, at = sessions.cluster[order], sessions.at[order]
     last_of_cluster = np.append(owner[1:] != owner[:-1], True)[: len(owner)]
     until = np.where(last_of_cluster, NEVER, np.append(at[1:], NEVER)[: len(owner)])
+    # One row per phase of a session; the edges are where the phases begin and end.
     lengths = np.stack(
         [
             sessions.starting[order],
@@ -189,7 +190,7 @@ def weave(spans: Spans, sessions: Sessions) -> Lifecycles:
     first_start = np.full(count, NEVER)
     np.minimum.at(first_start, owner, at)
     pending_end = np.minimum(first_start, spans.gone)
-    return _lives(
+    return _from_segments(
         spans,
         cluster=np.concatenate([np.arange(count), np.tile(owner, 5)]),
         start=np.concatenate([spans.created, edges[:5].ravel()]),
@@ -200,7 +201,7 @@ def weave(spans: Spans, sessions: Sessions) -> Lifecycles:
     )
 
 
-def _lives(
+def _from_segments(
     spans: Spans,
     *,
     cluster: Positions,

@@ -1,4 +1,4 @@
-"""The rate limit: a fixed window of so many requests, in simulated or in real time."""
+"""The rate limit: a number of requests per fixed window of simulated or real time."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 UNMETERED = 1_000_000
-"""What the headers announce when no limit is set; such requests are not counted."""
+"""The limit in the headers if none is set; requests are not counted then."""
 
 
 @dataclass(frozen=True)
 class Allowance:
-    """What one request was told about its limit."""
+    """The state of the rate limit as one request sees it."""
 
     limit: int
     remaining: int
@@ -24,11 +24,11 @@ class Allowance:
     retry_after: int
     """Seconds to the next window, at least 1."""
     window: int
-    refused: bool
+    is_exceeded: bool
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """As they stand on every response."""
+        """The headers of every response."""
         named = {
             b"x-ratelimit-limit": self.limit,
             b"x-ratelimit-remaining": self.remaining,
@@ -39,13 +39,13 @@ class Allowance:
 
 
 class RateLimit:
-    """Counts requests; a refused one is not counted.
+    """Counts requests, but not those above the limit.
 
     Args:
-        limit: requests per window; None for no limit.
-        window_seconds: its length.
-        clock: what the window is measured in. Windows of simulated time begin at its whole
-            multiples; one of real time begins with its first request.
+        limit: Requests per window; None for no limit.
+        window_seconds: The length of the window.
+        clock: The clock of the window. Windows of simulated time begin at multiples of their
+            length; one of real time begins with its first request.
     """
 
     def __init__(
@@ -61,28 +61,28 @@ class RateLimit:
         self._used = 0
 
     def peek(self, now: datetime) -> Allowance:
-        """How things stand, without asking for anything."""
-        return self._allowance(now, refused=False)
+        """The current state, without counting a request."""
+        return self._allowance(now, is_exceeded=False)
 
-    def take(self, now: datetime) -> Allowance:
-        """Ask for one request."""
-        self._turn(now)
-        refused = self._limit is not None and self._used >= self._limit
-        if self._limit is not None and not refused:
+    def use(self, now: datetime) -> Allowance:
+        """Count one request, if the limit allows it."""
+        self._start_window(now)
+        is_exceeded = self._limit is not None and self._used >= self._limit
+        if self._limit is not None and not is_exceeded:
             self._used += 1
-        return self._allowance(now, refused=refused)
+        return self._allowance(now, is_exceeded=is_exceeded)
 
     def _time(self, now: datetime) -> float:
         return now.timestamp() if self._clock == "simulated" else time.monotonic()
 
-    def _turn(self, now: datetime) -> None:
+    def _start_window(self, now: datetime) -> None:
         t = self._time(now)
         if not self._begun <= t < self._begun + self._window:
             self._begun = t // self._window * self._window if self._clock == "simulated" else t
             self._used = 0
 
-    def _allowance(self, now: datetime, *, refused: bool) -> Allowance:
-        self._turn(now)
+    def _allowance(self, now: datetime, *, is_exceeded: bool) -> Allowance:
+        self._start_window(now)
         left = self._begun + self._window - self._time(now)
         limit = UNMETERED if self._limit is None else self._limit
         wait = max(1, int(-(-left // 1)))
@@ -92,5 +92,5 @@ class RateLimit:
             reset=int(now.timestamp()) + wait,
             retry_after=wait,
             window=self._window,
-            refused=refused,
+            is_exceeded=is_exceeded,
         )

@@ -1,7 +1,7 @@
-"""Noise that is a pure function: the same cluster and minute give the same number, always.
+"""Noise as a pure function: the same cluster and minute always give the same number.
 
-A stateful generator would make a reading depend on who asked before. Here a reading is a hash
-(the finalizer of splitmix64) of the cluster's own number, a tick of time and a channel.
+With a stateful generator, a reading would depend on earlier requests. Here it is a hash (the
+finalizer of splitmix64) of the cluster's own number, a tick of time and a channel.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def uniform(keys: UnsignedInts, tick: int, channel: int) -> Floats:
 
 
 def bell(keys: UnsignedInts, tick: int, channel: int) -> Floats:
-    """About a normal number (mean 0, deviation 1), but never beyond 3.5: a sum of four uniforms."""
+    """Nearly normal numbers (mean 0, deviation 1, at most 3.5): sums of four uniform ones."""
     quarters = np.frombuffer(_bits(keys, tick, channel).tobytes(), "<u2").reshape(-1, 4)
     return np.asarray((quarters.sum(axis=1) * 2.0**-16 - 2.0) * 3.0**0.5, np.float64)
 

@@ -1,4 +1,4 @@
-"""The API's own description, OpenAPI 3.1: made of the parameters and structs that serve it."""
+"""The OpenAPI 3.1 document, generated from the parameters and structs that the API uses."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Any
 
 import msgspec
 
-from pipeline.simulator.api_types import SHAPES
+from pipeline.simulator.api_types import SCHEMAS
 from pipeline.simulator.query import openapi_parameters
 
 Json = dict[str, Any]
 
 _ABOUT = """\
-A simulation of the List Clusters API over a synthetic fleet. Every response shows the simulated
-time in `Date` and the rate limit. Unknown parameters are ignored, repeated ones refused. `HEAD` is
-answered like `GET`; any other method is a 405 and any other path a 404, both shaped `Refused`."""
+A simulation of the List Clusters API with a synthetic fleet. Every response has the simulated time
+in `Date` and the rate limit. Unknown parameters are ignored, repeated ones are errors. `HEAD` is
+answered like `GET`; any other method is a 405 and any other path a 404, both as `Refused`."""
 
 _ON_EVERY_RESPONSE = {
     "Date": ("The simulated time", {"type": "string"}),
@@ -27,29 +27,32 @@ _ON_429 = {"Retry-After": ("Seconds to the next window", {"type": "integer", "mi
 
 
 def document() -> Json:
-    """The whole of ``/openapi.json``."""
+    """The document at ``/openapi.json``."""
     schemas, components = msgspec.json.schema_components(
-        SHAPES.values(), ref_template="#/components/schemas/{name}"
+        SCHEMAS.values(), ref_template="#/components/schemas/{name}"
     )
-    shapes = dict(zip(SHAPES, schemas, strict=True))
+    types = dict(zip(SCHEMAS, schemas, strict=True))
     refused = {
-        "401": _response("Invalid or missing API key", shapes["Refused"]),
-        "429": _response("Too many requests in the window", shapes["Refused"], _ON_429),
+        "401": _response("Invalid or missing API key", types["Refused"]),
+        "429": _response("Too many requests in the window", types["Refused"], _ON_429),
     }
     v1 = {
         "summary": "List clusters, filtered, sorted and by pages",
         "operationId": "list_v1",
         "parameters": openapi_parameters(),
         "responses": {
-            "200": _response("One page", shapes["ClusterList"]),
-            "400": _response("Invalid query parameters", shapes["Invalid"]),
+            "200": _response("One page", types["ClusterList"]),
+            "400": _response("Invalid query parameters", types["Invalid"]),
             **refused,
         },
     }
     v2 = {
         "summary": "List clusters, all at once",
         "operationId": "list_v2",
-        "responses": {"200": _response("Every cluster", shapes["FlatClusterList"]), **refused},
+        "responses": {
+            "200": _response("Every cluster", types["FlatClusterList"]),
+            **refused,
+        },
     }
     return {
         "openapi": "3.1.0",
@@ -75,8 +78,8 @@ def _response(
     return {
         "description": meaning,
         "headers": {
-            name: {"description": says, "required": True, "schema": schema}
-            for name, (says, schema) in shown.items()
+            name: {"description": text, "required": True, "schema": schema}
+            for name, (text, schema) in shown.items()
         },
         "content": {"application/json": {"schema": shape}},
     }

@@ -1,4 +1,4 @@
-"""The bodies of both versions of the endpoint, and where faults get at them."""
+"""The responses of both versions of the endpoint, with the faults to inject."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipeline.simulator.faults import Fault, Faults
-    from pipeline.simulator.fleet import Fleet, State
+    from pipeline.simulator.fleet import Fleet, FleetState
 
 _V2_PAGE = 20
 
 
 class Pages:
-    """Answers valid requests of callers who may ask."""
+    """Responds to authorized requests."""
 
     def __init__(
         self,
@@ -42,39 +42,39 @@ class Pages:
         self._served = 0
         self._previous: list[Json] = []
 
-    def v1(self, given: Iterable[tuple[str, str]], now: datetime) -> Reply:
+    def v1(self, pairs: Iterable[tuple[str, str]], now: datetime) -> Reply:
         """``GET /v1/clusters``."""
-        parsed = parse(given)
-        if parsed.refused:
+        parsed = parse(pairs)
+        if parsed.errors:
             error = InvalidParameters(
                 code="INVALID_PARAMETERS",
                 message="Invalid query parameters provided",
-                details=dict(parsed.refused),
+                details=dict(parsed.errors),
             )
             return json_reply(Invalid(success=False, error=error), 400)
-        met = self._meet(now)
-        selected = self._select(parsed.query, now, met)
+        faults = self._next_faults(now)
+        selected = self._select(parsed.query, now, faults)
         limit = min(parsed.query.limit, self._quirks.limit_cap)
-        page = self._page(selected, parsed.query.page, limit, met)
-        return _changed(json_reply(self._envelope(page, parsed)), met, now)
+        page = self._page(selected, parsed.query.page, limit, faults)
+        return _with_faults(json_reply(self._envelope(page, parsed)), faults, now)
 
-    def v2(self, given: Iterable[tuple[str, str]], now: datetime) -> Reply:
+    def v2(self, pairs: Iterable[tuple[str, str]], now: datetime) -> Reply:
         """``GET /v2/clusters``: no documented parameters, no envelope."""
-        met = self._meet(now)
-        selected = self._select(Query(), now, met)
+        faults = self._next_faults(now)
+        selected = self._select(Query(), now, faults)
         if self._v2_pages:
-            selected = selected.taken(np.arange(min(_V2_PAGE, len(selected.rows))))
+            selected = selected.take(np.arange(min(_V2_PAGE, len(selected.rows))))
         elif self._v2_page_size:
-            asked = dict(given).get("page", "1")
-            begin = (int(asked) - 1 if asked.isdecimal() else 0) * self._v2_page_size
-            whole = np.arange(len(selected.rows))
-            selected = selected.taken(whole[begin : begin + self._v2_page_size])
+            page_text = dict(pairs).get("page", "1")
+            begin = (int(page_text) - 1 if page_text.isdecimal() else 0) * self._v2_page_size
+            places = np.arange(len(selected.rows))
+            selected = selected.take(places[begin : begin + self._v2_page_size])
         page = Page(records_v2(self._current, selected), {}, self._previous)
         self._previous = list(page.clusters)
-        for fault in met:
+        for fault in faults:
             if fault.on_page:
                 fault.on_page(page)
-        return _changed(json_reply(page.damaged or page.clusters), met, now)
+        return _with_faults(json_reply(page.damaged or page.clusters), faults, now)
 
     @property
     def _current(self) -> Fleet:
@@ -85,18 +85,20 @@ class Pages:
     def _quirks(self) -> Quirks:
         return self._faults.quirks if self._faults else Quirks()
 
-    def _meet(self, now: datetime) -> tuple[Fault, ...]:
+    def _next_faults(self, now: datetime) -> tuple[Fault, ...]:
         return self._faults.next(now) if self._faults else ()
 
-    def _select(self, query: Query, now: datetime, met: tuple[Fault, ...]) -> State:
-        t = seconds_of(now) - sum(fault.stale_seconds for fault in met)
+    def _select(self, query: Query, now: datetime, faults: tuple[Fault, ...]) -> FleetState:
+        t = seconds_of(now) - sum(fault.stale_seconds for fault in faults)
         return self._listing.select(self._current, t, query, self._quirks)
 
-    def _page(self, selected: State, number: int, limit: int, met: tuple[Fault, ...]) -> Page:
+    def _page(
+        self, selected: FleetState, number: int, limit: int, faults: tuple[Fault, ...]
+    ) -> Page:
         total = len(selected.rows)
         pages = -(-total // limit)
         begin = (number - 1) * limit
-        shown = selected.taken(np.arange(min(begin, total), min(begin + limit, total)))
+        shown = selected.take(np.arange(min(begin, total), min(begin + limit, total)))
         pagination: Json = {
             "current_page": number,
             "total_pages": pages,
@@ -107,7 +109,7 @@ class Pages:
         }
         page = Page(records_v1(self._current, shown), pagination, self._previous)
         self._previous = list(page.clusters)
-        for fault in met:
+        for fault in faults:
             if fault.on_page:
                 fault.on_page(page)
         return page
@@ -121,13 +123,13 @@ class Pages:
                 "pagination": page.pagination,
                 "filters_applied": parsed.filters_applied,
             },
-            # Nothing here is measured, so that the same look gives the same bytes.
+            # No measured values, so that equal requests give equal bytes.
             "meta": {"request_id": f"req_{self._served:08x}", "response_time_ms": self._latency_ms},
         }
 
 
-def _changed(reply: Reply, met: tuple[Fault, ...], now: datetime) -> Reply:
-    for fault in met:
+def _with_faults(reply: Reply, faults: tuple[Fault, ...], now: datetime) -> Reply:
+    for fault in faults:
         if fault.on_reply:
             reply = fault.on_reply(reply, now)
     return reply

@@ -22,12 +22,12 @@ DEMO_PROFILES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Parameters:
-    """What can be asked of a fleet besides its size; shares lie between 0 and 1."""
+    """The parameters; shares are between 0 and 1."""
 
     history_days: int = 90
-    """The oldest cluster was created this long before the window."""
+    """The oldest cluster was created at most this long before the window."""
     births_per_day: float = 0.010
-    """Clusters created in the window, per day, as a share of the fleet; likewise the next two."""
+    """Clusters created in the window, per day, as a share of the fleet. The next two likewise."""
     deaths_per_day: float = 0.006
     short_lived_per_day: float = 0.005
     """Created and deleted again within hours."""
@@ -40,18 +40,18 @@ class Parameters:
     storage_charged_share: float = 0.12
     """Clusters charged for storage while stopped."""
     storage_rate_share: float = 0.02
-    """What they are charged then, as a share of their hourly rate."""
+    """The charge for it, as a share of their hourly rate."""
     no_metrics_share: float = 0.02
     """Clusters that never report metrics."""
     half_metrics_share: float = 0.02
-    """Clusters that report them in half of the hours."""
+    """Clusters that report metrics in half of the hours."""
     stuck_pending_share: float = 0.01
-    """Busy clusters that never get beyond ``pending``."""
+    """Busy clusters that stay ``pending`` for ever."""
     cpu_only_share: float = 0.0
     """Clusters without a GPU."""
     twin_share: float = 0.04
     """Clusters created in the same second as another."""
     bulk: int = 0
-    """So many clusters are created in one and the same second."""
+    """Number of clusters created in one and the same second."""
     profiles: Mapping[str, float] = field(default_factory=lambda: DEMO_PROFILES)
     """Weights of the profiles."""

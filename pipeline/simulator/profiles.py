@@ -1,6 +1,6 @@
-"""What each kind of cluster does with its GPUs, as a pure function of the minute.
+"""The utilization of each kind of cluster, as a pure function of the minute.
 
-The profile is the truth the simulator keeps to itself; the API only shows the readings.
+The API shows only the readings, never the profile.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ PROFILES = (
     "loaded",
     "parked",
 )
-"""Hard at work; at work in office hours; in bursts; mean 8-22 %; 3 % at most (some with rare
-blips); exactly 0 % for ever; 0 % with its memory full; mostly stopped."""
+"""GPU utilization: high; high in office hours; high in bursts; mean 8-22 %; at most 3 % (some with
+rare blips); always exactly 0 %; 0 % with full memory; high, but mostly stopped."""
 
 CODE = {name: code for code, name in enumerate(PROFILES)}
 
 BLIP_SHARE = 0.3
-"""Of the idle clusters, those whose GPUs jump for ten minutes every few days."""
+"""Of the idle clusters, those that are busy for ten minutes every few days."""
 
 _BLIP_CHANCE = 0.003
 _BURST_CHANCE = 0.3
@@ -52,7 +52,7 @@ class Readings:
 
 
 def in_office(seconds: int, utc_offset_hours: Ints) -> Bools:
-    """Whether people are at work there at this time."""
+    """Whether it is office time at these offsets."""
     local = seconds + utc_offset_hours * 3600
     # 1 January 1970 was a Thursday: three days after a Monday.
     weekday = (local // 86_400 + 3) % 7
@@ -61,14 +61,15 @@ def in_office(seconds: int, utc_offset_hours: Ints) -> Bools:
 
 
 def readings(profile: Ints, keys: UnsignedInts, utc_offset_hours: Ints, seconds: int) -> Readings:
-    """What the clusters' sensors say at this time, were they all running."""
+    """The readings of the clusters at this time, as if all were running."""
     gpu = np.zeros(len(profile))
     memory, cpu = gpu.copy(), gpu.copy()
     for code, name in enumerate(PROFILES):
         which = profile == code
         if which.any():
-            of = _SENSORS[name](keys[which], utc_offset_hours[which], seconds)
-            gpu[which], memory[which], cpu[which] = of.gpu, of.memory, of.cpu
+            of_profile = _SENSORS[name](keys[which], utc_offset_hours[which], seconds)
+            gpu[which], memory[which] = of_profile.gpu, of_profile.memory
+            cpu[which] = of_profile.cpu
     return Readings(_percent(gpu), _percent(memory), _percent(cpu))
 
 
@@ -77,12 +78,12 @@ def _percent(values: Floats) -> Floats:
 
 
 def _trait(keys: UnsignedInts, channel: int, low: float, high: float) -> Floats:
-    """A cluster's own constant between low and high."""
+    """A constant of each cluster, between ``low`` and ``high``."""
     return low + (high - low) * uniform(keys, 0, 1000 + channel)
 
 
 def _working(keys: UnsignedInts, seconds: int, level: Floats) -> Readings:
-    """At work around a level, with a dip now and then (a checkpoint, a slow loader)."""
+    """Busy at a level, with an occasional dip (a checkpoint, a slow loader)."""
     minute = seconds // 60
     dip = np.where(uniform(keys, seconds // 1200, 1) < 0.07, 0.45, 1.0)  # noqa: PLR2004
     gpu = level * dip + 5.0 * bell(keys, minute, 2)
@@ -92,7 +93,7 @@ def _working(keys: UnsignedInts, seconds: int, level: Floats) -> Readings:
 
 
 def _quiet(keys: UnsignedInts, seconds: int) -> Readings:
-    """Running, with nothing to do but its own housekeeping."""
+    """Running without work."""
     minute = seconds // 60
     gpu = np.clip(0.8 + 0.6 * bell(keys, minute, 7), 0.0, 3.0)
     memory = _trait(keys, 8, 2.0, 12.0) + 0.3 * bell(keys, minute, 9)

@@ -1,6 +1,6 @@
-"""The 14 query parameters of ``GET /v1/clusters``: one definition, read by parser and OpenAPI.
+"""The 14 query parameters of ``GET /v1/clusters``: one definition for the parser and OpenAPI.
 
-Every bad parameter gets its message at once, as in the vendor's example; unknown ones are
+A response names all invalid parameters at once, as in the vendor's example. Unknown ones are
 ignored.
 """
 
@@ -27,13 +27,13 @@ _MAX_NUMBER = 10**9
 _INTEGER = re.compile("[+-]?[0-9]{1,18}")
 
 
-class RefusedError(ValueError):
-    """A value a parameter cannot have; its text is the message in ``details``."""
+class InvalidValueError(ValueError):
+    """A parameter has an invalid value; the text is the message in ``details``."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One query parameter: what it means, how its text is read, and its JSON schema."""
+    """One query parameter: its meaning, the function that reads its text, and its JSON schema."""
 
     name: str
     meaning: str
@@ -46,20 +46,20 @@ class Parameter:
 def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in choices:
-            raise RefusedError(f"Must be one of: {', '.join(choices)}")
+            raise InvalidValueError(f"Must be one of: {', '.join(choices)}")
         return text
 
     return read
 
 
 def _instant(text: str) -> datetime:
-    """An ISO 8601 date or time; UTC where it names no zone."""
+    """An ISO 8601 date or time; UTC if it has no zone."""
     text = text.upper()
     try:
-        # A "+" that was not percent-encoded arrives as a blank.
+        # A "+" that is not percent-encoded arrives as a blank.
         t = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
     except ValueError:
-        raise RefusedError("Must be an ISO 8601 date") from None
+        raise InvalidValueError("Must be an ISO 8601 date") from None
     return t if t.tzinfo else t.replace(tzinfo=UTC)
 
 
@@ -77,7 +77,7 @@ def _text(name: str, meaning: str) -> Parameter:
 def _integer(name: str, meaning: str, low: int, high: int, default: int | None = None) -> Parameter:
     def read(text: str) -> int:
         if not _INTEGER.fullmatch(text) or not low <= int(text) <= high:
-            raise RefusedError(f"Must be between {low} and {high}")
+            raise InvalidValueError(f"Must be between {low} and {high}")
         return int(text)
 
     schema = {"type": "integer", "minimum": low, "maximum": high}
@@ -130,39 +130,39 @@ class Query:
 
 @dataclass(frozen=True)
 class Parsed:
-    """A query, the filters as the caller wrote them, and what was wrong."""
+    """A query, its filters as the caller wrote them, and the message for each invalid parameter."""
 
     query: Query
     filters_applied: Mapping[str, object]
-    refused: Mapping[str, str]
+    errors: Mapping[str, str]
 
 
-def parse(given: Iterable[tuple[str, str]]) -> Parsed:
-    """Read the given names and texts; an empty free text is no filter."""
+def parse(pairs: Iterable[tuple[str, str]]) -> Parsed:
+    """Read pairs of name and text; an empty free text is no filter."""
     texts: defaultdict[str, list[str]] = defaultdict(list)
-    for name, one in given:
-        texts[name].append(one)
+    for name, value_text in pairs:
+        texts[name].append(value_text)
     values: dict[str, Any] = {}
     applied: dict[str, object] = {}
-    refused: dict[str, str] = {}
+    errors: dict[str, str] = {}
     for parameter in PARAMETERS:
         try:
-            text = _once(texts[parameter.name])
+            text = _single(texts[parameter.name])
             if text is None or (text == "" and parameter.read is str):
                 continue
             value = parameter.read(text)
-        except RefusedError as error:
-            refused[parameter.name] = str(error)
+        except InvalidValueError as error:
+            errors[parameter.name] = str(error)
             continue
         values[parameter.name] = value
         if parameter.is_filter:
             applied[parameter.name] = text if isinstance(value, datetime) else value
-    return Parsed(Query(**values), applied, refused)
+    return Parsed(Query(**values), applied, errors)
 
 
-def _once(texts: list[str]) -> str | None:
+def _single(texts: list[str]) -> str | None:
     if len(texts) > 1:
-        raise RefusedError("Must be given once")
+        raise InvalidValueError("Must be given once")
     return texts[0] if texts else None
 
 

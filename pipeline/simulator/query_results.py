@@ -1,7 +1,7 @@
-"""Which clusters a query selects, in which order, and how they are written as JSON.
+"""The clusters that a query selects, in its order, and their JSON records.
 
-A list is selected once per second of simulated time and query; its pages are cut from the cached
-positions and only their records are written, so a page costs the same in a fleet of any size.
+A list is selected once per query and second of simulated time. Its pages are cut from the cached
+positions, and only their records are written, so a page costs the same in a fleet of any size.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipeline.arrays import Bools, Floats, Ints, Positions, Texts
-    from pipeline.simulator.fleet import Fleet, State
+    from pipeline.simulator.fleet import Fleet, FleetState
     from pipeline.simulator.query import Query
 
 Json = dict[str, object]
@@ -32,7 +32,7 @@ _SHORT_ID = 10
 
 @dataclass(frozen=True)
 class Quirks:
-    """What the documentation leaves open, or an API may get wrong."""
+    """Behaviour that the documentation leaves open, or that is wrong."""
 
     before_inclusive: bool = False
     """``created_before`` includes the bound."""
@@ -40,53 +40,53 @@ class Quirks:
     before_ignored: bool = False
     """``created_before`` has no effect."""
     order_ignored: bool = False
-    """Whatever order is asked for, it comes by name."""
+    """The order is by name, whatever is requested."""
     limit_cap: int = 100
-    """Pages are silently no longer than this."""
+    """Pages are silently limited to this size."""
     unstable_ties: int = 0
-    """Not 0: clusters that sort alike come in an order of this number's own."""
+    """If not 0, the seed of the order of clusters that sort alike."""
 
 
 class Listing:
-    """The lists of a fleet, with the last few kept."""
+    """The lists of a fleet; the last few are cached."""
 
     def __init__(self) -> None:
-        self._lists: OrderedDict[tuple[object, ...], State] = OrderedDict()
+        self._lists: OrderedDict[tuple[object, ...], FleetState] = OrderedDict()
 
-    def select(self, fleet: Fleet, t: int, query: Query, quirks: Quirks = Quirks()) -> State:
-        """Every cluster the query selects, in its order."""
-        # The fleet itself is in the key: it keeps the object alive, so its identity stays its own.
+    def select(self, fleet: Fleet, t: int, query: Query, quirks: Quirks = Quirks()) -> FleetState:
+        """All clusters that the query selects, in its order."""
+        # The key holds the fleet, so that no other fleet can get its identity.
         key = (fleet, t, replace(query, page=1, limit=1), quirks)
         if key in self._lists:
             self._lists.move_to_end(key)
             return self._lists[key]
         state = fleet.state(t)
-        state = state.taken(np.flatnonzero(_mask(fleet, state, query, quirks)))
-        state = state.taken(_order(fleet, state, query, quirks))
+        state = state.take(np.flatnonzero(_mask(fleet, state, query, quirks)))
+        state = state.take(_order(fleet, state, query, quirks))
         self._lists[key] = state
         if len(self._lists) > _CACHED_LISTS:
             self._lists.popitem(last=False)
         return state
 
 
-def _mask(fleet: Fleet, state: State, query: Query, quirks: Quirks) -> Bools:
-    """Which clusters of the state pass the query's filters."""
-    who, rows = fleet.roster, state.rows
+def _mask(fleet: Fleet, state: FleetState, query: Query, quirks: Quirks) -> Bools:
+    """Whether each cluster of the state passes the query's filters."""
+    clusters, rows = fleet.clusters, state.rows
     keep = np.ones(len(rows), np.bool_)
     for wanted, vocabulary, codes in (
-        (query.status, STATUSES, fleet.lives.status[state.segments]),
-        (query.gpu_type, GPU_TYPES, who.gpu_type[rows]),
-        (query.region, REGIONS, who.region[rows]),
-        (query.project_id, PROJECTS, who.project[rows]),
-        (query.template_id, TEMPLATES, who.template[rows]),
+        (query.status, STATUSES, fleet.lifecycles.status[state.segments]),
+        (query.gpu_type, GPU_TYPES, clusters.gpu_type[rows]),
+        (query.region, REGIONS, clusters.region[rows]),
+        (query.project_id, PROJECTS, clusters.project[rows]),
+        (query.template_id, TEMPLATES, clusters.template[rows]),
     ):
         if wanted is not None:
             keep &= codes == (vocabulary.index(wanted) if wanted in vocabulary else -1)
     if query.min_gpu_count is not None:
-        keep &= who.gpu_count[rows] >= query.min_gpu_count
+        keep &= clusters.gpu_count[rows] >= query.min_gpu_count
     if query.max_gpu_count is not None:
-        keep &= who.gpu_count[rows] <= query.max_gpu_count
-    created = fleet.lives.created[rows]
+        keep &= clusters.gpu_count[rows] <= query.max_gpu_count
+    created = fleet.lifecycles.created[rows]
     if query.created_after is not None:
         bound = query.created_after.timestamp()
         keep &= (created >= bound) if quirks.after_inclusive else (created > bound)
@@ -99,19 +99,19 @@ def _mask(fleet: Fleet, state: State, query: Query, quirks: Quirks) -> Bools:
 
 
 def _mentions(fleet: Fleet, rows: Positions, wanted: str) -> Bools:
-    names = fleet.roster.name[rows].tolist()
-    descriptions = fleet.roster.description[rows].tolist()
-    found = [
+    names = fleet.clusters.name[rows].tolist()
+    descriptions = fleet.clusters.description[rows].tolist()
+    matches = [
         wanted in name.casefold() or wanted in (text or "").casefold()
         for name, text in zip(names, descriptions, strict=True)
     ]
-    return np.array(found, np.bool_)
+    return np.array(matches, np.bool_)
 
 
-def _order(fleet: Fleet, state: State, query: Query, quirks: Quirks) -> Positions:
-    """The places of the state's clusters in the query's order; ties by id, whatever the order."""
+def _order(fleet: Fleet, state: FleetState, query: Query, quirks: Quirks) -> Positions:
+    """The places of the state's clusters in the query's order; ties are always by ascending id."""
     keys = _SORT_KEYS["name" if quirks.order_ignored else query.sort_by](fleet, state)
-    ties = fleet.roster.id_ranks[state.rows]
+    ties = fleet.clusters.id_ranks[state.rows]
     if quirks.unstable_ties:
         ties = np.random.default_rng(quirks.unstable_ties).permutation(len(ties))
     return np.lexsort((ties, keys if query.sort_order == "asc" else -keys))
@@ -119,44 +119,49 @@ def _order(fleet: Fleet, state: State, query: Query, quirks: Quirks) -> Position
 
 _STATUS_RANKS = np.argsort(np.argsort(np.array(STATUSES)))
 
-_SORT_KEYS: dict[str, Callable[[Fleet, State], Ints]] = {
-    "created_at": lambda fleet, state: fleet.lives.created[state.rows],
-    "name": lambda fleet, state: fleet.roster.name_ranks[state.rows],
-    "status": lambda fleet, state: _STATUS_RANKS[fleet.lives.status[state.segments]],
-    "gpu_count": lambda fleet, state: fleet.roster.gpu_count[state.rows],
-    "cost": lambda fleet, state: fleet.lives.rate[state.segments],
+_SORT_KEYS: dict[str, Callable[[Fleet, FleetState], Ints]] = {
+    "created_at": lambda fleet, state: fleet.lifecycles.created[state.rows],
+    "name": lambda fleet, state: fleet.clusters.name_ranks[state.rows],
+    "status": lambda fleet, state: _STATUS_RANKS[fleet.lifecycles.status[state.segments]],
+    "gpu_count": lambda fleet, state: fleet.clusters.gpu_count[state.rows],
+    "cost": lambda fleet, state: fleet.lifecycles.rate[state.segments],
 }
 
 
-def records_v1(fleet: Fleet, state: State) -> list[Json]:
+def records_v1(fleet: Fleet, state: FleetState) -> list[Json]:
     """The 21-field objects of these clusters, in this order."""
-    who, lives, rows, segments = fleet.roster, fleet.lives, state.rows, state.segments
+    clusters, lifecycles, rows, segments = (
+        fleet.clusters,
+        fleet.lifecycles,
+        state.rows,
+        state.segments,
+    )
     gpu, memory, cpu = fleet.metrics(state)
-    is_running = lives.status[segments] == STATUSES.index("running")
+    is_running = lifecycles.status[segments] == STATUSES.index("running")
     columns = (
-        who.cluster_id[rows],
-        who.name[rows],
-        who.description[rows],
-        lives.status[segments],
-        who.gpu_type[rows],
-        who.gpu_count[rows],
-        who.cpu_cores[rows],
-        who.memory_gb[rows],
-        who.storage_gb[rows],
-        who.region[rows],
-        who.project[rows],
-        who.template[rows],
-        who.ssh_enabled[rows],
+        clusters.cluster_id[rows],
+        clusters.name[rows],
+        clusters.description[rows],
+        lifecycles.status[segments],
+        clusters.gpu_type[rows],
+        clusters.gpu_count[rows],
+        clusters.cpu_cores[rows],
+        clusters.memory_gb[rows],
+        clusters.storage_gb[rows],
+        clusters.region[rows],
+        clusters.project[rows],
+        clusters.template[rows],
+        clusters.ssh_enabled[rows],
         is_running,
         _nulls(gpu),
         _nulls(memory),
         _nulls(cpu),
-        lives.rate[segments] / _MICROS,
-        lives.session_cost(segments, state.t) / _MICROS,
-        lives.total_cost(segments, state.t) / _MICROS,
-        _stamps(lives.created[rows]),
-        _stamps(lives.start[segments]),
-        _stamps(lives.expires[rows]),
+        lifecycles.rate[segments] / _MICROS,
+        lifecycles.session_cost(segments, state.t) / _MICROS,
+        lifecycles.total_cost(segments, state.t) / _MICROS,
+        _stamps(lifecycles.created[rows]),
+        _stamps(lifecycles.start[segments]),
+        _stamps(lifecycles.expires[rows]),
     )
     return [
         _record_v1(*values) for values in zip(*(column.tolist() for column in columns), strict=True)
@@ -164,7 +169,7 @@ def records_v1(fleet: Fleet, state: State) -> list[Json]:
 
 
 def _nulls(values: Floats) -> Texts:
-    """JSON knows no NaN."""
+    """``values`` with None in place of NaN, which JSON does not have."""
     texts = values.astype(object)
     texts[np.isnan(values)] = None
     return texts
@@ -234,17 +239,17 @@ def _record_v1(
     }
 
 
-def records_v2(fleet: Fleet, state: State) -> list[Json]:
+def records_v2(fleet: Fleet, state: FleetState) -> list[Json]:
     """The 7-field camelCase objects of these clusters."""
-    who, rows = fleet.roster, state.rows
+    clusters, rows = fleet.clusters, state.rows
     columns = (
-        who.cluster_id[rows],
-        who.name[rows],
-        fleet.lives.status[state.segments],
-        who.gpu_type[rows],
-        who.container_disk_gb[rows],
-        who.storage_gb[rows],
-        _stamps(fleet.lives.created[rows]),
+        clusters.cluster_id[rows],
+        clusters.name[rows],
+        fleet.lifecycles.status[state.segments],
+        clusters.gpu_type[rows],
+        clusters.container_disk_gb[rows],
+        clusters.storage_gb[rows],
+        _stamps(fleet.lifecycles.created[rows]),
     )
     return [
         {
@@ -263,12 +268,12 @@ def records_v2(fleet: Fleet, state: State) -> list[Json]:
 
 
 def iso(t: datetime) -> str:
-    """As the API writes times: whole seconds and a Z."""
+    """``t`` as the API writes times: whole seconds and a Z."""
     return t.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _stamps(seconds: Ints) -> Texts:
-    """The same for many at once; ``NEVER`` becomes null."""
+    """As :func:`iso`, for an array; ``NEVER`` becomes null."""
     texts = np.datetime_as_string(seconds.astype("datetime64[s]"), timezone="UTC").astype(object)
     texts[seconds == NEVER] = None
     return texts

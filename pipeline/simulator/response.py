@@ -1,4 +1,4 @@
-"""A response before it is sent, and the sending: in pieces, late, or broken off."""
+"""A reply of the API, and how it is sent: in pieces, late, or cut off."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reply:
-    """Status, body and headers, and how they travel."""
+    """Status, body and headers, and how they are sent."""
 
     status: int
     body: bytes
@@ -29,9 +29,9 @@ class Reply:
     chunk_bytes: int = 2**20
     chunk_pause_seconds: float = 0.0
     repeat: int = 1
-    """The body is sent so many times over, without an announced length."""
+    """The body is sent this many times, without a Content-Length if more than once."""
     cut_at: int | None = None
-    """The connection is dropped after so many bytes of the announced length."""
+    """The connection is closed after this many bytes of the body."""
 
 
 def json_reply(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
@@ -39,7 +39,7 @@ def json_reply(body: object, status: int = 200, headers: Mapping[str, str] | Non
     return Reply(status, msgspec.json.encode(body), headers or {})
 
 
-_WORDS = {
+_CODES = {
     401: "UNAUTHORIZED",
     403: "FORBIDDEN",
     404: "RESOURCE_NOT_FOUND",
@@ -52,19 +52,19 @@ _WORDS = {
 }
 
 
-def refusal(
+def error_reply(
     status: int,
     message: str,
     headers: Mapping[str, str] | None = None,
     details: Limit | None = None,
 ) -> Reply:
     """An error in the vendor's flat envelope."""
-    body = Refused(_WORDS.get(status, "ERROR"), message, status, details)
+    body = Refused(_CODES.get(status, "ERROR"), message, status, details)
     return json_reply(body, status, headers)
 
 
-class Sent(Response):
-    """Sends a reply; stops as soon as the client hangs up."""
+class ReplyResponse(Response):
+    """Sends a reply; stops as soon as the client disconnects."""
 
     def __init__(self, reply: Reply) -> None:
         headers = {"content-type": "application/json"} | {
@@ -76,9 +76,9 @@ class Sent(Response):
         self._reply = reply
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        """The ASGI side: an unfinished response makes the server close the connection."""
+        """Send it; after an unfinished response the server closes the connection."""
         reply = self._reply
-        if reply.delay_seconds and await _hung_up(receive, reply.delay_seconds):
+        if reply.delay_seconds and await _has_disconnected(receive, reply.delay_seconds):
             return
         start = {"type": "http.response.start", "status": reply.status, "headers": self.raw_headers}
         await send(start)
@@ -88,14 +88,14 @@ class Sent(Response):
             for begin in range(0, len(body), reply.chunk_bytes):
                 chunk = body[begin : begin + reply.chunk_bytes]
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                if watched and await _hung_up(receive, reply.chunk_pause_seconds):
+                if watched and await _has_disconnected(receive, reply.chunk_pause_seconds):
                     return
         if reply.cut_at is None:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _hung_up(receive: Receive, seconds: float) -> bool:
-    """Wait, but no longer than the client does; whether it has left."""
+async def _has_disconnected(receive: Receive, seconds: float) -> bool:
+    """Wait for ``seconds``, or until the client disconnects; whether it did."""
     try:
         async with asyncio.timeout(seconds):
             while (await receive())["type"] != "http.disconnect":

@@ -1,6 +1,6 @@
-"""When clusters are created, start, stop, fail and go: the draw behind every life.
+"""Draws the lifecycles: when clusters are created, start, stop, fail and end.
 
-All draws are vectorised over clusters; the only loops are over a cluster's nth session.
+All draws are vectorised over clusters; the only loop is over the nth session of all clusters.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from pipeline.simulator.clusters import REGIONS, UTC_OFFSET_HOURS, Clusters
-from pipeline.simulator.lifecycles import NEVER, Lifecycles, Sessions, Spans, weave
+from pipeline.simulator.lifecycles import NEVER, Lifecycles, Sessions, Spans, build_lifecycles
 from pipeline.simulator.profiles import CODE
 
 if TYPE_CHECKING:
@@ -21,53 +21,55 @@ if TYPE_CHECKING:
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _CENT = 10_000
 _TAIL_DAYS = 3
-"""Starts and stops are drawn this far beyond the window; then everything stays as it is."""
+"""Starts and stops are drawn this far beyond the window; after that nothing changes."""
 _SCHEDULED_SHARE = 0.5
-"""Of the office clusters, those stopped out of hours; the others run on, idle."""
+"""Of the office clusters, those stopped out of hours; the others keep running idle."""
 _CYCLIC_SHARE = 0.4
 """Of the bursty clusters, those that are stopped between jobs."""
 _STUCK_SHARE = 0.002
-"""Sessions whose stop hangs for days, still charged."""
+"""Sessions that stay in ``stopping`` for days, still charged."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """The simulated days, in seconds since 1970, and who belongs to them how."""
+    """The simulated days, in seconds since 1970, and the numbers of clusters in them."""
 
     start: int
     end: int
-    incumbents: int
-    """Clusters (the first ones of the roster) that exist when the window begins."""
+    existing: int
+    """Number of clusters that exist when the window begins: the first ones."""
     births: int
-    """Clusters created inside it; the remaining ones are short-lived."""
+    """Number of clusters created in the window: the next ones. The rest are short-lived."""
 
 
-def draw(
-    rng: np.random.Generator, roster: Clusters, window: Window, parameters: Parameters
+def draw_lifecycles(
+    rng: np.random.Generator, clusters: Clusters, window: Window, parameters: Parameters
 ) -> Lifecycles:
-    """The life of every cluster of the roster."""
-    spans = _spans(rng, roster, window, parameters)
-    first = spans.created + _seconds(rng, np.full(len(roster), 40.0), 0.8)
-    first[_stuck_pending(rng, roster, parameters)] = NEVER
+    """The lifecycle of each cluster."""
+    spans = _spans(rng, clusters, window, parameters)
+    first = spans.created + _seconds(rng, np.full(len(clusters), 40.0), 0.8)
+    first[_stuck_pending(rng, clusters, parameters)] = NEVER
     until = np.minimum(spans.gone, window.end + _TAIL_DAYS * _DAY)
-    scheduled = (roster.profile == CODE["office"]) & (rng.random(len(roster)) < _SCHEDULED_SHARE)
-    rhythms = _rhythms(rng, roster, scheduled)
+    scheduled = (clusters.profile == CODE["office"]) & (
+        rng.random(len(clusters)) < _SCHEDULED_SHARE
+    )
+    rhythms = _rhythms(rng, clusters, scheduled)
     starts = _joined(
         _renewals(rng, first, until, rhythms),
-        _office_days(rng, roster, np.flatnonzero(scheduled), first, until),
+        _office_days(rng, clusters, np.flatnonzero(scheduled), first, until),
     )
-    return weave(spans, _sessions(rng, roster, parameters, starts))
+    return build_lifecycles(spans, _sessions(rng, clusters, parameters, starts))
 
 
 def _spans(
-    rng: np.random.Generator, roster: Clusters, window: Window, parameters: Parameters
+    rng: np.random.Generator, clusters: Clusters, window: Window, parameters: Parameters
 ) -> Spans:
     """Creation and end of every cluster."""
-    count, span = len(roster), window.end - window.start
+    count, span = len(clusters), window.end - window.start
     row = np.arange(count)
-    is_incumbent = row < window.incumbents
-    is_short = row >= window.incumbents + window.births
-    is_zombie = roster.profile == CODE["zombie"]
+    is_existing = row < window.existing
+    is_short = row >= window.existing + window.births
+    is_zombie = clusters.profile == CODE["zombie"]
 
     mean_age = parameters.history_days * _DAY / 3
     oldest = parameters.history_days * _DAY
@@ -75,14 +77,14 @@ def _spans(
     age = np.where(age < oldest, age, rng.uniform(_HOUR, oldest, count))
     age = np.where(is_zombie, np.maximum(age, mean_age), age).astype(np.int64)
     created = np.where(
-        is_incumbent, window.start - age, window.start + (rng.random(count) * span).astype(np.int64)
+        is_existing, window.start - age, window.start + (rng.random(count) * span).astype(np.int64)
     )
     _share_seconds(rng, created, window, parameters)
 
     gone = np.full(count, NEVER)
-    mortal = is_incumbent & ~is_zombie
+    can_die = is_existing & ~is_zombie
     chance = parameters.deaths_per_day * span / _DAY
-    dies = mortal & (rng.random(count) < chance)
+    dies = can_die & (rng.random(count) < chance)
     gone[dies] = window.start + (rng.random(count) * span).astype(np.int64)[dies]
     gone[is_short] = (created + _seconds(rng, np.full(count, 90.0 * _MINUTE), 1.0))[is_short]
 
@@ -93,25 +95,27 @@ def _spans(
     gone = np.maximum(np.minimum(gone, expires), created + _MINUTE)
 
     charged = rng.random(count) < parameters.storage_charged_share
-    storage = (roster.rate_micros * parameters.storage_rate_share).astype(np.int64)
-    return Spans(created, gone, expires, roster.rate_micros, charged * storage)
+    storage = (clusters.rate_micros * parameters.storage_rate_share).astype(np.int64)
+    return Spans(created, gone, expires, clusters.rate_micros, charged * storage)
 
 
 def _share_seconds(
     rng: np.random.Generator, created: Ints, window: Window, parameters: Parameters
 ) -> None:
-    """Some clusters are created in the very second of another: in pairs, and in one bulk."""
-    n = window.incumbents
+    """Create some clusters in the same second as another: in pairs, and in one bulk."""
+    n = window.existing
     if n > 1:
         twins = 1 + np.flatnonzero(rng.random(n - 1) < parameters.twin_share)
         created[twins] = created[twins - 1]
     created[: min(parameters.bulk, n)] = window.start - 2 * _DAY
 
 
-def _stuck_pending(rng: np.random.Generator, roster: Clusters, parameters: Parameters) -> Positions:
-    """Clusters that wait for capacity for ever."""
-    waits = rng.random(len(roster)) < parameters.stuck_pending_share
-    return np.flatnonzero(waits & (roster.profile == CODE["busy"]))
+def _stuck_pending(
+    rng: np.random.Generator, clusters: Clusters, parameters: Parameters
+) -> Positions:
+    """Clusters that stay pending for ever."""
+    waits = rng.random(len(clusters)) < parameters.stuck_pending_share
+    return np.flatnonzero(waits & (clusters.profile == CODE["busy"]))
 
 
 @dataclass(frozen=True)
@@ -124,21 +128,21 @@ class _Rhythms:
     off_sigma: Floats
 
 
-def _rhythms(rng: np.random.Generator, roster: Clusters, scheduled: Bools) -> _Rhythms:
-    profile = roster.profile
-    cyclic = (profile == CODE["bursty"]) & (rng.random(len(roster)) < _CYCLIC_SHARE)
+def _rhythms(rng: np.random.Generator, clusters: Clusters, scheduled: Bools) -> _Rhythms:
+    profile = clusters.profile
+    cyclic = (profile == CODE["bursty"]) & (rng.random(len(clusters)) < _CYCLIC_SHARE)
     which = [cyclic, profile == CODE["parked"], scheduled, profile == CODE["zombie"]]
     return _Rhythms(
         on=np.select(which, [7.0 * _HOUR, 18.0 * _HOUR, 3.0 * _HOUR, float(NEVER)], 20.0 * _DAY),
         on_sigma=np.select(which, [0.7, 0.8, 0.3, 0.0], 0.9),
-        # A restart of a steady cluster is over in minutes.
+        # The default is a steady cluster, which restarts within minutes.
         off=np.select(which, [11.0 * _HOUR, 40.0 * _DAY, float(NEVER), 1.0], 20.0 * _MINUTE),
         off_sigma=np.select(which, [0.9, 0.6, 0.0, 0.0], 1.0),
     )
 
 
 class _Starts(NamedTuple):
-    """Starts of clusters and how long they are meant to run, in seconds."""
+    """Starts of clusters and their intended running time, in seconds."""
 
     cluster: Positions
     at: Ints
@@ -150,7 +154,7 @@ def _joined(*parts: _Starts) -> _Starts:
 
 
 def _renewals(rng: np.random.Generator, first: Ints, until: Ints, rhythms: _Rhythms) -> _Starts:
-    """Run, rest, run again: session after session until everyone's time is over."""
+    """Alternate running and stopped time, session by session, until the end of each cluster."""
     at = first.copy()
     active = np.flatnonzero(at < until)
     parts = [_Starts(active[:0], at[:0], at[:0])]
@@ -164,12 +168,12 @@ def _renewals(rng: np.random.Generator, first: Ints, until: Ints, rhythms: _Rhyt
 
 
 def _office_days(
-    rng: np.random.Generator, roster: Clusters, rows: Positions, first: Ints, until: Ints
+    rng: np.random.Generator, clusters: Clusters, rows: Positions, first: Ints, until: Ints
 ) -> _Starts:
-    """Started in the morning and stopped in the evening, on working days, where they stand."""
+    """Starts in the morning and stops in the evening of working days, in local time."""
     if not rows.size:
         return _Starts(rows, first[rows], first[rows])
-    offsets = np.array([UTC_OFFSET_HOURS[region] for region in REGIONS])[roster.region[rows]]
+    offsets = np.array([UTC_OFFSET_HOURS[region] for region in REGIONS])[clusters.region[rows]]
     days = np.arange(first[rows].min() // _DAY - 1, until[rows].max() // _DAY + 2)
     days = days[(days + 3) % 7 < 5]  # noqa: PLR2004 (1 January 1970 was a Thursday)
     shape = (rows.size, days.size)
@@ -181,11 +185,11 @@ def _office_days(
 
 
 def _sessions(
-    rng: np.random.Generator, roster: Clusters, parameters: Parameters, starts: _Starts
+    rng: np.random.Generator, clusters: Clusters, parameters: Parameters, starts: _Starts
 ) -> Sessions:
-    """Give every start its rates and its end."""
+    """The sessions of these starts, with their rates and ends."""
     count = len(starts.cluster)
-    steady = roster.profile[starts.cluster] == CODE["zombie"]
+    steady = clusters.profile[starts.cluster] == CODE["zombie"]
     fails = ~steady & (rng.random(count) < parameters.error_share)
     hangs = rng.random(count) < _STUCK_SHARE
     ending = np.select(
@@ -195,7 +199,7 @@ def _sessions(
     )
     factor = rng.choice((1.0, 0.9, 0.95, 1.05, 1.15), count, p=(0.84, 0.04, 0.04, 0.04, 0.04))
     factor[steady] = 1.0
-    rate = _to_cents(roster.rate_micros[starts.cluster] * factor)
+    rate = _to_cents(clusters.rate_micros[starts.cluster] * factor)
     is_repriced = ~steady & (rng.random(count) < parameters.reprice_share)
     kept = np.where(is_repriced, rng.uniform(0.2, 0.8, count), 1.0)
     before = (starts.running * kept).astype(np.int64)
@@ -217,6 +221,6 @@ def _to_cents(micros: Floats) -> Ints:
 
 
 def _seconds(rng: np.random.Generator, median: Floats, sigma: Floats | float) -> Ints:
-    """Lognormal lengths of time, at least 20 seconds."""
+    """Lognormal durations of at least 20 seconds."""
     lengths = median * np.exp(sigma * rng.standard_normal(len(median)))
     return np.clip(lengths, 20.0, float(NEVER)).astype(np.int64)

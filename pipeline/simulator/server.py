@@ -1,4 +1,4 @@
-"""Serving the simulated API on a loopback port, for as long as a ``with`` block or a command."""
+"""Serves the simulated API on a local port, during a ``with`` block or a command."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _START_SECONDS = 20.0
 _STOP_SECONDS = 1
-"""Requests still being answered at the end get this long."""
+"""Time at the end for requests in progress."""
 
 
 def _config(app: ASGIApp) -> uvicorn.Config:
@@ -44,10 +44,10 @@ def _listener(host: str, port: int) -> socket.socket:
 
 @contextmanager
 def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """Serve ``app`` in a thread while the block runs; gives the base URL (a free port for 0).
+    """Serve ``app`` in a thread during the block; yields the base URL. Port 0 takes a free one.
 
-    The socket listens before the block begins and is closed, the thread ended, when it is left,
-    however it is left.
+    The socket listens before the block begins. It is closed and the thread has ended after the
+    block, also after an exception.
     """
     with _listener(host, port) as listener:
         server = uvicorn.Server(_config(app))
@@ -71,7 +71,7 @@ def run_forever(
 ) -> None:
     """Serve ``app`` in this thread until Ctrl-C (returns) or SIGTERM (ends the process).
 
-    ``ready`` is told the base URL once connections are accepted; port 0 takes a free one.
+    ``ready`` is called with the base URL when connections are accepted. Port 0 takes a free one.
     """
     with _listener(host, port) as listener, suppress(KeyboardInterrupt):
         ready(_url(listener))

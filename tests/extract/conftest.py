@@ -1,4 +1,4 @@
-"""A List Clusters API without HTTP, that changes and lies between any two requests."""
+"""A List Clusters API without HTTP, which changes between requests and has faults."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.extract.budget import Budget, Timing
+from pipeline.extract.budget import RequestBudget, Timing
 from pipeline.extract.client import Fetched
 from pipeline.extract.record_set import RecordSet
 from pipeline.extract.walk import Walk
@@ -38,7 +38,7 @@ FAULTS = (
     "ids_lost",
     "null_created",
     "page_cap",
-    "repeated_answers",
+    "repeated_responses",
     "short_pages",
     "two_under_one_id",
     "unsorted",
@@ -52,7 +52,7 @@ def stamp(second: int) -> str:
 
 
 class FakeApi:
-    """Stands where the client stands: ``get(query, decode)``."""
+    """Takes the place of the client: ``get(query, decode)``."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class FakeApi:
         self.throughout: set[str] = set()
         self.requests = 0
         self.budget = None
-        self.answers: list = []
+        self.responses: list = []
         self.shown: set[str] = set()
         spread = max(50, clusters * (1 if clumps else 40))
         while len(self.alive) < clusters:
@@ -118,23 +118,26 @@ class FakeApi:
         if self.requests:
             self.churn()
         self.requests += 1
-        if self.answers and self.has("repeated_answers", 0.15):
-            body, at = self.dice.choice(self.answers)
+        if self.responses and self.has("repeated_responses", 0.15):
+            body, at = self.dice.choice(self.responses)
         else:
-            body, at = json.dumps(self.answer(query)).encode(), EPOCH + timedelta(seconds=self.now)
-            self.answers.append((body, at))
+            body, at = (
+                json.dumps(self.response(query)).encode(),
+                EPOCH + timedelta(seconds=self.now),
+            )
+            self.responses.append((body, at))
         return Fetched(decode(body), at)
 
-    def answer(self, query: dict[str, Any]) -> dict[str, Any]:
-        found = self.ordered(self.matching(query), query)
+    def response(self, query: dict[str, Any]) -> dict[str, Any]:
+        listed = self.ordered(self.matching(query), query)
         limit = min(int(query["limit"]), 7 if "page_cap" in self.faults else 100)
         start = (int(query.get("page", 1)) - 1) * limit
-        rows = [self.record(one) for one in found[start : start + limit]]
+        rows = [self.record(cluster) for cluster in listed[start : start + limit]]
         if rows and self.has("short_pages", 0.15):
             rows = rows[: self.dice.randrange(len(rows)) or 1]
         if self.has("empty_pages", 0.15):
             rows = []
-        total = len(self.alive) if "counts_unfiltered" in self.faults else len(found)
+        total = len(self.alive) if "counts_unfiltered" in self.faults else len(listed)
         total += 3 if "counts_too_high" in self.faults else 0
         total = max(0, total - 3) if "counts_too_low" in self.faults else total
         total += self.dice.randrange(3) if self.has("counts_jitter", 0.2) else 0
@@ -156,45 +159,47 @@ class FakeApi:
         inclusive = "before_inclusive" in self.faults
         digits = 10 if "before_is_a_date" in self.faults else 30
 
-        def matches(one: dict[str, Any]) -> bool:
+        def matches(cluster: dict[str, Any]) -> bool:
             for name in ("gpu_type", "region", "status"):
-                if name in query and one[name] != query[name]:
+                if name in query and cluster[name] != query[name]:
                     return False
             if before is None and after is None:
                 return True
-            if one["created"] is None:
+            if cluster["created"] is None:
                 return False
-            at = stamp(one["created"])
+            at = stamp(cluster["created"])
             if before and not (at < before[:digits] or (inclusive and at == before)):
                 return False
             return not (after and not (at > after[:digits] or (inclusive and at == after)))
 
-        return [one for one in self.alive.values() if matches(one)]
+        return [cluster for cluster in self.alive.values() if matches(cluster)]
 
-    def ordered(self, found: list[dict[str, Any]], query: dict[str, Any]) -> list[dict[str, Any]]:
+    def ordered(
+        self, matching: list[dict[str, Any]], query: dict[str, Any]
+    ) -> list[dict[str, Any]]:
         newest_first = query.get("sort_order", "desc") == "desc" or "asc_ignored" in self.faults
         if "unstable_ties" in self.faults:
-            self.dice.shuffle(found)
+            self.dice.shuffle(matching)
         else:
-            found.sort(key=lambda one: one["id"])
-        found.sort(key=lambda one: one["created"] or 0, reverse=newest_first)
-        if found and self.has("unsorted", 0.3):
-            found.insert(0, found.pop(self.dice.randrange(len(found))))
-        return found
+            matching.sort(key=lambda cluster: cluster["id"])
+        matching.sort(key=lambda cluster: cluster["created"] or 0, reverse=newest_first)
+        if matching and self.has("unsorted", 0.3):
+            matching.insert(0, matching.pop(self.dice.randrange(len(matching))))
+        return matching
 
-    def record(self, one: dict[str, Any]) -> dict[str, Any]:
+    def record(self, cluster: dict[str, Any]) -> dict[str, Any]:
         record = {
-            "id": one["id"],
-            "gpu_type": one["gpu_type"],
-            "region": one["region"],
-            "status": one["status"],
-            "created_at": None if one["created"] is None else stamp(one["created"]),
+            "id": cluster["id"],
+            "gpu_type": cluster["gpu_type"],
+            "region": cluster["region"],
+            "status": cluster["status"],
+            "created_at": None if cluster["created"] is None else stamp(cluster["created"]),
         }
         if self.has("garbage_dates", 0.05):
             record["created_at"] = "yesterday"
         if self.has("ids_lost", 0.01):
             record["id"] = None
-        # Only an id shown before: a wrong id that nobody else bears is not two under one.
+        # Only an id that was listed before: another wrong id would not be a duplicate.
         if self.shown and self.has("two_under_one_id", 0.01):
             record["id"] = self.dice.choice(sorted(self.shown))
         elif record["id"]:
@@ -204,7 +209,7 @@ class FakeApi:
 
 def make_walk(api: FakeApi, **settings: object) -> Walk:
     settings = Extract(**{"max_pages": 3_000, **settings})
-    budget = Budget(settings, Timing(lambda: 0.0, lambda _: None, lambda: 0.5))
+    budget = RequestBudget(settings, Timing(lambda: 0.0, lambda _: None, lambda: 0.5))
     api.budget = budget
     return Walk(
         client=api,

@@ -1,4 +1,4 @@
-"""A server that answers with any bytes at all: what no HTTP library would let a test send."""
+"""A server that sends any bytes, also those that no HTTP library would send."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def raw_server(answer: Callable[[bytes], bytes]) -> Iterator[str]:
-    """Serves ``answer(request)`` on loopback, one connection for each; yields the address."""
+def raw_server(response: Callable[[bytes], bytes]) -> Iterator[str]:
+    """Serve ``response(request)`` on loopback, one connection per request; yields the address."""
     listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=_serve, args=(listener, answer))
+    thread = threading.Thread(target=_serve, args=(listener, response))
     thread.start()
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -25,7 +25,7 @@ def raw_server(answer: Callable[[bytes], bytes]) -> Iterator[str]:
         listener.close()
 
 
-def _serve(listener: socket.socket, answer: Callable[[bytes], bytes]) -> None:
+def _serve(listener: socket.socket, response: Callable[[bytes], bytes]) -> None:
     while True:
         try:
             connection, _ = listener.accept()
@@ -39,10 +39,10 @@ def _serve(listener: socket.socket, answer: Callable[[bytes], bytes]) -> None:
                     break
                 request += block
             if request:
-                connection.sendall(answer(request))
+                connection.sendall(response(request))
 
 
 def http(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
-    """An answer that is in order, but for what ``headers`` and ``status`` say."""
+    """A valid response, except for ``headers`` and ``status``."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close", *headers]
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body

@@ -1,4 +1,4 @@
-"""The client against a real HTTP server on loopback that answers from a script."""
+"""The client against a real HTTP server on loopback with scripted responses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 
 from pipeline.errors import ApiError, Exit, SettingsError
 from pipeline.extract.api_errors import RefusedError
-from pipeline.extract.budget import Budget, BudgetError, Timing
+from pipeline.extract.budget import BudgetError, RequestBudget, Timing
 from pipeline.extract.client import BLOCK_BYTES, ApiTarget, Client, KeyNotAcceptedError
 from pipeline.extract.decode import decode_page
 from pipeline.keys import Secret
@@ -144,18 +144,18 @@ def ask(
     clock = clock or Clock()
     url = f"http://127.0.0.1:{server.server_port}"
     settings = Extract(**{"page_deadline_seconds": 5.0, **settings})
-    budget = Budget(settings, clock.timing())
+    budget = RequestBudget(settings, clock.timing())
     client = Client(ApiTarget(url, "v1", auth, Secret(CANARY)), settings, budget)
     try:
         for _ in range(times):
-            answer = client.get({"page": 1}, lambda body: decode_page(body, "v1"))
+            response = client.get({"page": 1}, lambda body: decode_page(body, "v1"))
     finally:
         client.close()
-    return answer
+    return response
 
 
 def refused(server: Server, error: type[Exception] = ApiError, **kwargs: object) -> Exception:
-    """The error, after making sure that neither it nor what led to it quotes the key."""
+    """The error, after checking that neither it nor its causes quote the key."""
     with pytest.raises(error) as caught:
         ask(server, **kwargs)
     assert CANARY not in "".join(traceback.format_exception(caught.value))
@@ -164,16 +164,16 @@ def refused(server: Server, error: type[Exception] = ApiError, **kwargs: object)
     return caught.value
 
 
-def test_a_good_page_comes_with_the_servers_clock() -> None:
+def test_a_page_has_the_time_of_the_server() -> None:
     with serving(reply()) as server:
-        answer = ask(server)
-    assert answer.page.records[0].id == "a"
-    assert answer.server_time == NOW
+        response = ask(server)
+    assert response.page.records[0].id == "a"
+    assert response.server_time == NOW
     assert server.seen[0][0] == "/v1/clusters?page=1"
 
 
 @pytest.mark.parametrize(("auth", "header"), [("bearer", f"Bearer {CANARY}"), ("bare", CANARY)])
-def test_the_key_is_sent_in_the_style_the_settings_name(auth: str, header: str) -> None:
+def test_the_key_is_sent_as_the_settings_say(auth: str, header: str) -> None:
     with serving(reply()) as server:
         ask(server, auth=auth)
     assert server.seen[0][1]["Authorization"] == header
@@ -214,7 +214,7 @@ def test_one_connection_serves_many_pages_and_gzip_is_understood() -> None:
         hang_up,
     ],
 )
-def test_a_passing_failure_is_tried_again_with_a_growing_pause(
+def test_a_temporary_failure_is_retried_with_growing_delays(
     trouble: Callable[..., None],
 ) -> None:
     clock = Clock()
@@ -224,7 +224,7 @@ def test_a_passing_failure_is_tried_again_with_a_growing_pause(
     assert clock.slept == [0.375, 0.75]
 
 
-def test_a_lasting_failure_ends_after_the_attempts_of_the_settings() -> None:
+def test_a_lasting_failure_ends_after_the_configured_attempts() -> None:
     with serving(reply(500, b"{}")) as server:
         error = refused(server, attempts=3)
     assert len(server.seen) == 3
@@ -234,7 +234,9 @@ def test_a_lasting_failure_ends_after_the_attempts_of_the_settings() -> None:
 
 
 @pytest.mark.parametrize("trouble", [drip, say_nothing])
-def test_a_page_that_drips_or_hangs_is_cut_at_its_deadline(trouble: Callable[..., None]) -> None:
+def test_a_page_that_drips_or_hangs_is_cut_off_at_its_deadline(
+    trouble: Callable[..., None],
+) -> None:
     with serving(trouble, reply()) as server:
         assert ask(server, page_deadline_seconds=0.2).page.size == 1
     with serving(trouble) as server:
@@ -264,7 +266,7 @@ def test_a_refused_key_costs_one_request_and_is_never_quoted(status: int, body: 
 
 
 @pytest.mark.parametrize("status", [200, 400, 404, 409, 422])
-def test_a_permanent_refusal_is_typed_and_costs_one_request(status: int) -> None:
+def test_a_permanent_refusal_is_a_typed_error_after_one_request(status: int) -> None:
     body = {
         "success": False,
         "error": {
@@ -281,7 +283,7 @@ def test_a_permanent_refusal_is_typed_and_costs_one_request(status: int) -> None
     assert str(error).endswith("the API answered INVALID_PARAMETERS [request req_7]")
 
 
-def test_the_flat_envelope_is_understood_as_well() -> None:
+def test_the_flat_error_envelope_is_understood() -> None:
     body = {
         "error": "VALIDATION_ERROR",
         "message": "m",
@@ -295,7 +297,7 @@ def test_the_flat_envelope_is_understood_as_well() -> None:
 
 
 @pytest.mark.parametrize("text", ["a b", "\u202e", "x" * 100, "", "<p>", 7, None, ["A"]])
-def test_a_code_or_request_id_of_another_alphabet_or_length_is_not_quoted(text: object) -> None:
+def test_an_invalid_code_or_request_id_is_not_quoted(text: object) -> None:
     body = json.dumps({"error": {"code": text, "message": "m"}, "request_id": text})
     with serving(reply(400, body.encode())) as server:
         error = refused(server, RefusedError)
@@ -324,7 +326,7 @@ def test_no_redirect_is_followed() -> None:
         (500, "7", 0.375),
     ],
 )
-def test_retry_after_is_obeyed_in_seconds_and_dates_on_429_and_503_only(
+def test_retry_after_counts_as_seconds_or_date_on_429_and_503_only(
     status: int, header: str, slept: float
 ) -> None:
     clock = Clock()
@@ -333,7 +335,7 @@ def test_retry_after_is_obeyed_in_seconds_and_dates_on_429_and_503_only(
     assert clock.slept == [slept]
 
 
-def test_a_429_may_name_its_wait_in_the_body() -> None:
+def test_a_429_may_have_the_wait_in_its_body() -> None:
     clock = Clock()
     body = {"error": "RATE_LIMIT_EXCEEDED", "code": 429, "details": {"retry_after": 11}}
     with serving(reply(429, json.dumps(body).encode()), reply()) as server:
@@ -341,14 +343,14 @@ def test_a_429_may_name_its_wait_in_the_body() -> None:
     assert clock.slept == [11.0]
 
 
-def test_retry_after_on_a_good_answer_is_ignored() -> None:
+def test_retry_after_on_a_successful_response_is_ignored() -> None:
     clock = Clock()
     with serving(reply(200, GOOD, Retry_After="60")) as server:
         ask(server, clock=clock, times=2)
     assert clock.slept == []
 
 
-def test_a_wait_beyond_the_budget_ends_the_run_and_says_when_to_try_again() -> None:
+def test_a_wait_beyond_the_limit_ends_the_run_with_the_time_to_retry() -> None:
     clock = Clock()
     with serving(reply(429, b"{}", Retry_After="1800")) as server:
         error = refused(server, BudgetError, clock=clock, max_wait_seconds=900.0)
@@ -366,22 +368,22 @@ def limits(remaining: int, limit: int = 1000) -> dict[str, str]:
     }
 
 
-def test_the_reserve_of_the_rate_limit_is_left_to_others() -> None:
+def test_the_reserve_of_the_rate_limit_is_not_used() -> None:
     clock = Clock()
     with serving(reply(**limits(21)), reply(**limits(20)), reply(**limits(999))) as server:
         ask(server, clock=clock, times=3, reserve_requests=20)
-    # 30 s until the reset, and one for the fractions both clocks leave out.
+    # 30 s until the reset, and one for the rounding of both clocks.
     assert clock.slept == [31.0]
 
 
-def test_the_reserve_never_takes_more_than_a_fifth_of_a_small_limit() -> None:
+def test_the_reserve_is_at_most_a_fifth_of_a_small_limit() -> None:
     clock = Clock()
     with serving(reply(**limits(3, limit=10)), reply(**limits(2, limit=10))) as server:
         ask(server, clock=clock, times=2, reserve_requests=20)
     assert clock.slept == []
 
 
-def test_a_compression_bomb_is_stopped_at_the_cap() -> None:
+def test_a_compression_bomb_is_stopped_at_the_size_limit() -> None:
     bomb = gzip.compress(b" " * 20_000_000)
     with serving(reply(200, bomb, Content_Encoding="gzip")) as server:
         assert "max_page_bytes" in str(refused(server, max_page_bytes=1_000_000))
@@ -389,7 +391,7 @@ def test_a_compression_bomb_is_stopped_at_the_cap() -> None:
         assert "max_page_bytes" in str(refused(server, max_page_bytes=1_000_000))
 
 
-def test_gzip_in_several_members_is_one_answer_and_may_be_a_bomb_as_well() -> None:
+def test_several_gzip_members_are_one_response_with_the_same_size_limit() -> None:
     parts = gzip.compress(GOOD[:30]) + gzip.compress(GOOD[30:])
     with serving(reply(200, parts, Content_Encoding="gzip")) as server:
         assert ask(server).page.size == 1
@@ -398,7 +400,7 @@ def test_gzip_in_several_members_is_one_answer_and_may_be_a_bomb_as_well() -> No
     assert len(server.seen) == 1
 
 
-def test_requests_and_time_of_a_walk_are_capped() -> None:
+def test_the_requests_and_the_time_of_a_walk_are_limited() -> None:
     with serving(reply()) as server:
         assert "max_pages" in str(refused(server, BudgetError, times=4, max_pages=3))
     assert len(server.seen) == 3
@@ -420,14 +422,14 @@ def test_requests_and_time_of_a_walk_are_capped() -> None:
         "http://127.0.0.1.example.com",
     ],
 )
-def test_the_key_is_not_sent_to_an_address_it_should_not_go_to(url: str) -> None:
+def test_the_key_is_not_sent_to_an_unsafe_address(url: str) -> None:
     settings = Extract()
     with pytest.raises(SettingsError) as caught:
-        Client(ApiTarget(url, "v1", "bearer", Secret(CANARY)), settings, Budget(settings))
+        Client(ApiTarget(url, "v1", "bearer", Secret(CANARY)), settings, RequestBudget(settings))
     assert "secret" not in str(caught.value)
 
 
-def test_nobody_there_is_an_api_error() -> None:
+def test_a_closed_port_is_an_api_error() -> None:
     with serving(reply()) as server:
         pass
     error = refused(server, attempts=2)
@@ -466,7 +468,7 @@ def make_ca(folder: Path) -> tuple[Path, Path]:
     return ca_file, server_file
 
 
-def test_a_certificate_is_verified_and_a_ca_of_ones_own_is_accepted(tmp_path: Path) -> None:
+def test_a_certificate_is_verified_and_a_private_ca_is_accepted(tmp_path: Path) -> None:
     ca_file, server_file = make_ca(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(server_file)
@@ -477,7 +479,7 @@ def test_a_certificate_is_verified_and_a_ca_of_ones_own_is_accepted(tmp_path: Pa
 
         def get(ca: str | None) -> Fetched:
             target = ApiTarget(url, "v1", "bearer", Secret(CANARY), ca)
-            client = Client(target, settings, Budget(settings, Clock().timing()))
+            client = Client(target, settings, RequestBudget(settings, Clock().timing()))
             with closing(client):
                 return client.get({}, lambda body: decode_page(body, "v1"))
 

@@ -60,7 +60,7 @@ def rows_of(
     return page, batch.to_pylist()
 
 
-def one(record: dict[str, Any]) -> dict[str, Any]:
+def row_of(record: dict[str, Any]) -> dict[str, Any]:
     _, rows = rows_of(envelope(record))
     return rows[0]
 
@@ -74,7 +74,7 @@ def with_text(name: str, text: str) -> bytes:
 
 
 def test_the_seeds_record_becomes_one_row_with_money_in_micros_and_times_in_utc() -> None:
-    row = one(SEED)
+    row = row_of(SEED)
     assert row["cluster_id"] == "cluster_abc123"
     assert row["hourly_rate_micros"] == 12_500_000
     assert row["current_session_cost_micros"] == 45_750_000
@@ -87,13 +87,13 @@ def test_the_seeds_record_becomes_one_row_with_money_in_micros_and_times_in_utc(
     assert row["extra"] is None
 
 
-def test_the_page_tells_its_count_and_its_request_id() -> None:
+def test_a_page_has_the_count_and_the_request_id() -> None:
     page, _ = rows_of(envelope(SEED, total=89))
     assert (page.size, page.total_count, page.request_id) == (1, 89, "req_1")
 
 
 def test_connection_details_are_dropped_unless_kept() -> None:
-    assert one(SEED)["ssh_connection"] is None
+    assert row_of(SEED)["ssh_connection"] is None
     _, rows = rows_of(envelope(SEED), keep_connection=True)
     assert rows[0]["proxy_url"] == "https://cluster-abc123.tensorone.ai"
     assert json.loads(rows[0]["ssh_connection"])["port"] == 22
@@ -124,9 +124,9 @@ def test_the_flat_v2_record_maps_onto_the_same_columns() -> None:
     assert slow[0] == rows[0] | {"extra": '{"tags":["x"]}'}
 
 
-def test_fast_and_slow_decoding_give_the_same_row() -> None:
-    fast = one(SEED)
-    slow = one(SEED | {"surprise": 1})
+def test_strict_and_lenient_decoding_give_the_same_row() -> None:
+    fast = row_of(SEED)
+    slow = row_of(SEED | {"surprise": 1})
     assert slow == fast | {"extra": '{"surprise":1}'}
 
 
@@ -163,14 +163,14 @@ def test_fast_and_slow_decoding_give_the_same_row() -> None:
         ("cost", '"free"', "cost"),
     ],
 )
-def test_an_unusable_value_is_null_and_named_and_its_neighbour_is_untouched(
+def test_an_unusable_value_is_null_and_noted_and_other_values_are_kept(
     name: str, text: str, column: str
 ) -> None:
     _, rows = rows_of(with_text(name, text))
     assert rows[0]["bad_fields"] == column
     assert rows[0].get(column) is None
     assert rows[0]["cluster_id"] == "cluster_abc123"
-    assert rows[1] == one(SEED | {"id": "good"})
+    assert rows[1] == row_of(SEED | {"id": "good"})
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_an_unusable_value_is_null_and_named_and_its_neighbour_is_untouched(
         ({"id": "\ud800"}, "id is not valid Unicode"),
     ],
 )
-def test_a_record_without_identity_is_set_aside_with_its_text_and_the_reason(
+def test_a_record_without_an_id_is_quarantined_with_its_text_and_the_reason(
     record: object, reason: str
 ) -> None:
     page, rows = rows_of(envelope(record, SEED | {"surprise": 1}))
@@ -199,14 +199,14 @@ def test_a_record_without_identity_is_set_aside_with_its_text_and_the_reason(
     assert page.size == 2
 
 
-def test_what_is_set_aside_keeps_no_connection_details() -> None:
+def test_a_quarantined_record_has_no_connection_details() -> None:
     page, _ = rows_of(envelope(SEED | {"id": None}))
     assert "ssh-abc123" not in page.quarantined[0].raw
     assert "proxy" not in page.quarantined[0].raw
 
 
 @pytest.mark.parametrize("depth", [900, 3_000, 100_000])
-def test_a_field_nested_absurdly_deep_costs_only_itself(depth: int) -> None:
+def test_a_deeply_nested_field_affects_no_other_field(depth: int) -> None:
     deep = "[" * depth + '"]"' + "]" * depth
     body = json.dumps(envelope(SEED | {"deep": "@@"}, SEED | {"id": "good"}))
     _, rows = rows_of(body.replace('"@@"', deep).encode())
@@ -215,31 +215,31 @@ def test_a_field_nested_absurdly_deep_costs_only_itself(depth: int) -> None:
     assert rows[0]["extra"].startswith('{"deep":[[[')
 
 
-def test_an_integer_id_is_its_text_and_flagged() -> None:
-    row = one(SEED | {"id": 17})
+def test_an_integer_id_becomes_text_and_is_noted() -> None:
+    row = row_of(SEED | {"id": 17})
     assert (row["cluster_id"], row["bad_fields"]) == ("17", "cluster_id")
 
 
 @pytest.mark.parametrize("value", ["on-fire", "", "B300", "x" * 10_000, "=cmd()", "\u202e\u0007"])
 def test_values_outside_the_vocabularies_are_data(value: str) -> None:
-    row = one(SEED | {"status": value, "gpu_type": value, "region": value, "name": value})
+    row = row_of(SEED | {"status": value, "gpu_type": value, "region": value, "name": value})
     assert {row["status"], row["gpu_type"], row["region"], row["name"]} == {value}
     assert row["bad_fields"] is None
 
 
 @pytest.mark.parametrize("missing", ["metrics", "cost", "created_at", "name", "expires_at"])
 @pytest.mark.parametrize("how", ["null", "absent"])
-def test_missing_is_null_and_neither_zero_nor_bad(missing: str, how: str) -> None:
+def test_a_missing_value_is_null_and_neither_zero_nor_bad(missing: str, how: str) -> None:
     record = SEED | {missing: None} if how == "null" else {k: SEED[k] for k in SEED if k != missing}
-    row = one(record)
+    row = row_of(record)
     assert row["bad_fields"] is None
     gone = {"metrics": "gpu_utilization_pct", "cost": "total_cost_micros"}.get(missing, missing)
     assert row[gone] is None
 
 
-def test_unknown_fields_survive_also_inside_metrics_and_cost() -> None:
+def test_unknown_fields_are_kept_also_inside_metrics_and_cost() -> None:
     record = SEED | {"tags": {"team": "x"}, "cost": SEED["cost"] | {"discount": 0.5}}
-    assert json.loads(one(record)["extra"]) == {"tags": {"team": "x"}, "cost": {"discount": 0.5}}
+    assert json.loads(row_of(record)["extra"]) == {"tags": {"team": "x"}, "cost": {"discount": 0.5}}
 
 
 @pytest.mark.parametrize(
@@ -252,10 +252,10 @@ def test_unknown_fields_survive_also_inside_metrics_and_cost() -> None:
     ],
 )
 def test_times_become_utc(text: str, when: datetime) -> None:
-    assert one(SEED | {"expires_at": text})["expires_at"] == when
+    assert row_of(SEED | {"expires_at": text})["expires_at"] == when
 
 
-def test_bytes_that_are_not_utf8_cost_one_field_not_the_page() -> None:
+def test_bytes_that_are_not_utf8_affect_one_field_only() -> None:
     body = json.dumps(envelope(SEED | {"name": "@@"}, SEED | {"id": "good"})).encode()
     _, rows = rows_of(body.replace(b"@@", b"caf\xe9"))
     assert [row["bad_fields"] for row in rows] == ["name", None]
@@ -275,7 +275,7 @@ def test_bytes_that_are_not_utf8_cost_one_field_not_the_page() -> None:
         b"[" * 100_000,
     ],
 )
-def test_an_answer_of_another_shape_is_unusable(body: object) -> None:
+def test_a_response_of_another_shape_is_unusable(body: object) -> None:
     with pytest.raises(UnusableResponseError):
         decode_page(body, "v1")
 
@@ -290,7 +290,7 @@ def test_an_answer_of_another_shape_is_unusable(body: object) -> None:
     ],
 )
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_a_refusal_under_a_good_status_is_recognised_in_both_envelopes(
+def test_a_refusal_with_status_200_is_recognised_in_both_envelopes(
     body: object,
     code: str,
     is_permanent: bool,  # noqa: FBT001 - pytest names it
@@ -302,7 +302,7 @@ def test_a_refusal_under_a_good_status_is_recognised_in_both_envelopes(
 
 
 money_texts = st.builds(
-    lambda whole, digits: f"{whole}.{digits}",
+    lambda units, digits: f"{units}.{digits}",
     st.integers(0, 10**9 - 1),
     st.text("0123456789", min_size=1, max_size=6),
 )
@@ -341,7 +341,7 @@ json_values = st.recursive(
     st.lists(st.none() | st.dictionaries(st.sampled_from([*SEED, "x"]), json_values), max_size=5),
     st.sampled_from(["v1", "v2"]),
 )
-def test_whatever_the_records_hold_each_is_a_valid_row_or_set_aside(
+def test_each_record_is_a_valid_row_or_quarantined_whatever_it_contains(
     records: list[object], version: str
 ) -> None:
     body = records if version == "v2" else envelope(*records)

@@ -1,5 +1,5 @@
-"""Raw answers made by chance, from real bytes on a real socket: whatever a server sends, a run ends
-in a snapshot or in one typed error, and no library has anything to say about it.
+"""Random raw responses over a real socket: every run must end in a snapshot or in one typed error,
+and no library may print or log anything.
 
 ``THOROUGH=1`` tries many more of them.
 """
@@ -164,7 +164,7 @@ texts = st.one_of(
 
 @st.composite
 def bodies(draw: st.DrawFn) -> bytes:
-    """JSON, now and then with some bytes of it lost or changed."""
+    """JSON, sometimes with missing or changed bytes."""
     text = draw(texts)
     if text and draw(st.integers(0, 4)) == 0:
         at = draw(st.integers(0, len(text) - 1))
@@ -174,15 +174,15 @@ def bodies(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def chunked(draw: st.DrawFn, body: bytes) -> bytes:
-    """``body`` in chunks whose sizes need not be right."""
+    """``body`` in chunks, whose sizes may be wrong."""
     size = draw(st.one_of(st.just(f"{len(body):x}"), digits))
     end = draw(st.sampled_from([b"\r\n0\r\n\r\n", b"\r\n0\r\nX: y\r\n\r\n", b"", b"\r\n-1\r\n"]))
     return size.encode("utf-8", "replace") + b"\r\n" + body + end
 
 
 @st.composite
-def wild_answers(draw: st.DrawFn) -> bytes:
-    """One answer, from its first byte to its last."""
+def wild_responses(draw: st.DrawFn) -> bytes:
+    """A complete response, with errors anywhere in it."""
     status = draw(status_lines)
     headers = draw(st.lists(header_lines, max_size=5))
     body = draw(bodies())
@@ -197,8 +197,8 @@ def wild_answers(draw: st.DrawFn) -> bytes:
 
 
 @st.composite
-def mild_answers(draw: st.DrawFn) -> bytes:
-    """A list in good HTTP, but for a header or a value: these get further into a walk."""
+def mild_responses(draw: st.DrawFn) -> bytes:
+    """A list in valid HTTP, except for a header or a value. These get further into a walk."""
     name = draw(st.sampled_from(["Date", *(name for name in header_names if name[0] in "DRX")]))
     head = f"{name}: {draw(header_names[name])}".encode("utf-8", "replace")
     body = json.dumps(draw(st.one_of(envelopes, st.lists(records, max_size=5)))).encode()
@@ -206,11 +206,11 @@ def mild_answers(draw: st.DrawFn) -> bytes:
     return b"\r\n".join([b"HTTP/1.1 200 OK", head, length, b"", body])
 
 
-answers = st.one_of(wild_answers(), mild_answers())
+responses = st.one_of(wild_responses(), mild_responses())
 
 
 class Heard(logging.Handler):
-    """What libraries log where a user would see it."""
+    """The messages of libraries that a user would see."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -221,8 +221,8 @@ class Heard(logging.Handler):
 
 
 @contextmanager
-def silence() -> Iterator[None]:
-    """Nothing inside may print or log."""
+def no_output() -> Iterator[None]:
+    """Check that nothing inside prints or logs."""
     heard, printed = Heard(), StringIO()
     logging.getLogger().addHandler(heard)
     try:
@@ -234,7 +234,7 @@ def silence() -> Iterator[None]:
     assert printed.getvalue() == ""
 
 
-HONEST = {
+VALID = {
     "v1": {
         "success": True,
         "data": {
@@ -244,38 +244,38 @@ HONEST = {
     },
     "v2": [{"id": "a", "createdAt": "2026-01-01T00:00:00Z"}],
 }
-SERVED: dict[str, Any] = {"answers": [b""], "asked": 0}
+SERVED: dict[str, Any] = {"responses": [b""], "asked": 0}
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    def answer(_: bytes) -> bytes:
-        """Each in turn, then the last one for ever."""
-        scripted = SERVED["answers"]
+    def response(_: bytes) -> bytes:
+        """Each scripted response in turn, then the last one again and again."""
+        scripted = SERVED["responses"]
         SERVED["asked"] += 1
         return scripted[min(SERVED["asked"], len(scripted)) - 1]
 
-    with raw_server(answer) as address:
+    with raw_server(response) as address:
         yield address
 
 
 @pytest.mark.slow
 @settings(max_examples=CASES, derandomize=not IS_THOROUGH, suppress_health_check=list(HealthCheck))
 @given(
-    script=st.lists(answers, min_size=1, max_size=4),
+    script=st.lists(responses, min_size=1, max_size=4),
     version=st.sampled_from(["v1", "v1", "v2"]),
     recovers=st.booleans(),
 )
-def test_whatever_a_server_sends_ends_in_a_snapshot_or_a_typed_error(
+def test_any_bytes_of_a_server_end_in_a_snapshot_or_a_typed_error(
     url: str, script: list[bytes], version: str, *, recovers: bool
 ) -> None:
-    honest = http(json.dumps(HONEST[version]).encode())
-    SERVED.update(answers=[*script, honest] if recovers else script, asked=0)
+    valid = http(json.dumps(VALID[version]).encode())
+    SERVED.update(responses=[*script, valid] if recovers else script, asked=0)
     waited: list[float] = []
     timing = Timing(sleep=waited.append, chance=lambda: 0.5)
     api = ApiTarget(url, version, "bearer", Secret(KEY))
     error = snapshot = None
-    with silence():
+    with no_output():
         try:
             snapshot = take_snapshot("a", api, IMPATIENT, local_now=lambda: NOW, timing=timing)
         except FleetLedgerError as caught:

@@ -34,7 +34,7 @@ EXTRACT = """
     job = Job(
         store=Store(folder),
         settings=Settings(api=Api(url=url)),
-        find_key=lambda _name, _account: Secret("demo-key"),
+        find_key=lambda _name, _check_count: Secret("demo-key"),
         now=lambda: datetime.fromisoformat(now),
     )
     for _ in range(2):  # the second one reads the certificate of the first

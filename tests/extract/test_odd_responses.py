@@ -1,4 +1,4 @@
-"""Answers that no server means: each is one lost answer, asked for again, and never a crash."""
+"""Malformed responses: each is one lost response, is requested again, and never a crash."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.errors import ApiError, SettingsError
 from pipeline.extract.api_errors import RefusedError
-from pipeline.extract.budget import Budget, Timing
+from pipeline.extract.budget import RequestBudget, Timing
 from pipeline.extract.client import ApiTarget, Client
 from pipeline.extract.decode import decode_page
 from pipeline.keys import Secret
@@ -68,7 +68,7 @@ USABLE = {
 def ask(url: str, *, times: int = 1, **settings: object) -> Fetched:
     settings = Extract(page_deadline_seconds=2.0, **settings)
     slept: list[float] = []
-    budget = Budget(settings, Timing(lambda: sum(slept), slept.append, lambda: 0.5))
+    budget = RequestBudget(settings, Timing(lambda: sum(slept), slept.append, lambda: 0.5))
     client = Client(ApiTarget(url, "v1", "bearer", Secret("tpo_live_key")), settings, budget)
     with closing(client):
         for _ in range(times - 1):
@@ -77,30 +77,30 @@ def ask(url: str, *, times: int = 1, **settings: object) -> Fetched:
 
 
 @pytest.mark.parametrize("name", UNUSABLE)
-def test_an_odd_answer_is_asked_for_again(name: str) -> None:
-    answers = iter([UNUSABLE[name], http(GOOD)])
-    with raw_server(lambda _: next(answers)) as url:
+def test_an_odd_response_is_requested_again(name: str) -> None:
+    responses = iter([UNUSABLE[name], http(GOOD)])
+    with raw_server(lambda _: next(responses)) as url:
         assert ask(url).page.records[0].id == "a"
     with raw_server(lambda _: UNUSABLE[name]) as url, pytest.raises(ApiError, match="2 tries"):
         ask(url, attempts=2)
 
 
 @pytest.mark.parametrize("name", USABLE)
-def test_an_odd_header_costs_no_good_answer(name: str) -> None:
+def test_an_odd_header_does_not_make_a_response_unusable(name: str) -> None:
     with raw_server(lambda _: USABLE[name]) as url:
-        answer = ask(url, times=2, attempts=1)
-    assert answer.page.records[0].id == "a"
+        response = ask(url, times=2, attempts=1)
+    assert response.page.records[0].id == "a"
     if "a date" in name:
-        assert answer.server_time is None
+        assert response.server_time is None
 
 
 PASSING = [101, 204, 206, 408, 425, 429, 501, 507, 520, 521, 522, 523, 524, 530, 599, 700, 999]
 
 
 @pytest.mark.parametrize("status", PASSING)
-def test_a_status_that_may_pass_is_tried_again_and_named(status: int) -> None:
-    answers = iter([http(b"", status=f"{status} X"), http(GOOD)])
-    with raw_server(lambda _: next(answers)) as url:
+def test_a_temporary_status_is_retried_and_reported(status: int) -> None:
+    responses = iter([http(b"", status=f"{status} X"), http(GOOD)])
+    with raw_server(lambda _: next(responses)) as url:
         assert ask(url).page.size == 1
     with raw_server(lambda _: http(b"", status=f"{status} X")) as url:
         with pytest.raises(ApiError) as caught:
@@ -108,7 +108,7 @@ def test_a_status_that_may_pass_is_tried_again_and_named(status: int) -> None:
         assert f"{url}: HTTP {status} (2 tries)" in str(caught.value)
 
 
-def test_a_lasting_refusal_names_host_and_status() -> None:
+def test_a_permanent_refusal_is_reported_with_host_and_status() -> None:
     body = b'{"error": "GONE", "message": "no more"}'
     with raw_server(lambda _: http(body, status="410 Gone")) as url:
         with pytest.raises(RefusedError) as caught:
@@ -125,7 +125,7 @@ def test_a_ca_file_without_certificates_is_a_settings_error(
         ca.write_bytes(content if isinstance(content, bytes) else content.encode())
     target = ApiTarget("https://127.0.0.1:1", "v1", "bearer", Secret("k"), str(ca))
     with pytest.raises(SettingsError, match=r"api\.ca_file '.*ca\.pem'"):
-        Client(target, Extract(), Budget(Extract()))
+        Client(target, Extract(), RequestBudget(Extract()))
 
 
 EATER = r"""
@@ -150,7 +150,7 @@ EATER = r"""
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is Linux's to tell")
 @pytest.mark.parametrize("record", ["{},", '{"":0},', '{"id":"1"},'])
-def test_absurd_numbers_of_records_are_refused_before_they_take_memory(record: str) -> None:
+def test_too_many_records_are_rejected_before_they_need_memory(record: str) -> None:
     most = Extract().max_page_bytes
     records = record * ((most - 1_000) // len(record))
     body = b'{"data":{"clusters":[' + records.encode().rstrip(b",") + b"]}}"

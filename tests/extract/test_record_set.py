@@ -38,14 +38,14 @@ def test_the_same_record_twice_is_one() -> None:
     assert (len(record_set), record_set.quarantine) == (1, {})
 
 
-def test_of_two_sightings_the_newer_update_counts() -> None:
+def test_of_two_records_of_a_cluster_the_newer_update_is_kept() -> None:
     assert rows((cluster("old"),), (cluster("new", updated=2),))[1] == [("new", None)]
     assert rows((cluster("new", updated=2),), (cluster("old"),))[1] == [("new", None)]
     assert rows((cluster("first"),), (cluster("second"),))[1] == [("first", None)]
     assert rows((cluster("dated"),), (cluster("undated", updated=None),))[1] == [("dated", None)]
 
 
-def test_two_records_under_one_id_in_one_answer_are_flagged_and_one_is_set_aside() -> None:
+def test_of_two_records_with_one_id_in_a_response_one_is_quarantined() -> None:
     record_set, found = rows((cluster("x"), cluster("y", updated=2)))
     assert found == [("y", "cluster_id")]
     (aside,) = record_set.quarantine.values()
@@ -53,7 +53,7 @@ def test_two_records_under_one_id_in_one_answer_are_flagged_and_one_is_set_aside
     assert '"name":"x"' in aside.raw
 
 
-def test_two_creation_times_under_one_id_are_two_clusters() -> None:
+def test_two_creation_times_with_one_id_are_two_clusters() -> None:
     record_set, found = rows((cluster("x"),), (cluster("y", created=2, updated=2),))
     assert found == [("y", "cluster_id")]
     assert len(record_set.quarantine) == 1
@@ -62,7 +62,7 @@ def test_two_creation_times_under_one_id_are_two_clusters() -> None:
     assert len(record_set.quarantine) == 1
 
 
-def test_the_rows_are_sorted_by_id_whatever_the_pages() -> None:
+def test_rows_are_sorted_by_id_in_any_order_of_pages() -> None:
     records = [cluster(name, identity=name) for name in "cabd"]
     one = rows(tuple(records))[1]
     assert one == rows(*[(record,) for record in reversed(records)])[1]

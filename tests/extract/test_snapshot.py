@@ -1,4 +1,4 @@
-"""Whole snapshots, taken over HTTP from the simulated API."""
+"""Complete snapshots, taken over HTTP from the simulated API."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def snap(
         )
 
 
-def test_a_snapshot_is_the_fleet_to_the_micro(fleet: Fleet) -> None:
+def test_a_snapshot_equals_the_fleet_to_the_micro(fleet: Fleet) -> None:
     snapshot = snap(fleet)
     truth = fleet.at(NOW).sort_values("cluster_id").reset_index(drop=True)
     frame = schema.SNAPSHOT.to_pandas(snapshot.table)
@@ -88,7 +88,7 @@ def test_a_snapshot_is_the_fleet_to_the_micro(fleet: Fleet) -> None:
     assert snapshot.table.schema == schema.SNAPSHOT.stored
 
 
-def test_the_certificate_tells_what_was_done_by_the_servers_clock(fleet: Fleet) -> None:
+def test_the_certificate_has_the_times_and_counts_of_the_walk(fleet: Fleet) -> None:
     certificate = snap(fleet).certificate
     assert certificate.state is State.COMPLETE
     assert certificate.started_at == certificate.finished_at == NOW
@@ -100,7 +100,7 @@ def test_the_certificate_tells_what_was_done_by_the_servers_clock(fleet: Fleet) 
     assert certificate.warnings == ("the local clock differs from the server's by 90 s",)
 
 
-def test_the_local_clock_counts_if_the_settings_say_so() -> None:
+def test_the_local_clock_is_used_if_the_settings_say_so() -> None:
     fleet = Fleet(seed=1, clusters=5, start=START, days=30)
     with serve(make_app(fleet, Clock(NOW))) as url:
         snapshot = take_snapshot(
@@ -112,7 +112,7 @@ def test_the_local_clock_counts_if_the_settings_say_so() -> None:
     assert snapshot.certificate.started_at == START
 
 
-def test_two_snapshots_of_the_same_fleet_are_equal_whatever_the_page_size(
+def test_snapshots_of_the_same_fleet_are_equal_for_any_page_size(
     fleet: Fleet,
 ) -> None:
     one = snap(fleet).table
@@ -131,25 +131,25 @@ def test_v2_is_complete_when_two_reads_agree(fleet: Fleet) -> None:
     assert snapshot.certificate.requests == 2
     assert snapshot.certificate.total_count is None
     assert snapshot.table.column("total_cost_micros").null_count == snapshot.table.num_rows
-    assert "v2 says nothing about cost, use, project or region" in snapshot.certificate.warnings
+    assert "v2 has no cost, utilization, project or region" in snapshot.certificate.warnings
 
 
-def test_a_v2_array_the_size_of_a_page_is_not_believed(fleet: Fleet) -> None:
+def test_a_v2_array_of_a_common_page_size_is_unproven(fleet: Fleet) -> None:
     certificate = snap(fleet, version="v2", v2_pages=True).certificate
     assert certificate.state is State.UNPROVEN
-    assert certificate.proof.startswith("exactly 20 clusters, the size of a page")
+    assert certificate.proof.startswith("exactly 20 clusters, a common page size")
 
 
-def test_a_fleet_that_all_but_vanished_is_walked_twice_and_suspect(fleet: Fleet) -> None:
+def test_a_fleet_that_nearly_vanished_is_read_twice_and_suspect(fleet: Fleet) -> None:
     before = msgspec.structs.replace(snap(fleet).certificate, unique_ids=100_000)
     certificate = snap(fleet, previous=before).certificate
     assert certificate.state is State.SUSPECT
-    assert "where the look before had 100000, confirmed by a second walk" in certificate.proof
-    # A later look that agrees with the suspect one is complete again.
+    assert "while the previous snapshot had 100000, confirmed by a second walk" in certificate.proof
+    # A later snapshot that agrees with the suspect one is complete again.
     assert snap(fleet, previous=certificate).certificate.state is State.COMPLETE
 
 
-def test_a_fleet_that_shrank_within_reason_is_just_complete(fleet: Fleet) -> None:
+def test_a_fleet_that_shrank_moderately_is_complete(fleet: Fleet) -> None:
     before = msgspec.structs.replace(snap(fleet).certificate, unique_ids=900)
     assert snap(fleet, previous=before).certificate.state is State.COMPLETE
 
@@ -182,14 +182,14 @@ def test_a_wrong_key_is_refused_after_one_request(fleet: Fleet) -> None:
     assert "CANARY" not in str(refused.value)
 
 
-def test_a_rate_limit_interrupts_the_run_and_the_next_one_completes_the_same_snapshot(
+def test_a_walk_interrupted_by_the_rate_limit_is_completed_by_the_next_run(
     fleet: Fleet,
 ) -> None:
     clock = Clock(NOW)
     app = make_app(fleet, clock, rate_limit=6)
     settings = Extract(page_size=50, max_wait_seconds=60, reserve_requests=1)
     point: ResumePoint | None = None
-    told: list[WalkInterruptedError] = []
+    errors: list[WalkInterruptedError] = []
     with serve(app) as url:
         target = ApiTarget(url, "v1", "bearer", Secret("demo-key"))
         while True:
@@ -204,24 +204,24 @@ def test_a_rate_limit_interrupts_the_run_and_the_next_one_completes_the_same_sna
                 )
                 break
             except WalkInterruptedError as interrupted:
-                told.append(interrupted)
+                errors.append(interrupted)
                 kept = msgspec.msgpack.encode(interrupted.resume)
                 point = msgspec.msgpack.decode(kept, type=ResumePoint)
                 clock.advance(3_700)
-    assert {error.exit_code for error in told} == {Exit.API_UNAVAILABLE}
-    assert all("try again after 2026-01-2" in str(error) for error in told)
+    assert {error.exit_code for error in errors} == {Exit.API_UNAVAILABLE}
+    assert all("try again after 2026-01-2" in str(error) for error in errors)
     certificate = snapshot.certificate
-    assert told
+    assert errors
     assert certificate.state is State.COMPLETE
     assert certificate.started_at == NOW
     assert certificate.finished_at > NOW + timedelta(hours=1)
     assert "a walk begun at 03:00:00 was resumed" in certificate.warnings
-    # Who was there at the beginning and is there now, was there all the time.
+    # Clusters of this fleet that exist at the beginning and now existed all the time.
     both = set(fleet.at(NOW)["cluster_id"]) & set(fleet.at(clock.now())["cluster_id"])
     assert both <= set(snapshot.table.column("cluster_id").to_pylist())
 
 
-def test_nobody_at_home_stores_nothing(fleet: Fleet) -> None:
+def test_without_a_server_there_is_no_snapshot(fleet: Fleet) -> None:
     with pytest.raises(ApiError, match="the connection failed"):
         snap(fleet, base_url="http://127.0.0.1:9", attempts=2)
 
@@ -242,7 +242,7 @@ def test_progress_is_reported_after_each_page(fleet: Fleet) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", matrix.MATRIX)
-def test_no_fault_of_the_matrix_makes_a_false_claim(name: str) -> None:
+def test_no_fault_of_the_matrix_makes_a_false_certificate(name: str) -> None:
     tally = matrix.run_row(matrix.MATRIX[name], 1)
     assert tally.runs == 1
     assert tally.false == 0

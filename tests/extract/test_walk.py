@@ -1,4 +1,4 @@
-"""The walk against an API that changes and lies between any two requests."""
+"""The walk against an API that changes between requests and has faults."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ApiError
 from pipeline.extract import ApiTarget, _walk_v1
-from pipeline.extract.resume import ResumePoint, WalkInterruptedError, keep, restore
+from pipeline.extract.resume import (
+    ResumePoint,
+    WalkInterruptedError,
+    apply_resume_point,
+    make_resume_point,
+)
 from pipeline.extract.same_second import split_window
 from pipeline.keys import Secret
 from pipeline.model import State
@@ -21,7 +26,7 @@ from tests.extract.conftest import EPOCH
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pipeline.extract.verdict import Verdict
+    from pipeline.extract.completeness import Verdict
     from pipeline.extract.walk import Walk
 
 API = ApiTarget("http://127.0.0.1", "v1", "bearer", Secret("k"))
@@ -40,7 +45,7 @@ FAULTS = (
     "ids_lost",
     "null_created",
     "page_cap",
-    "repeated_answers",
+    "repeated_responses",
     "short_pages",
     "two_under_one_id",
     "unsorted",
@@ -57,7 +62,7 @@ def run(walk: Walk) -> tuple[Verdict, set[str]]:
 
 
 @pytest.mark.parametrize("clusters", [0, 1, 99, 100, 101, 200, 1_234])
-def test_a_quiet_list_costs_its_pages_and_one_closing_look(
+def test_an_unchanged_list_costs_its_pages_and_one_closing_check(
     fake_api: Callable[..., Any], new_walk: Callable[..., Any], clusters: int
 ) -> None:
     api = fake_api(1, clusters, clumps=False)
@@ -72,8 +77,8 @@ def test_the_proof_is_a_sentence_with_the_numbers(
 ) -> None:
     verdict, _ = run(new_walk(fake_api(1, 250)))
     assert verdict.proof == (
-        "walked by creation time: 250 ids, as many older than the run as the API counted, "
-        "and the closing look showed nothing missed"
+        "walked by creation time: 250 ids; those older than the run are as many as the API "
+        "counted, and the closing check found no missing cluster"
     )
 
 
@@ -93,7 +98,7 @@ def test_more_clusters_in_one_second_than_fit_on_a_page_are_all_found(
 
 
 @pytest.mark.parametrize("deaths", [0.3, 3, 20])
-def test_deletions_between_requests_hide_nobody(
+def test_deletions_between_requests_hide_no_cluster(
     fake_api: Callable[..., Any], new_walk: Callable[..., Any], deaths: float
 ) -> None:
     api = fake_api(4, 1_000, births=1, deaths=deaths)
@@ -103,7 +108,7 @@ def test_deletions_between_requests_hide_nobody(
 
 
 @pytest.mark.parametrize("faults", [("before_ignored",), ("before_is_a_date",), ("null_created",)])
-def test_a_list_that_cannot_be_walked_by_time_is_walked_by_numbers(
+def test_a_list_that_cannot_be_walked_by_time_is_walked_by_page(
     fake_api: Callable[..., Any], new_walk: Callable[..., Any], faults: Sequence[str]
 ) -> None:
     api = fake_api(5, 450, faults)
@@ -113,7 +118,7 @@ def test_a_list_that_cannot_be_walked_by_time_is_walked_by_numbers(
     assert ids == api.throughout
 
 
-def test_a_count_that_promises_more_than_is_listed_is_never_complete(
+def test_a_list_with_a_count_that_is_too_high_is_never_complete(
     fake_api: Callable[..., Any], new_walk: Callable[..., Any]
 ) -> None:
     verdict, _ = run(new_walk(fake_api(6, 220, ("counts_too_high",))))
@@ -135,15 +140,15 @@ def test_a_second_whose_pages_never_end_is_split_by_filters_instead(
     api = fake_api(1)
     for _ in range(300):
         api.create(50)
-    honest = api.answer
-    api.answer = lambda query: honest({**query, "page": 1})  # every page is the first
+    honest = api.response
+    api.response = lambda query: honest({**query, "page": 1})  # every page is the first
     walk = new_walk(api)
     assert split_window(walk, EPOCH + timedelta(seconds=49), EPOCH + timedelta(seconds=51))
     assert set(walk.record_set) == api.ever
     assert api.requests < 60
 
 
-def test_a_record_that_loses_its_id_for_once_is_asked_for_again(
+def test_a_record_without_an_id_in_one_response_is_requested_again(
     fake_api: Callable[..., Any], new_walk: Callable[..., Any]
 ) -> None:
     api = fake_api(7, 300, ("ids_lost",), clumps=False)
@@ -167,7 +172,7 @@ cases = st.fixed_dictionaries(
 @pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(case=cases, page_size=st.sampled_from([3, 10, 50, 100]))
-def test_a_complete_list_lacks_nobody_whatever_the_api_does(
+def test_a_complete_list_lacks_no_cluster_whatever_the_api_does(
     fake_api: Callable[..., Any], new_walk: Callable[..., Any], case: dict[str, Any], page_size: int
 ) -> None:
     api = fake_api(**case)
@@ -175,16 +180,16 @@ def test_a_complete_list_lacks_nobody_whatever_the_api_does(
     try:
         verdict, ids = run(walk)
     except ApiError:
-        return  # nothing is stored: that is said as well
+        return  # nothing is stored, and the run reports it
     assert ids <= api.ever
     if verdict.state is State.COMPLETE:
-        # A record whose id the API withholds is counted in the certificate instead.
+        # A record without an id is counted in the certificate instead.
         assert len(api.throughout - ids) <= len(walk.record_set.quarantine)
 
 
 @given(stop=st.integers(1, 30), seed=st.integers(0, 1000), deaths=st.sampled_from([0, 0.5]))
 @settings(max_examples=40, deadline=None)
-def test_an_interrupted_walk_goes_on_where_it_stopped(
+def test_an_interrupted_walk_continues_where_it_stopped(
     fake_api: Callable[..., Any], new_walk: Callable[..., Any], stop: int, seed: int, deaths: float
 ) -> None:
     api = fake_api(seed, 300, deaths=deaths, births=deaths, clumps=False)
@@ -197,7 +202,7 @@ def test_an_interrupted_walk_goes_on_where_it_stopped(
     assert f"{point.clusters} of 300 clusters are kept" in str(interrupted.value)
     before = api.requests
     second = new_walk(api, page_size=10)
-    assert restore(second, point, "default", API.base_url)
+    assert apply_resume_point(second, point, "default", API.base_url)
     verdict, ids = run(second)
     assert verdict.state is State.COMPLETE
     assert api.throughout <= ids <= api.ever
@@ -211,9 +216,9 @@ def test_a_resume_point_of_another_list_is_not_used(
     walk = new_walk(fake_api(1, 50), page_size=10, max_pages=3)
     with pytest.raises(WalkInterruptedError):
         _walk_v1(walk, "default", API)
-    point = keep(walk, "default", API.base_url)
+    point = make_resume_point(walk, "default", API.base_url)
     assert point is not None
     other = new_walk(fake_api(1, 50))
-    assert not restore(other, point, "other", API.base_url)
-    assert not restore(other, point, "default", "http://localhost")
+    assert not apply_resume_point(other, point, "other", API.base_url)
+    assert not apply_resume_point(other, point, "default", "http://localhost")
     assert len(other.record_set) == 0

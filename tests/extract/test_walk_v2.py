@@ -1,4 +1,4 @@
-"""v2's flat array, and lists without a count: what each kind of server proves by its page 2."""
+"""The flat array of v2, and lists without a count: what page 2 of each kind of server proves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.extract import ApiTarget, _judge_quarantine, _walk_v1
+from pipeline.extract import ApiTarget, _check_quarantine, _walk_v1
 from pipeline.extract.api_errors import RefusedError
 from pipeline.extract.client import Fetched
 from pipeline.extract.walk import iso
@@ -30,7 +30,7 @@ API = ApiTarget("http://127.0.0.1", "v1", "bearer", Secret("k"))
 
 
 class Serving:
-    """Stands where the client stands, and lists ``many`` clusters as ``server`` does."""
+    """Takes the place of the client, and lists ``many`` clusters as ``server`` does."""
 
     def __init__(self, server: Server, many: int, *, version: str = "v2") -> None:
         self.server, self.version = server, version
@@ -51,7 +51,7 @@ def record(identity: str | None) -> dict[str, Any]:
     return {"id": identity, "name": "n", "createdAt": "2026-01-01T00:00:00Z"}
 
 
-def whole(ids: list[str], _: Query) -> list[str]:
+def all_at_once(ids: list[str], _: Query) -> list[str]:
     return ids
 
 
@@ -60,7 +60,7 @@ def first(size: int) -> Server:
 
 
 def pages(size: int) -> Server:
-    """Knows pages, of its own size."""
+    """Has pages of its own size."""
     return lambda ids, query: ids[(int(query.get("page", 1)) - 1) * size :][:size]
 
 
@@ -72,15 +72,15 @@ def pages_and_limits(size: int) -> Server:
 
 
 def limits(size: int) -> Server:
-    """Knows limits, but no pages."""
+    """Has limits, but no pages."""
     return lambda ids, query: ids[: int(query.get("limit", size))]
 
 
-def whole_unless_asked(ids: list[str], query: Query) -> list[str]:
+def all_unless_paged(ids: list[str], query: Query) -> list[str]:
     return pages_and_limits(100)(ids, query) if query else ids
 
 
-def last_page_for_ever(ids: list[str], query: Query) -> list[str]:
+def repeats_last_page(ids: list[str], query: Query) -> list[str]:
     number = min(int(query.get("page", 1)), -(-len(ids) // 30))
     return pages(30)(ids, {"page": number})
 
@@ -91,11 +91,11 @@ def strict(ids: list[str], query: Query) -> list[str]:
     return ids
 
 
-def makes_them_up(_: list[str], __: Query) -> list[str]:
+def invents_clusters(_: list[str], __: Query) -> list[str]:
     return [f"c{random.random()}" for _ in range(30)]  # noqa: S311 - a game of chance
 
 
-def nameless(_: list[str], __: Query) -> list[Any]:
+def without_ids(_: list[str], __: Query) -> list[Any]:
     return [None] * 30
 
 
@@ -103,7 +103,7 @@ def take(api: Serving, *, version: str) -> tuple[State, str, set[str]]:
     walk = make_walk(api)  # type: ignore[arg-type]
     walk.version = version
     verdict = walk_v2(walk) if version == "v2" else _walk_v1(walk, "default", API)
-    verdict = _judge_quarantine(walk, verdict, walk.settings)
+    verdict = _check_quarantine(walk, verdict, walk.settings)
     ids = set(walk.record_set.table().column("cluster_id").to_pylist())
     return verdict.state, verdict.proof, ids
 
@@ -111,9 +111,9 @@ def take(api: Serving, *, version: str) -> tuple[State, str, set[str]]:
 @pytest.mark.parametrize(
     ("server", "many", "most_requests"),
     [
-        (whole, 0, 4),
-        (whole, 3, 2),
-        (whole, 130, 2),
+        (all_at_once, 0, 4),
+        (all_at_once, 3, 2),
+        (all_at_once, 130, 2),
         (strict, 3, 3),
         (pages(50), 50, 4),
         (pages(50), 130, 13),
@@ -122,12 +122,12 @@ def take(api: Serving, *, version: str) -> tuple[State, str, set[str]]:
         (pages_and_limits(30), 60, 30),
         (pages_and_limits(50), 130, 9),
         (limits(30), 60, 30),
-        (whole_unless_asked, 90, 4),
-        (whole_unless_asked, 130, 30),
-        (last_page_for_ever, 130, 18),
+        (all_unless_paged, 90, 4),
+        (all_unless_paged, 130, 30),
+        (repeats_last_page, 130, 18),
     ],
 )
-def test_v2_finds_all_and_proves_it_by_page_2(
+def test_v2_finds_all_clusters_and_proves_it_by_page_2(
     server: Server, many: int, most_requests: int
 ) -> None:
     api = Serving(server, many)
@@ -140,7 +140,7 @@ def test_v2_finds_all_and_proves_it_by_page_2(
     ("server", "many"),
     [(first(20), 130), (first(50), 130), (limits(20), 130), (limits(150), 200), (strict, 50)],
 )
-def test_v2_is_never_complete_where_more_could_be_hidden(server: Server, many: int) -> None:
+def test_v2_is_not_complete_if_clusters_may_be_hidden(server: Server, many: int) -> None:
     state, proof, _ = take(Serving(server, many), version="v2")
     assert state is State.UNPROVEN
     assert "there may be more" in proof
@@ -157,7 +157,7 @@ def test_v1_without_a_count_is_complete_only_if_its_pages_end(server: Server, st
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-@pytest.mark.parametrize("server", [makes_them_up, nameless])
+@pytest.mark.parametrize("server", [invents_clusters, without_ids])
 def test_a_walk_that_makes_no_progress_stops(server: Server, version: str) -> None:
     api = Serving(server, 0, version=version)
     state, _, _ = take(api, version=version)
@@ -165,20 +165,20 @@ def test_a_walk_that_makes_no_progress_stops(server: Server, version: str) -> No
     assert api.requests < 50
 
 
-def test_a_server_that_makes_clusters_up_for_every_bound_is_left(
+def test_a_walk_stops_if_the_server_invents_clusters_for_every_bound(
     fake_api: Callable[..., Any], new_walk: Callable[..., Any]
 ) -> None:
     api = fake_api(1)
 
-    def answer(query: Query) -> dict[str, Any]:
-        """A full page below any bound, in order, whatever was listed before."""
+    def response(query: Query) -> dict[str, Any]:
+        """A full, sorted page below any bound, whatever was listed before."""
         bound = str(query.get("created_before", "2026-01-01T00:00:00Z"))
         newest = int(datetime.fromisoformat(bound).timestamp()) - 1
         times = [datetime.fromtimestamp(newest - back, UTC) for back in range(100)]
         clusters = [{"id": f"c{api.requests}-{at}", "created_at": iso(at)} for at in times]
         return {"data": {"clusters": clusters, "pagination": {"total_count": 89}}}
 
-    api.answer = answer
+    api.response = response
     walk = new_walk(api)
     verdict = _walk_v1(walk, "default", API)
     assert verdict.state is not State.COMPLETE

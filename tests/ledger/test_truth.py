@@ -62,9 +62,9 @@ def listed(fleet: Fleet, hours: int) -> pd.DataFrame:
 
 def repriced(fleet: Fleet) -> set[str]:
     """The clusters whose rate changed in their life, whether or not a snapshot showed it."""
-    lives = pd.DataFrame({"cluster": fleet.lives.cluster, "rate": fleet.lives.rate})
+    lives = pd.DataFrame({"cluster": fleet.lifecycles.cluster, "rate": fleet.lifecycles.rate})
     spread = lives.groupby("cluster")["rate"].agg(np.ptp)
-    return set(fleet.roster.cluster_id[spread.index[spread > 0]])
+    return set(fleet.clusters.cluster_id[spread.index[spread > 0]])
 
 
 @pytest.mark.parametrize("parameters", [KNOWN, UNSEEN], ids=["known", "unseen"])

@@ -43,7 +43,7 @@ def test_a_clock_with_a_speed_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert clock.now() == NOON + timedelta(hours=2)
 
 
-def test_a_step_comes_after_each_request() -> None:
+def test_the_clock_advances_by_its_step_after_each_request() -> None:
     clock = Clock(NOON, step_seconds=2)
     assert [clock.tick(), clock.tick()] == [NOON, NOON + timedelta(seconds=2)]
     assert clock.now() == clock.now() == NOON + timedelta(seconds=4)
@@ -70,7 +70,7 @@ def is_open(url: str) -> bool:
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_the_server_ends_with_its_block_however_that_ends(
+def test_the_server_ends_with_its_block_also_after_an_exception(
     fleet: Fleet, start: datetime, error: type[BaseException]
 ) -> None:
     threads = threading.active_count()
@@ -125,7 +125,7 @@ def test_two_servers_run_side_by_side(api: Api, fleet: Fleet, start: datetime) -
         assert is_open(api.url)
 
 
-def test_a_taken_port_is_an_error_at_once(fleet: Fleet, start: datetime) -> None:
+def test_a_port_in_use_is_an_error_at_once(fleet: Fleet, start: datetime) -> None:
     with serve(make_app(fleet, Clock(start))) as url:
         port = urlsplit(url).port
         assert port

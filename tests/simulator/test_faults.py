@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("code", [429, 500, 502, 503, 504])
-def test_an_injected_status_is_gone_on_the_second_request(
+def test_an_injected_status_does_not_affect_the_second_request(
     misbehaving: Misbehaving, code: int
 ) -> None:
     with misbehaving(failed_responses.status(code, retry_after=7)) as api:
@@ -48,14 +48,14 @@ def test_a_retry_after_can_be_a_date_by_the_servers_clock(
         assert response.text == "upstream error"
 
 
-def test_a_good_answer_can_carry_a_retry_after(misbehaving: Misbehaving) -> None:
+def test_a_successful_response_can_have_a_retry_after(misbehaving: Misbehaving) -> None:
     with misbehaving(failed_responses.retry_after_on_success()) as api:
         response = api.get()
         assert response.headers["Retry-After"] == "60"
         assert response.json()["success"]
 
 
-def test_a_dropped_connection_breaks_off_inside_the_body(misbehaving: Misbehaving) -> None:
+def test_a_dropped_connection_ends_inside_the_body(misbehaving: Misbehaving) -> None:
     with misbehaving(failed_responses.dropped()) as api:
         with pytest.raises(requests.exceptions.ChunkedEncodingError, match="IncompleteRead"):
             api.get()
@@ -67,13 +67,13 @@ def test_a_dropped_connection_breaks_off_inside_the_body(misbehaving: Misbehavin
     [
         (failed_responses.truncated(), None),
         (failed_responses.html(), None),
-        (failed_responses.instead(b""), None),
-        (failed_responses.instead(b"null"), None),
+        (failed_responses.other_body(b""), None),
+        (failed_responses.other_body(b"null"), None),
         (failed_responses.unsuccessful("RATE_LIMIT_EXCEEDED"), {"code": "RATE_LIMIT_EXCEEDED"}),
     ],
     ids=lambda value: value.name if isinstance(value, Fault) else "",
 )
-def test_a_useless_answer_has_status_200(
+def test_a_useless_response_has_status_200(
     misbehaving: Misbehaving, fault: Fault, body: dict[str, str] | None
 ) -> None:
     with misbehaving(fault) as api:
@@ -88,7 +88,7 @@ def test_a_useless_answer_has_status_200(
         assert api.get().json()["success"]
 
 
-def test_a_hang_is_longer_than_the_clients_patience_and_does_not_hold_the_server(
+def test_a_hanging_response_exceeds_a_timeout_and_does_not_block_the_server(
     misbehaving: Misbehaving,
 ) -> None:
     began = time.monotonic()
@@ -99,7 +99,7 @@ def test_a_hang_is_longer_than_the_clients_patience_and_does_not_hold_the_server
     assert time.monotonic() - began < 10
 
 
-def test_a_drip_passes_every_single_read_but_takes_its_time(misbehaving: Misbehaving) -> None:
+def test_a_dripping_response_is_slow_without_a_read_timeout(misbehaving: Misbehaving) -> None:
     with misbehaving(failed_responses.drip(0.01, 1000)) as api:
         response = api.session.get(f"{api.url}/v1/clusters", timeout=1)
         assert len(response.content) > 10_000
@@ -112,7 +112,7 @@ def test_a_drip_passes_every_single_read_but_takes_its_time(misbehaving: Misbeha
     [failed_responses.huge(64), failed_responses.gzip_bomb(64)],
     ids=lambda fault: fault.name,
 )
-def test_an_endless_body_can_be_left(misbehaving: Misbehaving, fault: Fault) -> None:
+def test_a_client_can_leave_an_endless_body(misbehaving: Misbehaving, fault: Fault) -> None:
     with misbehaving(fault) as api:
         read = 0
         with api.session.get(f"{api.url}/v1/clusters", stream=True, timeout=10) as response:
@@ -124,7 +124,7 @@ def test_an_endless_body_can_be_left(misbehaving: Misbehaving, fault: Fault) -> 
         assert api.get().ok
 
 
-def test_a_gzip_bomb_is_small_on_the_wire(misbehaving: Misbehaving) -> None:
+def test_a_gzip_bomb_is_small_before_decompression(misbehaving: Misbehaving) -> None:
     with (
         misbehaving(failed_responses.gzip_bomb(64)) as api,
         api.session.get(f"{api.url}/v1/clusters", stream=True, timeout=10) as response,
@@ -140,7 +140,7 @@ def test_a_redirect_points_to_another_host(misbehaving: Misbehaving) -> None:
         assert response.headers["Location"] == "http://127.0.0.1:9/steal"
 
 
-def test_an_empty_and_a_short_page_still_count_everyone(misbehaving: Misbehaving) -> None:
+def test_an_empty_or_short_page_still_counts_all_clusters(misbehaving: Misbehaving) -> None:
     faults = Faults(script={1: bad_responses.empty(), 2: bad_responses.short(3)})
     with misbehaving(faults=faults) as api:
         nobody, fewer = api.list(), api.list()
@@ -149,7 +149,7 @@ def test_an_empty_and_a_short_page_still_count_everyone(misbehaving: Misbehaving
         assert nobody["pagination"] == fewer["pagination"] == api.list()["pagination"]
 
 
-def test_a_repeated_page_shows_the_one_before(misbehaving: Misbehaving) -> None:
+def test_a_repeated_page_shows_the_previous_one(misbehaving: Misbehaving) -> None:
     with misbehaving(faults=Faults(script={2: bad_responses.repeated()})) as api:
         one, two, three = (api.list(page=page) for page in (1, 2, 2))
         assert two["clusters"] == one["clusters"] != three["clusters"]
@@ -166,10 +166,10 @@ def test_a_stale_page_shows_the_past_under_the_present_date(misbehaving: Misbeha
         assert sum(new[one] > old[one] for one in both) > 20
 
 
-def test_pagination_can_lie(fleet: Fleet, start: datetime, misbehaving: Misbehaving) -> None:
+def test_pagination_can_be_wrong(fleet: Fleet, start: datetime, misbehaving: Misbehaving) -> None:
     script = {
-        1: bad_responses.next_for_ever(),
-        2: bad_responses.no_next(),
+        1: bad_responses.always_has_next(),
+        2: bad_responses.never_has_next(),
         3: bad_responses.miscounted(+50),
         4: bad_responses.miscounted(-5),
     }
@@ -189,7 +189,7 @@ def test_pagination_can_lie(fleet: Fleet, start: datetime, misbehaving: Misbehav
         (Quirks(before_ignored=True), True),
     ],
 )
-def test_created_before_can_include_its_bound_or_be_ignored(
+def test_created_before_can_include_its_bound_or_have_no_effect(
     fleet: Fleet,
     start: datetime,
     misbehaving: Misbehaving,
@@ -223,11 +223,11 @@ def test_ties_can_come_in_another_order_on_every_request(misbehaving: Misbehavin
         assert one["clusters"] != two["clusters"]
 
 
-def test_chance_is_the_same_for_the_same_seed_and_leaves_a_way_through(
+def test_random_faults_depend_on_the_seed_and_are_limited_in_a_row(
     misbehaving: Misbehaving,
 ) -> None:
     def play(seed: int) -> list[tuple[int, str]]:
-        faults = Faults(chance=0.9, menu=bad_responses.BAD_RESPONSES, at_most=2, seed=seed)
+        faults = Faults(chance=0.9, choices=bad_responses.BAD_RESPONSES, max_in_a_row=2, seed=seed)
         with misbehaving(faults=faults) as api:
             for _ in range(30):
                 api.get()
@@ -240,7 +240,7 @@ def test_chance_is_the_same_for_the_same_seed_and_leaves_a_way_through(
     assert not any({n, n + 1, n + 2} <= hit for n in range(1, 31))
 
 
-def test_refused_requests_meet_no_fault(misbehaving: Misbehaving) -> None:
+def test_refused_requests_get_no_fault(misbehaving: Misbehaving) -> None:
     faults = Faults(script={1: failed_responses.status(500)})
     with misbehaving(faults=faults) as api:
         assert api.get(limit=0).status_code == 400
@@ -249,7 +249,7 @@ def test_refused_requests_meet_no_fault(misbehaving: Misbehaving) -> None:
     assert faults.log == [(1, "status 500")]
 
 
-def test_faults_reach_version_2_as_well(
+def test_faults_also_affect_version_2(
     fleet: Fleet, start: datetime, misbehaving: Misbehaving
 ) -> None:
     faults = Faults(
@@ -267,7 +267,7 @@ def test_faults_reach_version_2_as_well(
         assert len(api.get("/v2/clusters").json()) == whole
 
 
-def test_transient_failures_are_all_told_apart_from_a_good_answer(misbehaving: Misbehaving) -> None:
+def test_every_transient_failure_differs_from_a_good_response(misbehaving: Misbehaving) -> None:
     faults = Faults(script=dict(enumerate(failed_responses.TRANSIENT, start=1)))
     with misbehaving(faults=faults) as api:
         for fault in failed_responses.TRANSIENT:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.simulator.fleet import Fleet
-from pipeline.simulator.lifecycles import NEVER, STATUSES, Sessions, Spans, weave
+from pipeline.simulator.lifecycles import NEVER, STATUSES, Sessions, Spans, build_lifecycles
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAYS = 12
@@ -50,12 +50,12 @@ def test_a_time_without_zone_is_refused() -> None:
         FLEET.at(datetime(2026, 3, 2))  # noqa: DTZ001
 
 
-def test_it_begins_with_the_clusters_asked_for() -> None:
+def test_a_fleet_begins_with_the_requested_number_of_clusters() -> None:
     assert len(FLEET.at(START)) == 150
     assert FLEET.at(START).cluster_id.is_unique
 
 
-def test_an_empty_fleet_is_a_fleet() -> None:
+def test_a_fleet_can_be_empty() -> None:
     empty = Fleet(1, 0, START, 5)
     assert empty.at(START).empty
     assert empty.truth(START, moment(86_400)).empty
@@ -100,12 +100,12 @@ def test_money_accrues_to_the_second() -> None:
     assert moved.eq(expected).all()
 
 
-def test_a_life_with_its_numbers_written_out() -> None:
+def test_a_lifecycle_with_its_numbers_written_out() -> None:
     """Created at 0, started at 60, up at 160; 3600 s at 3.60, 1800 s at 7.20, 100 s stopping.
 
     Then stopped at 0.036 an hour, started again at 10,000, failed at 10,500; deleted at 20,000.
     """
-    lives = weave(
+    lives = build_lifecycles(
         Spans(*(np.array([value]) for value in (0, 20_000, NEVER, 3_600_000, 36_000))),
         Sessions(
             cluster=np.array([0, 0]),
@@ -126,7 +126,7 @@ def test_a_life_with_its_numbers_written_out() -> None:
             int(lives.session_cost(now, t)[0]),
         )
         for t in (0, 59, 60, 160, 161, 3760, 3761, 5560, 5660, 5760, 10_000, 10_100, 10_500, 11_500)
-        if (now := lives.alive(t)).size
+        if (now := lives.segments_at(t)).size
     }
     assert seen == {
         0: ("pending", 0, 0),
@@ -144,14 +144,14 @@ def test_a_life_with_its_numbers_written_out() -> None:
         10_500: ("error", 7_843_400, 400_000),
         11_500: ("stopped", 7_843_400, 400_000),
     }
-    assert lives.alive(20_000).size == 0
-    whole = lives.sums(30_000)
+    assert lives.segments_at(20_000).size == 0
+    whole = lives.totals(30_000)
     assert int(whole.stopped_cost[0]) == 43_400 + 85_000
     assert int(whole.running_seconds[0]) == 3600 + 1800 + 400
 
 
-def test_lives_are_unbroken() -> None:
-    lives = FLEET.lives
+def test_lifecycles_have_no_gaps() -> None:
+    lives = FLEET.lifecycles
     assert (lives.end > lives.start).all()
     same = lives.cluster[1:] == lives.cluster[:-1]
     assert (lives.start[1:][same] == lives.end[:-1][same]).all()
@@ -180,7 +180,7 @@ def test_everything_that_can_happen_to_a_cluster_happens() -> None:
         assert not FLEET.at(expires[first].to_pydatetime()).cluster_id.eq(name).any()
 
 
-def test_a_session_cost_survives_the_stop_and_falls_at_the_next_start() -> None:
+def test_a_session_cost_is_kept_when_stopped_and_reset_at_the_next_start() -> None:
     frames = [FLEET.at(moment(hour * 3600)).set_index("cluster_id") for hour in range(DAYS * 24)]
     falls = 0
     for before, after in pairwise(frames):
@@ -198,7 +198,7 @@ READINGS = pd.concat(
 ).merge(FLEET.truth(START, moment(DAYS * 86_400))[["cluster_id", "profile"]], on="cluster_id")
 
 
-def test_only_running_clusters_report_and_a_few_of_them_do_not() -> None:
+def test_only_running_clusters_report_metrics_and_a_few_never_do() -> None:
     assert READINGS[READINGS.status.ne("running")].gpu_utilization_pct.isna().all()
     silent = READINGS[READINGS.status.eq("running")].groupby("cluster_id").gpu_utilization_pct
     shares = silent.apply(lambda readings: readings.isna().mean())
@@ -207,7 +207,7 @@ def test_only_running_clusters_report_and_a_few_of_them_do_not() -> None:
     assert shares.eq(0).mean() > 0.9
 
 
-def test_profiles_keep_their_promises() -> None:
+def test_profiles_have_their_documented_utilization() -> None:
     read = READINGS.dropna(subset=["gpu_utilization_pct"])
     gpu = read.groupby(["profile", "cluster_id"]).gpu_utilization_pct
     many = gpu.count() >= 100
@@ -232,7 +232,7 @@ def test_zombies_run_for_ever_without_an_expiry() -> None:
     assert zombies.expires_at.isna().all()
 
 
-def test_office_clusters_rest_at_night_and_on_sundays() -> None:
+def test_office_clusters_are_quiet_at_night_and_on_sundays() -> None:
     office = READINGS[READINGS.profile.eq("office") & READINGS.region.eq("eu-west-1")]
     at = START + pd.to_timedelta(office.hour, unit="h")
     asleep = at.dt.hour.between(22, 23) | at.dt.day_of_week.eq(6)
@@ -248,6 +248,6 @@ def test_the_demo_fleet_wastes_a_plausible_share() -> None:
     assert spend["busy"] > 0.25
 
 
-def test_a_bulk_shares_one_second() -> None:
+def test_clusters_of_a_bulk_are_created_in_one_second() -> None:
     created = Fleet(1, 300, START, 1, bulk=250).at(START).created_at
     assert created.value_counts().max() >= 250

@@ -67,7 +67,7 @@ FILTERS: list[tuple[dict[str, object], Callable[[pd.DataFrame], pd.Series[bool]]
 
 
 @pytest.mark.parametrize(("params", "expected"), FILTERS, ids=[str(case[0]) for case in FILTERS])
-def test_a_filter_selects_exactly_what_it_says(
+def test_a_filter_selects_exactly_the_matching_clusters(
     api: Api, params: dict[str, object], expected: Callable[[pd.DataFrame], pd.Series[bool]]
 ) -> None:
     frame = api.truth()
@@ -79,7 +79,7 @@ def test_a_filter_selects_exactly_what_it_says(
     assert api.list(**params)["filters_applied"] == given
 
 
-def test_the_filters_above_are_no_empty_boast(api: Api) -> None:
+def test_all_but_two_of_these_filters_match_clusters(api: Api) -> None:
     empty = [params for params, _ in FILTERS if not api.ids(**params)]
     assert empty == [{"project_id": "nobody"}, {"min_gpu_count": 3, "max_gpu_count": 2}]
 
@@ -133,7 +133,7 @@ def test_pages_add_up(api: Api, limit: int) -> None:
     assert not beyond["pagination"]["has_next"]
 
 
-def test_a_list_of_nothing_has_no_pages(api: Api) -> None:
+def test_an_empty_list_has_no_pages(api: Api) -> None:
     assert api.list(project_id="nobody")["pagination"] == {
         "current_page": 1,
         "total_pages": 0,
@@ -196,7 +196,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("name", "value", "message"), REFUSALS)
-def test_a_bad_value_is_refused_by_its_own_message(
+def test_an_invalid_value_has_its_own_message(
     api: Api, name: str, value: str | list[str], message: str
 ) -> None:
     response = api.get(**{name: value})
@@ -204,7 +204,7 @@ def test_a_bad_value_is_refused_by_its_own_message(
     assert response.json()["error"]["details"] == {name: message}
 
 
-def test_all_bad_values_are_named_at_once_in_the_documented_envelope(api: Api) -> None:
+def test_all_invalid_values_are_reported_at_once_in_the_documented_envelope(api: Api) -> None:
     response = api.get(limit=1000, gpu_type="B200", status="running")
     assert response.status_code == 400
     assert response.json() == {
@@ -224,7 +224,7 @@ def test_unknown_parameters_are_ignored(api: Api) -> None:
     assert api.list(colour="red") == api.list()
 
 
-def test_values_outside_the_documented_vocabularies_are_listed_but_cannot_be_asked_for(
+def test_undocumented_values_are_listed_but_cannot_be_filtered_by(
     api: Api,
 ) -> None:
     frame = api.truth()
@@ -233,7 +233,7 @@ def test_values_outside_the_documented_vocabularies_are_listed_but_cannot_be_ask
     assert api.get(region="eu-central-1").status_code == 400
 
 
-def test_version_2_is_a_flat_array_of_the_whole_fleet(api: Api) -> None:
+def test_version_2_is_a_flat_array_of_all_clusters(api: Api) -> None:
     clusters = api.get("/v2/clusters").json()
     frame = api.truth().set_index("cluster_id")
     assert {cluster["id"] for cluster in clusters} == set(frame.index)

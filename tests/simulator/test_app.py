@@ -28,7 +28,9 @@ def test_a_key_is_accepted_with_and_without_bearer(api: Api, header: str) -> Non
 
 @pytest.mark.parametrize("header", [None, "", "Bearer no", "Bearer", "Basic demo-key"])
 @pytest.mark.parametrize("path", ["/v1/clusters", "/v2/clusters"])
-def test_no_valid_key_gets_the_flat_401(api: Api, path: str, header: str | None) -> None:
+def test_without_a_valid_key_the_response_is_a_flat_401(
+    api: Api, path: str, header: str | None
+) -> None:
     headers = {} if header is None else {"Authorization": header}
     response = requests.get(api.url + path, headers=headers, timeout=10)
     assert response.status_code == 401
@@ -47,7 +49,7 @@ def test_no_valid_key_gets_the_flat_401(api: Api, path: str, header: str | None)
         ("POST", "/v1/clusters", 405, "METHOD_NOT_ALLOWED"),
     ],
 )
-def test_what_is_not_served_is_refused_in_the_envelope_of_every_other_refusal(
+def test_other_paths_and_methods_get_the_usual_error_envelope(
     api: Api, method: str, path: str, status: int, word: str
 ) -> None:
     response = requests.request(method, api.url + path, headers=KEY, timeout=10)
@@ -59,7 +61,7 @@ def test_what_is_not_served_is_refused_in_the_envelope_of_every_other_refusal(
         assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD"}
 
 
-def test_head_answers_like_get_without_the_body(api: Api) -> None:
+def test_head_is_like_get_without_the_body(api: Api) -> None:
     get, head = (
         requests.request(method, f"{api.url}/v2/clusters", headers=KEY, timeout=10)
         for method in ("GET", "HEAD")
@@ -69,7 +71,7 @@ def test_head_answers_like_get_without_the_body(api: Api) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/clusters", "/v2/clusters", "/v1/clusters?limit=0", "/none"])
-def test_every_response_carries_the_simulated_date_and_the_limit(api: Api, path: str) -> None:
+def test_every_response_has_the_simulated_date_and_the_rate_limit(api: Api, path: str) -> None:
     for headers in ({}, KEY):
         response = requests.get(api.url + path, headers=headers, timeout=10)
         assert parsedate_to_datetime(response.headers["Date"]) == api.clock.now()
@@ -78,7 +80,9 @@ def test_every_response_carries_the_simulated_date_and_the_limit(api: Api, path:
             assert int(response.headers[f"X-RateLimit-{name}"]) > 0
 
 
-def test_beyond_the_limit_is_429_until_the_window_turns(fleet: Fleet, start: datetime) -> None:
+def test_requests_beyond_the_limit_get_429_until_the_next_window(
+    fleet: Fleet, start: datetime
+) -> None:
     clock = Clock(start + timedelta(minutes=59, seconds=30))
     with serve(make_app(fleet, clock, rate_limit=2)) as url:
         ask = f"{url}/v1/clusters"
@@ -106,23 +110,23 @@ def test_beyond_the_limit_is_429_until_the_window_turns(fleet: Fleet, start: dat
         assert requests.get(ask, headers=KEY, timeout=10).headers["X-RateLimit-Remaining"] == "1"
 
 
-def test_a_refused_key_costs_no_request(fleet: Fleet, start: datetime) -> None:
+def test_a_rejected_key_does_not_count_as_a_request(fleet: Fleet, start: datetime) -> None:
     with serve(make_app(fleet, Clock(start), rate_limit=1)) as url:
         assert requests.get(f"{url}/v1/clusters", timeout=10).status_code == 401
         assert requests.get(f"{url}/v1/clusters", headers=KEY, timeout=10).status_code == 200
 
 
-def test_a_window_of_real_time_does_not_turn_with_the_simulated_clock() -> None:
+def test_a_window_of_real_time_does_not_follow_the_simulated_clock() -> None:
     limit = RateLimit(1, 3600, "real")
     now = datetime(2026, 3, 2, tzinfo=UTC)
-    assert not limit.take(now).refused
-    later = limit.take(now + timedelta(days=1))
-    assert later.refused
+    assert not limit.use(now).is_exceeded
+    later = limit.use(now + timedelta(days=1))
+    assert later.is_exceeded
     assert 3590 <= later.retry_after <= 3600
     assert later.reset == int((now + timedelta(days=1)).timestamp()) + later.retry_after
 
 
-def test_version_2_can_silently_list_only_twenty(fleet: Fleet, start: datetime) -> None:
+def test_version_2_can_silently_list_only_20_clusters(fleet: Fleet, start: datetime) -> None:
     with serve(make_app(fleet, Clock(start), v2_pages=True, keys=("other",))) as url:
         response = requests.get(
             f"{url}/v2/clusters", headers={"Authorization": "other"}, timeout=10
