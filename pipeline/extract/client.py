@@ -256,11 +256,9 @@ class Client:
         if status in {UNAUTHORIZED, FORBIDDEN}:
             return KeyNotAcceptedError(refusal, self._base_url)
         if status in CLIENT_ERRORS and status not in TRANSIENT_CLIENT_ERRORS:
-            return refusal.with_prefix(
-                f"{self._base_url}: HTTP {status}"
-                if reported and reported.code != f"HTTP {status}"
-                else self._base_url
-            )
+            has_code = reported is not None and reported.code != f"HTTP {status}"
+            source = f"{self._base_url}: HTTP {status}" if has_code else self._base_url
+            return refusal.with_prefix(source)
         wait = None
         if status in {TOO_MANY, UNAVAILABLE}:
             wait = retry_after(response.headers, server_time)
