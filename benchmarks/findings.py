@@ -48,7 +48,7 @@ NOT_ASKED_OF_THE_PEER = ("off_hours", "spend_anomaly")
 
 
 def synthetic_ledger(clusters: int, days: int, seed: int = 1) -> pd.DataFrame:
-    """Clusters looked at every hour: a fifth idle, a fifth underused, the rest at work.
+    """Clusters observed every hour: a fifth idle, a fifth underused, the rest at work.
 
     One in 20 is stopped and charged for storage, one in 100 is stuck, one in 33 leaves half-way.
     """
@@ -130,25 +130,25 @@ def timed(name: str, function: Callable[[], object]) -> float:
 
 def judge_as_the_peer(ledger: pd.DataFrame, last: date) -> dict[str, list[int]]:
     """Evidence, and outcomes with reasons of the peer's rules: how many there are of each."""
-    rules, told = Rules(), {}
+    rules, counts = Rules(), {}
     evidence = gather(ledger, rules, last)
     for rule in RULES:
         if rule.id in NOT_ASKED_OF_THE_PEER:
             continue
         judged = rule_engine.evaluate(rule, evidence, rules)
-        evidence[f"found_{rule.id}"] = judged.found
+        evidence[f"found_{rule.id}"] = judged.is_finding
         waste = evidence[rule.waste] if rule.waste else pd.Series(0, evidence.index)
         frame = pd.DataFrame(
             {
                 "outcome": judged.outcome.astype("str"),
                 "grade": pd.Series(judged.grade, dtype="object").fillna(""),
-                "waste": waste.where(judged.found, 0),
+                "waste": waste.where(judged.is_finding, 0),
             }
         )
         for (outcome, grade), rows in frame.groupby(["outcome", "grade"]):
             name = f"{rule.id} {outcome} {grade}".strip()
-            told[name] = [len(rows), int(rows["waste"].sum())]
-    return told
+            counts[name] = [len(rows), int(rows["waste"].sum())]
+    return counts
 
 
 def ask_the_peer(ledger: pd.DataFrame, python: str) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def ask_the_peer(ledger: pd.DataFrame, python: str) -> dict[str, Any]:
     return answer
 
 
-def compare(ledger: pd.DataFrame, last: date, python: str, whole: float) -> None:
+def compare(ledger: pd.DataFrame, last: date, python: str, seconds: float) -> None:
     """The ratios of our CPU seconds to the peer's."""
     ours = timed("evidence and the peer's eight rules", lambda: judge_as_the_peer(ledger, last))
     peer = ask_the_peer(ledger, python)
@@ -183,7 +183,7 @@ def compare(ledger: pd.DataFrame, last: date, python: str, whole: float) -> None
         raise SystemExit(f"the peer disagrees: {wrong}")
     print(f"{'DuckDB ' + peer['version'] + ', the same eight':<36} {peer['seconds']:6.2f} s CPU")
     print(f"ratio {ours / peer['seconds']:.2f} for the same eight rules (target: at most 1.5)")
-    print(f"ratio {whole / peer['seconds']:.2f} for all ten, with savings, evidence and lives")
+    print(f"ratio {seconds / peer['seconds']:.2f} for all ten, with savings, evidence and lives")
 
 
 def main() -> None:
@@ -192,11 +192,11 @@ def main() -> None:
     parser.add_argument("--clusters", type=int, default=100_000)
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--peer-python", help="an interpreter that has duckdb")
-    given = parser.parse_args()
+    options = parser.parse_args()
     pa.set_cpu_count(1)
-    last = FIRST + timedelta(days=given.days - 1)
-    ledger = synthetic_ledger(given.clusters, given.days)
-    print(f"{len(ledger):,} ledger rows ({given.clusters:,} clusters x {given.days} days)")
+    last = FIRST + timedelta(days=options.days - 1)
+    ledger = synthetic_ledger(options.clusters, options.days)
+    print(f"{len(ledger):,} ledger rows ({options.clusters:,} clusters x {options.days} days)")
     rows = spend.spend_rows(ledger)
     used = utilization.rank(ledger)
     total = timed("spend rows", lambda: spend.spend_rows(ledger))
@@ -205,19 +205,19 @@ def main() -> None:
     total += timed("utilization", lambda: utilization.rank(ledger))
     total += timed("idle candidates", lambda: idle.candidates(used, Rules()))
     judged = judge.judge_day(ledger, judge.Policy(Rules()), last)
-    whole = timed(
+    seconds = timed(
         "findings: ten rules, with lives",
         lambda: judge.judge_day(ledger, judge.Policy(Rules()), last, judged),
     )
-    total += whole
-    middle = FIRST + timedelta(days=given.days // 2)
+    total += seconds
+    middle = FIRST + timedelta(days=options.days // 2)
     total += timed(
         "change bridge", lambda: changes.bridge_rows(ledger, (FIRST, middle), (middle, last))
     )
     total += timed("forecast", lambda: forecast.forecast(ledger, last))
     print(f"{'all':<36} {total:6.2f} s CPU (target: at most 10)")
-    if given.peer_python:
-        compare(ledger, last, given.peer_python, whole)
+    if options.peer_python:
+        compare(ledger, last, options.peer_python, seconds)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """How often unusual spend is found and falsely found, and how far forecasts are off, on two fleets.
 
-One fleet that thresholds were looked at with, one (``unseen``) whose parameters were fixed before;
-both are those of precision.py, here for ten weeks of nightly looks.
+One fleet on which thresholds were checked, one (``unseen``) whose parameters were fixed before;
+both are those of precision.py, here for ten weeks of nightly snapshots.
 
 Unusual spend: the series are those of the report (the fleet, its projects, its GPU types), on the
 days of the last four weeks. Each weekday of each series is raised by half, by itself, and counts as
@@ -48,7 +48,7 @@ def first_day() -> date:
 
 
 def nightly_ledger(fleet: Fleet) -> pd.DataFrame:
-    """The ledger of a look each midnight."""
+    """The ledger of a snapshot each midnight."""
     return precision.ledger_of(fleet, 24, days=DAYS)
 
 
@@ -70,25 +70,25 @@ def unusual(values: Floats, column: int) -> NDArray[np.bool_]:
 def watch(ledger: pd.DataFrame, dims: list[str]) -> dict[str, int]:
     """Days of series: how many, how many falsely found; weekdays raised, how many of them found."""
     values = series(ledger, dims)
-    told = dict.fromkeys(("days", "false", "raised", "found"), 0)
+    counts = dict.fromkeys(("days", "false", "raised", "found"), 0)
     for column in range(values.shape[1] - TESTED, values.shape[1]):
         calm = unusual(values, column)
-        told["days"] += len(calm)
-        told["false"] += int(calm.sum())
+        counts["days"] += len(calm)
+        counts["false"] += int(calm.sum())
         if (first_day() + timedelta(days=column)).weekday() < WEEKDAYS:
             raised = values.copy()
             raised[:, column] *= RAISED
             # What is less than the floor in money is not to be found.
             floor = (RAISED - 1) * values[:, column] >= Rules().anomaly_min_money * 1e6
-            told["raised"] += int(floor.sum())
-            told["found"] += int((unusual(raised, column) & floor).sum())
-    return told
+            counts["raised"] += int(floor.sum())
+            counts["found"] += int((unusual(raised, column) & floor).sum())
+    return counts
 
 
 def foresee(ledger: pd.DataFrame) -> tuple[float, float]:
     """The error of the forecast that would have been quoted, and that of yesterday again."""
     last = first_day() + timedelta(days=DAYS - 1)
-    missed = naive = whole = 0.0
+    missed = naive = total = 0.0
     for back in range(TESTED, 6, -1):
         origin = last - timedelta(days=back)
         known = ledger[ledger["date"] <= pd.Timestamp(origin)]
@@ -98,8 +98,8 @@ def foresee(ledger: pd.DataFrame) -> tuple[float, float]:
         actual = forecast.daily(ledger, last)[0][len(past) :][: forecast.HORIZON]
         missed += float(np.abs(method(past, start, len(actual)) - actual).sum())
         naive += float(np.abs(past[-1] - actual).sum())
-        whole += float(actual.sum())
-    return missed / whole, naive / whole
+        total += float(actual.sum())
+    return missed / total, naive / total
 
 
 def main() -> None:
@@ -109,13 +109,13 @@ def main() -> None:
         fleet = Fleet(clusters=clusters, start=START, days=DAYS, **parameters)  # type: ignore[arg-type]
         ledger = nightly_ledger(fleet)
         for dims in CUTS:
-            told = watch(ledger, dims)
-            found = told["found"] / max(told["raised"], 1)
-            false = told["false"] / told["days"]
+            counts = watch(ledger, dims)
+            caught = counts["found"] / max(counts["raised"], 1)
+            false = counts["false"] / counts["days"]
             print(
                 f"{name:<7} unusual  {'+'.join(dims) or 'fleet':<11} "
-                f"+50 % found {found:.3f} of {told['raised']}, "
-                f"false alarms {100 * false:.2f} % of {told['days']} series-days",
+                f"+50 % found {caught:.3f} of {counts['raised']}, "
+                f"false alarms {100 * false:.2f} % of {counts['days']} series-days",
                 flush=True,
             )
         parts = [ledger, *(rows for _, rows in ledger.groupby("project_id", observed=True))]
@@ -124,7 +124,7 @@ def main() -> None:
             f"{name:<7} forecast fleet       error {100 * errors[0][0]:.2f} %, "
             f"yesterday again {100 * errors[0][1]:.2f} %"
         )
-        ours, naive = (sum(one[n] for one in errors[1:]) / len(errors[1:]) for n in (0, 1))
+        ours, naive = (sum(pair[n] for pair in errors[1:]) / len(errors[1:]) for n in (0, 1))
         print(
             f"{name:<7} forecast projects    error {100 * ours:.2f} %, "
             f"yesterday again {100 * naive:.2f} %, mean of {len(errors) - 1}",

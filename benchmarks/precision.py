@@ -1,13 +1,13 @@
 """Precision and recall of the rules against the profiles the simulator keeps to itself.
 
-Two fleets: one the thresholds were looked at with, one (``unseen``) whose parameters were fixed
+Two fleets: one on which thresholds were checked, one (``unseen``) whose parameters were fixed
 before. A claim counts when it is likely or proven; ``any grade`` counts suspicions too. Clusters
 count that are listed and running at the end and truly ran 30 hours of the window, whether their
 metrics can be read or not; of the office clusters those that truly run at least 40 hours a week
 more than the office is open (the others have a schedule already).
 
 What a rule declines to judge (INSUFFICIENT_DATA) is a miss in ``recall``; how many those are, and
-the recall of the others, is said beside it. They are clusters that report no metrics, or in half
+the recall of the others, is shown beside it. They are clusters that report no metrics, or in half
 of the hours only, and for off_hours those younger than its two weeks: limits of the data.
 
     python benchmarks/precision.py [CLUSTERS]
@@ -61,8 +61,8 @@ TRUE_PROFILES = {
 }
 
 
-def look(fleet: Fleet, when: datetime) -> SnapshotRows:
-    """One complete look at the fleet."""
+def snapshot_of(fleet: Fleet, when: datetime) -> SnapshotRows:
+    """One complete snapshot of the fleet."""
     frame = fleet.at(when).assign(account="a", observed_at=pd.Timestamp(when))
     missing = [name for name in SNAPSHOT.names if name not in frame.columns]
     frame = SNAPSHOT.enforce(frame.assign(**dict.fromkeys(missing)))
@@ -70,14 +70,16 @@ def look(fleet: Fleet, when: datetime) -> SnapshotRows:
 
 
 def ledger_of(fleet: Fleet, hours: int, at_hour: int = 0, days: int = DAYS) -> pd.DataFrame:
-    """The ledger of looks every so many hours."""
+    """The ledger of snapshots every so many hours."""
     end = days * 24 + 1 + at_hour
     times = [START + timedelta(hours=n) for n in range(at_hour, end, hours)]
-    looks = {time: look(fleet, time) for time in times}
+    snapshots = {time: snapshot_of(fleet, time) for time in times}
     refs = [SnapshotRef("a", time, State.COMPLETE, f"{time:%Y%m%dT%H%M%SZ}") for time in times]
     last = (START + timedelta(days=days)).date()
     closed = [day for day in days_between(refs) if day < last]
-    built = [build_day([looks[r.started_at] for r in inputs_of(refs, d)], d, {}) for d in closed]
+    built = [
+        build_day([snapshots[r.started_at] for r in inputs_of(refs, d)], d, {}) for d in closed
+    ]
     return pd.concat(built, ignore_index=True).assign(account="a").astype({"account": "category"})
 
 
@@ -107,24 +109,24 @@ def measure(fleet: Fleet, hours: int, at_hour: int = 0) -> dict[str, str]:
     frame = judge.judge_day(ledger, judge.Policy(Rules()), last)
     truth = eligible(fleet)
     profile = fleet.truth(START, START + timedelta(days=DAYS)).set_index("cluster_id")["profile"]
-    told = {}
+    results = {}
     for rule, profiles in TRUE_PROFILES.items():
         judged = frame[frame["rule_id"] == rule].set_index("cluster_id")
-        found = judged[judged["outcome"] == FINDING]
-        strong = found[found["grade"].isin([PROVEN, LIKELY])]
+        findings = judged[judged["outcome"] == FINDING]
+        strong = findings[findings["grade"].isin([PROVEN, LIKELY])]
         wanted = truth.index[truth["profile"].isin(profiles)]
         declined = judged.index[judged["outcome"] == INSUFFICIENT_DATA]
         judgeable = wanted[~wanted.isin(declined)]
         right = profile.reindex(strong.index).isin(profiles)
         wrong = profile.reindex(strong.index)[~right].value_counts().to_dict()
-        told[rule] = (
+        results[rule] = (
             f"precision {share(right)}, recall {share(wanted.isin(strong.index))} "
             f"({share(judgeable.isin(strong.index))} not declined), "
-            f"proven {(found['grade'] == PROVEN).sum()}, wrong {wrong}; any grade: "
-            f"precision {share(profile.reindex(found.index).isin(profiles))}, "
-            f"recall {share(wanted.isin(found.index))}"
+            f"proven {(findings['grade'] == PROVEN).sum()}, wrong {wrong}; any grade: "
+            f"precision {share(profile.reindex(findings.index).isin(profiles))}, "
+            f"recall {share(wanted.isin(findings.index))}"
         )
-    return told
+    return results
 
 
 def main() -> None:

@@ -4,11 +4,11 @@
 
 Needs duckdb and nothing of ours. One thread. The ledger is loaded into a native table before the
 clock starts; timed is what makes the outcomes: the fold of the rules' window into evidence per
-cluster (sums, 95th percentile from bands, hours of the week looked at, stuck streaks, peers'
+cluster (sums, 95th percentile from bands, hours of the week observed, stuck streaks, peers'
 prices), and the outcome, grade and provable waste of every cluster under the rules idle,
 idle_loaded, underutilized, stuck_paid, stopped_charged, price_outlier, no_expiry and
 seed_candidate. Not asked of it: off-hours and anomalies, reasons, savings, lives, and the
-Clopper-Pearson bounds, which it looks up in a table.
+Clopper-Pearson bounds, which it reads from a table.
 
 Prints JSON: CPU seconds of the fastest run, and how many clusters have each outcome and grade.
 """
@@ -178,7 +178,7 @@ def _with(limits: dict[str, float], statement: str) -> str:
 
 
 def main() -> None:
-    """Load, judge, tell."""
+    """Load, judge, print."""
     ledger, bounds, thresholds, runs = sys.argv[1:5]
     base = duckdb.connect()
     base.execute("SET threads = 1; SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
@@ -196,10 +196,10 @@ def main() -> None:
         "SELECT rule, outcome, coalesce(grade, ''), count(*), coalesce(sum(waste), 0)::BIGINT "
         "FROM outcomes GROUP BY ALL"
     ).fetchall()
-    told = {
+    outcomes = {
         f"{rule} {outcome} {grade}".strip(): [n, int(w)] for rule, outcome, grade, n, w in count
     }
-    print(json.dumps({"seconds": min(spent), "version": duckdb.__version__, "outcomes": told}))
+    print(json.dumps({"seconds": min(spent), "version": duckdb.__version__, "outcomes": outcomes}))
 
 
 if __name__ == "__main__":

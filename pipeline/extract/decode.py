@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 MAX_OBJECTS = {"v1": 50_000, "v2": 200_000}
 MAX_VALUES = 1_000_000
 """Limits of one response, checked before any value is made: as objects, values take up to 50 times
-the memory of their text. There is room for 7,000 records of v1, which are requested by the hundred,
-and for 120,000 of v2, which lists a whole fleet."""
+the memory of their text. They allow 7,000 records of v1, which are requested by the hundred,
+and 120,000 of v2, which lists a whole fleet."""
 
 _V1 = msgspec.json.Decoder(ResponseV1)
 _V2 = msgspec.json.Decoder(list[ClusterV2])

@@ -127,7 +127,7 @@ class Walk:
         first_query = self._ids_seen.get(fetched.page.request_id or "")
         repeats = first_query not in {None, frozenset(query.items())} and len(self._ids_seen) > 1
         at, latest = fetched.server_time, self._latest
-        # A wrong Date in the future must not make all later responses look old.
+        # A wrong Date in the future must not make all later responses seem old.
         if at is not None and (latest is None or at > latest) and self.clocks.trusts(at):
             self._latest = at
         return repeats or bool(at and latest and at < latest - STALE_AFTER)

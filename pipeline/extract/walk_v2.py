@@ -143,9 +143,9 @@ def _all_pages(walk: Walk) -> tuple[frozenset[str], bool]:
         if page is None or not page.size:
             return ids, True
         if page.all_ids <= all_ids:
-            # A repeated page with room left is the last one; a full one may be any page.
-            has_room = page.size < MAX_PER_PAGE and page.size not in COMMON_PAGE_SIZES
-            return ids, has_room and bool(page.all_ids)
+            # A repeated page that is not full is the last one; a full one may be any page.
+            is_partial = page.size < MAX_PER_PAGE and page.size not in COMMON_PAGE_SIZES
+            return ids, is_partial and bool(page.all_ids)
         all_ids |= page.all_ids
         ids |= page.ids
         number += 1

@@ -53,20 +53,20 @@ class Coverage:
 
 def warn_of_missing(job: Job, day: date, accounts: Iterable[NotObserved]) -> None:
     """Name each account that should be observed on ``day`` and is not, and the remedy."""
-    for one in accounts:
-        if not one.in_settings:
+    for missing in accounts:
+        if not missing.in_settings:
             continue
-        since = "on any day" if one.until is None else f"since {one.until}"
+        since = "on any day" if missing.until is None else f"since {missing.until}"
         remedy = (
-            f"`fleetledger extract --account {one.account}` shows what is wrong, and "
+            f"`fleetledger extract --account {missing.account}` shows what is wrong, and "
             "`fleetledger nightly` catches up"
-            if one.account in job.settings.all_accounts
+            if missing.account in job.settings.all_accounts
             else "give the --config that names it"
         )
         job.note(
             Exit.WARNINGS,
-            f"account {one.account}: not observed {since}, so its later costs and its findings are "
-            f"not in the results of {day}; {remedy}",
+            f"account {missing.account}: not observed {since}, so its later costs and its findings "
+            f"are not in the results of {day}; {remedy}",
         )
 
 

@@ -64,12 +64,12 @@ def discard(job: Job, name: str, by: str, reason: str) -> Discarded:
 
 
 def _find(job: Job, name: str) -> SnapshotRef:
-    found = [ref for ref in job.store.snapshots() if _is_named(job, ref, name)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        keys = ", ".join(ref.key for ref in found)
-        raise SettingsError(f"{name}: names {len(found)} snapshots, give one of: {keys}")
+    refs = [ref for ref in job.store.snapshots() if _is_named(job, ref, name)]
+    if len(refs) == 1:
+        return refs[0]
+    if refs:
+        keys = ", ".join(ref.key for ref in refs)
+        raise SettingsError(f"{name}: names {len(refs)} snapshots, give one of: {keys}")
     raise SettingsError(
         f"{name}: no snapshot of {job.settings.data_dir} has this path, key or file name; "
         "give one as `extract` or `check` prints it"

@@ -54,8 +54,8 @@ class DatedPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     @property
     def applied(self) -> findings.Policy:
         """The policy as ``transform`` takes it."""
-        given = Settings(rules=self.rules, own_rules=self.own_rules)
-        return findings.Policy.of(given, self.exclusions, self.owners, self.accounts)
+        thresholds = Settings(rules=self.rules, own_rules=self.own_rules)
+        return findings.Policy.of(thresholds, self.exclusions, self.owners, self.accounts)
 
 
 @dataclass(frozen=True)
@@ -114,30 +114,30 @@ def findings_of(
     left_out = {key for stored in kept for key in stored.left_out}
     missing = days[len(kept) :]
     if missing:
-        first = missing[0].day - timedelta(days=findings.LOOK_BACK_DAYS - 1)
+        first = missing[0].day - timedelta(days=findings.LOOKBACK_DAYS - 1)
         damaged: list[str] = []
         ledger = job.store.read_ledger(first, day, damaged=damaged)
-        for one in job.progress.days("findings", [each.day for each in missing]):
-            lacking = provenance.look_back(damaged, one)
-            before = days[(one - days[0].day).days].digest(before, lacking)
-            applied = _in_force(policies, one).applied
-            previous = findings.judge_day(ledger, applied, one, previous, known.until)
+        for current in job.progress.days("findings", [each.day for each in missing]):
+            lacking = provenance.lookback(damaged, current)
+            before = days[(current - days[0].day).days].digest(before, lacking)
+            applied = _in_force(policies, current).applied
+            previous = findings.judge_day(ledger, applied, current, previous, known.until)
             left_out |= lacking
             if is_stored:
-                job.store.publish_findings(one, before, previous, lacking)
+                job.store.publish_findings(current, before, previous, lacking)
     job.add("findings_days", len(missing))
     assert previous is not None  # noqa: S101 - there is a day, and it was read or made
     # As stored: a report must not depend on whether its findings were just made or were read.
-    found = job.store.read_findings(day) if missing and is_stored else _in_order(previous)
+    frame = job.store.read_findings(day) if missing and is_stored else _in_order(previous)
     incomplete = _incomplete(job, day, sorted(left_out))
-    return DayFindings(day, found, _in_force(policies, day), before, known, incomplete)
+    return DayFindings(day, frame, _in_force(policies, day), before, known, incomplete)
 
 
-def _in_order(found: pd.DataFrame) -> pd.DataFrame:
+def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows in the order of a stored file."""
     key = list(FINDINGS.key)
-    order = found[key].astype("str").sort_values(key).index
-    return found.loc[order].reset_index(drop=True)
+    order = frame[key].astype("str").sort_values(key).index
+    return frame.loc[order].reset_index(drop=True)
 
 
 def _newest_readable(job: Job, kept: list[provenance.Kept]) -> pd.DataFrame | None:
@@ -196,7 +196,7 @@ def replay(job: Job, first: date, last: date, settings: Settings) -> Replayed:
         span = f"{days[0]} to {days[-1]}" if days else "nothing yet"
         raise SettingsError(f"--from {first} --to {last}: the ledger covers {span}")
     ledger = job.store.read_ledger(
-        first - timedelta(days=findings.LOOK_BACK_DAYS - 1), days[-1], damaged=[]
+        first - timedelta(days=findings.LOOKBACK_DAYS - 1), days[-1], damaged=[]
     )
     policy, until = read_policy(settings, first).applied, coverage(job).until
     flags = replaying.flags(findings.judge_days(ledger, policy, first, last, until=until))

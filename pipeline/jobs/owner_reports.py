@@ -49,7 +49,7 @@ def owner_files(
         name = slug(owner)
         files[f"report-{name}.html"] = report_files["report.html"]
         files[f"findings-{name}.csv"] = report_files["findings.csv"]
-        if context.settings.mail.when == "findings" and not view.totals.found:
+        if context.settings.mail.when == "findings" and not view.totals.with_findings:
             continue
         mail = msgspec.structs.replace(context.settings.mail, to=(address,))
         try:

@@ -20,7 +20,7 @@ from pipeline.errors import DamageError
 from pipeline.ledger import inputs
 from pipeline.schema import FINDINGS_VERSION
 from pipeline.store import layout
-from pipeline.transform.findings.judge import LOOK_BACK_DAYS
+from pipeline.transform.findings.judge import LOOKBACK_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -66,17 +66,17 @@ def kept(store: Store, days: Sequence[Inputs]) -> list[Kept]:
     files is kept as long as exactly those files cannot be read.
     """
     stored, before = store.findings_digests(), ""
-    found: list[Kept] = []
-    for one in days:
-        digest, left_out = one.digest(before), frozenset[str]()
-        if one.day in stored and stored[one.day] != digest:
-            left_out = _still_damaged(store, one.day)
-            digest = one.digest(before, left_out)
-        if stored.get(one.day) != digest:
+    kept_days: list[Kept] = []
+    for inputs_of_day in days:
+        digest, left_out = inputs_of_day.digest(before), frozenset[str]()
+        if inputs_of_day.day in stored and stored[inputs_of_day.day] != digest:
+            left_out = _still_damaged(store, inputs_of_day.day)
+            digest = inputs_of_day.digest(before, left_out)
+        if stored.get(inputs_of_day.day) != digest:
             break
-        found.append(Kept(one.day, digest, left_out))
+        kept_days.append(Kept(inputs_of_day.day, digest, left_out))
         before = digest
-    return found
+    return kept_days
 
 
 def _still_damaged(store: Store, day: date) -> frozenset[str]:
@@ -88,10 +88,10 @@ def _still_damaged(store: Store, day: date) -> frozenset[str]:
     return frozenset(store.damaged_ledger(left_out))
 
 
-def look_back(keys: Iterable[str], day: date) -> frozenset[str]:
+def lookback(keys: Iterable[str], day: date) -> frozenset[str]:
     """Those of the ledger ``keys`` that the findings of ``day`` read."""
     refs = (layout.parse_ledger(key) for key in keys)
-    first = day - timedelta(days=LOOK_BACK_DAYS - 1)
+    first = day - timedelta(days=LOOKBACK_DAYS - 1)
     return frozenset(ref.key for ref in refs if ref is not None and first <= ref.day <= day)
 
 
@@ -111,7 +111,7 @@ def expected_ledger(job: Job, rate_card: Mapping[str, int]) -> dict[str, dict[da
 
 def behind_ledger(job: Job, rate_card: Mapping[str, int], last: date) -> list[str]:
     """The ledger days that the findings of ``last`` read and that are stale or missing."""
-    first = last - timedelta(days=LOOK_BACK_DAYS - 1)
+    first = last - timedelta(days=LOOKBACK_DAYS - 1)
     stored = {
         (ref.account, ref.day): ref.digest for ref in job.store.ledger_days(None, first, last)
     }

@@ -65,9 +65,9 @@ def base_inputs(
 def report_inputs(
     context: ReportContext, stored: StoredInputs, findings: pd.DataFrame
 ) -> ReportInputs:
-    """The inputs of the report of a closed day, with all that compares days or looks ahead."""
+    """The inputs of the report of a closed day, with comparisons of days and forecasts."""
     day, settings, excluded = context.day, context.settings, context.policy.exclusions
-    # What compares days or looks ahead needs accounts that have data up to the day.
+    # Comparisons and forecasts need accounts that have data up to the day.
     history = observed_on(stored.history, stored.observed_until, day)
     since = context.previous_report or day - timedelta(days=1)
     unusual_days = (

@@ -100,8 +100,8 @@ def read_inputs(
             not_observed=(),
         )
     day, coverage, policy = judged.day, judged.coverage, judged.policy
-    look_back = max(settings.report.window_days, judge.TRAILING_DAYS)
-    first = min(day - timedelta(days=look_back - 1), day.replace(day=1))
+    lookback = max(settings.report.window_days, judge.TRAILING_DAYS)
+    first = min(day - timedelta(days=lookback - 1), day.replace(day=1))
     ledger = observed_days(store.read_ledger(first, day, damaged=damaged), coverage.until)
     oldest = min(first, day - timedelta(days=anomalies.HISTORY_DAYS + UNUSUAL_DAYS - 1))
     history = store.read_ledger(oldest, day, columns=_HISTORY_COLUMNS, damaged=damaged)

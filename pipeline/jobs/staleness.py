@@ -45,14 +45,14 @@ def findings(job: Job) -> Iterator[Problem]:
         return
     kept = provenance.kept(store, days)
     remedy = f"run: report --date {max(stored)}"
-    stale = [one for one in days[len(kept) :] if one.day in stored]
+    stale = [inputs for inputs in days[len(kept) :] if inputs.day in stored]
     if stale:
         yield _warning(
             layout.findings(stale[0].day, stored[stale[0].day]),
             f"{_count(len(stale), 'findings day')} from {stale[0].day} on: the inputs have "
             f"changed since; {remedy}",
         )
-    incomplete = [one for one in kept if one.left_out]
+    incomplete = [entry for entry in kept if entry.left_out]
     if incomplete:
         first = incomplete[0]
         yield _warning(

@@ -50,7 +50,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _SIZE = 12
 _TICKS = 5
 _NAMES_WIDE = 205
-"""Room for 28 letters of a wide font."""
+"""Wide enough for 28 letters of a wide font."""
 
 
 def spend_by_day(
@@ -194,8 +194,8 @@ def png(drawn: str, wide: int) -> bytes:
     head, _, body = drawn.partition(">")
     size = f'xmlns="http://www.w3.org/2000/svg" width="{box[2]:g}" height="{box[3]:g}"'
     paper = f'<rect width="{box[2]:g}" height="{box[3]:g}" fill="{PALETTE["--card"]}"/>'
-    whole = f"{head} {size}>{paper}{body}"
-    return _packed(vl_convert.svg_to_png(whole, scale=2 * wide / box[2]))
+    document = f"{head} {size}>{paper}{body}"
+    return _packed(vl_convert.svg_to_png(document, scale=2 * wide / box[2]))
 
 
 def _packed(png: bytes) -> bytes:

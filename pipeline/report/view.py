@@ -1,6 +1,6 @@
 """The content of a report, made once: one :class:`ReportInputs` in, one frozen view out.
 
-All arithmetic, sorting, rounding and wording happen in the modules of the sections, so that the
+All arithmetic, sorting, rounding and phrasing happen in the modules of the sections, so that the
 page, the text, the mail and the files cannot disagree. A new section is a module in ``sections/``
 and its place in one of the two tuples here; the templates show what the tuples hold.
 """

@@ -43,31 +43,31 @@ def parse_condition(text: str, source: str) -> tuple[Clause, ...]:
 
 
 def own_rules(
-    given: Mapping[str, settings.OwnRule], taken: tuple[str, ...], source: str = "own_rules"
+    rules: Mapping[str, settings.OwnRule], taken: tuple[str, ...], source: str = "own_rules"
 ) -> tuple[Rule, ...]:
     """The rules a settings file adds; ``taken`` are ids it may not use."""
-    return tuple(_rule(name, rule, taken, f"{source}.{name}") for name, rule in given.items())
+    return tuple(_rule(name, rule, taken, f"{source}.{name}") for name, rule in rules.items())
 
 
-def _rule(name: str, given: settings.OwnRule, taken: tuple[str, ...], source: str) -> Rule:
+def _rule(name: str, definition: settings.OwnRule, taken: tuple[str, ...], source: str) -> Rule:
     if not _ID.match(name) or name in taken:
         raise SettingsError(
             f"{source}: a rule's name is lower-case letters, digits and '_' (at most 40), "
             "and not a built-in rule's"
         )
-    when = parse_condition(given.when, f"{source}.when")
-    sentence = given.reason or plain_sentence(clause.measure for clause in when)
+    when = parse_condition(definition.when, f"{source}.when")
+    sentence = definition.reason or plain_sentence(clause.measure for clause in when)
     for measure in measures_in(sentence):
         _known(measure, f"{source}.reason")
     return Rule(
         id=name,
         version=1,
-        title=given.title or name,
+        title=definition.title or name,
         applies=(LISTED,),
         needs=(),
         when=when,
         sentence=sentence,
-        actions=((None, given.action),),
+        actions=((None, definition.action),),
         source="The settings file.",
         comment="",
     )

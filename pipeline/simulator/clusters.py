@@ -187,7 +187,7 @@ def _ranks(texts: Texts) -> Ints:
 
 
 def _ids(seed: int, numbers: Ints) -> Texts:
-    """Random-looking ids that cannot collide: an odd factor permutes the 40-bit numbers."""
+    """Ids that seem random and cannot collide: an odd factor permutes the 40-bit numbers."""
     scattered = (numbers * 0x9E3779B97 + seed * 0x51ED27) % 2**40
     return np.array([f"cluster_{number:010x}" for number in scattered.tolist()], dtype=object)
 

@@ -1,4 +1,4 @@
-"""Discarding a snapshot: it is moved to where no reader looks, with a record of the reason.
+"""Discarding a snapshot: it is moved out of the folder of snapshots, with a record of the reason.
 
 No data is lost: the file is copied first and the original is removed last. What was made from it
 is removed in between, so a run that dies leaves a store in which the same command can finish.

@@ -75,9 +75,9 @@ def still_damaged(files: Files, keys: Collection[str]) -> list[str]:
     present = [
         ref for ref in refs if ref in listings.ledger_days(files, ref.account, ref.day, ref.day)
     ]
-    found: list[str] = []
-    read(files, present, ["cluster_id"], found)
-    return found
+    damaged: list[str] = []
+    read(files, present, ["cluster_id"], damaged)
+    return damaged
 
 
 def verify_notes(files: Files, ref: LedgerRef, notes: Mapping[str, str] | None = None) -> None:

@@ -57,19 +57,19 @@ def findings_days(
 ) -> list[tuple[date, str]]:
     """Days and keys of the stored findings; of several files of a day, the last one is read."""
     keys = _keys(files, layout.FINDINGS, None, first, last)
-    return sorted((found[0], key) for key in keys if (found := layout.parse_findings(key)))
+    return sorted((parsed[0], key) for key in keys if (parsed := layout.parse_findings(key)))
 
 
 def findings_digests(files: Files) -> dict[date, str]:
     """The digest of each day's findings."""
     parsed = (layout.parse_findings(key) for _, key in findings_days(files))
-    return dict(found for found in parsed if found is not None)
+    return dict(pair for pair in parsed if pair is not None)
 
 
 def report_days(files: Files) -> list[date]:
     """The days that have a report."""
     parsed = (layout.parse_report(key) for key in files.keys(layout.REPORTS))
-    return sorted({found[0] for found in parsed if found is not None})
+    return sorted({pair[0] for pair in parsed if pair is not None})
 
 
 def discarded_snapshots(files: Files, account: str) -> list[str]:

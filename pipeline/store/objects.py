@@ -101,8 +101,8 @@ class ObjectFiles:
     def folders(self, prefix: str) -> list[str]:
         """The names of the folders directly in the folder ``prefix``."""
         with self._as_storage_error("listing", prefix):
-            found = obstore.list_with_delimiter(self._store, prefix)["common_prefixes"]
-        return sorted(path.rpartition("/")[2] for path in found)
+            prefixes = obstore.list_with_delimiter(self._store, prefix)["common_prefixes"]
+        return sorted(path.rpartition("/")[2] for path in prefixes)
 
     def read(self, key: str) -> bytes:
         """The content of ``key``."""
@@ -198,11 +198,11 @@ class ObjectFiles:
         """The object as it is now; None if there is none."""
         with self._as_storage_error("reading", key):
             try:
-                found = obstore.get(self._store, key)
+                response = obstore.get(self._store, key)
             except FileNotFoundError:
                 return None
-            meta = found.meta
-            return Version(bytes(found.bytes()), meta["e_tag"] or "", meta["last_modified"])
+            meta = response.meta
+            return Version(bytes(response.bytes()), meta["e_tag"] or "", meta["last_modified"])
 
     def put_if(self, key: str, data: bytes, e_tag: str | None) -> str | None:
         """Write the object if its ETag is still ``e_tag`` (None: if there is none); the new ETag,
@@ -252,6 +252,6 @@ def _reason(text: str) -> str:
     The library's debugging output and the service's request ids are of no use to a user.
     """
     matches = [re.search(rf"<{name}>([^<]+)</{name}>", text) for name in ("Code", "Message")]
-    if found := [match[1] for match in matches if match]:
-        return ": ".join(found)[:300]
+    if parts := [match[1] for match in matches if match]:
+        return ": ".join(parts)[:300]
     return text.partition("\n")[0].partition("<?xml")[0].strip(" :")[:300]

@@ -133,7 +133,7 @@ def scan(
     spend = worked["spend_micros"].to_numpy(np.float64, na_value=0.0)
     np.add.at(series, (group, worked["_day"].to_numpy() - first), spend)
     names = groups.size().reset_index()[keys]
-    found = []
+    parts = []
     for column in range(max(0, width - days), width):
         scores = score(series, first, column)
         hit = is_unusual(scores, rules)
@@ -144,8 +144,8 @@ def scan(
             score=scores.score[hit],
         )
         part["deviation_micros"] = part["spend_micros"] - part["usual_micros"]
-        found.append(part[columns])
-    return _ordered(pd.concat(found, ignore_index=True))
+        parts.append(part[columns])
+    return _ordered(pd.concat(parts, ignore_index=True))
 
 
 def unusual_days(rows: pd.DataFrame, rules: settings.Rules, last: date, days: int) -> pd.DataFrame:
@@ -153,12 +153,12 @@ def unusual_days(rows: pd.DataFrame, rules: settings.Rules, last: date, days: in
 
     Columns: date, ``cut`` (fleet, project, gpu_type), ``group``, then as there.
     """
-    found = []
+    parts = []
     for cut, dims in _CUTS.items():
         part = scan(rows, dims, rules, last, days)
         group = part[dims[0]].astype("object") if dims else None
-        found.append(part.drop(columns=dims).assign(cut=cut, group=group))
-    known = [part for part in found if len(part)] or found[:1]
+        parts.append(part.drop(columns=dims).assign(cut=cut, group=group))
+    known = [part for part in parts if len(part)] or parts[:1]
     return _ordered(pd.concat(known, ignore_index=True))[[*UNUSUAL]]
 
 

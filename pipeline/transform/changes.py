@@ -70,10 +70,10 @@ def bridge_rows(
     if not fold.size:
         return pd.DataFrame(columns=[*CLUSTER_KEY, *DIMENSIONS, "cause", "micros"])
     is_now = np.arange(len(fold.code)) >= len(was)
-    one, two = _Side(fold, ~is_now), _Side(fold, is_now)
+    earlier, later = _Side(fold, ~is_now), _Side(fold, is_now)
     names = fold.latest([*CLUSTER_KEY, *DIMENSIONS])
     parts = []
-    for cause, micros in _causes(one, two).items():
+    for cause, micros in _causes(earlier, later).items():
         moved = micros != 0
         parts.append(names[moved].assign(cause=cause, micros=micros[moved]))
     rows: pd.DataFrame = pd.concat(parts, ignore_index=True)
@@ -103,8 +103,8 @@ def status_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     Starting counts as running and stopping as stopped, so that one stop is one change. A status
     that this version does not know is a change to ``other``; a missing one is no change.
     """
-    one, two = (f[STATUS_COLUMNS].astype(_TEXTS) for f in (before, after))
-    both = one.merge(two, on=CLUSTER_KEY, how="outer", suffixes=("_before", ""), indicator="side")
+    old, new = (f[STATUS_COLUMNS].astype(_TEXTS) for f in (before, after))
+    both = old.merge(new, on=CLUSTER_KEY, how="outer", suffixes=("_before", ""), indicator="side")
     was, now = _state(both["status_before"]), _state(both["status"])
     both["change"] = np.select(
         [
@@ -159,19 +159,19 @@ def _only(values: pd.Series[int], rows: NDArray[np.bool_]) -> Ints:
     return np.where(rows, values.fillna(0).to_numpy(np.int64), 0)
 
 
-def _causes(one: _Side, two: _Side) -> dict[str, Ints]:
-    change = two.spend - one.spend
-    both = one.listed & two.listed
-    is_new, is_gone = two.listed & ~one.listed, one.listed & ~two.listed
-    resumed = both & (one.hours == 0) & (two.hours > 0)
-    stopped = both & (one.hours > 0) & (two.hours == 0)
+def _causes(before: _Side, after: _Side) -> dict[str, Ints]:
+    change = after.spend - before.spend
+    both = before.listed & after.listed
+    is_new, is_gone = after.listed & ~before.listed, before.listed & ~after.listed
+    resumed = both & (before.hours == 0) & (after.hours > 0)
+    stopped = both & (before.hours > 0) & (after.hours == 0)
     kept = both & ~resumed & ~stopped
-    storage = np.where(kept, two.storage - one.storage, 0)
-    price = ratio(one.running.astype(np.float64), one.hours)
-    hours = np.where(kept, _rounded((two.hours - one.hours) * price), 0)
-    per_gpu = ratio(price, one.gpus)
-    counted = kept & np.isfinite(per_gpu) & np.isfinite(two.gpus)
-    gpus = np.where(counted, _rounded(two.hours * (two.gpus - one.gpus) * per_gpu), 0)
+    storage = np.where(kept, after.storage - before.storage, 0)
+    price = ratio(before.running.astype(np.float64), before.hours)
+    hours = np.where(kept, _rounded((after.hours - before.hours) * price), 0)
+    per_gpu = ratio(price, before.gpus)
+    counted = kept & np.isfinite(per_gpu) & np.isfinite(after.gpus)
+    gpus = np.where(counted, _rounded(after.hours * (after.gpus - before.gpus) * per_gpu), 0)
     return {
         "new": np.where(is_new, change, 0),
         "gone": np.where(is_gone, change, 0),

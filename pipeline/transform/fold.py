@@ -58,8 +58,8 @@ def number(frame: pd.DataFrame, keys: Sequence[str]) -> tuple[Ints, int]:
     for key in keys:
         part, distinct = pd.factorize(frame[key], sort=True)
         code = code * (len(distinct) + 1) + part + 1
-    code, found = pd.factorize(code, sort=True)
-    return code.astype(np.int64), len(found)
+    code, groups = pd.factorize(code, sort=True)
+    return code.astype(np.int64), len(groups)
 
 
 def ratio(part: Floats, total: Floats, default: float = np.nan) -> Floats:
@@ -119,12 +119,12 @@ class Fold:
         return Fold(self.ledger, self.code[chosen], self.size, rows)
 
     def of_clusters(self, wanted: NDArray[np.bool_]) -> Fold:
-        """The wanted clusters alone, numbered anew in the same order."""
+        """The wanted clusters alone, renumbered in the same order."""
         if wanted.all():
             return self
         kept = self.only(wanted[self.code])
-        anew = np.cumsum(wanted) - 1
-        return Fold(self.ledger, anew[kept.code], int(wanted.sum()), kept.rows)
+        renumbered = np.cumsum(wanted) - 1
+        return Fold(self.ledger, renumbered[kept.code], int(wanted.sum()), kept.rows)
 
     def __getitem__(self, column: str) -> pd.Series[Any]:
         values: pd.Series[Any] = _at(self.ledger[column], self.rows)
@@ -186,9 +186,9 @@ class Fold:
 
     def any_of(self, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Whether each cluster has at least one of ``rows``."""
-        found = np.zeros(self.size, dtype=bool)
-        found[self.code[rows]] = True
-        return found
+        result = np.zeros(self.size, dtype=bool)
+        result[self.code[rows]] = True
+        return result
 
     def add(self, values: Ints) -> Ints:
         """Exact sums per cluster of one value per row."""

@@ -104,12 +104,12 @@ class Forecast:
             spent_micros=self.spent_micros + micros,
             estimates=tuple(
                 replace(
-                    one,
-                    total_micros=one.total_micros + micros,
-                    low_micros=add(one.low_micros),
-                    high_micros=add(one.high_micros),
+                    estimate,
+                    total_micros=estimate.total_micros + micros,
+                    low_micros=add(estimate.low_micros),
+                    high_micros=add(estimate.high_micros),
                 )
-                for one in self.estimates
+                for estimate in self.estimates
             ),
         )
 

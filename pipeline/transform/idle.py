@@ -29,19 +29,19 @@ def of_findings(utilization: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFra
 
     ``utilization`` covers the rules' window.
     """
-    found = findings[
+    claimed = findings[
         (findings["rule_id"].astype("str") == catalogue.IDLE.id)
         & (findings["outcome"].astype("str") == catalogue.FINDING)
     ]
-    claims = found[[*schema.CLUSTER_KEY, "grade", "provable_waste_micros"]].astype(
+    claims = claimed[[*schema.CLUSTER_KEY, "grade", "provable_waste_micros"]].astype(
         {"account": "str"}
     )
     rows = utilization.astype({"account": "str"}).merge(claims, on=schema.CLUSTER_KEY, how="inner")
     return schema.IDLE.enforce(_ranked(rows))
 
 
-def _ranked(found: pd.DataFrame) -> pd.DataFrame:
-    return found.sort_values(
+def _ranked(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.sort_values(
         ["provable_waste_micros", *schema.CLUSTER_KEY],
         ascending=[False, True, True],
         kind="stable",
@@ -54,5 +54,5 @@ def candidates(utilization: pd.DataFrame, rules: settings.Rules) -> pd.DataFrame
         return schema.IDLE.empty()
     evidence = derive(utilization)
     outcomes = evaluate(catalogue.IDLE, evidence, rules)
-    found = evidence.assign(grade=outcomes.grade, provable_waste_micros=provable_waste(evidence))
-    return schema.IDLE.enforce(_ranked(found[outcomes.found]))
+    rows = evidence.assign(grade=outcomes.grade, provable_waste_micros=provable_waste(evidence))
+    return schema.IDLE.enforce(_ranked(rows[outcomes.is_finding]))

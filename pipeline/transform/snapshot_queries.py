@@ -66,7 +66,7 @@ def dev_clusters(
     words: Sequence[str] = ("dev", "sandbox"),
 ) -> pd.DataFrame:
     """Development clusters that could be used: any of ``words`` in the name, newest first."""
-    found = select(
+    rows = select(
         frame,
         project_id=project_id,
         status=status,
@@ -74,17 +74,17 @@ def dev_clusters(
         sort_by="created_at",
         limit=None,
     )
-    named = pd.Series(data=False, index=found.index)
+    named = pd.Series(data=False, index=rows.index)
     for word in words:
-        named |= _contains(found["name"], word, case=True)
-    return found[named].reset_index(drop=True)
+        named |= _contains(rows["name"], word, case=True)
+    return rows[named].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
 class Candidates:
     """Expensive and little used clusters, and those for which that is unknown."""
 
-    found: pd.DataFrame
+    rows: pd.DataFrame
     unjudged: pd.DataFrame
     """Running without a price, or expensive enough but without a reading."""
 
@@ -106,7 +106,7 @@ def candidates(
     # Without a price, only a busy GPU clears a cluster.
     unknown = (is_expensive & use.isna()) | (rate.isna() & (idle | use.isna()))
     return Candidates(
-        found=rows[is_expensive & idle].reset_index(drop=True),
+        rows=rows[is_expensive & idle].reset_index(drop=True),
         unjudged=rows[unknown].reset_index(drop=True),
     )
 
@@ -159,17 +159,17 @@ def select(
             keep &= (frame[column] >= low).fillna(value=False).astype(bool)
         if high is not None:
             keep &= (frame[column] <= high).fillna(value=False).astype(bool)
-    found = frame[keep].sort_values(schema.CLUSTER_KEY, kind="stable")
-    values = found[SORT_COLUMNS[sort_by]]
+    rows = frame[keep].sort_values(schema.CLUSTER_KEY, kind="stable")
+    values = rows[SORT_COLUMNS[sort_by]]
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype("str")
     order = values.reset_index(drop=True).sort_values(
         ascending=sort_order == "asc", na_position="last", kind="stable"
     )
-    found = found.iloc[order.index.to_numpy()]
+    rows = rows.iloc[order.index.to_numpy()]
     if limit is not None:
-        found = found.iloc[(page - 1) * limit : page * limit]
-    return found.reset_index(drop=True)
+        rows = rows.iloc[(page - 1) * limit : page * limit]
+    return rows.reset_index(drop=True)
 
 
 def _check(page: int, limit: int | None, sort_by: str, sort_order: str) -> None:

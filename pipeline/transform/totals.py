@@ -70,7 +70,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     """What the likely and suspected findings would add to it."""
     unproven: int = 0
     """Clusters with waste of which none is proven."""
-    found: int = 0
+    with_findings: int = msgspec.field(default=0, name="found")
     """Clusters with at least one finding."""
     judged: int = 0
     """Clusters at least one rule could judge."""
@@ -152,7 +152,7 @@ def compute_totals(
         wasteful=int((proven > 0).sum()),
         unproven_micros=int((wasted - proven).sum()),
         unproven=int(((wasted > 0) & (proven == 0)).sum()),
-        found=len(clusters(open_rows)),
+        with_findings=len(clusters(open_rows)),
         judged=judged,
         unjudged=unjudged,
         saving_micros=known_sum(open_rows["counted_saving_micros"]),

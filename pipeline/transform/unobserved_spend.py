@@ -50,9 +50,9 @@ def estimate(ledger: pd.DataFrame, spacing_seconds: float) -> int | None:
     """
     fold = Fold.of(ledger)
     born, gone = (_ever(fold, flag) for flag in ("created", "vanished"))
-    looks = fold.add(fold["looks"].to_numpy(np.int64))
-    once = born & gone & (looks == 1)
-    twice = born & gone & (looks == 2)  # noqa: PLR2004 - its name says it
+    observations = fold.add(fold["looks"].to_numpy(np.int64))
+    once = born & gone & (observations == 1)
+    twice = born & gone & (observations == 2)  # noqa: PLR2004 - its name says it
     if once.sum() < LEAST_CLUSTERS:
         return None
     speed = _micros_per_second(fold, once)

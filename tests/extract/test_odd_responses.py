@@ -148,7 +148,7 @@ EATER = r"""
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is Linux's to tell")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux reports peak memory")
 @pytest.mark.parametrize("record", ["{},", '{"":0},', '{"id":"1"},'])
 def test_too_many_records_are_rejected_before_they_need_memory(record: str) -> None:
     most = Extract().max_page_bytes

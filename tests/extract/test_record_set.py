@@ -33,8 +33,8 @@ pytestmark = pytest.mark.usefixtures("_both_kinds")
 
 
 def test_the_same_record_twice_is_one() -> None:
-    record_set, found = rows((cluster("x"), cluster("x")), (cluster("x"),))
-    assert found == [("x", None)]
+    record_set, listed = rows((cluster("x"), cluster("x")), (cluster("x"),))
+    assert listed == [("x", None)]
     assert (len(record_set), record_set.quarantine) == (1, {})
 
 
@@ -46,24 +46,24 @@ def test_of_two_records_of_a_cluster_the_newer_update_is_kept() -> None:
 
 
 def test_of_two_records_with_one_id_in_a_response_one_is_quarantined() -> None:
-    record_set, found = rows((cluster("x"), cluster("y", updated=2)))
-    assert found == [("y", "cluster_id")]
+    record_set, listed = rows((cluster("x"), cluster("y", updated=2)))
+    assert listed == [("y", "cluster_id")]
     (aside,) = record_set.quarantine.values()
     assert aside.reason == "another record has the id a"
     assert '"name":"x"' in aside.raw
 
 
 def test_two_creation_times_with_one_id_are_two_clusters() -> None:
-    record_set, found = rows((cluster("x"),), (cluster("y", created=2, updated=2),))
-    assert found == [("y", "cluster_id")]
+    record_set, listed = rows((cluster("x"),), (cluster("y", created=2, updated=2),))
+    assert listed == [("y", "cluster_id")]
     assert len(record_set.quarantine) == 1
-    record_set, found = rows((cluster("x", updated=2),), (cluster("y", created=2),))
-    assert [name for name, _ in found] == ["x"]
+    record_set, listed = rows((cluster("x", updated=2),), (cluster("y", created=2),))
+    assert [name for name, _ in listed] == ["x"]
     assert len(record_set.quarantine) == 1
 
 
 def test_rows_are_sorted_by_id_in_any_order_of_pages() -> None:
     records = [cluster(name, identity=name) for name in "cabd"]
-    one = rows(tuple(records))[1]
-    assert one == rows(*[(record,) for record in reversed(records)])[1]
-    assert [name for name, _ in one] == ["a", "b", "c", "d"]
+    listed = rows(tuple(records))[1]
+    assert listed == rows(*[(record,) for record in reversed(records)])[1]
+    assert [name for name, _ in listed] == ["a", "b", "c", "d"]

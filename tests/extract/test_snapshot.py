@@ -115,9 +115,9 @@ def test_the_local_clock_is_used_if_the_settings_say_so() -> None:
 def test_snapshots_of_the_same_fleet_are_equal_for_any_page_size(
     fleet: Fleet,
 ) -> None:
-    one = snap(fleet).table
-    assert one.equals(snap(fleet, page_size=7).table)
-    assert one.equals(snap(fleet, page_size=20).table)
+    table = snap(fleet).table
+    assert table.equals(snap(fleet, page_size=7).table)
+    assert table.equals(snap(fleet, page_size=20).table)
 
 
 def test_an_empty_fleet_is_complete() -> None:

@@ -42,7 +42,7 @@ class Serving:
     def get(self, query: Query, decode: Callable[[bytes], Page]) -> Fetched:
         self.requests += 1
         assert self.requests < 3_000, "a walk without an end"
-        records = [record(one) for one in self.server(self.ids, query)]
+        records = [record(cluster_id) for cluster_id in self.server(self.ids, query)]
         body: Any = records if self.version == "v2" else {"data": {"clusters": records}}
         return Fetched(decode(json.dumps(body).encode()), EPOCH + timedelta(seconds=self.now))
 
@@ -151,8 +151,8 @@ def test_v2_is_not_complete_if_clusters_may_be_hidden(server: Server, many: int)
 )
 def test_v1_without_a_count_is_complete_only_if_its_pages_end(server: Server, state: State) -> None:
     api = Serving(server, 130, version="v1")
-    found, proof, ids = take(api, version="v1")
-    assert found is state, proof
+    actual, proof, ids = take(api, version="v1")
+    assert actual is state, proof
     assert (ids == set(api.ids)) == (state is State.COMPLETE)
 
 

@@ -53,8 +53,8 @@ def test_a_discard_leaves_the_ledger_as_if_the_snapshot_had_never_existed(
     bare: Job, snapshot: MakeSnapshot, when: datetime
 ) -> None:
     store = bare.store
-    for one in GOOD:
-        store.publish_snapshot(snapshot(one))
+    for time in GOOD:
+        store.publish_snapshot(snapshot(time))
     update_ledger(bare)
     before = contents(store, "ledger")
     bad = store.publish_snapshot(snapshot(when))
@@ -74,8 +74,8 @@ def test_reports_made_from_the_discarded_snapshot_alone_are_moved(
     bare: Job, snapshot: MakeSnapshot
 ) -> None:
     store = bare.store
-    for one in GOOD:
-        store.publish_snapshot(snapshot(one))
+    for time in GOOD:
+        store.publish_snapshot(snapshot(time))
     bad = store.publish_snapshot(snapshot(NOW + FAR))
     real, never = date(2026, 10, 21), (NOW + FAR).date() - timedelta(days=1)
     for day in (real, never):
@@ -116,12 +116,12 @@ def test_an_ambiguous_name_is_refused_and_a_path_of_another_store_is_unknown(
 def test_a_snapshot_of_another_century_builds_few_days_and_is_named(
     store: Store, snapshot: MakeSnapshot, when: datetime
 ) -> None:
-    for one in [*GOOD, when]:
-        bad = store.publish_snapshot(snapshot(one))
+    for time in [*GOOD, when]:
+        bad = store.publish_snapshot(snapshot(time))
     job = job_on(store)
     built = update_ledger(job)
     assert len(built) <= 4
-    assert {one.date() for one in GOOD} <= set(built)
+    assert {time.date() for time in GOOD} <= set(built)
     assert last_closed(job) == date(2026, 10, 21)
     assert job.exit_code is Exit.WARNINGS
     assert [text for text in job.messages if f"fleetledger discard {bad.key}" in text]

@@ -68,8 +68,13 @@ def snapshot(
 
 def refs_of(snapshots: list[SnapshotRows]) -> list[SnapshotRef]:
     return [
-        SnapshotRef("a", one.started_at, one.state, f"{one.started_at:%Y%m%dT%H%M%SZ}-{one.state}")
-        for one in snapshots
+        SnapshotRef(
+            "a",
+            snapshot.started_at,
+            snapshot.state,
+            f"{snapshot.started_at:%Y%m%dT%H%M%SZ}-{snapshot.state}",
+        )
+        for snapshot in snapshots
     ]
 
 
@@ -79,5 +84,5 @@ def ledger(
     """The day's rows by cluster, from exactly the snapshots the day may read."""
     refs = refs_of(snapshots)
     wanted = inputs_of(refs, day.date())
-    chosen = [one for one, ref in zip(snapshots, refs, strict=True) if ref in wanted]
+    chosen = [snapshot for snapshot, ref in zip(snapshots, refs, strict=True) if ref in wanted]
     return build_day(chosen, day.date(), rate_card or {}).set_index("cluster_id", drop=False)

@@ -302,11 +302,11 @@ def test_other_time_far_from_any_snapshot_is_a_gap() -> None:
     ],
 )
 def test_a_reading_counts_in_its_band(reading: float | None, band: str) -> None:
-    one = cluster(total=0, gpu_utilization_pct=reading)
+    record = cluster(total=0, gpu_utilization_pct=reading)
     row = ledger(
         [
-            snapshot(at("2 00:00"), one),
-            snapshot(at("2 01:00"), one | {"total_cost_micros": 10 * UNIT}),
+            snapshot(at("2 00:00"), record),
+            snapshot(at("2 01:00"), record | {"total_cost_micros": 10 * UNIT}),
         ],
         DAY,
     ).loc["c1"]

@@ -62,7 +62,7 @@ def test_snapshots_are_ordered_by_a_server_clock_that_stepped_back() -> None:
         snapshot(at("2 09:55"), cluster(total=101)),
         snapshot(at("2 11:00"), cluster(total=110)),
     ]
-    row = ledger(sorted(snapshots, key=lambda one: one.started_at), DAY).loc["c1"]
+    row = ledger(sorted(snapshots, key=lambda taken: taken.started_at), DAY).loc["c1"]
     # From 101 to 100 the counter fell: a reset, estimated; then ten more, metered.
     assert set(row["flags"].split(",")) == {"carried", "reset"}
     assert row["metered_micros"] == 10 * UNIT
@@ -76,8 +76,8 @@ def test_late_snapshots_in_any_order_give_the_same_day() -> None:
         snapshot(at("1 18:00"), cluster(total=0)),
         snapshot(at("3 00:00"), cluster(total=30)),
     ]
-    in_time = sorted(snapshots, key=lambda one: one.started_at)
-    without = [one for one in in_time if one.started_at != at("2 12:00")]
+    in_time = sorted(snapshots, key=lambda taken: taken.started_at)
+    without = [taken for taken in in_time if taken.started_at != at("2 12:00")]
     assert ledger(without, DAY).loc["c1", "spend_micros"] == 30 * UNIT
     assert ledger(in_time, DAY).loc["c1", "spend_micros"] == 30 * UNIT
     assert ledger(in_time, DAY).loc["c1", "looks"] == 4

@@ -26,7 +26,7 @@ def ref(when: str, state: State = State.COMPLETE) -> SnapshotRef:
 
 
 def read(*refs: SnapshotRef, day: date = DAY) -> list[str]:
-    return [f"{one.started_at:%-d %H:%M}" for one in inputs_of(refs, day)]
+    return [f"{ref.started_at:%-d %H:%M}" for ref in inputs_of(refs, day)]
 
 
 def test_a_day_reads_its_own_snapshots_and_one_complete_neighbour_on_each_side() -> None:

@@ -27,7 +27,7 @@ START = at("1 20:00")
 
 @st.composite
 def histories(draw: st.DrawFn, *, unbroken: bool = False) -> list[SnapshotRows]:
-    """Looks at irregular times over a few days, at up to three clusters."""
+    """Snapshots at irregular times over a few days, of up to three clusters."""
     snapshots, when = [], START
     totals = {name: draw(st.integers(0, 500)) for name in ("a", "b", "c")}
     for _ in range(draw(st.integers(2, 6))):
@@ -64,14 +64,18 @@ def histories(draw: st.DrawFn, *, unbroken: bool = False) -> list[SnapshotRows]:
     return snapshots
 
 
-def whole(snapshots: list[SnapshotRows]) -> pd.DataFrame:
+def whole_ledger(snapshots: list[SnapshotRows]) -> pd.DataFrame:
     return pd.concat([day_of(snapshots, day) for day in days_between(refs_of(snapshots))])
 
 
 def day_of(snapshots: list[SnapshotRows], day: date) -> pd.DataFrame:
     wanted = set(inputs_of(refs_of(snapshots), day))
     return build_day(
-        [one for one, ref in zip(snapshots, refs_of(snapshots), strict=True) if ref in wanted],
+        [
+            snapshot
+            for snapshot, ref in zip(snapshots, refs_of(snapshots), strict=True)
+            if ref in wanted
+        ],
         day,
         {},
     )
@@ -82,8 +86,10 @@ def day_of(snapshots: list[SnapshotRows], day: date) -> pd.DataFrame:
 def test_unbroken_presence_meters_exactly_the_counters_difference(
     snapshots: list[SnapshotRows],
 ) -> None:
-    ledger = whole(snapshots)
-    first, last = (one.frame.set_index("cluster_id") for one in (snapshots[0], snapshots[-1]))
+    ledger = whole_ledger(snapshots)
+    first, last = (
+        snapshot.frame.set_index("cluster_id") for snapshot in (snapshots[0], snapshots[-1])
+    )
     truth = last["total_cost_micros"] - first["total_cost_micros"]
     metered = ledger.groupby("cluster_id")["metered_micros"].sum()
     assert metered.to_dict() == truth.to_dict()
@@ -93,7 +99,9 @@ def test_unbroken_presence_meters_exactly_the_counters_difference(
 @given(histories(unbroken=True))
 @settings(max_examples=20, deadline=None, phases=PHASES)
 def test_observed_and_gap_seconds_add_up_to_the_window(snapshots: list[SnapshotRows]) -> None:
-    ledger = whole(snapshots).groupby("cluster_id")[["observed_seconds", "gap_seconds"]].sum()
+    ledger = (
+        whole_ledger(snapshots).groupby("cluster_id")[["observed_seconds", "gap_seconds"]].sum()
+    )
     window = (snapshots[-1].started_at - snapshots[0].started_at).total_seconds()
     assert (ledger.sum(axis=1) == window).all()
 
@@ -101,7 +109,7 @@ def test_observed_and_gap_seconds_add_up_to_the_window(snapshots: list[SnapshotR
 @given(histories())
 @settings(max_examples=40, deadline=None, phases=PHASES)
 def test_every_row_is_bounded_and_its_seconds_add_up(snapshots: list[SnapshotRows]) -> None:
-    ledger = whole(snapshots)
+    ledger = whole_ledger(snapshots)
     known = ledger.dropna(subset=["spend_micros", "spend_high_micros"])
     assert (known["spend_low_micros"] <= known["spend_micros"]).all()
     assert (known["spend_micros"] <= known["spend_high_micros"]).all()
@@ -121,14 +129,16 @@ def test_the_order_of_rows_changes_nothing(
 ) -> None:
     shuffled = [
         SnapshotRows(
-            state=one.state,
-            started_at=one.started_at,
-            finished_at=one.finished_at,
-            frame=one.frame.iloc[shuffler.sample(range(len(one.frame)), len(one.frame))],
+            state=snapshot.state,
+            started_at=snapshot.started_at,
+            finished_at=snapshot.finished_at,
+            frame=snapshot.frame.iloc[
+                shuffler.sample(range(len(snapshot.frame)), len(snapshot.frame))
+            ],
         )
-        for one in snapshots
+        for snapshot in snapshots
     ]
-    pd.testing.assert_frame_equal(whole(snapshots), whole(shuffled))
+    pd.testing.assert_frame_equal(whole_ledger(snapshots), whole_ledger(shuffled))
 
 
 @given(histories())

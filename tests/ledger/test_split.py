@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pipeline.ledger.split import accrued, shared
 
 
-def one(value: int) -> np.ndarray:
+def array(value: int) -> np.ndarray:
     return np.array([value], dtype=np.int64)
 
 
@@ -22,7 +22,7 @@ def test_the_parts_of_any_cutting_add_up_and_follow_the_formula(
     amount: int, total: int, cuts: list[int]
 ) -> None:
     points = sorted({0, total, *(min(cut, total) for cut in cuts)})
-    values = [int(accrued(one(amount), one(x), one(total))[0]) for x in points]
+    values = [int(accrued(array(amount), array(x), array(total))[0]) for x in points]
     assert values == [amount * x // total for x in points]
     assert values[0] == 0
     assert values[-1] == amount
@@ -36,7 +36,7 @@ def test_time_shared_among_parts_adds_up_and_never_decreases(
     second = data.draw(st.integers(0, total - first))
     cuts = sorted(data.draw(st.lists(st.integers(0, total), min_size=2, max_size=2)))
     at = [
-        [int(part[0]) for part in shared(one(x), (one(first), one(second)), one(total))]
+        [int(part[0]) for part in shared(array(x), (array(first), array(second)), array(total))]
         for x in (*cuts, total)
     ]
     assert [sum(parts) for parts in at] == [*cuts, total]

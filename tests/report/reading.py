@@ -15,7 +15,11 @@ def plain(text: str) -> str:
 
 
 def section_of(view: ReportView, key: str) -> Section:
-    (section,) = (one for one in (*view.before_findings, *view.after_findings) if one.key == key)
+    (section,) = (
+        candidate
+        for candidate in (*view.before_findings, *view.after_findings)
+        if candidate.key == key
+    )
     return section
 
 
@@ -26,10 +30,10 @@ def sentences(section: Section | None) -> list[str]:
 
 def table(section: Section | None, caption: str) -> Table:
     assert section is not None
-    (found,) = (one for one in section.tables if one.caption.startswith(caption))
-    return found
+    (match,) = (candidate for candidate in section.tables if candidate.caption.startswith(caption))
+    return match
 
 
 def fact(facts: tuple[Fact, ...], term: str) -> Fact:
-    (found,) = (one for one in facts if one.term == term)
-    return found
+    (match,) = (candidate for candidate in facts if candidate.term == term)
+    return match

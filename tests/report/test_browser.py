@@ -30,7 +30,7 @@ DESK = {"width": 1200, "height": 900}
 def browser() -> Iterator[Browser]:
     if not CHROMIUM:
         if os.environ.get("CI") == "true":
-            pytest.fail("no chromium on this machine, and CI must look at the page")
+            pytest.fail("no chromium on this machine, and CI must open the page")
         pytest.skip("no chromium on this machine: apt-get install chromium")
     from playwright.sync_api import sync_playwright  # noqa: PLC0415  # needless without a browser
 

@@ -82,8 +82,8 @@ def test_text_and_marks_have_the_contrast_wcag_aa_asks_for(scheme: str) -> None:
     )
 
     def contrast(a: str, b: str) -> float:
-        one, two = sorted((luminance(colours[a]), luminance(colours[b])), reverse=True)
-        return (one + 0.05) / (two + 0.05)
+        lighter, darker = sorted((luminance(colours[a]), luminance(colours[b])), reverse=True)
+        return (lighter + 0.05) / (darker + 0.05)
 
     for surface in ("--card", "--page"):
         for text in ("--ink", "--muted", "--link", "--bad", "--warn", "--good"):

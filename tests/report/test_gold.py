@@ -126,7 +126,7 @@ def test_the_page_is_well_formed_and_its_ids_are_unique(
     assert parsed.faults == []
     assert parsed.open == []
     assert len(parsed.ids) == len(set(parsed.ids))
-    assert not any(re.search(r"\s", one) for one in parsed.ids)
+    assert not any(re.search(r"\s", anchor) for anchor in parsed.ids)
 
 
 def test_hostile_names_add_no_element_attribute_or_address(views: dict[str, ReportView]) -> None:
@@ -135,7 +135,7 @@ def test_hostile_names_add_no_element_attribute_or_address(views: dict[str, Repo
         evil = outline(draw(views["hostile"]))
         assert evil.tags <= kind.tags
         assert evil.attributes <= kind.attributes
-        assert all(one.startswith("#") for one in evil.addresses)
+        assert all(address.startswith("#") for address in evil.addresses)
         assert "<img src=x onerror=alert(1)>" in "".join(evil.text)
 
 
@@ -192,8 +192,8 @@ def test_page_text_and_mail_have_the_same_facts(views: dict[str, ReportView]) ->
         render.text(view),
         "".join(outline(render.mail_html(view)).text),
     )
-    for said in (view.title, *view.headline.lede, *(card.value for card in view.cards)):
-        assert all(said in text for text in drawn)
+    for shown in (view.title, *view.headline.lede, *(card.value for card in view.cards)):
+        assert all(shown in text for text in drawn)
     sections = (*view.before_findings, *view.after_findings)
     assert [section.key for section in sections] == [
         *("causes", "ahead", "unusual", "since", "changes", "exclusions"),

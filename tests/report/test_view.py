@@ -152,10 +152,10 @@ def test_a_cluster_counts_once_with_its_largest_finding(views: dict[str, ReportV
 
 def test_an_excluded_finding_is_in_no_number_but_is_counted() -> None:
     inputs = report_inputs([NORMAL[1], NORMAL[2]])
-    found = inputs.findings
-    excluded = (found["cluster_id"] == "cluster_a2") & (found["outcome"] == "FINDING")
-    found = found.assign(exclusion=found["exclusion"].mask(excluded, "prod: standby"))
-    view = build(replace(inputs, findings=found))
+    findings = inputs.findings
+    excluded = (findings["cluster_id"] == "cluster_a2") & (findings["outcome"] == "FINDING")
+    findings = findings.assign(exclusion=findings["exclusion"].mask(excluded, "prod: standby"))
+    view = build(replace(inputs, findings=findings))
     assert view.totals.waste_micros == 0
     assert view.totals.unproven_micros == 700_250_000
     assert [row.name for row in view.findings.rows] == ["notebook"]
@@ -174,13 +174,13 @@ def test_rows_beyond_the_limit_are_summed_and_left_to_the_csv() -> None:
 
 
 def test_the_same_id_in_two_accounts_keeps_two_rows() -> None:
-    one, two = (
+    first, second = (
         Cluster(
-            "same", account, "p", 9.0, 0.0, found={"idle": "likely"}, waste=9.0, account=account
+            "same", account, "p", 9.0, 0.0, grades={"idle": "likely"}, waste=9.0, account=account
         )
         for account in ("first", "second")
     )
-    rows = build(report_inputs([one, two])).findings.rows
+    rows = build(report_inputs([first, second])).findings.rows
     assert len({row.anchor for row in rows}) == 2
 
 

@@ -46,13 +46,13 @@ class Api:
 
     def ids(self, **params: object) -> list[str]:
         """The ids of every page."""
-        found: list[str] = []
+        listed: list[str] = []
         page = 1
         while True:
             data = self.list(**{"limit": 100, **params, "page": page})
-            found += [cluster["id"] for cluster in data["clusters"]]
+            listed += [cluster["id"] for cluster in data["clusters"]]
             if not data["pagination"]["has_next"]:
-                return found
+                return listed
             page += 1
 
     def truth(self) -> pd.DataFrame:

@@ -23,14 +23,14 @@ BY_AGE = [("limit", "100"), ("sort_by", "created_at"), ("sort_order", "asc")]
 def walk(churn: Churn, now: datetime, step: float) -> tuple[list[str], datetime]:
     """A naive walk over pages of 20, oldest first, while the fleet changes."""
     pages = Pages(churn.fleet, Faults(churn=churn), latency_ms=0, v2_pages=False)
-    found: list[str] = []
+    ids: list[str] = []
     number = 1
     while True:
         query = {"page": str(number), "sort_order": "asc"}
         data = json.loads(pages.v1(query.items(), now).body)["data"]
-        found += [cluster["id"] for cluster in data["clusters"]]
+        ids += [cluster["id"] for cluster in data["clusters"]]
         if not data["pagination"]["has_next"]:
-            return found, now
+            return ids, now
         number += 1
         now += timedelta(seconds=step)
 
@@ -40,10 +40,10 @@ def test_with_churn_a_naive_walk_over_pages_misses_clusters(
     fleet: Fleet, start: datetime, step: float
 ) -> None:
     churn = Churn(fleet, births=2.0, deaths=3.0, seed=3)
-    found, _ = walk(churn, start, step)
-    assert churn.alive_throughout < set(found) | churn.alive_throughout
-    assert set(found) <= churn.ever_alive
-    assert churn.alive_throughout - set(found), "deletions pull clusters over the page's edge"
+    ids, _ = walk(churn, start, step)
+    assert churn.alive_throughout < set(ids) | churn.alive_throughout
+    assert set(ids) <= churn.ever_alive
+    assert churn.alive_throughout - set(ids), "deletions pull clusters over the page's edge"
     assert churn.alive_throughout < churn.ever_alive
     assert len(churn.ever_alive) > len(fleet.at(start))
 
@@ -52,8 +52,8 @@ def test_churn_with_deletions_only_loses_and_with_creations_only_does_not(
     fleet: Fleet, start: datetime
 ) -> None:
     quiet = Churn(fleet, births=3.0, deaths=0.0, seed=1)
-    found, _ = walk(quiet, start, 0.0)
-    assert quiet.alive_throughout <= set(found)
+    ids, _ = walk(quiet, start, 0.0)
+    assert quiet.alive_throughout <= set(ids)
     assert quiet.alive_throughout == set(fleet.at(start).cluster_id)
 
 
@@ -61,9 +61,9 @@ def test_churn_does_not_change_the_original_fleet_and_is_repeatable(
     fleet: Fleet, start: datetime
 ) -> None:
     before = fleet.at(start)
-    one, two = Churn(fleet, seed=8), Churn(fleet, seed=8)
-    assert walk(one, start, 5.0) == walk(two, start, 5.0)
-    assert one.ever_alive == two.ever_alive
+    churn, again = Churn(fleet, seed=8), Churn(fleet, seed=8)
+    assert walk(churn, start, 5.0) == walk(again, start, 5.0)
+    assert churn.ever_alive == again.ever_alive
     assert fleet.at(start).equals(before)
 
 

@@ -60,7 +60,7 @@ def test_money_moves_with_the_step_between_two_pages(fleet: Fleet, start: dateti
             }
             for _ in range(2)
         )
-    assert any(second.get(one, cost) > cost for one, cost in first.items())
+    assert any(second.get(cluster_id, cost) > cost for cluster_id, cost in first.items())
 
 
 def is_open(url: str) -> bool:

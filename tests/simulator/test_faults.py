@@ -143,27 +143,30 @@ def test_a_redirect_points_to_another_host(misbehaving: Misbehaving) -> None:
 def test_an_empty_or_short_page_still_counts_all_clusters(misbehaving: Misbehaving) -> None:
     faults = Faults(script={1: bad_responses.empty(), 2: bad_responses.short(3)})
     with misbehaving(faults=faults) as api:
-        nobody, fewer = api.list(), api.list()
-        assert nobody["clusters"] == []
+        empty, fewer = api.list(), api.list()
+        assert empty["clusters"] == []
         assert len(fewer["clusters"]) == 17
-        assert nobody["pagination"] == fewer["pagination"] == api.list()["pagination"]
+        assert empty["pagination"] == fewer["pagination"] == api.list()["pagination"]
 
 
 def test_a_repeated_page_shows_the_previous_one(misbehaving: Misbehaving) -> None:
     with misbehaving(faults=Faults(script={2: bad_responses.repeated()})) as api:
-        one, two, three = (api.list(page=page) for page in (1, 2, 2))
-        assert two["clusters"] == one["clusters"] != three["clusters"]
-        assert two["pagination"]["current_page"] == 2
+        first, repeated, second = (api.list(page=page) for page in (1, 2, 2))
+        assert repeated["clusters"] == first["clusters"] != second["clusters"]
+        assert repeated["pagination"]["current_page"] == 2
 
 
 def test_a_stale_page_shows_the_past_under_the_present_date(misbehaving: Misbehaving) -> None:
     with misbehaving(faults=Faults(script={1: bad_responses.stale(7200)})) as api:
         old, new = (
-            {one["id"]: one["cost"]["total_cost"] for one in api.list(limit=100)["clusters"]}
+            {
+                cluster["id"]: cluster["cost"]["total_cost"]
+                for cluster in api.list(limit=100)["clusters"]
+            }
             for _ in range(2)
         )
         both = set(old) & set(new)
-        assert sum(new[one] > old[one] for one in both) > 20
+        assert sum(new[cluster_id] > old[cluster_id] for cluster_id in both) > 20
 
 
 def test_pagination_can_be_wrong(fleet: Fleet, start: datetime, misbehaving: Misbehaving) -> None:
@@ -182,7 +185,7 @@ def test_pagination_can_be_wrong(fleet: Fleet, start: datetime, misbehaving: Mis
 
 
 @pytest.mark.parametrize(
-    ("quirks", "found"),
+    ("quirks", "is_listed"),
     [
         (Quirks(), False),
         (Quirks(before_inclusive=True), True),
@@ -194,13 +197,13 @@ def test_created_before_can_include_its_bound_or_have_no_effect(
     start: datetime,
     misbehaving: Misbehaving,
     quirks: Quirks,
-    found: bool,  # noqa: FBT001
+    is_listed: bool,  # noqa: FBT001
 ) -> None:
     with misbehaving(faults=Faults(quirks=quirks)) as api:
         frame = fleet.at(start).sort_values("created_at")
         bound = frame.created_at.iloc[5].strftime("%Y-%m-%dT%H:%M:%SZ")
         listed = api.ids(created_before=bound)
-        assert (frame.cluster_id.iloc[5] in listed) == found
+        assert (frame.cluster_id.iloc[5] in listed) == is_listed
         assert (len(listed) == len(frame)) == quirks.before_ignored
 
 
@@ -209,7 +212,7 @@ def test_the_order_and_the_limit_can_be_ignored(
 ) -> None:
     with misbehaving(faults=Faults(quirks=Quirks(order_ignored=True, limit_cap=15))) as api:
         data = api.list(limit=100, sort_by="created_at", sort_order="asc")
-        names = [one["name"] for one in data["clusters"]]
+        names = [cluster["name"] for cluster in data["clusters"]]
         assert names == sorted(names)
         assert len(names) == data["pagination"]["per_page"] == 15
         assert len(set(api.ids())) == len(fleet.at(start))
@@ -217,10 +220,10 @@ def test_the_order_and_the_limit_can_be_ignored(
 
 def test_ties_can_come_in_another_order_on_every_request(misbehaving: Misbehaving) -> None:
     with misbehaving(faults=Faults(unstable_ties=True)) as api:
-        one, two = (api.list(limit=100, sort_by="status") for _ in range(2))
-        statuses = [[c["status"] for c in data["clusters"]] for data in (one, two)]
+        first, second = (api.list(limit=100, sort_by="status") for _ in range(2))
+        statuses = [[c["status"] for c in data["clusters"]] for data in (first, second)]
         assert statuses[0] == statuses[1] == sorted(statuses[0], reverse=True)
-        assert one["clusters"] != two["clusters"]
+        assert first["clusters"] != second["clusters"]
 
 
 def test_random_faults_depend_on_the_seed_and_are_limited_in_a_row(
@@ -233,9 +236,9 @@ def test_random_faults_depend_on_the_seed_and_are_limited_in_a_row(
                 api.get()
         return faults.log
 
-    one = play(1)
-    assert one == play(1) != play(2)
-    hit = {number for number, _ in one}
+    log = play(1)
+    assert log == play(1) != play(2)
+    hit = {number for number, _ in log}
     assert 12 <= len(hit) <= 20
     assert not any({n, n + 1, n + 2} <= hit for n in range(1, 31))
 
@@ -260,11 +263,11 @@ def test_faults_also_affect_version_2(
         }
     )
     with misbehaving(faults=faults) as api:
-        whole = len(fleet.at(start))
-        assert len(api.get("/v2/clusters").json()) == whole - 4
+        size = len(fleet.at(start))
+        assert len(api.get("/v2/clusters").json()) == size - 4
         assert api.get("/v2/clusters").headers["Content-Type"].startswith("text/html")
         assert None in api.get("/v2/clusters").json()
-        assert len(api.get("/v2/clusters").json()) == whole
+        assert len(api.get("/v2/clusters").json()) == size
 
 
 def test_every_transient_failure_differs_from_a_good_response(misbehaving: Misbehaving) -> None:

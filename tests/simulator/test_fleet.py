@@ -63,8 +63,8 @@ def test_a_fleet_can_be_empty() -> None:
 
 @given(SECONDS, SECONDS)
 @settings(max_examples=60, deadline=None)
-def test_the_counter_moves_by_exactly_the_spend(one: int, other: int) -> None:
-    first, last = sorted((one, other))
+def test_the_counter_moves_by_exactly_the_spend(start: int, end: int) -> None:
+    first, last = sorted((start, end))
     before = FLEET.at(moment(first)).set_index("cluster_id")
     after = FLEET.at(moment(last)).set_index("cluster_id")
     truth = FLEET.truth(moment(first), moment(last)).set_index("cluster_id")
@@ -82,9 +82,9 @@ def test_truth_adds_over_adjacent_windows(cuts: list[int]) -> None:
     columns = ["spend_micros", "stopped_spend_micros", "running_seconds"]
     times = [moment(cut) for cut in sorted(cuts)]
     parts = pd.concat(FLEET.truth(a, b) for a, b in pairwise(times))
-    whole = FLEET.truth(times[0], times[-1]).set_index("cluster_id")[columns]
+    total = FLEET.truth(times[0], times[-1]).set_index("cluster_id")[columns]
     added = parts.groupby("cluster_id")[columns].sum()
-    pd.testing.assert_frame_equal(added.sort_index(), whole.sort_index())
+    pd.testing.assert_frame_equal(added.sort_index(), total.sort_index())
 
 
 def test_money_accrues_to_the_second() -> None:
@@ -145,9 +145,9 @@ def test_a_lifecycle_with_its_numbers_written_out() -> None:
         11_500: ("stopped", 7_843_400, 400_000),
     }
     assert lives.segments_at(20_000).size == 0
-    whole = lives.totals(30_000)
-    assert int(whole.stopped_cost[0]) == 43_400 + 85_000
-    assert int(whole.running_seconds[0]) == 3600 + 1800 + 400
+    totals = lives.totals(30_000)
+    assert int(totals.stopped_cost[0]) == 43_400 + 85_000
+    assert int(totals.running_seconds[0]) == 3600 + 1800 + 400
 
 
 def test_lifecycles_have_no_gaps() -> None:

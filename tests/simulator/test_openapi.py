@@ -48,7 +48,7 @@ def test_the_document_is_served_without_a_key(api: Api) -> None:
 
 def test_the_document_has_the_listed_values_and_the_filter_values(api: Api) -> None:
     listed = document()["components"]["schemas"]["Cluster"]["properties"]
-    asked = {one["name"]: one["schema"] for one in openapi_parameters()}
+    asked = {parameter["name"]: parameter["schema"] for parameter in openapi_parameters()}
     assert len(asked) == 14
     for name, unasked in (("gpu_type", "L40S"), ("region", "eu-central-1")):
         assert set(api.truth()[name]) == set(listed[name]["enum"])

@@ -72,11 +72,11 @@ def test_a_filter_selects_exactly_the_matching_clusters(
 ) -> None:
     frame = api.truth()
     wanted = set(frame.cluster_id[expected(frame).fillna(value=False).astype(bool)])
-    found = api.ids(**params)
-    assert set(found) == wanted
-    assert len(found) == len(wanted)
-    given = {name: value for name, value in params.items() if value != ""}
-    assert api.list(**params)["filters_applied"] == given
+    ids = api.ids(**params)
+    assert set(ids) == wanted
+    assert len(ids) == len(wanted)
+    applied = {name: value for name, value in params.items() if value != ""}
+    assert api.list(**params)["filters_applied"] == applied
 
 
 def test_all_but_two_of_these_filters_match_clusters(api: Api) -> None:
@@ -115,19 +115,19 @@ def test_newest_first_and_twenty_are_the_defaults(api: Api) -> None:
 
 @pytest.mark.parametrize("limit", [1, 7, 20, 100])
 def test_pages_add_up(api: Api, limit: int) -> None:
-    everyone = api.truth().cluster_id
-    pages = -(-len(everyone) // limit)
+    clusters = api.truth().cluster_id
+    pages = -(-len(clusters) // limit)
     last = api.list(limit=limit, page=pages)
     assert last["pagination"] == {
         "current_page": pages,
         "total_pages": pages,
-        "total_count": len(everyone),
+        "total_count": len(clusters),
         "per_page": limit,
         "has_next": False,
         "has_previous": True,
     }
-    assert len(last["clusters"]) == len(everyone) - limit * (pages - 1)
-    assert sorted(api.ids(limit=limit)) == sorted(everyone)
+    assert len(last["clusters"]) == len(clusters) - limit * (pages - 1)
+    assert sorted(api.ids(limit=limit)) == sorted(clusters)
     beyond = api.list(limit=limit, page=pages + 1)
     assert beyond["clusters"] == []
     assert not beyond["pagination"]["has_next"]

@@ -112,29 +112,29 @@ def one_round(root: Path, chance: random.Random) -> tuple[int, bool]:
 
 def rounds(root: Path, count: int, seed: int) -> dict[str, int]:
     chance = random.Random(seed)  # noqa: S311
-    found = dict.fromkeys(("killed", "acknowledged", "lost", "half", "temporaries", "unswept"), 0)
+    counts = dict.fromkeys(("killed", "acknowledged", "lost", "half", "temporaries", "unswept"), 0)
     for _ in range(count):
         shutil.rmtree(root, ignore_errors=True)
         acknowledged, killed = one_round(root, chance)
-        found["killed"] += killed
-        found["acknowledged"] += acknowledged
+        counts["killed"] += killed
+        counts["acknowledged"] += acknowledged
         folder = root / "snapshots/account=a/date=2026-10-20"
         names = {path.name for path in folder.glob("[0-9]*")}
         wanted = {f"{number:04}" for number in range(acknowledged)}
-        found["lost"] += len(wanted - names)
-        found["half"] += sum(
+        counts["lost"] += len(wanted - names)
+        counts["half"] += sum(
             (folder / name).read_bytes() != content(str(int(name))) for name in names
         )
         state = root / "state/resume"
         allowed = [content(str(n)) for n in (acknowledged - 1, acknowledged) if n >= 0]
         if state.exists():
-            found["half"] += state.read_bytes() not in allowed
+            counts["half"] += state.read_bytes() not in allowed
         else:
-            found["lost"] += acknowledged > 0
-        found["temporaries"] += len(list(root.rglob(".tmp-*")))
+            counts["lost"] += acknowledged > 0
+        counts["temporaries"] += len(list(root.rglob(".tmp-*")))
         LocalFiles(root).sweep()
-        found["unswept"] += len(list(root.rglob(".tmp-*")))
-    return found
+        counts["unswept"] += len(list(root.rglob(".tmp-*")))
+    return counts
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A disk that fails at any call, once or for good; and a power cut at any moment.
 
-A kill leaves the page cache alone, so only a model of the disk can tell a writer that syncs from
-one that does not: here, what no ``fsync`` has covered is what a power cut may take.
+A kill leaves the page cache alone, so only a model of the disk can distinguish a writer that syncs
+from one that does not: here, what no ``fsync`` has covered is what a power cut may take.
 """
 
 from __future__ import annotations
@@ -298,8 +298,8 @@ def test_the_power_cuts_detect_a_faulty_writer(
     tmp_path: Path,
 ) -> None:
     monkeypatch.setattr(module, name, mutant)
-    found = after_power_cuts(monkeypatch, tmp_path / "data")
-    assert problem in found
+    problems = after_power_cuts(monkeypatch, tmp_path / "data")
+    assert problem in problems
 
 
 def two_writers(root: Path) -> list[str]:

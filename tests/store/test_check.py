@@ -72,12 +72,12 @@ def test_every_flipped_bit_of_every_file_is_found_and_named(full: Store, tmp_pat
     assert len(files) >= 9
     for number in range(FLIPS):
         path = files[number % len(files)]
-        whole = path.read_bytes()
-        flipped = bytearray(whole)
-        flipped[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
+        content = path.read_bytes()
+        flipped = bytearray(content)
+        flipped[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
         path.write_bytes(flipped)
         checked = check(full.files, read_data=True)
-        path.write_bytes(whole)
+        path.write_bytes(content)
         key = path.relative_to(root).as_posix()
         damaged = {p.key for p in checked.problems if p.severity is Severity.DAMAGE}
         assert key in damaged
@@ -91,12 +91,12 @@ def test_every_flipped_bit_of_every_file_is_found_and_named(full: Store, tmp_pat
 def test_every_truncation_is_found_and_named(full: Store, tmp_path: Path) -> None:
     root = tmp_path / "data"
     for path in stored_files(root):
-        whole = path.read_bytes()
-        for length in {0, len(whole) // 2, len(whole) - 1} & set(range(len(whole))):
-            path.write_bytes(whole[:length])
-            found = {problem.key for problem in check(full.files, read_data=True).problems}
-            assert path.relative_to(root).as_posix() in found
-        path.write_bytes(whole)
+        content = path.read_bytes()
+        for length in {0, len(content) // 2, len(content) - 1} & set(range(len(content))):
+            path.write_bytes(content[:length])
+            damaged = {problem.key for problem in check(full.files, read_data=True).problems}
+            assert path.relative_to(root).as_posix() in damaged
+        path.write_bytes(content)
 
 
 def test_a_missing_file_of_a_report_and_a_missing_final_day_are_found(

@@ -47,49 +47,49 @@ def opened_before_the_first_step(root: Path) -> int:
 
 def problems(root: Path, acknowledged: int) -> list[str]:
     """What a reader could hold against the store after ``acknowledged`` steps were."""
-    found = []
+    messages = []
     day = root / "snapshots/account=a/date=2026-10-20"
     for step, name, letter in ((1, "one", b"1"), (2, "two", b"2")):
         path = day / name
         if path.exists():
-            found += [f"{name} is half"] * (path.read_bytes() != letter * 100_000)
+            messages += [f"{name} is half"] * (path.read_bytes() != letter * 100_000)
         elif acknowledged >= step:
-            found.append(f"{name} is lost")
+            messages.append(f"{name} is lost")
     state, report = root / RESUME, root / "reports/2026-10-20"
     if state.exists():
         letters = [b"3"] * (acknowledged < 4) + [b"4"] * (acknowledged >= 3)
-        found += ["state is half"] * (state.read_bytes() not in [x * 100_000 for x in letters])
+        messages += ["state is half"] * (state.read_bytes() not in [x * 100_000 for x in letters])
     elif acknowledged >= 3:
-        found.append("state is lost")
+        messages.append("state is lost")
     if report.exists():
-        whole = {"report.html", "SHA256SUMS"}
-        allowed = [whole] * (acknowledged < 6) + [whole | {"more.csv"}] * (acknowledged >= 5)
-        found += ["report is half"] * ({path.name for path in report.iterdir()} not in allowed)
+        files = {"report.html", "SHA256SUMS"}
+        allowed = [files] * (acknowledged < 6) + [files | {"more.csv"}] * (acknowledged >= 5)
+        messages += ["report is half"] * ({path.name for path in report.iterdir()} not in allowed)
     elif acknowledged >= 5:
-        found.append("report is lost")
+        messages.append("report is lost")
     if acknowledged == 7 and not (root / "reports/latest/report.html").exists():
-        found.append("latest is lost")
-    return found
+        messages.append("latest is lost")
+    return messages
 
 
 def kill_everywhere(root: Path, call: str, writer: str = "real", start: int = 1) -> list[str]:
     """Kill at the N-th ``call``, for every N, and let the next run finish; the first problems."""
-    found: list[str] = []
+    messages: list[str] = []
     for number in range(start, 500):
         run = strace(root, f"{call}:signal=KILL:when={number}", writer)
         acknowledged = run.stdout.count(b".")
-        found += [f"{call} {number}: {problem}" for problem in problems(root, acknowledged)]
-        if found:
-            return found
+        messages += [f"{call} {number}: {problem}" for problem in problems(root, acknowledged)]
+        if messages:
+            return messages
         if run.returncode == 0:
             assert number > start or call in ("symlink", "rename"), f"{call} was never called"
-            return found
+            return messages
         subprocess.run(  # noqa: S603
             [sys.executable, str(WRITER), "steps", str(root), "real"],
             check=True,
             stdout=subprocess.DEVNULL,
         )
-        found += [f"{call} {number}, next run: {problem}" for problem in problems(root, 7)]
+        messages += [f"{call} {number}, next run: {problem}" for problem in problems(root, 7)]
         shutil.rmtree(root)
     raise AssertionError(f"{call}: more calls than expected")
 
@@ -133,7 +133,7 @@ def test_a_write_that_returns_a_wrong_length_is_not_acknowledged(tmp_path: Path)
 def test_a_kill_at_a_random_moment_loses_no_file_and_halves_none(tmp_path: Path) -> None:
     command = [sys.executable, str(WRITER), "rounds", str(tmp_path / "data"), "real", str(KILLS)]
     run = subprocess.run([*command, "1"], check=True, capture_output=True)  # noqa: S603
-    found = json.loads(run.stdout)
-    assert found["killed"] == KILLS
-    assert found["acknowledged"] > 0
-    assert (found["lost"], found["half"], found["unswept"]) == (0, 0, 0)
+    counts = json.loads(run.stdout)
+    assert counts["killed"] == KILLS
+    assert counts["acknowledged"] > 0
+    assert (counts["lost"], counts["half"], counts["unswept"]) == (0, 0, 0)

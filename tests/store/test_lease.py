@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent.parent
 DAY = date(2026, 10, 20)
 SHORT = 1
-"""Seconds; S3 tells whole seconds, so a lease of one lasts at most two."""
+"""Seconds; S3 reports whole seconds, so a lease of one lasts at most two."""
 OVER = 2.1
 MESSAGE = b"To: x\r\nDate: x\r\nMessage-ID: <x@x>\r\n\r\n"
 
@@ -68,25 +68,25 @@ def hung(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_lock_is_exclusive_and_free_after_its_release(uri: str, options: dict[str, str]) -> None:
-    one, other = Store(uri, options), Store(uri, options)
-    for store in (one, other, one):
+    first, second = Store(uri, options), Store(uri, options)
+    for store in (first, second, first):
         with store.lock("derive"):
             with pytest.raises(
                 LockedError, match=r"some/prefix/locks/derive\.lock: process \d+ on"
             ):
-                other.lock("derive").__enter__()
-            with other.lock("extract-default"):
+                second.lock("derive").__enter__()
+            with second.lock("extract-default"):
                 store.confirm_locks()
 
 
 def test_a_long_run_keeps_its_lock(uri: str, options: dict[str, str]) -> None:
-    one, other = Store(uri, options, SHORT), Store(uri, options, SHORT)
+    first, second = Store(uri, options, SHORT), Store(uri, options, SHORT)
     holders = set()
-    with one.lock("derive"):
+    with first.lock("derive"):
         until = time.monotonic() + 2 * OVER
         while time.monotonic() < until:
             with pytest.raises(LockedError) as refused:
-                other.lock("derive").__enter__()
+                second.lock("derive").__enter__()
             holders.add(str(refused.value).partition(" since ")[2].partition(";")[0])
             time.sleep(0.2)
     assert len(holders) == 1, "a renewal does not change the time since when it is held"
@@ -97,10 +97,10 @@ def test_one_of_several_processes_gets_an_expired_lock(uri: str, options: dict[s
     dead = {"run": "x", "host": "elsewhere", "pid": 7, "ttl_seconds": SHORT}
     store.files.replace("locks/derive.lock", msgspec.json.encode(dead))
     time.sleep(OVER)
-    given = [uri, msgspec.json.encode(options).decode()]
+    arguments = [uri, msgspec.json.encode(options).decode()]
     contenders = [
         subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-c", CONTENDER, *given],
+            [sys.executable, "-c", CONTENDER, *arguments],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -108,14 +108,16 @@ def test_one_of_several_processes_gets_an_expired_lock(uri: str, options: dict[s
         )
         for _ in range(4)
     ]
-    assert [one.stdout and one.stdout.readline() for one in contenders] == ["ready\n"] * 4
-    for one in contenders:
-        assert one.stdin
-        one.stdin.write("go\n")
-        one.stdin.flush()
-    lines = sorted(one.stdout.readline() if one.stdout else "" for one in contenders)
-    for one in contenders:
-        one.communicate("end\n", timeout=60)
+    assert [process.stdout and process.stdout.readline() for process in contenders] == [
+        "ready\n"
+    ] * 4
+    for process in contenders:
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    lines = sorted(process.stdout.readline() if process.stdout else "" for process in contenders)
+    for process in contenders:
+        process.communicate("end\n", timeout=60)
     assert [line == "won\n" for line in lines].count(True) == 1, lines
     assert sum("another run h" in line for line in lines) == 3, lines
 
@@ -124,45 +126,45 @@ def test_one_of_several_processes_gets_an_expired_lock(uri: str, options: dict[s
 def test_a_lock_taken_between_reading_and_writing_it_is_not_taken_again(
     uri: str, options: dict[str, str], left: bytes | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, other = Store(uri, options), Store(uri, options, SHORT)
+    first, second = Store(uri, options), Store(uri, options, SHORT)
     if left:
-        one.files.replace("locks/derive.lock", left)
+        first.files.replace("locks/derive.lock", left)
         time.sleep(OVER)
-    taken, put_if = ExitStack(), other.files.put_if  # type: ignore[attr-defined]
+    taken, put_if = ExitStack(), second.files.put_if  # type: ignore[attr-defined]
 
     def late(*args: object) -> object:
         quick = Store(uri, options, SHORT)
         taken.enter_context(quick.lock("derive"))
         return put_if(*args)
 
-    monkeypatch.setattr(other.files, "put_if", late)
+    monkeypatch.setattr(second.files, "put_if", late)
     with taken, pytest.raises(LockedError, match=r"another run has just taken s3:.*process"):
-        other.lock("derive").__enter__()
+        second.lock("derive").__enter__()
 
 
 @pytest.mark.usefixtures("hung")
 def test_a_run_that_lost_its_lock_mails_nothing_and_releases_nothing(
     uri: str, options: dict[str, str]
 ) -> None:
-    one, other = Store(uri, options, SHORT), Store(uri, options)
-    one.publish_report(DAY, {"mail.eml": MESSAGE, "summary.json": b'{"day": "x"}'})
+    first, second = Store(uri, options, SHORT), Store(uri, options)
+    first.publish_report(DAY, {"mail.eml": MESSAGE, "summary.json": b'{"day": "x"}'})
     # A server that cannot be reached: asking it would be another error.
     mail = Mail(to=("a@example.com",), host="127.0.0.1", port=1, security="none")
     job = Job(
-        store=one,
+        store=first,
         settings=Settings(mail=mail),
         find_key=lambda *_: Secret(""),
         now=lambda: datetime(2026, 10, 21, tzinfo=UTC),
     )
-    with one.lock("derive"):
+    with first.lock("derive"):
         time.sleep(OVER)
-        one.confirm_locks()  # expired, but not taken by another run
+        first.confirm_locks()  # expired, but not taken by another run
         time.sleep(OVER)
-        with other.lock("derive"):
+        with second.lock("derive"):
             with pytest.raises(LockedError, match="so it mails nothing: another run has taken s3:"):
                 send(job, DAY)
-            one.files._leases[0].release()  # type: ignore[attr-defined]
-            other.confirm_locks()
+            first.files._leases[0].release()  # type: ignore[attr-defined]
+            second.confirm_locks()
 
 
 @pytest.mark.usefixtures("hung")

@@ -1,4 +1,4 @@
-"""Listings: what the names of the stored files tell."""
+"""Listings: what the names of the stored files contain."""
 
 from __future__ import annotations
 

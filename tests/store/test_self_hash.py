@@ -18,15 +18,15 @@ DAY = date(2026, 10, 20)
 
 @given(st.binary(max_size=300), st.integers(min_value=0), st.integers(0, 7))
 def test_any_bit_flipped_in_a_sealed_text_is_detected(content: bytes, place: int, bit: int) -> None:
-    whole = self_hash.sealed_text(content)
-    assert self_hash.unsealed_text(whole) == content
-    flipped = bytearray(whole)
-    flipped[place % len(whole)] ^= 1 << bit
+    sealed = self_hash.sealed_text(content)
+    assert self_hash.unsealed_text(sealed) == content
+    flipped = bytearray(sealed)
+    flipped[place % len(sealed)] ^= 1 << bit
     assert self_hash.unsealed_text(bytes(flipped)) is None
 
 
 @given(st.binary(max_size=300), st.integers(min_value=1))
 def test_a_sealed_text_cut_short_or_lengthened_is_detected(content: bytes, cut: int) -> None:
-    whole = self_hash.sealed_text(content)
-    assert self_hash.unsealed_text(whole[: -(cut % len(whole)) or None][:-1]) is None
-    assert self_hash.unsealed_text(whole + b"\n") is None
+    sealed = self_hash.sealed_text(content)
+    assert self_hash.unsealed_text(sealed[: -(cut % len(sealed)) or None][:-1]) is None
+    assert self_hash.unsealed_text(sealed + b"\n") is None

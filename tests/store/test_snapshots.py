@@ -43,12 +43,12 @@ def test_rows_in_any_order_are_stored_as_the_same_bytes(
 ) -> None:
     taken = snapshot(rows=9)
     shuffled = taken.table.take(pa.array([3, 4, 8, 0, 2, 6, 1, 7, 5]))
-    one, other = Store(str(tmp_path / "a")), Store(str(tmp_path / "b"))
-    ref = one.publish_snapshot(taken)
-    other.publish_snapshot(
+    first, second = Store(str(tmp_path / "a")), Store(str(tmp_path / "b"))
+    ref = first.publish_snapshot(taken)
+    second.publish_snapshot(
         type(taken)(certificate=taken.certificate, table=shuffled, quarantine=())
     )
-    assert one.files.read(ref.key) == other.files.read(ref.key)
+    assert first.files.read(ref.key) == second.files.read(ref.key)
 
 
 def test_the_second_writer_of_a_name_gets_an_error_and_changes_nothing(

@@ -59,9 +59,9 @@ def test_a_snapshot_truncated_at_any_length_is_damaged(
     ref = store.publish_snapshot(snapshot())
     path = store.files.path(ref.key)
     assert path is not None
-    whole = path.read_bytes()
-    for length in (0, 1, 4, *random.Random(1).sample(range(len(whole)), 40)):  # noqa: S311
-        path.write_bytes(whole[:length])
+    content = path.read_bytes()
+    for length in (0, 1, 4, *random.Random(1).sample(range(len(content)), 40)):  # noqa: S311
+        path.write_bytes(content[:length])
         with pytest.raises(DamageError, match=ref.key):
             store.read_snapshot(ref)
         with pytest.raises(DamageError, match=ref.key):
@@ -71,9 +71,9 @@ def test_a_snapshot_truncated_at_any_length_is_damaged(
 def test_a_file_under_another_files_name_is_damaged(
     store: Store, snapshot: MakeSnapshot, ledger_day: Callable[..., pd.DataFrame]
 ) -> None:
-    one = store.publish_snapshot(snapshot())
+    ref = store.publish_snapshot(snapshot())
     other = store.publish_snapshot(snapshot(NOON + timedelta(hours=1)))
-    store.files.replace(other.key, store.files.read(one.key))
+    store.files.replace(other.key, store.files.read(ref.key))
     with pytest.raises(DamageError, match="another snapshot's"):
         store.read_snapshot(other)
     day = store.publish_ledger_day("default", DAY, "abcd", ledger_day())

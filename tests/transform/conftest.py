@@ -37,21 +37,22 @@ _NULLS = (
 )
 
 
-def make_row(date: str, **given: Any) -> dict[str, Any]:  # noqa: ANN401
-    """One ledger row: a cluster that runs all day at 10.00 an hour, looked at every hour.
+def make_row(date: str, **values: Any) -> dict[str, Any]:  # noqa: ANN401
+    """One ledger row: a cluster that runs all day at 10.00 an hour, observed every hour.
 
     ``gpu`` is its GPU use all day (None: no reading), ``memory`` and ``cpu`` likewise; ``hours``
-    the hours it ran and ``seen`` the clock hours of its looks. Any ledger column may be given.
+    the hours it ran and ``seen`` the clock hours of its observations. Any ledger column may be
+    given.
     """
-    gpu, memory, cpu = (given.pop(m, d) for m, d in (("gpu", 0.0), ("memory", 1.0), ("cpu", 1.0)))
-    hours = given.pop("hours", 24)
-    seen = list(given.pop("seen", range(24)))
+    gpu, memory, cpu = (values.pop(m, d) for m, d in (("gpu", 0.0), ("memory", 1.0), ("cpu", 1.0)))
+    hours = values.pop("hours", 24)
+    seen = list(values.pop("seen", range(24)))
     midnight = pd.Timestamp(date)
     row: dict[str, Any] = {c.name: 0 for c in schema.LEDGER.columns}
     row |= _TEXTS | dict.fromkeys(_NULLS) | {"date": midnight, "has_moved": False}
     row |= {"gpu_count": 8, "hourly_rate_micros": 10 * UNIT, "looks": len(seen)}
-    rate = given.get("hourly_rate_micros", row["hourly_rate_micros"]) or 0
-    spend = given.get("spend_micros", hours * rate)
+    rate = values.get("hourly_rate_micros", row["hourly_rate_micros"]) or 0
+    spend = values.get("spend_micros", hours * rate)
     row |= dict.fromkeys(("spend_micros", "spend_low_micros", "spend_high_micros"), spend)
     row |= {"metered_micros": spend or 0, "observed_seconds": 24 * HOUR}
     row |= {"running_seconds": hours * HOUR, "stopped_seconds": (24 - hours) * HOUR}
@@ -76,9 +77,9 @@ def make_row(date: str, **given: Any) -> dict[str, Any]:  # noqa: ANN401
             row[f"{metric}_max_pct"] = float(value)
     row["first_observed_at"] = midnight.tz_localize("UTC")
     row["last_observed_at"] = (midnight + pd.Timedelta(hours=23)).tz_localize("UTC")
-    unknown = set(given) - set(row)
+    unknown = set(values) - set(row)
     assert not unknown, f"no such ledger column: {unknown}"
-    return row | given
+    return row | values
 
 
 def make_ledger(*rows: dict[str, Any]) -> pd.DataFrame:
@@ -88,9 +89,9 @@ def make_ledger(*rows: dict[str, Any]) -> pd.DataFrame:
     return schema.LEDGER.enforce(pd.DataFrame(list(rows)))
 
 
-def make_days(first: str, days: int, **given: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+def make_days(first: str, days: int, **values: Any) -> list[dict[str, Any]]:  # noqa: ANN401
     """The same row on ``days`` days in a row."""
-    return [make_row(str(d.date()), **given) for d in pd.date_range(first, periods=days)]
+    return [make_row(str(d.date()), **values) for d in pd.date_range(first, periods=days)]
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ def series(runs: int, rng: np.random.Generator) -> np.ndarray[Any, Any]:
     return values
 
 
-def found(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def flags(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     scores = anomalies.score(values, day_number(FIRST), DAYS - 1)
     return anomalies.is_unusual(scores, Rules())
 
@@ -42,21 +42,21 @@ def found(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def test_half_as_much_again_on_a_weekday_is_found_and_false_alarms_are_rare() -> None:
     rng = np.random.default_rng(11)
     calm = series(4000, rng)
-    assert found(calm).mean() <= 0.01
+    assert flags(calm).mean() <= 0.01
     raised = series(4000, rng)
     raised[:, -1] *= 1.5
-    assert found(raised).mean() >= 0.9
+    assert flags(raised).mean() >= 0.9
     fallen = series(4000, rng)
     fallen[:, -1] *= 0.5
-    assert found(fallen).mean() >= 0.9
+    assert flags(fallen).mean() >= 0.9
 
 
-@pytest.mark.parametrize(("known", "told"), [(9, False), (10, True)])
-def test_it_is_silent_with_fewer_than_ten_earlier_days(known: int, told: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(("known", "flagged"), [(9, False), (10, True)])
+def test_it_is_silent_with_fewer_than_ten_earlier_days(known: int, flagged: bool) -> None:  # noqa: FBT001
     values = np.full((1, DAYS), np.nan)
     values[:, -known - 1 :] = 100.0 * UNIT
     values[:, -1] = 500.0 * UNIT
-    assert found(values).tolist() == [told]
+    assert flags(values).tolist() == [flagged]
 
 
 def test_a_cent_more_than_a_constant_is_nothing(days: Make) -> None:
@@ -64,13 +64,13 @@ def test_a_cent_more_than_a_constant_is_nothing(days: Make) -> None:
     values = np.full((2, DAYS), 100.0 * UNIT)
     values[0, -1] += 0.01 * UNIT
     values[1, -1] += 9.0 * UNIT  # below the floor in money
-    assert found(values).tolist() == [False, False]
+    assert flags(values).tolist() == [False, False]
 
 
 def test_unknown_spend_is_not_zero() -> None:
     values = np.full((1, DAYS), 100.0 * UNIT)
     values[:, -1] = np.nan
-    assert found(values).tolist() == [False]
+    assert flags(values).tolist() == [False]
 
 
 def test_a_scan_names_group_day_and_distance_most_recent_first(row: Make, ledger: Make) -> None:
@@ -92,8 +92,8 @@ def test_a_scan_names_group_day_and_distance_most_recent_first(row: Make, ledger
         ["vision", 300 * UNIT, 100 * UNIT, 200 * UNIT],
     ]
     assert got["date"].tolist() == [pd.Timestamp(last), pd.Timestamp(last - timedelta(days=1))]
-    whole = anomalies.scan(ledger(*rows), [], Rules(), last, days=7)
-    assert len(whole) == 2
+    table = anomalies.scan(ledger(*rows), [], Rules(), last, days=7)
+    assert len(table) == 2
     assert anomalies.scan(ledger(), ["project_id"], Rules(), last).empty
 
 
@@ -111,28 +111,28 @@ def test_fleet_projects_and_gpu_types_are_each_compared_with_their_own_past(
     last = FIRST + timedelta(days=DAYS - 1)
     got = anomalies.unusual_days(ledger(*rows), Rules(), last, 2)
     assert tuple(got.columns) == anomalies.UNUSUAL
-    told = got[["cut", "group"]].astype("object").where(got[["cut", "group"]].notna(), None)
-    assert sorted(told.to_numpy().tolist(), key=str) == [["gpu_type", "T4"], ["project", None]]
+    groups = got[["cut", "group"]].astype("object").where(got[["cut", "group"]].notna(), None)
+    assert sorted(groups.to_numpy().tolist(), key=str) == [["gpu_type", "T4"], ["project", None]]
     assert anomalies.unusual_days(ledger(), Rules(), last, 7).empty
 
 
 def test_a_fleet_that_grows_is_not_unusual_every_day() -> None:
     grown = 100.0 * UNIT * np.cumprod(np.full((1, DAYS), 1.04), axis=1)
-    assert found(grown).tolist() == [False]
+    assert flags(grown).tolist() == [False]
     grown[:, -1] *= 1.5
-    assert found(grown).tolist() == [True]
+    assert flags(grown).tolist() == [True]
 
 
 def test_a_step_is_unusual_until_the_level_is_there() -> None:
     step = np.full((1, DAYS), 100.0 * UNIT)
     step[:, -12:] *= 2.0
     first = day_number(FIRST)
-    told = [
+    unusual = [
         bool(anomalies.is_unusual(anomalies.score(step, first, day), Rules())[0])
         for day in range(DAYS - 14, DAYS)
     ]
-    assert told[:3] == [False, False, True]
-    assert told[-5:] == [False] * 5
+    assert unusual[:3] == [False, False, True]
+    assert unusual[-5:] == [False] * 5
 
 
 def test_after_a_week_of_nothing_only_more_than_ever_is_unusual() -> None:
@@ -140,4 +140,4 @@ def test_after_a_week_of_nothing_only_more_than_ever_is_unusual() -> None:
     rests[:, 5] = 900.0 * UNIT
     rests[0, -1] = 800.0 * UNIT
     rests[1, -1] = 1000.0 * UNIT
-    assert found(rests).tolist() == [False, True, False]
+    assert flags(rests).tolist() == [False, True, False]

@@ -28,12 +28,12 @@ def test_each_line_fires_once_and_a_new_month_arms_them(days: Make, ledger: Make
     month = {"all": Budget(amount=7440.0)}  # 31 days x 240.00
     rows = ledger(*days("2026-03-01", 50))
     fired: tuple[str, ...] = ()
-    told: dict[tuple[str, str], int] = {}
+    crossed: dict[tuple[str, str], int] = {}
     for day in pd.date_range("2026-03-01", "2026-04-16"):
         got = budgets.evaluate(month, rows, day.date(), fired)
         fired = got.fired
-        told |= {(str(day.date())[5:], alert): 1 for _, alert in alerts(got)}
-    assert list(told) == [
+        crossed |= {(str(day.date())[5:], alert): 1 for _, alert in alerts(got)}
+    assert list(crossed) == [
         ("03-03", "forecast"),
         ("03-16", "50 %"),
         ("03-25", "80 %"),
@@ -59,12 +59,12 @@ def test_budgets_per_project_type_and_cluster_stand_alone(row: Make, ledger: Mak
         row("2026-03-01", cluster_id="c", project_id=None, gpu_type="T4", spend_micros=None),
         row("2026-02-28", cluster_id="a", project_id="x", spend_micros=999 * UNIT),
     )
-    given = {
+    lines = {
         "p": Budget(amount=100.0, per="project"),
         "t": Budget(amount=100.0, per="gpu_type", match="H*"),
         "c": Budget(amount=50.0, per="cluster"),
     }
-    got = budgets.evaluate(given, rows, date(2026, 3, 1))
+    got = budgets.evaluate(lines, rows, date(2026, 3, 1))
     share = got.table.set_index(["budget", "group"])["spent_share"]
     assert share.to_dict() == pytest.approx(
         {

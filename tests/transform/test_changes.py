@@ -33,23 +33,23 @@ def causes(ledger: pd.DataFrame) -> dict[str, int]:
 
 
 def test_each_cause_has_its_money(row: Make, ledger: Make) -> None:
-    one, two = "2026-03-02", "2026-03-03"
+    before, after = "2026-03-02", "2026-03-03"
     off: dict[str, Any] = {"hours": 0, "spend_micros": 0}
     rows = ledger(
-        row(two, cluster_id="new"),
-        row(one, cluster_id="gone"),
-        row(one, cluster_id="resumed", **off),
-        row(two, cluster_id="resumed"),
-        row(one, cluster_id="stopped"),
-        row(two, cluster_id="stopped", **off),
-        row(one, cluster_id="longer", hours=10),
-        row(two, cluster_id="longer", hours=13),
-        row(one, cluster_id="bigger", gpu_count=4),
-        row(two, cluster_id="bigger", gpu_count=8, hourly_rate_micros=20 * UNIT),
-        row(one, cluster_id="dearer"),
-        row(two, cluster_id="dearer", hourly_rate_micros=11 * UNIT),
-        row(one, cluster_id="same"),
-        row(two, cluster_id="same"),
+        row(after, cluster_id="new"),
+        row(before, cluster_id="gone"),
+        row(before, cluster_id="resumed", **off),
+        row(after, cluster_id="resumed"),
+        row(before, cluster_id="stopped"),
+        row(after, cluster_id="stopped", **off),
+        row(before, cluster_id="longer", hours=10),
+        row(after, cluster_id="longer", hours=13),
+        row(before, cluster_id="bigger", gpu_count=4),
+        row(after, cluster_id="bigger", gpu_count=8, hourly_rate_micros=20 * UNIT),
+        row(before, cluster_id="repriced"),
+        row(after, cluster_id="repriced", hourly_rate_micros=11 * UNIT),
+        row(before, cluster_id="same"),
+        row(after, cluster_id="same"),
     )
     assert causes(rows) == {
         "new": 240 * UNIT,

@@ -98,7 +98,7 @@ def test_a_method_tested_on_few_days_is_not_quoted_for_its_luck(
         for day in pd.date_range("2026-01-05", periods=known)
     ]
     got = forecast(ledger(*rows), rows[-1]["date"].date())
-    tested = {one.method: one.error_share for one in got.estimates}
+    tested = {estimate.method: estimate.error_share for estimate in got.estimates}
     assert tested[SEASONAL] == pytest.approx(0)
     assert got.best is not None
     assert (got.best.method == SEASONAL) == is_quoted

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 UNIT = schema.MICROS_PER_UNIT
 
 
-def found(rows: pd.DataFrame) -> pd.DataFrame:
+def candidates_of(rows: pd.DataFrame) -> pd.DataFrame:
     return idle.candidates(utilization.rank(rows), Rules())
 
 
-def test_two_weeks_of_hourly_looks_without_work_prove_idleness(days: Make, ledger: Make) -> None:
-    got = found(ledger(*days("2026-03-01", 14)))
+def test_two_weeks_of_hourly_snapshots_without_work_prove_idleness(
+    days: Make, ledger: Make
+) -> None:
+    got = candidates_of(ledger(*days("2026-03-01", 14)))
     assert got["grade"].tolist() == ["proven"]
     assert got["samples"].tolist() == [336]
     assert got["busy_share_bound"].tolist() == pytest.approx([0.00888], abs=1e-5)
@@ -35,8 +37,8 @@ def test_two_weeks_of_hourly_looks_without_work_prove_idleness(days: Make, ledge
     assert got["provable_waste_micros"].tolist() == [int(3360 * UNIT * 0.05 ** (1 / 336))]
 
 
-def test_nightly_looks_never_prove(days: Make, ledger: Make) -> None:
-    got = found(ledger(*days("2026-03-01", 14, seen=[2])))
+def test_nightly_snapshots_never_prove_idleness(days: Make, ledger: Make) -> None:
+    got = candidates_of(ledger(*days("2026-03-01", 14, seen=[2])))
     assert got["grade"].tolist() == ["suspected"]
     assert got["busy_share_bound"].tolist() == pytest.approx([0.19264], abs=1e-5)
     waste, spend = got["provable_waste_micros"].iloc[0], got["spend_micros"].iloc[0]
@@ -44,25 +46,25 @@ def test_nightly_looks_never_prove(days: Make, ledger: Make) -> None:
 
 
 def test_sixty_nights_at_two_say_nothing_about_the_days(days: Make, ledger: Make) -> None:
-    got = found(ledger(*days("2026-01-01", 60, seen=[2])))
+    got = candidates_of(ledger(*days("2026-01-01", 60, seen=[2])))
     assert got["busy_share_bound"].iloc[0] < 0.05
     assert got["grade"].tolist() == ["suspected"]
 
 
-def test_a_box_that_runs_in_office_hours_only_is_proven_by_looks_in_office_hours(
+def test_a_cluster_of_office_hours_is_proven_idle_by_snapshots_in_office_hours(
     days: Make, ledger: Make
 ) -> None:
-    got = found(ledger(*days("2026-03-01", 14, hours=9, seen=range(8, 17))))
+    got = candidates_of(ledger(*days("2026-03-01", 14, hours=9, seen=range(8, 17))))
     assert got["grade"].tolist() == ["proven"]
 
 
 def test_three_days_are_likely_at_best(days: Make, ledger: Make) -> None:
-    assert found(ledger(*days("2026-03-01", 3)))["grade"].tolist() == ["likely"]
+    assert candidates_of(ledger(*days("2026-03-01", 3)))["grade"].tolist() == ["likely"]
 
 
 @pytest.mark.parametrize("metric", ["gpu", "memory", "cpu"])
 def test_a_missing_reading_is_never_idle(days: Make, ledger: Make, metric: str) -> None:
-    assert found(ledger(*days("2026-03-01", 14, **{metric: None}))).empty
+    assert candidates_of(ledger(*days("2026-03-01", 14, **{metric: None}))).empty
 
 
 def test_a_busy_or_loaded_or_stopped_or_gone_cluster_is_no_candidate(
@@ -76,7 +78,7 @@ def test_a_busy_or_loaded_or_stopped_or_gone_cluster_is_no_candidate(
         *days("2026-03-01", 13, cluster_id="gone"),
         *days("2026-03-01", 14, cluster_id="vanished", flags="vanished"),
     )
-    assert found(rows).empty
+    assert candidates_of(rows).empty
 
 
 def test_candidates_come_by_the_money_they_prove(days: Make, ledger: Make) -> None:
@@ -84,20 +86,20 @@ def test_candidates_come_by_the_money_they_prove(days: Make, ledger: Make) -> No
         *days("2026-03-01", 14, cluster_id="dear-unseen", seen=[2], hourly_rate_micros=50 * UNIT),
         *days("2026-03-01", 14, cluster_id="cheap-watched"),
     )
-    assert found(rows)["cluster_id"].tolist() == ["cheap-watched", "dear-unseen"]
+    assert candidates_of(rows)["cluster_id"].tolist() == ["cheap-watched", "dear-unseen"]
 
 
 def test_provable_waste_is_below_the_least_the_spend_can_have_been(
     days: Make, ledger: Make
 ) -> None:
     rows = days("2026-03-01", 14, spend_low_micros=7)
-    assert found(ledger(*rows))["provable_waste_micros"].tolist() == [97]
+    assert candidates_of(ledger(*rows))["provable_waste_micros"].tolist() == [97]
     rows = days("2026-03-01", 14, spend_micros=None, spend_low_micros=None, spend_high_micros=None)
-    assert found(ledger(*rows))["provable_waste_micros"].tolist() == [0]
+    assert candidates_of(ledger(*rows))["provable_waste_micros"].tolist() == [0]
 
 
 def test_an_empty_fleet_has_no_candidates(ledger: Make) -> None:
-    assert list(found(ledger())) == list(schema.IDLE.names)
+    assert list(candidates_of(ledger())) == list(schema.IDLE.names)
 
 
 def test_the_list_of_idle_clusters_has_the_findings_own_money(days: Make, ledger: Make) -> None:
@@ -107,10 +109,10 @@ def test_the_list_of_idle_clusters_has_the_findings_own_money(days: Make, ledger
     )
     judged = judge.judge_day(rows, judge.Policy(Rules()), date(2026, 3, 14))
     got = idle.of_findings(utilization.rank(rows), judged)
-    told = judged[(judged["rule_id"] == "idle") & (judged["outcome"] == "FINDING")]
+    judged_idle = judged[(judged["rule_id"] == "idle") & (judged["outcome"] == "FINDING")]
     columns = ["cluster_id", "grade", "provable_waste_micros"]
     assert got[columns].astype(str).to_numpy().tolist() == (
-        told[columns].astype(str).to_numpy().tolist()
+        judged_idle[columns].astype(str).to_numpy().tolist()
     )
     assert got["cluster_id"].tolist() == ["idle"]
     assert idle.of_findings(utilization.rank(ledger()), schema.FINDINGS.empty()).empty

@@ -46,9 +46,9 @@ def chain(rows: pd.DataFrame, until: dict[str, date], **more: Any) -> dict[date,
 
 def test_findings_of_an_account_that_is_not_observed_wait(days: Make, ledger: Make) -> None:
     made = chain(both(days, ledger), ENDS)
-    last, found = made[UNTIL], made[LAST]
-    assert set(found.index) == set(last.index)
-    decision = found.loc[("b1", "idle"), ["decided_by", "decided_limit", "decided_value"]]
+    last, now_known = made[UNTIL], made[LAST]
+    assert set(now_known.index) == set(last.index)
+    decision = now_known.loc[("b1", "idle"), ["decided_by", "decided_limit", "decided_value"]]
     assert decision.tolist() == ["account:observed_until", '"2026-03-10"', '"2026-03-06"']
     # (cluster, its outcome under idle, its state on the last day known, and four days later)
     for cluster, outcome, before, after in (
@@ -57,10 +57,10 @@ def test_findings_of_an_account_that_is_not_observed_wait(days: Make, ledger: Ma
         ("b-stopped", "INSUFFICIENT_DATA", "gone", "gone"),
         ("b-ended", "NOT_APPLICABLE", "gone", "gone"),
     ):
-        was, now = last.loc[(cluster, "idle")], found.loc[(cluster, "idle")]
+        was, now = last.loc[(cluster, "idle")], now_known.loc[(cluster, "idle")]
         assert (now["outcome"], was["state"], now["state"]) == (outcome, before, after), cluster
     frozen = ["found_on", "gone_on", "gone_reason", "realised_micros", "waiting_cost_micros"]
-    lab = found[found["account"] == "b"]
+    lab = now_known[now_known["account"] == "b"]
     for name in frozen:
         assert lab[name].astype("object").equals(last[name].reindex(lab.index).astype("object"))
     assert last.loc[("b-ended", "idle"), "realised_micros"] > 0
@@ -73,9 +73,9 @@ def test_days_that_came_later_make_the_same_findings_as_if_they_had_never_been_m
 ) -> None:
     rows = both(days, ledger)
     rest = ledger(*days("2026-03-08", 3, account="b", cluster_id="b1"))
-    whole = schema.LEDGER.enforce(pd.concat([rows, rest], ignore_index=True))
-    caught_up = chain(whole, {"a": LAST, "b": LAST})[LAST]
-    never_behind = dict(judge.judge_days(whole, Policy(Rules()), FIRST, LAST))[LAST]
+    complete = schema.LEDGER.enforce(pd.concat([rows, rest], ignore_index=True))
+    caught_up = chain(complete, {"a": LAST, "b": LAST})[LAST]
+    never_behind = dict(judge.judge_days(complete, Policy(Rules()), FIRST, LAST))[LAST]
     pd.testing.assert_frame_equal(caught_up.reset_index()[never_behind.columns], never_behind)
     assert caught_up.loc[("b1", "idle"), "found_on"] == pd.Timestamp("2026-03-02")
 
@@ -87,12 +87,12 @@ def test_a_rule_that_is_new_has_an_outcome_for_them_and_a_lost_one_has_none(
     idle, no_expiry = (
         rule for rule in Policy(Rules()).rulebook if rule.id in ("idle", "no_expiry")
     )
-    one, other = (Policy(Rules(), rulebook=(rule,)) for rule in (idle, no_expiry))
-    before = judge.judge_day(rows, one, UNTIL, None, ENDS)
-    found = judge.judge_day(rows, other, UNTIL + timedelta(days=1), before, ENDS)
-    assert set(found["rule_id"]) == {"no_expiry"}
-    assert set(found["cluster_id"]) == {"a1", "b1", "b-stopped", "b-ended"}
-    assert found.set_index("cluster_id").loc[["b1", "b-stopped"], "state"].isna().all()
+    first, second = (Policy(Rules(), rulebook=(rule,)) for rule in (idle, no_expiry))
+    before = judge.judge_day(rows, first, UNTIL, None, ENDS)
+    findings = judge.judge_day(rows, second, UNTIL + timedelta(days=1), before, ENDS)
+    assert set(findings["rule_id"]) == {"no_expiry"}
+    assert set(findings["cluster_id"]) == {"a1", "b1", "b-stopped", "b-ended"}
+    assert findings.set_index("cluster_id").loc[["b1", "b-stopped"], "state"].isna().all()
 
 
 def test_only_rows_of_known_days_are_reported_and_only_known_accounts_are_compared(
@@ -108,7 +108,9 @@ def test_only_rows_of_known_days_are_reported_and_only_known_accounts_are_compar
     assert present.to_dict() == {"a1": True, "b1": True, "b-stopped": True, "b-ended": False}
 
 
-def test_nobody_is_said_to_have_acted_on_what_is_not_observed(days: Make, ledger: Make) -> None:
+def test_a_finding_that_is_not_observed_does_not_count_as_acted_on(
+    days: Make, ledger: Make
+) -> None:
     rows = both(days, ledger)
     rows = rows[rows["cluster_id"].isin(["a1", "b1"])]
     flags = replay.flags(judge.judge_days(rows, Policy(Rules()), FIRST, LAST, until=ENDS))
@@ -116,13 +118,13 @@ def test_nobody_is_said_to_have_acted_on_what_is_not_observed(days: Make, ledger
     assert (got["flagged"], got["acted_on"], got["undecided"]) == (2, 0, 2)
 
 
-def test_a_budget_tells_what_is_spent_and_forecasts_nothing_where_an_account_is_missing(
+def test_a_budget_with_a_missing_account_has_its_spend_but_no_forecast(
     days: Make, ledger: Make
 ) -> None:
     rows = observed_days(both(days, ledger), ENDS)
     rows["project_id"] = rows["account"].map({"a": "pa", "b": "pb"}).astype("category")
-    given = {"all": Budget(amount=1.0), "each": Budget(amount=1.0, per="project")}
-    table = budgets.evaluate(given, rows, LAST, missing=["b"]).table.set_index("group")
+    lines = {"all": Budget(amount=1.0), "each": Budget(amount=1.0, per="project")}
+    table = budgets.evaluate(lines, rows, LAST, missing=["b"]).table.set_index("group")
     assert table.loc["fleet", "spent_micros"] == rows["spend_micros"].sum()
     assert table["forecast_micros"].isna().to_dict() == {"fleet": True, "pa": False, "pb": True}
 
@@ -132,9 +134,9 @@ def test_a_forecast_adds_what_is_spent_and_expects_nothing_more(days: Make, ledg
     plain = forecast.forecast(rows, LAST)
     more = plain.plus(7 * UNIT)
     assert more.spent_micros == plain.spent_micros + 7 * UNIT
-    for one, other in zip(more.estimates, plain.estimates, strict=True):
-        assert one.total_micros == other.total_micros + 7 * UNIT
-        assert one.remaining_micros == other.remaining_micros
+    for estimate, before in zip(more.estimates, plain.estimates, strict=True):
+        assert estimate.total_micros == before.total_micros + 7 * UNIT
+        assert estimate.remaining_micros == before.remaining_micros
 
 
 def test_which_accounts_are_missing_on_a_day() -> None:

@@ -47,10 +47,10 @@ def test_the_overview_averages_over_clusters_with_a_reading_and_counts_the_other
 def test_an_empty_fleet_has_no_average() -> None:
     assert snapshot_queries.overview(snapshot()) == snapshot_queries.Overview(0, 0, None, 0, 0)
     assert snapshot_queries.dev_clusters(snapshot()).empty
-    assert snapshot_queries.candidates(snapshot()).found.empty
+    assert snapshot_queries.candidates(snapshot()).rows.empty
 
 
-def test_candidates_are_dear_and_little_used_with_strict_comparisons() -> None:
+def test_candidates_are_expensive_and_little_used_with_strict_comparisons() -> None:
     got = snapshot_queries.candidates(
         snapshot(
             running(10.0, 5.0),
@@ -63,7 +63,7 @@ def test_candidates_are_dear_and_little_used_with_strict_comparisons() -> None:
             {"status": "stopped", "hourly_rate_micros": 99 * UNIT, "gpu_utilization_pct": 0.0},
         )
     )
-    assert got.found["cluster_id"].tolist() == ["c3", "c1"]
+    assert got.rows["cluster_id"].tolist() == ["c3", "c1"]
     assert sorted(got.unjudged["cluster_id"]) == ["c4", "c5"]
 
 
@@ -78,8 +78,8 @@ def test_dev_clusters_are_found_by_name_newest_first() -> None:
         box | {"name": "dev", "project_id": "q"},
         box | {"name": None},
     )
-    found = snapshot_queries.dev_clusters(frame, project_id="p")
-    assert found["cluster_id"].tolist() == ["c1", "c0"]
+    rows = snapshot_queries.dev_clusters(frame, project_id="p")
+    assert rows["cluster_id"].tolist() == ["c1", "c0"]
 
 
 def test_every_filter_of_the_list_applies() -> None:

@@ -95,15 +95,15 @@ def test_unpriced_rows_are_counted_not_dropped_and_not_zero(row: Make, ledger: M
     assert cut.loc["us-east-1", "unpriced_rows"] == 1
     assert cut["spend_high_micros"].isna().all()
     assert cut["spend_micros"].isna().tolist() == [False, True]
-    whole = spend.by(rows, "account")
-    assert whole[["spend_micros", "unpriced_rows"]].to_numpy().tolist() == [[10, 2]]
-    assert whole["spend_high_micros"].isna().all()
+    table = spend.by(rows, "account")
+    assert table[["spend_micros", "unpriced_rows"]].to_numpy().tolist() == [[10, 2]]
+    assert table["spend_high_micros"].isna().all()
 
 
 def test_metered_and_estimated_money_add_up_to_the_spend(row: Make, ledger: Make) -> None:
     rows = spend.spend_rows(ledger(row("2026-03-01", spend_micros=100, metered_micros=75)))
-    whole = spend.by(rows, "account")
-    assert whole[["metered_micros", "estimated_micros"]].to_numpy().tolist() == [[75, 25]]
+    table = spend.by(rows, "account")
+    assert table[["metered_micros", "estimated_micros"]].to_numpy().tolist() == [[75, 25]]
 
 
 def test_an_unknown_gpu_count_makes_gpu_time_unknown_only_if_it_ran(

@@ -16,17 +16,19 @@ HOUR = 3600
 MINUTE = 60
 
 
-def short_lived(row: Callable[..., dict[str, Any]], count: int, looks: int) -> list[dict[str, Any]]:
-    """Born half an hour before its first look; 0.01 of money for each second until the last."""
-    seen = pd.Timestamp("2026-03-02 10:00", tz="UTC") + pd.Timedelta(hours=looks - 1)
+def short_lived(
+    row: Callable[..., dict[str, Any]], count: int, observations: int
+) -> list[dict[str, Any]]:
+    """Born half an hour before its first snapshot; 0.01 of money for each second until the last."""
+    seen = pd.Timestamp("2026-03-02 10:00", tz="UTC") + pd.Timedelta(hours=observations - 1)
     born = pd.Timestamp("2026-03-02 09:30", tz="UTC")
     seconds = int((seen - born).total_seconds())
     return [
         row(
             "2026-03-02",
-            cluster_id=f"{looks}-{n}",
+            cluster_id=f"{observations}-{n}",
             flags="vanished,created",
-            looks=looks,
+            looks=observations,
             created_at=born,
             last_observed_at=seen,
             metered_micros=10_000 * seconds,
@@ -45,7 +47,7 @@ def test_too_few_short_lives_say_nothing(
 def test_without_counters_nothing_is_known_of_what_a_second_costs(
     row: Callable[..., dict[str, Any]], ledger: Callable[..., pd.DataFrame]
 ) -> None:
-    rows = [one | {"metered_micros": 0} for one in short_lived(row, 9, 1)]
+    rows = [ledger_row | {"metered_micros": 0} for ledger_row in short_lived(row, 9, 1)]
     assert estimate(ledger(*rows), HOUR) is None
 
 
@@ -66,12 +68,15 @@ def test_the_formula_written_out() -> None:
 def test_clusters_that_still_live_or_came_before_the_window_are_no_short_lives(
     row: Callable[..., dict[str, Any]], ledger: Callable[..., pd.DataFrame]
 ) -> None:
-    rows = [one | {"flags": "created"} for one in short_lived(row, 9, 1)]
-    rows += [one | {"flags": "carried,vanished", "account": "b"} for one in short_lived(row, 9, 1)]
+    rows = [ledger_row | {"flags": "created"} for ledger_row in short_lived(row, 9, 1)]
+    rows += [
+        ledger_row | {"flags": "carried,vanished", "account": "b"}
+        for ledger_row in short_lived(row, 9, 1)
+    ]
     assert estimate(ledger(*rows), HOUR) is None
 
 
-def test_as_many_seen_twice_as_once_means_nobody_is_missed() -> None:
+def test_as_many_seen_twice_as_once_means_no_cluster_is_missed() -> None:
     assert unseen_seconds(10, 11, HOUR) == 0.0
 
 
@@ -80,8 +85,8 @@ def test_it_finds_the_unseen_life_of_a_random_fleet(life: float) -> None:
     dice = np.random.default_rng(5)
     born = dice.uniform(0, HOUR, 40_000)
     lived = dice.exponential(life, 40_000)
-    # Looks at every full hour after the birth, until the end.
-    looks = np.floor((born + lived) / HOUR)
-    truth = lived[looks == 0].sum()
-    found = unseen_seconds(int((looks == 1).sum()), int((looks == 2).sum()), HOUR)
-    assert found == pytest.approx(truth, rel=0.1)
+    # Snapshots at every full hour after the birth, until the end.
+    observations = np.floor((born + lived) / HOUR)
+    truth = lived[observations == 0].sum()
+    estimated = unseen_seconds(int((observations == 1).sum()), int((observations == 2).sum()), HOUR)
+    assert estimated == pytest.approx(truth, rel=0.1)

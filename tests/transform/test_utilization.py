@@ -133,7 +133,7 @@ def test_bounds_are_the_windows_and_unknown_if_one_row_is(row: Make, ledger: Mak
     assert pd.isna(only(utilization.rank(ledger(unbounded)))["spend_high_micros"])
 
 
-def test_an_empty_ledger_ranks_nobody(ledger: Make) -> None:
+def test_an_empty_ledger_ranks_no_cluster(ledger: Make) -> None:
     frame = utilization.rank(ledger())
     assert frame.empty
     assert list(frame) == list(schema.UTILIZATION.names)

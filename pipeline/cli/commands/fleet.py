@@ -168,13 +168,13 @@ def candidates(
         result = snapshot_queries.candidates(
             fleet, min_hourly_rate=min_hourly_rate, below_utilization_pct=below_utilization
         )
-        print_rows(result.found, output_format, SHOWN, f"{len(result.found)} candidates")
+        print_rows(result.rows, output_format, SHOWN, f"{len(result.rows)} candidates")
         if output_format == "table" and len(result.unjudged):
             print_rows(
                 result.unjudged, output_format, SHOWN, f"{len(result.unjudged)} could not be judged"
             )
         return {
-            "candidates": records(result.found),
+            "candidates": records(result.rows),
             "unjudged": records(result.unjudged),
             "sources": sources,
         }

@@ -23,13 +23,13 @@ _SEPARATOR, _END = ",", "\r\n"
 
 def decimals(micros: pd.Series[Any]) -> pd.Series[Any]:
     """Micros as exact decimals of the currency; unknown stays unknown."""
-    whole = micros.astype("Int64")
-    known = whole.notna().to_numpy(bool)
-    words = np.zeros((len(whole), 2), dtype="<i8")
-    words[:, 0] = whole.fillna(0).to_numpy(np.int64)
+    amounts = micros.astype("Int64")
+    known = amounts.notna().to_numpy(bool)
+    words = np.zeros((len(amounts), 2), dtype="<i8")
+    words[:, 0] = amounts.fillna(0).to_numpy(np.int64)
     words[:, 1] = words[:, 0] >> 63  # a decimal is a 128-bit integer: the sign fills its upper half
     buffers = [pa.py_buffer(np.packbits(known, bitorder="little")), pa.py_buffer(words)]
-    money = pa.Array.from_buffers(MONEY, len(whole), buffers)
+    money = pa.Array.from_buffers(MONEY, len(amounts), buffers)
     return pd.Series(pd.arrays.ArrowExtensionArray(money), index=micros.index)
 
 

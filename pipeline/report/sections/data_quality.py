@@ -1,6 +1,6 @@
 """Data quality: what was observed, what was missed, what is estimated, and by which method.
 
-It is part of the report, because a number without it looks more certain than it is.
+It is part of the report, because a number without it seems more certain than it is.
 """
 
 from __future__ import annotations

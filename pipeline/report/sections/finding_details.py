@@ -43,7 +43,7 @@ def reason(finding: Record, rule_text: RuleText, money: Money) -> Reason:
         facts=_facts(
             ("Action", action(finding["action"])),
             ("Cost", _cost(finding, money)),
-            ("Found", _found(finding, money)),
+            ("Found", _first_found(finding, money)),
             ("Rule", rule_text.statement(rule)),
         ),
     )
@@ -134,12 +134,12 @@ def _since(finding: Record, evidence: Record) -> str:
     return "; ".join(parts)
 
 
-def _found(finding: Record, money: Money) -> str:
+def _first_found(finding: Record, money: Money) -> str:
     """Since when it is known, and what not acting on it has cost."""
-    found, waited = known(finding["found_on"]), known(finding["waiting_cost_micros"])
-    if found is None:
+    found_on, waited = known(finding["found_on"]), known(finding["waiting_cost_micros"])
+    if found_on is None:
         return ""
-    text = f"First on {day_long(found.date())}"
+    text = f"First on {day_long(found_on.date())}"
     return (
         f"{text}; not acting on it has cost {money.exact(waited)} since." if waited else f"{text}."
     )

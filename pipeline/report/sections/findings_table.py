@@ -65,7 +65,7 @@ def findings_table(inputs: ReportInputs, totals: Totals) -> FindingsTable:
 
 @dataclass(frozen=True, kw_only=True)
 class _RowMaker:
-    """What the rows are looked up in, by account and cluster."""
+    """What the rows take values from, by account and cluster."""
 
     money: Money
     rule_text: RuleText

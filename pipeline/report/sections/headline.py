@@ -73,11 +73,10 @@ def _finding(inputs: ReportInputs, totals: Totals) -> str:
 
 def _no_waste(totals: Totals) -> str:
     """Why the headline names no waste."""
-    if totals.judged and totals.found:
-        verb = "is" if totals.found == 1 else "are"
-        return (
-            f"; no waste is proven, but {count_of(totals.found, 'cluster')} {verb} worth checking"
-        )
+    if totals.judged and totals.with_findings:
+        clusters = count_of(totals.with_findings, "cluster")
+        verb = "is" if totals.with_findings == 1 else "are"
+        return f"; no waste is proven, but {clusters} {verb} worth checking"
     if totals.judged:
         return f"; no waste found in {count_of(totals.judged, 'judged cluster')}"
     if not totals.unjudged:

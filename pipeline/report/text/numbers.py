@@ -90,8 +90,8 @@ class Money:
 
 def _nearest(amount: int, step: int) -> int:
     """``amount`` in steps, half to even, without floats."""
-    whole, rest = divmod(amount, step)
-    return whole + (rest * 2 > step or (rest * 2 == step and whole % 2 == 1))
+    steps, rest = divmod(amount, step)
+    return steps + (rest * 2 > step or (rest * 2 == step and steps % 2 == 1))
 
 
 def decimal(micros: int | None) -> Decimal | None:
@@ -117,11 +117,11 @@ def percent(value: float | None, digits: int = 1) -> str:
     return f"{shown:,.{digits}f}{NBSP}%"
 
 
-def share(part: float | None, whole: float | None, digits: int = 1) -> str:
-    """``part`` of ``whole`` in percent; unknown where either is, or the whole is nothing."""
-    if known(part) is None or not known(whole):
+def share(part: float | None, total: float | None, digits: int = 1) -> str:
+    """``part`` of ``total`` in percent; unknown where either is, or the total is 0."""
+    if known(part) is None or not known(total):
         return UNKNOWN
-    return percent(100 * part / whole, digits)  # type: ignore[operator]
+    return percent(100 * part / total, digits)  # type: ignore[operator]
 
 
 def change(now: int | None, before: int | None) -> str:
@@ -147,12 +147,12 @@ def duration(seconds: int | None) -> str:
     """Hours; minutes or seconds where those are below an hour."""
     if known(seconds) is None:
         return UNKNOWN
-    whole = int(seconds)  # type: ignore[arg-type]
-    if whole >= 10 * _SECONDS_PER_HOUR or whole == 0:
-        return f"{_nearest(whole, _SECONDS_PER_HOUR):,}{NBSP}h"
-    if whole >= _SECONDS_PER_HOUR:
-        return f"{whole / _SECONDS_PER_HOUR:.1f}{NBSP}h"
-    return f"{_nearest(whole, 60)}{NBSP}min" if whole >= 60 else f"{whole}{NBSP}s"  # noqa: PLR2004
+    elapsed = int(seconds)  # type: ignore[arg-type]
+    if elapsed >= 10 * _SECONDS_PER_HOUR or elapsed == 0:
+        return f"{_nearest(elapsed, _SECONDS_PER_HOUR):,}{NBSP}h"
+    if elapsed >= _SECONDS_PER_HOUR:
+        return f"{elapsed / _SECONDS_PER_HOUR:.1f}{NBSP}h"
+    return f"{_nearest(elapsed, 60)}{NBSP}min" if elapsed >= 60 else f"{elapsed}{NBSP}s"  # noqa: PLR2004
 
 
 def day_long(day: date) -> str:

@@ -22,45 +22,45 @@ if TYPE_CHECKING:
 
 def of_rule(rule: catalogue.Rule, outcomes: RuleOutcomes, evidence: pd.DataFrame) -> pd.DataFrame:
     """One row per finding of ``rule``; the index is its cluster's position in ``evidence``."""
-    found = np.flatnonzero(outcomes.found)
-    measures = evidence[list(rule.measures)].take(found)
+    rows = np.flatnonzero(outcomes.is_finding)
+    measures = evidence[list(rule.measures)].take(rows)
     since = evidence["last_busy_at"].fillna(evidence["first_observed_at"])
-    grade = outcomes.grade[found]
-    action = np.full(len(found), rule.action(None), dtype=object)
+    grade = outcomes.grade[rows]
+    action = np.full(len(rows), rule.action(None), dtype=object)
     for name, _ in rule.grades:
         action[grade == name] = rule.action(name)
-    gross, remaining = np.zeros((2, len(found)), dtype=np.int64)
+    gross, remaining = np.zeros((2, len(rows)), dtype=np.int64)
     for name in dict(rule.actions).values():
         saving = savings.of_action(name, evidence, rule.basis)
-        gross = np.where(action == name, saving.gross[found], gross)
-        remaining = np.where(action == name, saving.remaining[found], remaining)
-    unknown = pd.Series(pd.NA, index=found, dtype="Int64")
+        gross = np.where(action == name, saving.gross[rows], gross)
+        remaining = np.where(action == name, saving.remaining[rows], remaining)
+    unknown = pd.Series(pd.NA, index=rows, dtype="Int64")
     return pd.DataFrame(
         {
-            "grade": pd.Series(grade, found, dtype="object"),
-            "action": pd.Series(action, found, dtype="object"),
-            "since_at": since.take(found),
+            "grade": pd.Series(grade, rows, dtype="object"),
+            "action": pd.Series(action, rows, dtype="object"),
+            "since_at": since.take(rows),
             "provable_waste_micros": unknown
             if rule.waste is None
-            else evidence[rule.waste].take(found),
+            else evidence[rule.waste].take(rows),
             "gross_saving_micros": gross,
             "remaining_micros": remaining,
             "net_saving_micros": gross - remaining,
-            "baseline_micros": savings.expected_spend(evidence)[found],
-            "evidence": pd.Series(_as_json(rule.measures, measures), found, dtype="str"),
+            "baseline_micros": savings.expected_spend(evidence)[rows],
+            "evidence": pd.Series(_as_json(rule.measures, measures), rows, dtype="str"),
         },
-        index=found,
+        index=rows,
     ).astype({"provable_waste_micros": "Int64"})
 
 
-def counted(found: pd.DataFrame, cluster: Ints) -> Ints:
+def counted(findings: pd.DataFrame, cluster: Ints) -> Ints:
     """What each finding counts towards the fleet's saving: 0 for suspicions and excluded ones."""
-    is_sure = found["grade"] != catalogue.SUSPECTED
-    counts = (found["exclusion"].isna() & is_sure).to_numpy(bool)
-    micros = np.zeros(len(found), dtype=np.int64)
+    is_sure = findings["grade"] != catalogue.SUSPECTED
+    counts = (findings["exclusion"].isna() & is_sure).to_numpy(bool)
+    micros = np.zeros(len(findings), dtype=np.int64)
     micros[counts] = savings.count(
-        found["net_saving_micros"].to_numpy(np.int64)[counts],
-        found["action"].to_numpy(object)[counts],
+        findings["net_saving_micros"].to_numpy(np.int64)[counts],
+        findings["action"].to_numpy(object)[counts],
         cluster[counts],
     )
     return micros

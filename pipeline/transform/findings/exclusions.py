@@ -64,16 +64,16 @@ def parse_exclusions(
         SettingsError: an unknown key or rule, or a missing owner, reason or expiry.
     """
     try:
-        found = msgspec.convert(value, _File).exclude
+        exclusions = msgspec.convert(value, _File).exclude
     except msgspec.ValidationError as error:
         raise SettingsError(f"{source}: {error}") from error
-    for number, exclusion in enumerate(found, 1):
+    for number, exclusion in enumerate(exclusions, 1):
         if exclusion.rule != "*" and exclusion.rule not in known_rules:
             raise SettingsError(
                 f"{source}: exclude {number}: unknown rule {exclusion.rule!r}; "
                 f"one of * {' '.join(sorted(known_rules))}"
             )
-    return found
+    return exclusions
 
 
 def apply(

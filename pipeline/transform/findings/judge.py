@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pipeline.transform.observed import Until
 
 TRAILING_DAYS = savings.DAYS_AHEAD
-LOOK_BACK_DAYS = HISTORY_DAYS + 1
+LOOKBACK_DAYS = HISTORY_DAYS + 1
 """Ledger days, the judged one included, that can influence its findings."""
 
 
@@ -97,11 +97,11 @@ def judge_day(
 
     Args:
         ledger: days up to ``as_of``; later ones are ignored, as are those more than
-            ``LOOK_BACK_DAYS`` old.
+            ``LOOKBACK_DAYS`` old.
         policy: thresholds, rules in the order in which they are judged, exclusions and owners.
         as_of: the date to judge, a closed day.
-        previous: the findings of the day before, which this day's lifecycles continue; None starts
-            them anew.
+        previous: the findings of the day before, which this day's lifecycles continue; None: all
+            lifecycles are new.
         until: the last day on which each account is observed; None: all are on every day.
     """
     if until is None:
@@ -123,19 +123,21 @@ def _judge_observed(
     results, parts = [], []
     for number, rule in enumerate(policy.rulebook):
         result = rule_engine.evaluate(rule, evidence, policy.rules)
-        evidence[f"found_{rule.id}"] = result.found
-        found = details.of_rule(rule, result, evidence)
+        evidence[f"found_{rule.id}"] = result.is_finding
+        part = details.of_rule(rule, result, evidence)
         excluded = exclusions.apply(policy.exclusions, evidence, rule.id, as_of)
-        found["exclusion"] = pd.Series(excluded[found.index], found.index, dtype="object")
+        part["exclusion"] = pd.Series(excluded[part.index], part.index, dtype="object")
         results.append(result)
-        parts.append(found.set_axis(found.index + number * len(evidence)))
-    found = pd.concat(parts)
+        parts.append(part.set_axis(part.index + number * len(evidence)))
+    findings = pd.concat(parts)
     table = OutcomeTable(
         evidence,
         owner_of(policy.owners, evidence).astype("category"),
         policy.fingerprints,
         rule_engine.RuleOutcomes.concat(results),
     )
-    found["counted_saving_micros"] = details.counted(found, table.cluster(found.index.to_numpy()))
-    lives = table.lives(found, as_of, previous)
-    return schema.FINDINGS.enforce(table.rows(found, lives))
+    findings["counted_saving_micros"] = details.counted(
+        findings, table.cluster(findings.index.to_numpy())
+    )
+    lives = table.lives(findings, as_of, previous)
+    return schema.FINDINGS.enforce(table.rows(findings, lives))

@@ -94,31 +94,31 @@ def advance(today: DayState, before: pd.DataFrame) -> pd.DataFrame:
     rows, was = today.rows, before["state"].to_numpy(object)
     outcome = rows["outcome"].to_numpy(object)
     excluded = (outcome == FINDING) & rows["exclusion"].notna().to_numpy(bool)
-    found = (outcome == FINDING) & ~excluded
+    is_found = (outcome == FINDING) & ~excluded
     had = pd.notna(was)
     was_open = np.isin(was, [*ACTIVE, UNJUDGED]) & had
     unjudged = (outcome == INSUFFICIENT_DATA) & (was_open | (was == EXCLUDED))
-    leaves = had & (was != GONE) & ~found & ~excluded & ~unjudged
+    leaves = had & (was != GONE) & ~is_found & ~excluded & ~unjudged
     day = pd.Timestamp(today.day)
     age = (day - before["gone_on"]).dt.days.to_numpy(np.float64, na_value=np.nan)
-    stays_gone = had & (was == GONE) & ~found & ~excluded & (age <= FOLLOWED_DAYS)
+    stays_gone = had & (was == GONE) & ~is_found & ~excluded & (age <= FOLLOWED_DAYS)
 
     state = np.full(len(rows), None, dtype=object)
-    state[found & ~had], state[found & was_open] = NEW, OPEN
-    state[found & had & ~was_open] = REOPENED
+    state[is_found & ~had], state[is_found & was_open] = NEW, OPEN
+    state[is_found & had & ~was_open] = REOPENED
     state[excluded], state[unjudged], state[leaves | stays_gone] = EXCLUDED, UNJUDGED, GONE
     lives = pd.notna(state)
     reason = before["gone_reason"].to_numpy(object).copy()
     reason[leaves] = _reasons(today, before)[leaves]
 
-    fresh = found | excluded
+    fresh = is_found | excluded
     follows = stays_gone & np.isin(reason, ACTED_ON) & ~np.isnan(today.day_spend)
     follows = _best_of_each(today.cluster, follows, before["promised_micros"])
     money = {
         "baseline_micros": rows["baseline_micros"].where(fresh, before["baseline_micros"]),
         "promised_micros": rows["counted_saving_micros"].where(fresh, before["promised_micros"]),
         "realised_micros": _realised(before, today.day_spend, follows),
-        "waiting_cost_micros": _waiting(before, today.day_spend, found & was_open),
+        "waiting_cost_micros": _waiting(before, today.day_spend, is_found & was_open),
     }
     return pd.DataFrame(
         {

@@ -1,7 +1,7 @@
 """Outcomes as one table: every cluster under every rule, with details and lifecycles of findings.
 
 Method: row number = number of the rule x clusters + number of the cluster. Columns of clusters and
-of rules are looked up by that number once, in the table's final order. Columns that only findings
+of rules are read by that number once, in the table's final order. Columns that only findings
 have (details), or only current and past findings (lifecycles), are kept for those rows until then.
 """
 
@@ -57,11 +57,11 @@ class OutcomeTable:
         return rows % len(self.evidence)
 
     def lives(
-        self, found: pd.DataFrame, as_of: date, previous: pd.DataFrame | None
+        self, findings: pd.DataFrame, as_of: date, previous: pd.DataFrame | None
     ) -> pd.DataFrame:
         """The lifecycles of the findings of today and of the day before."""
         past = self._past(previous)
-        rows = np.union1d(found.index.to_numpy(), past.index.to_numpy())
+        rows = np.union1d(findings.index.to_numpy(), past.index.to_numpy())
         clusters = self.evidence.take(self.cluster(rows))
         is_present = clusters["is_present"].to_numpy(bool)
         spend = clusters["day_spend_micros"].to_numpy(np.float64)
@@ -69,7 +69,7 @@ class OutcomeTable:
         subjects = np.array([rule.subject for rule, _ in self.rules], dtype=object)
         of_claims = ["exclusion", "baseline_micros", "counted_saving_micros"]
         today = lifecycle.DayState(
-            rows=found[of_claims]
+            rows=findings[of_claims]
             .reindex(rows)
             .assign(
                 outcome=self.outcomes.outcome.take(rows),
@@ -87,16 +87,16 @@ class OutcomeTable:
         )
         return lifecycle.advance(today, past.reindex(rows))
 
-    def rows(self, found: pd.DataFrame, lives: pd.DataFrame) -> pd.DataFrame:
+    def rows(self, findings: pd.DataFrame, lives: pd.DataFrame) -> pd.DataFrame:
         """All rows, most money first; details and lifecycles are null where a row has none."""
-        rows = self._order(found)
+        rows = self._order(findings)
         cluster = self.cluster(rows)
         table = self.evidence[list(_OF_CLUSTER)].take(cluster).reset_index(drop=True)
         table["spend_micros"] = self.evidence["trailing_spend_micros"].take(cluster).array
         table["owner"] = self.owner.take(cluster).array
         for name in _OF_OUTCOMES:
             table[name] = getattr(self.outcomes, name).take(rows)
-        few = found.drop(columns="baseline_micros").reindex(lives.index).join(lives)
+        few = findings.drop(columns="baseline_micros").reindex(lives.index).join(lives)
         few = few.astype(dict.fromkeys(_CODES, "category") | dict.fromkeys(_TEXTS, "str"))
         return table.assign(**self._of_rule(rows)).join(few.reindex(rows).reset_index(drop=True))
 
@@ -123,12 +123,12 @@ class OutcomeTable:
             "rule_digest": pd.Categorical.from_codes(code[rule], distinct),
         }
 
-    def _order(self, found: pd.DataFrame) -> Ints:
+    def _order(self, findings: pd.DataFrame) -> Ints:
         """Findings by the saving they count and the waste they prove, then all other rows."""
-        rows = found.index.to_numpy()
+        rows = findings.index.to_numpy()
         by_id = np.argsort(np.argsort([rule.id for rule, _ in self.rules]))
-        waste = found["provable_waste_micros"].to_numpy(np.int64, na_value=-1)
-        counts = found["counted_saving_micros"].to_numpy(np.int64)
+        waste = findings["provable_waste_micros"].to_numpy(np.int64, na_value=-1)
+        counts = findings["counted_saving_micros"].to_numpy(np.int64)
         keys = (by_id[rows // len(self.evidence)], self.cluster(rows), -waste, -counts)
         others = np.ones(len(self.outcomes.outcome), dtype=bool)
         others[rows] = False

@@ -71,8 +71,8 @@ def owner_over_time(owners: Sequence[Owner], days: pd.DataFrame) -> pd.Series[An
 
 def mail_of(owners: Sequence[Owner]) -> dict[str, str]:
     """Where each owner gets mail; the first address listed for a name."""
-    found: dict[str, str] = {}
+    addresses: dict[str, str] = {}
     for owner in owners:
         if owner.mail is not None:
-            found.setdefault(owner.owner, owner.mail)
-    return found
+            addresses.setdefault(owner.owner, owner.mail)
+    return addresses

@@ -42,10 +42,10 @@ def flags(days: Iterator[tuple[date, pd.DataFrame]]) -> pd.DataFrame:
 
     ``days`` are those of :func:`~pipeline.transform.findings.judge.judge_days`.
     """
-    found = [frame.loc[frame["outcome"] == FINDING, _KEPT] for _, frame in days]
-    if not found:
+    parts = [frame.loc[frame["outcome"] == FINDING, _KEPT] for _, frame in days]
+    if not parts:
         return pd.DataFrame(columns=_KEPT)
-    rows = pd.concat([f.astype(dict.fromkeys(_KEPT[:5], "object")) for f in found])
+    rows = pd.concat([f.astype(dict.fromkeys(_KEPT[:5], "object")) for f in parts])
     return rows.drop_duplicates([*CLUSTER_KEY, "rule_id"]).reset_index(drop=True)
 
 
@@ -63,9 +63,9 @@ def precision(
     """
     known = np.minimum(last_observed(flagged, until or {}, day_number(last)), day_number(last))
     ended = _first_end(flagged, ledger, known)
-    found = day_numbers(flagged["found_on"])
-    acted = ended <= found + horizon
-    over = found + horizon <= known
+    found_on = day_numbers(flagged["found_on"])
+    acted = ended <= found_on + horizon
+    over = found_on + horizon <= known
     table = pd.DataFrame(
         {
             "rule_id": flagged["rule_id"].astype("str"),

@@ -78,7 +78,7 @@ class RuleOutcomes:
     grade: Texts
 
     @property
-    def found(self) -> Bools:
+    def is_finding(self) -> Bools:
         """Which rows are findings."""
         return np.asarray(self.outcome == FINDING)
 
@@ -194,8 +194,10 @@ def _as_json(values: pd.Series[Any]) -> Texts:
     return np.array([*(_json(value).decode() for value in scalars), None], dtype=object)[codes]
 
 
-def _grades(rule: Rule, evidence: pd.DataFrame, thresholds: settings.Rules, found: Bools) -> Texts:
+def _grades(
+    rule: Rule, evidence: pd.DataFrame, thresholds: settings.Rules, is_finding: Bools
+) -> Texts:
     grade = np.full(len(evidence), None, dtype=object)
     for name, clauses in reversed(rule.grades):
-        grade[found & truth_of(clauses, evidence, thresholds).is_true] = name
+        grade[is_finding & truth_of(clauses, evidence, thresholds).is_true] = name
     return grade

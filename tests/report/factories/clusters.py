@@ -85,7 +85,7 @@ class Cluster:
     gpus: int | None = 8
     hours: int = 24
     days: int = 14
-    found: dict[str, str] = field(default_factory=dict)
+    grades: dict[str, str] = field(default_factory=dict)
     """Rule to grade."""
     insufficient: dict[str, Decision] = field(default_factory=dict)
     waste: float = 0.0
@@ -177,9 +177,9 @@ class Cluster:
         works = ("when:gpu_mean_pct<=25", "25", None if self.use is None else str(self.use))
         out = []
         for rule in RULEBOOK:
-            grade = self.found.get(rule.id)
+            grade = self.grades.get(rule.id)
             missing = self.insufficient.get(rule.id)
-            is_found = rule.id in self.found
+            is_found = rule.id in self.grades
             out.append(
                 {
                     **{k: window[k] for k in ("account", "cluster_id", "name", "project_id")},

@@ -40,17 +40,17 @@ NORMAL = [
     Cluster("cluster_a1", "train-big", "llm", 25.0, 82.0),
     Cluster(
         *("cluster_a2", "forgotten", "llm", 24.0, 0.4),
-        found={"idle": "proven", "seed_candidate": ""},
+        grades={"idle": "proven", "seed_candidate": ""},
         waste=7900.5,
     ),
     Cluster(
         *("cluster_a3", "notebook", "vision", 3.5, 0.0, "A100", 1),
-        found={"idle": "likely"},
+        grades={"idle": "likely"},
         waste=700.25,
     ),
     Cluster(
         *("cluster_a4", "half-used", "vision", 12.0, 18.0, "A100", 4),
-        found={"underutilized": "likely", "seed_candidate": ""},
+        grades={"underutilized": "likely", "seed_candidate": ""},
     ),
     Cluster("cluster_a5", "night-batch", "search", 2.0, 65.0, "T4", 2, hours=6),
     Cluster(
@@ -63,7 +63,7 @@ NORMAL = [
     ),
     Cluster(
         *("cluster_a7", "waiting", "search", 4.0, 1.0, "V100", 4),
-        found={"idle_loaded": "likely"},
+        grades={"idle_loaded": "likely"},
     ),
 ]
 
@@ -183,7 +183,7 @@ def hostile() -> ReportInputs:
             20.0 + n,
             0.1,
             gpu=text[:200],
-            found={"idle": "proven", "seed_candidate": ""},
+            grades={"idle": "proven", "seed_candidate": ""},
             waste=200.0 - n,
         )
         for n, text in enumerate(EVIL)

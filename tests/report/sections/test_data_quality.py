@@ -48,9 +48,9 @@ def test_incomplete_inputs_are_named_and_more_than_three_counted(
     provenance = Provenance(findings="d", findings_version=1, incomplete=incomplete)
     inputs = replace(normal(), provenance=provenance)
     facts = data_quality.data_quality(inputs, views["normal"].totals)
-    found = fact(facts, "Incomplete inputs")
-    assert found.value == "5"
-    assert found.meaning.endswith(
+    row = fact(facts, "Incomplete inputs")
+    assert row.value == "5"
+    assert row.meaning.endswith(
         "ledger/0: damaged, ledger/1: damaged, ledger/2: damaged and 2 more."
     )
 

@@ -89,7 +89,7 @@ def test_a_row_says_that_it_is_new_and_its_why_what_waiting_cost(
         "half-used": "",
         "waiting": "reopened",
     }
-    found = fact(rows["forgotten"].reasons[0].facts, "Found")
-    assert plain(found.meaning) == (
+    first_found = fact(rows["forgotten"].reasons[0].facts, "Found")
+    assert plain(first_found.meaning) == (
         "First on 12 November 2026; not acting on it has cost $200.00 since."
     )

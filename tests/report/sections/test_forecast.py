@@ -41,7 +41,9 @@ def test_a_refused_forecast_is_a_dash_with_its_reason() -> None:
 
 def test_a_forecast_tested_on_few_days_says_on_how_few() -> None:
     month = analyses.forecast()
-    few = replace(month, estimates=tuple(replace(one, origins=1) for one in month.estimates))
+    few = replace(
+        month, estimates=tuple(replace(estimate, origins=1) for estimate in month.estimates)
+    )
     (sentence, _) = forecast.lede(replace(full(), forecast=few))
     assert "(past forecasts were off by 3.1 %, on 1 day only)" in plain(sentence)
 
@@ -61,4 +63,4 @@ def test_the_numbers_of_a_forecast_are_for_machines(views: dict[str, ReportView]
     numbers = views["full"].numbers.forecast
     assert numbers is not None
     assert (numbers.best, numbers.refused, numbers.days_left) == ("run rate", None, 8)
-    assert [one.method for one in numbers.estimates] == ["floor", "run rate"]
+    assert [estimate.method for estimate in numbers.estimates] == ["floor", "run rate"]

@@ -37,9 +37,9 @@ def test_owners_and_clusters_without_one_add_up_to_the_report() -> None:
         ("no owner", "3", "$1,620.00"),
     ]
     assert rows.totals[0][:3] == ("All", "7", "$23,292.00")
-    assert sum(owner.findings for owner in view.numbers.owners or ()) == view.totals.found
-    everyone = build(with_owners(llm="Ana", vision="Ana", search="Ana"))
-    assert sentences(section_of(everyone, "owners"))[0].startswith("1 owner; 1 cluster that cost")
+    assert sum(owner.findings for owner in view.numbers.owners or ()) == view.totals.with_findings
+    all_owned = build(with_owners(llm="Ana", vision="Ana", search="Ana"))
+    assert sentences(section_of(all_owned, "owners"))[0].startswith("1 owner; 1 cluster that cost")
 
 
 def test_an_owners_report_says_whose_it_is() -> None:

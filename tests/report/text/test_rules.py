@@ -10,7 +10,7 @@ from pipeline.report.text.rules import RuleText
 from pipeline.rules import RULES
 from pipeline.settings import Settings
 
-WORDING = RuleText(Settings(), RULES)
+RULE_TEXT = RuleText(Settings(), RULES)
 
 
 def outcomes(*decisions: tuple[str | None, str | None, str | None]) -> pd.DataFrame:
@@ -63,9 +63,9 @@ def test_a_decision_reads_as_a_sentence_and_as_a_kind_without_its_value(
     decision: tuple[str, str, str], reason: str | None, kind: str
 ) -> None:
     frame = outcomes(decision)
-    assert WORDING.reasons(frame).tolist() == [reason]
-    assert WORDING.kinds_of_reasons(frame).tolist() == [kind]
-    assert list(WORDING.with_reasons(frame).columns)[5:7] == ["outcome", "reason"]
+    assert RULE_TEXT.reasons(frame).tolist() == [reason]
+    assert RULE_TEXT.kinds_of_reasons(frame).tolist() == [kind]
+    assert list(RULE_TEXT.with_reasons(frame).columns)[5:7] == ["outcome", "reason"]
 
 
 def test_an_infinite_score_in_the_evidence_of_a_finding_is_not_unknown() -> None:
@@ -74,7 +74,7 @@ def test_an_infinite_score_in_the_evidence_of_a_finding_is_not_unknown() -> None
         '"anomaly_score":null,"history_days":9}'
     )
     frame = outcomes((None, None, None)).assign(rule_id="spend_anomaly", evidence=evidence)
-    (reason,) = WORDING.reasons(frame)
+    (reason,) = RULE_TEXT.reasons(frame)
     assert "infinitely many times the usual spread over 9 comparable days" in reason
 
 

@@ -27,10 +27,10 @@ def judged(rows: pd.DataFrame, as_of: date = LAST, rules: Rules | None = None) -
     return RuleText(Settings(), RULES).with_reasons(frame)
 
 
-def one(frame: pd.DataFrame, rule: str, cluster: str = "c1") -> dict[str, Any]:
-    found = frame[(frame["rule_id"] == rule) & (frame["cluster_id"] == cluster)]
-    assert len(found) == 1
-    return {str(k): v for k, v in found.iloc[0].to_dict().items()}
+def row_of(frame: pd.DataFrame, rule: str, cluster: str = "c1") -> dict[str, Any]:
+    rows = frame[(frame["rule_id"] == rule) & (frame["cluster_id"] == cluster)]
+    assert len(rows) == 1
+    return {str(k): v for k, v in rows.iloc[0].to_dict().items()}
 
 
 def test_every_cluster_gets_exactly_one_outcome_per_rule_with_a_reason(
@@ -52,7 +52,7 @@ def test_every_cluster_gets_exactly_one_outcome_per_rule_with_a_reason(
 
 def test_an_idle_cluster_is_found_and_its_saving_counted_once(days: Make, ledger: Make) -> None:
     frame = judged(ledger(*days("2026-03-01", 14)))
-    idle = one(frame, "idle")
+    idle = row_of(frame, "idle")
     assert (idle["outcome"], idle["grade"], idle["action"]) == ("FINDING", "proven", "terminate")
     assert idle["reason"] == (
         "GPU at or below 5 % for 100 % of the sampled part of 336 h running, CPU 1 % on average; "
@@ -61,25 +61,25 @@ def test_an_idle_cluster_is_found_and_its_saving_counted_once(days: Make, ledger
     )
     # Expected over 30 days is 7200.00, but it has cost 3360.00 so far: no more can be promised.
     assert idle["counted_saving_micros"] == idle["spend_micros"] == 3360 * UNIT
-    assert one(frame, "underutilized")["reason"] == "Already judged idle"
-    assert one(frame, "seed_candidate")["outcome"] == "CLEAR"
+    assert row_of(frame, "underutilized")["reason"] == "Already judged idle"
+    assert row_of(frame, "seed_candidate")["outcome"] == "CLEAR"
     assert frame["counted_saving_micros"].sum() == 3360 * UNIT
 
 
 def test_the_reason_of_a_clear_cluster_names_what_cleared_it(days: Make, ledger: Make) -> None:
     frame = judged(ledger(*days("2026-03-01", 14, gpu=63.2)))
-    assert one(frame, "underutilized")["reason"] == "Mean GPU use is 63.2 %, not at most 25 %"
-    assert one(frame, "idle")["outcome"] == "CLEAR"
+    assert row_of(frame, "underutilized")["reason"] == "Mean GPU use is 63.2 %, not at most 25 %"
+    assert row_of(frame, "idle")["outcome"] == "CLEAR"
 
 
 def test_what_could_not_be_judged_says_why(days: Make, ledger: Make) -> None:
     frame = judged(ledger(*days("2026-03-01", 14, gpu=None)))
-    idle = one(frame, "idle")
+    idle = row_of(frame, "idle")
     assert (idle["outcome"], idle["reason"]) == (
         "INSUFFICIENT_DATA",
         "Number of hours with a GPU reading is 0, not at least 5",
     )
-    short = one(judged(ledger(*days("2026-03-14", 1))), "idle")
+    short = row_of(judged(ledger(*days("2026-03-14", 1))), "idle")
     assert (short["outcome"], short["reason"]) == (
         "INSUFFICIENT_DATA",
         "Running time is 24 h, not at least 30 h",
@@ -107,12 +107,12 @@ def test_an_outcome_keeps_the_clause_that_decided_its_limit_and_the_value(
         ("off", "idle", ("applies:status in 'running'", '["running"]', '"stopped"')),
         ("off", "no_expiry", ("applies:status in 'running'", '["running"]', '"stopped"')),
     ):
-        row = one(frame, rule, cluster)
+        row = row_of(frame, rule, cluster)
         got = (row["decided_by"], row["decided_limit"], row["decided_value"])
         assert tuple(None if pd.isna(each) else each for each in got) == decided, (cluster, rule)
-    found = one(judged(ledger(*days("2026-03-01", 14))), "idle")
-    assert pd.isna(found["decided_by"])
-    assert pd.isna(found["decided_limit"])
+    idle = row_of(judged(ledger(*days("2026-03-01", 14))), "idle")
+    assert pd.isna(idle["decided_by"])
+    assert pd.isna(idle["decided_limit"])
 
 
 def test_a_gone_cluster_is_not_applicable(days: Make, ledger: Make) -> None:
@@ -124,7 +124,7 @@ def test_a_gone_cluster_is_not_applicable(days: Make, ledger: Make) -> None:
 def test_an_underutilized_cluster_is_resized_to_its_95th_percentile_with_headroom(
     days: Make, ledger: Make
 ) -> None:
-    got = one(judged(ledger(*days("2026-03-01", 14, gpu=18.0))), "underutilized")
+    got = row_of(judged(ledger(*days("2026-03-01", 14, gpu=18.0))), "underutilized")
     assert (got["outcome"], got["grade"], got["action"]) == ("FINDING", "proven", "resize")
     # 8 GPUs x 20 % / 0.80 headroom = 2: six of eight may go, of 3360.00 so far.
     assert got["counted_saving_micros"] == 3360 * UNIT * 6 // 8
@@ -132,8 +132,8 @@ def test_an_underutilized_cluster_is_resized_to_its_95th_percentile_with_headroo
 
 def test_a_full_memory_makes_idle_a_question(days: Make, ledger: Make) -> None:
     frame = judged(ledger(*days("2026-03-01", 14, memory=95.0)))
-    assert one(frame, "idle")["outcome"] == "CLEAR"
-    got = one(frame, "idle_loaded")
+    assert row_of(frame, "idle")["outcome"] == "CLEAR"
+    got = row_of(frame, "idle_loaded")
     assert (got["outcome"], got["action"], got["counted_saving_micros"]) == (
         "FINDING",
         "review",
@@ -142,7 +142,7 @@ def test_a_full_memory_makes_idle_a_question(days: Make, ledger: Make) -> None:
 
 
 def test_a_suspicion_counts_no_saving(days: Make, ledger: Make) -> None:
-    got = one(judged(ledger(*days("2026-03-01", 14, seen=[2]))), "idle")
+    got = row_of(judged(ledger(*days("2026-03-01", 14, seen=[2]))), "idle")
     assert (got["grade"], got["action"], got["counted_saving_micros"]) == ("suspected", "review", 0)
 
 
@@ -159,9 +159,9 @@ def test_the_order_of_rows_changes_nothing(days: Make, ledger: Make) -> None:
 
 def test_thresholds_come_from_the_settings(days: Make, ledger: Make) -> None:
     rows = ledger(*days("2026-03-01", 14, gpu=28.0))
-    assert one(judged(rows), "underutilized")["outcome"] == "CLEAR"
+    assert row_of(judged(rows), "underutilized")["outcome"] == "CLEAR"
     looser = Rules(underutilized_mean_pct=30.0)
-    assert one(judged(rows, rules=looser), "underutilized")["outcome"] == "FINDING"
+    assert row_of(judged(rows, rules=looser), "underutilized")["outcome"] == "FINDING"
 
 
 def test_an_empty_fleet_has_no_findings(ledger: Make) -> None:

@@ -26,7 +26,7 @@ DAY = 240 * UNIT
 """What the cluster of these tests costs a day."""
 
 
-def told(
+def lifecycle_of(
     ledger: pd.DataFrame,
     first: str,
     last: str,
@@ -34,8 +34,8 @@ def told(
     **policy: Any,  # noqa: ANN401
 ) -> dict[str, dict[str, Any]]:
     """The life columns of c1's finding on each day."""
-    given = Policy(**({"rules": Rules()} | policy))
-    days = judge.judge_days(ledger, given, date.fromisoformat(first), date.fromisoformat(last))
+    applied = Policy(**({"rules": Rules()} | policy))
+    days = judge.judge_days(ledger, applied, date.fromisoformat(first), date.fromisoformat(last))
     out = {}
     for day, frame in days:
         row = frame[(frame["rule_id"] == rule) & (frame["cluster_id"] == "c1")].iloc[0]
@@ -50,7 +50,7 @@ def states(rows: dict[str, dict[str, Any]]) -> list[str]:
 def test_a_finding_is_new_once_and_then_open_and_waiting_costs_what_acting_would_spare(
     days: Make, ledger: Make
 ) -> None:
-    got = told(ledger(*days("2026-03-01", 5)), "2026-03-01", "2026-03-05")
+    got = lifecycle_of(ledger(*days("2026-03-01", 5)), "2026-03-01", "2026-03-05")
     assert states(got) == ["-", "new", "open", "open", "open"]
     assert got["03-05"]["found_on"] == pd.Timestamp("2026-03-02")
     # Promised on the 2nd to the 4th: what it had cost so far, for 30 days.
@@ -61,7 +61,7 @@ def test_a_finding_is_new_once_and_then_open_and_waiting_costs_what_acting_would
 
 def test_a_terminated_cluster_saves_what_it_used_to_cost(days: Make, ledger: Make) -> None:
     rows = ledger(*days("2026-03-01", 5), *days("2026-03-06", 4, cluster_id="other"))
-    got = told(rows, "2026-03-01", "2026-03-09")
+    got = lifecycle_of(rows, "2026-03-01", "2026-03-09")
     assert states(got)[4:] == ["open", "gone", "gone", "gone", "gone"]
     last = got["03-09"]
     assert (last["gone_reason"], last["gone_on"]) == ("terminated", pd.Timestamp("2026-03-06"))
@@ -74,7 +74,7 @@ def test_a_stopped_cluster_pays_its_storage_out_of_what_is_realised(
 ) -> None:
     stopped = {"status": "stopped", "hours": 0, "spend_micros": UNIT}
     rows = ledger(*days("2026-03-01", 5), *days("2026-03-06", 3, **stopped))
-    got = told(rows, "2026-03-05", "2026-03-08")
+    got = lifecycle_of(rows, "2026-03-05", "2026-03-08")
     assert states(got) == ["new", "gone", "gone", "gone"]
     assert got["03-08"]["gone_reason"] == "stopped"
     assert got["03-08"]["realised_micros"] == 2 * (5 * DAY // 30 - UNIT)
@@ -84,7 +84,7 @@ def test_work_resumes_the_finding_is_gone_and_no_saving_is_claimed(
     days: Make, ledger: Make
 ) -> None:
     rows = ledger(*days("2026-03-01", 5), *days("2026-03-06", 5, gpu=95.0))
-    got = told(rows, "2026-03-05", "2026-03-10")
+    got = lifecycle_of(rows, "2026-03-05", "2026-03-10")
     assert states(got)[:3] == ["new", "gone", "gone"]
     assert got["03-10"]["gone_reason"] == "resumed work"
     assert got["03-10"]["realised_micros"] == 0
@@ -96,7 +96,7 @@ def test_waste_that_returns_reopens_the_finding(days: Make, ledger: Make) -> Non
         *days("2026-03-06", 2, status="stopped", hours=0, spend_micros=0),
         *days("2026-03-08", 2),
     )
-    got = told(rows, "2026-03-05", "2026-03-09")
+    got = lifecycle_of(rows, "2026-03-05", "2026-03-09")
     assert states(got) == ["new", "gone", "gone", "reopened", "open"]
     assert got["03-09"]["found_on"] == pd.Timestamp("2026-03-05")
     assert pd.isna(got["03-09"]["gone_on"])
@@ -105,14 +105,16 @@ def test_waste_that_returns_reopens_the_finding(days: Make, ledger: Make) -> Non
 
 def test_what_cannot_be_judged_is_not_gone(days: Make, ledger: Make) -> None:
     rows = ledger(*days("2026-03-01", 4), *days("2026-03-05", 3, cpu=None, memory=None, gpu=None))
-    got = told(rows, "2026-03-04", "2026-03-07", rules=Rules(idle_window_days=3))
+    got = lifecycle_of(rows, "2026-03-04", "2026-03-07", rules=Rules(idle_window_days=3))
     assert states(got) == ["new", "open", "open", "unjudged"]
     assert got["03-07"]["found_on"] == pd.Timestamp("2026-03-04")
 
 
-def test_an_exclusion_silences_until_it_expires(days: Make, ledger: Make) -> None:
+def test_an_exclusion_lasts_until_it_expires(days: Make, ledger: Make) -> None:
     standby = Exclusion(match="train-*", owner="ops", reason="standby", expires=date(2026, 3, 4))
-    got = told(ledger(*days("2026-03-01", 6)), "2026-03-03", "2026-03-06", exclusions=(standby,))
+    got = lifecycle_of(
+        ledger(*days("2026-03-01", 6)), "2026-03-03", "2026-03-06", exclusions=(standby,)
+    )
     assert states(got) == ["excluded", "excluded", "reopened", "open"]
     assert got["03-04"]["exclusion"] == "train-*: standby (ops, until 2026-03-04)"
     assert got["03-04"]["counted_saving_micros"] == 0
@@ -155,21 +157,21 @@ def test_what_one_cluster_saves_is_realised_once_however_many_findings_it_had(
     assert gone["realised_micros"].to_dict() == {"idle": 2 * (5 * DAY // 30), "no_expiry": 0}
 
 
-def test_a_day_that_nobody_could_price_is_no_saving(days: Make, ledger: Make) -> None:
+def test_a_day_without_a_price_is_no_saving(days: Make, ledger: Make) -> None:
     off = {"status": "stopped", "hours": 0}
     rows = ledger(
         *days("2026-03-01", 5),
         *days("2026-03-06", 2, **off, spend_micros=0),
         *days("2026-03-08", 1, **off, spend_micros=None),
     )
-    got = told(rows, "2026-03-05", "2026-03-08")
+    got = lifecycle_of(rows, "2026-03-05", "2026-03-08")
     assert got["03-08"]["realised_micros"] == got["03-07"]["realised_micros"] == 5 * DAY // 30
 
 
 def test_an_excluded_finding_that_cannot_be_judged_is_not_gone(days: Make, ledger: Make) -> None:
     rows = ledger(*days("2026-03-01", 4), *days("2026-03-05", 3, cpu=None, memory=None, gpu=None))
     standby = Exclusion(match="*", owner="ops", reason="standby", expires=date(2026, 12, 31))
-    got = told(
+    got = lifecycle_of(
         rows, "2026-03-06", "2026-03-07", rules=Rules(idle_window_days=3), exclusions=(standby,)
     )
     assert states(got) == ["excluded", "unjudged"]
@@ -177,7 +179,9 @@ def test_an_excluded_finding_that_cannot_be_judged_is_not_gone(days: Make, ledge
 
 def test_a_little_use_that_ends_altogether_is_not_work_resumed(days: Make, ledger: Make) -> None:
     rows = ledger(*days("2026-03-01", 5, gpu=18.0), *days("2026-03-06", 3, gpu=0.0))
-    got = told(rows, "2026-03-05", "2026-03-08", "underutilized", rules=Rules(idle_window_days=3))
+    got = lifecycle_of(
+        rows, "2026-03-05", "2026-03-08", "underutilized", rules=Rules(idle_window_days=3)
+    )
     assert states(got)[0] == "new"
     assert (got["03-08"]["state"], got["03-08"]["gone_reason"]) == ("gone", "no longer holds")
 
@@ -188,7 +192,7 @@ def test_a_stuck_cluster_that_is_stopped_was_acted_on(days: Make, ledger: Make) 
         *days("2026-03-01", 3, status="pending", **stuck),
         *days("2026-03-04", 2, status="stopped", hours=0, spend_micros=0),
     )
-    got = told(rows, "2026-03-03", "2026-03-05", "stuck_paid")
+    got = lifecycle_of(rows, "2026-03-03", "2026-03-05", "stuck_paid")
     assert states(got) == ["new", "gone", "gone"]
     assert got["03-05"]["gone_reason"] == "stopped"
     assert got["03-05"]["realised_micros"] == 3 * DAY // 30
@@ -197,13 +201,13 @@ def test_a_stuck_cluster_that_is_stopped_was_acted_on(days: Make, ledger: Make) 
 def test_a_rate_that_fell_is_the_reason_for_rules_about_prices_only(
     days: Make, ledger: Make
 ) -> None:
-    dear = {"hourly_rate_micros": 20 * UNIT}
-    rows = ledger(*days("2026-03-01", 5, **dear), *days("2026-03-06", 1, gpu=99.0))
+    expensive = {"hourly_rate_micros": 20 * UNIT}
+    rows = ledger(*days("2026-03-01", 5, **expensive), *days("2026-03-06", 1, gpu=99.0))
     rules = Rules(idle_window_days=1, idle_min_running_hours=20.0)
-    idle = told(rows, "2026-03-05", "2026-03-06", rules=rules)
+    idle = lifecycle_of(rows, "2026-03-05", "2026-03-06", rules=rules)
     assert idle["03-06"]["gone_reason"] == "resumed work"
-    rows = ledger(*days("2026-03-01", 5, **dear, gpu=20.0), *days("2026-03-06", 1, gpu=20.0))
-    price = told(rows, "2026-03-05", "2026-03-06", "seed_candidate")
+    rows = ledger(*days("2026-03-01", 5, **expensive, gpu=20.0), *days("2026-03-06", 1, gpu=20.0))
+    price = lifecycle_of(rows, "2026-03-05", "2026-03-06", "seed_candidate")
     assert price["03-06"]["gone_reason"] == "cheaper"
 
 
@@ -229,7 +233,7 @@ def test_a_new_rule_says_itself_why_its_findings_are_gone(
     )  # fmt: skip
     rows = ledger(*days("2026-03-01", 5), *days("2026-03-06", 1, **then))
     policy = {"rules": Rules(idle_window_days=1), "rulebook": (*RULES, rule)}
-    got = told(rows, "2026-03-05", "2026-03-06", "quiet", **policy)
+    got = lifecycle_of(rows, "2026-03-05", "2026-03-06", "quiet", **policy)
     assert states(got) == ["new", "gone"]
     assert got["03-06"]["gone_reason"] == reason
 
@@ -244,7 +248,7 @@ def test_a_reopened_finding_keeps_what_was_realised_and_earns_more_when_it_goes_
         *days("2026-03-09", 2),
         *days("2026-03-11", 2, **off),
     )
-    got = told(rows, "2026-03-05", "2026-03-12")
+    got = lifecycle_of(rows, "2026-03-05", "2026-03-12")
     assert states(got) == ["new", "gone", "gone", "gone", "reopened", "open", "gone", "gone"]
     first = 2 * (5 * DAY // 30)
     realised = [row["realised_micros"] for row in got.values()]
@@ -287,7 +291,7 @@ def test_a_gone_finding_is_followed_for_thirty_days(days: Make, ledger: Make) ->
         *days("2026-01-01", 5),
         *days("2026-01-06", 40, status="stopped", hours=0, spend_micros=0),
     )
-    got = told(rows, "2026-01-05", "2026-02-10")
+    got = lifecycle_of(rows, "2026-01-05", "2026-02-10")
     assert got["02-05"]["state"] == "gone"
     assert got["02-05"]["realised_micros"] == 30 * (5 * DAY // 30)
     assert pd.isna(got["02-06"]["state"])

@@ -24,9 +24,9 @@ def test_a_replay_knows_nothing_of_the_future_and_is_the_same_every_time(
     policy = Policy(Rules())
     early = ledger(*days("2026-03-01", 8))
     later = ledger(*days("2026-03-01", 8), *days("2026-03-09", 9, gpu=99.0))
-    one = dict(judge.judge_days(early, policy, date(2026, 3, 1), date(2026, 3, 8)))
+    frames = dict(judge.judge_days(early, policy, date(2026, 3, 1), date(2026, 3, 8)))
     two = dict(judge.judge_days(later, policy, date(2026, 3, 1), date(2026, 3, 8)))
-    for day, frame in one.items():
+    for day, frame in frames.items():
         pd.testing.assert_frame_equal(frame, two[day])
 
 

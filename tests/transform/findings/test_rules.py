@@ -52,13 +52,13 @@ def office_days(row: Make, *, weekends: bool = True, **more: Any) -> list[dict[s
     """Two weeks around the clock, at work from 9 to 18 on working days."""
     rows = []
     for day in pd.date_range(FIRST, periods=14):
-        one = row(str(day.date()), gpu=1.0, **more)
+        ledger_row = row(str(day.date()), gpu=1.0, **more)
         if day.day_of_week < 5 or not weekends:
-            one |= {"hours_busy": OFFICE, "band_0_1_seconds": 15 * 3600}
-            one |= {"band_70_80_seconds": 9 * 3600, "gpu_max_pct": 80.0}
-            one |= {"gpu_sum_mpct_seconds": (9 * 75 + 15) * 1000 * 3600}
-            one |= {"cpu_sum_mpct_seconds": 86400 * 30 * 1000}
-        rows.append(one)
+            ledger_row |= {"hours_busy": OFFICE, "band_0_1_seconds": 15 * 3600}
+            ledger_row |= {"band_70_80_seconds": 9 * 3600, "gpu_max_pct": 80.0}
+            ledger_row |= {"gpu_sum_mpct_seconds": (9 * 75 + 15) * 1000 * 3600}
+            ledger_row |= {"cpu_sum_mpct_seconds": 86400 * 30 * 1000}
+        rows.append(ledger_row)
     return rows
 
 
@@ -220,8 +220,8 @@ def test_the_storage_of_a_stopped_cluster_stays_charged(days: Make, ledger: Make
 
 def test_a_cluster_priced_above_its_peers_moves_to_their_price(days: Make, ledger: Make) -> None:
     peers = [r for n in range(5) for r in days(FIRST, 14, cluster_id=f"p{n}", gpu=80.0)]
-    dear = days(FIRST, 14, gpu=80.0, hourly_rate_micros=20 * UNIT)
-    frame = judged(ledger(*peers, *dear))
+    expensive = days(FIRST, 14, gpu=80.0, hourly_rate_micros=20 * UNIT)
+    frame = judged(ledger(*peers, *expensive))
     got = finding(frame, "price_outlier")
     assert "2.00 times the median 1.25 of 6 running" in got["reason"]
     assert got["counted_saving_micros"] == 14 * 480 * UNIT // 2
@@ -261,16 +261,16 @@ def test_every_finding_satisfies_its_own_rule_from_its_own_evidence(
               stopped_spend_micros=UNIT),
     )  # fmt: skip
     frame = judged(rows)
-    found = frame[frame["outcome"] == FINDING]
-    assert set(found["rule_id"]) >= {
+    findings = frame[frame["outcome"] == FINDING]
+    assert set(findings["rule_id"]) >= {
         "idle", "idle_loaded", "underutilized", "off_hours", "stopped_charged", "seed_candidate",
     }  # fmt: skip
     by_id = {rule.id: rule for rule in RULES}
-    for row_ in found.itertuples():
+    for row_ in findings.itertuples():
         own = pd.DataFrame([msgspec.json.decode(str(row_.evidence))])
         again = rule_engine.evaluate(by_id[str(row_.rule_id)], own, Rules())
         assert again.outcome[0] == FINDING, row_
-    assert msgspec.json.decode(str(found["evidence"].iloc[0]))["samples"] >= 0
+    assert msgspec.json.decode(str(findings["evidence"].iloc[0]))["samples"] >= 0
 
 
 def test_an_own_rule_is_parsed_and_judged(days: Make, ledger: Make) -> None:
@@ -304,7 +304,7 @@ def test_a_flag_in_an_own_rule_decides_and_has_its_own_sentence(days: Make, ledg
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("gpu_mean < 4", "did you mean gpu_mean_pct"),
         ("gpu_mean_pct < many", "cannot read"),
@@ -315,8 +315,8 @@ def test_a_flag_in_an_own_rule_decides_and_has_its_own_sentence(days: Make, ledg
         ("", "cannot read"),
     ],
 )
-def test_an_invalid_condition_is_refused(text: str, told: str) -> None:
-    with pytest.raises(SettingsError, match=told):
+def test_an_invalid_condition_is_refused(text: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
         parse_condition(text, "own_rules.x.when")
 
 

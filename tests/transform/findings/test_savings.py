@@ -59,11 +59,11 @@ thresholds = st.builds(
     price_ratio=st.floats(1.01, 3),
     price_min_peers=st.integers(1, 3),
 )
-silenced = st.sampled_from([(), (Exclusion(match="c0", owner="o", reason="r", expires=LAST),)])
+some_excluded = st.sampled_from([(), (Exclusion(match="c0", owner="o", reason="r", expires=LAST),)])
 
 
 @settings(max_examples=60, deadline=None)
-@given(drawn=st.lists(clusters, min_size=1, max_size=5), rules=thresholds, exclusions=silenced)
+@given(drawn=st.lists(clusters, min_size=1, max_size=5), rules=thresholds, exclusions=some_excluded)
 def test_counted_savings_never_exceed_trailing_spend(
     row: Make,
     ledger: Make,
@@ -86,15 +86,15 @@ def test_counted_savings_never_exceed_trailing_spend(
     assert len(frame) == len(drawn) * len(RULES)
     assert set(frame["outcome"]) <= set(OUTCOMES)
     assert frame["decided_by"].isna().equals(frame["outcome"] == FINDING)
-    found = frame[frame["outcome"] == FINDING]
+    findings = frame[frame["outcome"] == FINDING]
     assert frame["counted_saving_micros"].notna().equals(frame["outcome"] == FINDING)
-    assert (found["action"].isin(list(ACTIONS))).all()
+    assert (findings["action"].isin(list(ACTIONS))).all()
     spend = frame.drop_duplicates("cluster_id").set_index("cluster_id")["spend_micros"].fillna(0)
-    counted = found.groupby("cluster_id")["counted_saving_micros"]
+    counted = findings.groupby("cluster_id")["counted_saving_micros"]
     per_cluster = counted.sum().reindex(spend.index, fill_value=0)
     assert (per_cluster >= 0).all()
     assert (per_cluster <= spend).all()
     assert (counted.apply(lambda values: (values > 0).sum()) <= 1).all()
     assert per_cluster.sum() == frame["counted_saving_micros"].sum() <= spend.sum()
-    waste = found["provable_waste_micros"].fillna(0)
-    assert (waste <= found["spend_micros"].fillna(0)).all()
+    waste = findings["provable_waste_micros"].fillna(0)
+    assert (waste <= findings["spend_micros"].fillna(0)).all()
