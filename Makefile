@@ -50,7 +50,7 @@ lock: ## renew both lock files (needs uv); they carry hashes and no index addres
 ##@ Clean
 .PHONY: clean
 clean: ## remove .venv and the demo's data; your own data/ stays
-	rm -rf .venv .venv-lowest data/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-lowest data/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 
 .venv/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -275,7 +275,7 @@ def test_an_owner_reads_only_of_accounts_with_clusters_of_theirs(
     }  # fmt: skip
 
 
-def test_an_account_taken_out_of_the_settings_is_no_news_and_takes_its_findings_with_it(
+def test_an_account_removed_from_the_settings_takes_its_findings_with_it(
     behind: Job,
 ) -> None:
     kept = {"prod": behind.settings.accounts["prod"]}

@@ -56,21 +56,18 @@ def run(
     options = current_options()
     job = make_job(options)
     logger.info("%s started: version %s, data in %s", name, __version__, job.settings.data_dir)
-    if needs_data and job.store.is_empty():
-        raise StorageError(
-            f"{job.settings.data_dir} ({options.sources.get('data_dir', 'data_dir')}): nothing is "
-            f"stored there; give another --data-dir, or run `{PROGRAM} extract` first"
-        )
+    if needs_data:
+        _check_data(job, options)
     started_at, began = job.now(), time.monotonic()
-    code, result, failure = Exit.UNEXPECTED, dict[str, object](), None
+    code, result, error_text = Exit.UNEXPECTED, dict[str, object](), None
     try:
         with bars.progress() as shown:
             job.progress = shown or NoProgress()
             result = action(job)
         code = job.exit_code
     except FleetLedgerError as error:
-        code, failure = error.exit_code, str(error)
-        job.messages.append(failure)
+        code, error_text = error.exit_code, str(error)
+        job.messages.append(error_text)
         # A mistyped argument did nothing that the history should keep.
         is_recorded = is_recorded and code != Exit.USAGE
     except BaseException as error:
@@ -85,12 +82,19 @@ def run(
         for print_it in options.pending_output:
             print_it()
     for message in job.messages:
-        level = logging.ERROR if message == failure else logging.WARNING
+        level = logging.ERROR if message == error_text else logging.WARNING
         options.outlet.message(message, level)
     if options.as_json:
-        text = json_result(result, code, job.messages, job.counts, options.outlet)
-        options.outlet.out(text)
+        options.outlet.out(json_result(result, code, job.messages, job.counts, options.outlet))
     raise SystemExit(int(code))
+
+
+def _check_data(job: Job, options: Options) -> None:
+    if job.store.is_empty():
+        raise StorageError(
+            f"{job.settings.data_dir} ({options.sources.get('data_dir', 'data_dir')}): nothing is "
+            f"stored there; give another --data-dir, or run `{PROGRAM} extract` first"
+        )
 
 
 def describe_unexpected(error: BaseException) -> str:
