@@ -332,7 +332,7 @@ def _ca_bundle(ca_file: str | None, environment: str | bool | None) -> str | boo
     except (OSError, ValueError) as error:
         why = "no certificates in PEM" if isinstance(error, ssl.SSLError) else "cannot be read"
         if isinstance(error, FileNotFoundError):
-            why = "no such file"
+            why = "there is no such file"
         raise SettingsError(f"{source} {bundle!r}: {why}; name a CA bundle, or none") from error
     return bundle
 
