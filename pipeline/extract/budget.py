@@ -8,6 +8,7 @@ which it is worth trying again.
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pipeline.settings import Extract
+
+logger = logging.getLogger(__name__)
 
 FIRST_BACKOFF_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 30.0
@@ -119,6 +122,7 @@ class RequestBudget:
                 f"max_walk_seconds; try again {self._time_after(seconds)}"
             )
         self.waited += seconds
+        logger.info("waiting %.1f s: %s", seconds, why)
         self.timing.sleep(seconds)
 
     def _time_after(self, seconds: float) -> str:

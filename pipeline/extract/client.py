@@ -58,6 +58,7 @@ OVERLAP = 1 << 16
 """Bytes of the next window that are searched for the key as well, however it is escaped."""
 GZIP = 16 + zlib.MAX_WBITS
 
+logger = logging.getLogger(__name__)
 # It logs a traceback for a malformed header line, even if the response can be used.
 logging.getLogger("urllib3.connection").setLevel(logging.CRITICAL)
 
@@ -169,9 +170,10 @@ class Client:
                 return self._attempt(decode)
             except _RetryableError as failure:
                 # Not the exception itself: its traceback would keep the response in memory.
-                why, asked = str(failure), failure.wait
+                why, wait = str(failure), failure.wait
+            logger.info("attempt %d of %d failed: %s", failures, self._settings.attempts, why)
             if failures < self._settings.attempts:
-                self._budget.wait(self._budget.backoff(failures) if asked is None else asked, why)
+                self._budget.wait(self._budget.backoff(failures) if wait is None else wait, why)
         tries = self._settings.attempts
         raise ApiError(f"{self._base_url}: {why} ({tries} tries); is the API up? try again later")
 
