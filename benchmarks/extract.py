@@ -132,7 +132,7 @@ def make_pages(clusters: int) -> tuple[list[bytes], dict[str, tuple[int, int]]]:
         if records:
             after[str(records[-1]["created_at"])] = number + 1, max(0, clusters - first - PAGE)
             oldest = records[-1]
-    # After a full last page a walk requests one more, with a second's overlap: the oldest again.
+    # After a full last page a walk requests one more, with an overlap of a second: the oldest.
     body["data"] = {"clusters": [oldest], "pagination": pagination, "filters_applied": {}}
     overlap = datetime.fromisoformat(str(oldest["created_at"])) + timedelta(seconds=1)
     after[f"{overlap:%Y-%m-%dT%H:%M:%SZ}"] = len(pages), 1

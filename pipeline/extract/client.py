@@ -17,10 +17,8 @@ from __future__ import annotations
 
 import io
 import logging
-import ssl
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode, urlsplit
 
@@ -39,6 +37,7 @@ from pipeline.extract.api_errors import (
 )
 from pipeline.extract.budget import http_date, retry_after
 from pipeline.extract.deadline import Watchdog, watched_class
+from pipeline.extract.tls import ca_bundle, is_certificate_error
 from pipeline.redact import Redactor
 
 if TYPE_CHECKING:
@@ -146,7 +145,7 @@ class Client:
         self._transport: dict[str, Any] = {
             "stream": True,
             "timeout": (settings.connect_timeout_seconds, settings.page_deadline_seconds),
-            "verify": not is_https or _ca_bundle(api.ca_file, environment["verify"]),
+            "verify": not is_https or ca_bundle(api.ca_file, environment["verify"]),
             "proxies": {} if is_here else environment["proxies"],
         }
         self._watchdog = Watchdog(settings.page_deadline_seconds)
@@ -172,10 +171,10 @@ class Client:
                 return self._attempt(decode)
             except _RetryableError as failure:
                 # Not the exception itself: its traceback would keep the response in memory.
-                why, asked = str(failure), failure.wait
-            logger.info("try %d of %d failed: %s", failures, self._settings.attempts, why)
+                why, wait = str(failure), failure.wait
+            logger.info("attempt %d of %d failed: %s", failures, self._settings.attempts, why)
             if failures < self._settings.attempts:
-                self._budget.wait(self._budget.backoff(failures) if asked is None else asked, why)
+                self._budget.wait(self._budget.backoff(failures) if wait is None else wait, why)
         tries = self._settings.attempts
         raise ApiError(f"{self._base_url}: {why} ({tries} tries); is the API up? try again later")
 
@@ -205,7 +204,7 @@ class Client:
             except (FleetLedgerError, _RetryableError):
                 raise
             except Exception as error:
-                if _is_certificate_error(error):
+                if is_certificate_error(error):
                     raise ApiError(
                         f"{self._base_url}: its certificate was not accepted; "
                         "if it is signed by your own CA, set api.ca_file"
@@ -326,34 +325,3 @@ def _unpacked(blocks: Iterable[bytes]) -> Iterator[bytes]:
             rest = member.unused_data if member.eof else member.unconsumed_tail
     if not member.eof:
         raise _RetryableError("the response is truncated")
-
-
-def _ca_bundle(ca_file: str | None, environment: str | bool | None) -> str | bool:  # noqa: FBT001 - as requests has it
-    """The CAs that certificates are verified with: a file or folder, or True for the usual ones.
-
-    Raises:
-        SettingsError: it cannot be read, or contains no certificate.
-    """
-    source = "api.ca_file" if ca_file is not None else "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE"
-    bundle = environment if ca_file is None else ca_file
-    if not isinstance(bundle, str):
-        return True
-    where = {"capath" if Path(bundle).is_dir() else "cafile": bundle}
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(**where)
-    except (OSError, ValueError) as error:
-        why = "no certificates in PEM" if isinstance(error, ssl.SSLError) else "cannot be read"
-        if isinstance(error, FileNotFoundError):
-            why = "no such file"
-        raise SettingsError(f"{source} {bundle!r}: {why}; name a CA bundle, or none") from error
-    return bundle
-
-
-def _is_certificate_error(error: BaseException) -> bool:
-    """Whether a certificate was the reason; other TLS errors may be temporary."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, (ssl.SSLCertVerificationError, ssl.CertificateError)):
-            return True
-        cause = cause.__cause__ or cause.__context__
-    return False
