@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.cli.outlet import JsonFormatter, Outlet, TextFormatter, _Handler
+from pipeline.cli.streams import JsonFormatter, Streams, TextFormatter, _Handler
 from pipeline.keys import Secret
 from pipeline.redact import Redactor
 
@@ -102,8 +102,8 @@ def test_a_second_run_in_one_process_replaces_the_handler() -> None:
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
     try:
-        Outlet().log(logging.WARNING)
-        Outlet().log(logging.WARNING)
+        Streams().log(logging.WARNING)
+        Streams().log(logging.WARNING)
         assert len([handler for handler in root.handlers if isinstance(handler, _Handler)]) == 1
     finally:
         root.handlers, root.level = before, level
