@@ -10,7 +10,7 @@ export PYTHONUTF8 := 1
 .PHONY: install run
 install: .venv/.installed ## make .venv and install the locked dependencies
 
-run: install ## embedded API, a month of simulated snapshots over HTTP, then the nightly job: a report
+run: install ## embedded API, a month of simulated snapshots over HTTP, then a nightly run: a report
 	$(BIN)/fleetledger --data-dir data/demo demo
 
 ##@ Develop

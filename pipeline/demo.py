@@ -76,9 +76,9 @@ def demo(
         with_progress: Iterates over the times of the snapshots and shows the progress.
     """
     from pipeline.simulator.app import make_app  # noqa: PLC0415 - an extra
-    from pipeline.simulator.clock import Clock  # noqa: PLC0415
-    from pipeline.simulator.fleet import Fleet  # noqa: PLC0415
-    from pipeline.simulator.server import serve  # noqa: PLC0415
+    from pipeline.simulator.clock import Clock  # noqa: PLC0415 - an extra
+    from pipeline.simulator.fleet import Fleet  # noqa: PLC0415 - an extra
+    from pipeline.simulator.server import serve  # noqa: PLC0415 - an extra
 
     # Each response takes a second of simulated time, so that a walk has a duration.
     clock = Clock(START, step_seconds=1)

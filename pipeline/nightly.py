@@ -1,4 +1,4 @@
-"""The nightly job: extract, ledger, findings, report, send."""
+"""The nightly run: extract, ledger, findings, report, send."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def nightly(job: Job) -> StoredReport | None:
-    """Run the five steps; the report, or None if there is no snapshot yet.
+    """Run the steps in order; the report, or None if there is no snapshot yet.
 
     An API that is down or refuses the key is noted, and the report is made from the stored data.
 

@@ -359,7 +359,7 @@ def _is_section(kind: object) -> bool:
     return isinstance(kind, type) and issubclass(kind, Section)
 
 
-def override(settings: Settings, section: str | None, **values: Any) -> Settings:  # noqa: ANN401
+def override(settings: Settings, section: str | None, **values: Any) -> Settings:  # noqa: ANN401 - of any field
     """``settings`` with those ``values`` of a section, or of the top level, that are not None."""
     changed = {name: value for name, value in values.items() if value is not None}
     if not changed:

@@ -18,8 +18,8 @@ from click.exceptions import NoArgsIsHelpError
 
 from pipeline.cli.commands import findings, fleet, maintenance, pipeline, simulator
 from pipeline.cli.options import Options, Program, source_of
-from pipeline.cli.outlet import PROGRAM, LogFormat, Outlet
 from pipeline.cli.run import describe_unexpected, json_result, redactor_of
+from pipeline.cli.streams import PROGRAM, LogFormat, Streams
 from pipeline.errors import Exit, FleetLedgerError, SettingsError
 from pipeline.version import __version__
 
@@ -55,8 +55,8 @@ def main() -> None:
 def run_command_line() -> int:
     """Run the command of ``sys.argv``; its exit code, whatever happened."""
     stdout = sys.stdout
-    outlet = Outlet(redactor_of([], os.environ), log_format=_log_format())
-    options = Options(outlet=outlet)
+    streams = Streams(redactor_of([], os.environ), log_format=_log_format())
+    options = Options(streams=streams)
     try:
         _check_utf8()
         cli.main(prog_name=PROGRAM, standalone_mode=False, obj=options)
@@ -64,14 +64,14 @@ def run_command_line() -> int:
         # click replaces stdout, and fails, when its reader stops early (`--help | head -1`).
         return end.code if isinstance(end.code, int) and sys.stdout is stdout else Exit.DONE
     except click.ClickException as error:
-        return _report_usage_error(options.outlet, error)
+        return _report_usage_error(options.streams, error)
     except (click.Abort, KeyboardInterrupt):
-        return _report(options.outlet, INTERRUPTED, "interrupted; what was stored is whole")
+        return _report(options.streams, INTERRUPTED, "interrupted; what was stored is whole")
     except FleetLedgerError as error:
-        return _report(options.outlet, error.exit_code, str(error))
+        return _report(options.streams, error.exit_code, str(error))
     except BaseException as error:  # a panic in a Rust library is no Exception
         logging.getLogger(PROGRAM).debug("unexpected", exc_info=True)
-        return _report(options.outlet, Exit.UNEXPECTED, describe_unexpected(error))
+        return _report(options.streams, Exit.UNEXPECTED, describe_unexpected(error))
     return Exit.DONE
 
 
@@ -93,7 +93,7 @@ def _is_text(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _report_usage_error(outlet: Outlet, error: click.ClickException) -> int:
+def _report_usage_error(streams: Streams, error: click.ClickException) -> int:
     """Print what is wrong with the arguments and which option or variable it is; the exit code."""
     if isinstance(error, NoArgsIsHelpError):
         error.show()  # the whole help
@@ -101,21 +101,21 @@ def _report_usage_error(outlet: Outlet, error: click.ClickException) -> int:
     message = " ".join(error.format_message().split())
     ctx = error.ctx if isinstance(error, click.UsageError) else None
     if ctx is None:
-        return _report(outlet, Exit.USAGE, message)
+        return _report(streams, Exit.USAGE, message)
     if isinstance(error, click.BadParameter) and error.param is not None:
         source = source_of(ctx, str(error.param.name))
         if source not in error.param.opts:  # a variable, which click's message does not name
             message = f"{source}: {message}"
     return _report(
-        outlet, Exit.USAGE, f"{message.removesuffix('.')}; see `{ctx.command_path} --help`"
+        streams, Exit.USAGE, f"{message.removesuffix('.')}; see `{ctx.command_path} --help`"
     )
 
 
-def _report(outlet: Outlet, code: int, message: str) -> int:
+def _report(streams: Streams, code: int, message: str) -> int:
     """Print why the command did not finish; returns ``code``."""
-    outlet.message(message, logging.ERROR)
+    streams.message(message, logging.ERROR)
     if _wants_json():
-        outlet.out(json_result({}, code, [message], {}, outlet))
+        streams.out(json_result({}, code, [message], {}, streams))
     return code
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.addresses import check_api_url
-from pipeline.cli.outlet import Outlet
+from pipeline.cli.streams import Streams
 from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Options:
     """The option or variable each value came from."""
     pending_output: list[Callable[[], None]] = field(default_factory=list)
     """Printed once no progress bar moves the cursor any more."""
-    outlet: Outlet = field(default_factory=Outlet)
+    streams: Streams = field(default_factory=Streams)
     """Knows more secrets once the settings are read."""
 
     def settings(self) -> Settings:
@@ -155,13 +155,13 @@ def print_result(text: str, *, is_drawn: bool = False) -> None:
     """Print a result on stdout for a person; nothing where stdout is one JSON object."""
     if not is_json():
         options = current_options()
-        options.pending_output.append(partial(options.outlet.out, text, is_drawn=is_drawn))
+        options.pending_output.append(partial(options.streams.out, text, is_drawn=is_drawn))
 
 
 def print_note(text: str) -> None:
     """Print something about the result on stderr."""
     options = current_options()
-    options.pending_output.append(partial(options.outlet.message, text, logging.INFO))
+    options.pending_output.append(partial(options.streams.message, text, logging.INFO))
 
 
 def current_options() -> Options:

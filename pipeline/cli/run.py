@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from pipeline.cli.options import GLOBAL_OPTIONS, Options, current_options
-from pipeline.cli.outlet import PROGRAM
+from pipeline.cli.streams import PROGRAM
 from pipeline.errors import Exit, FleetLedgerError, StorageError
 from pipeline.keys import PASSWORD_VARIABLE, Secret, find_key, find_password
 from pipeline.redact import Redactor
@@ -24,7 +24,7 @@ from pipeline.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from pipeline.cli.outlet import Outlet
+    from pipeline.cli.streams import Streams
     from pipeline.jobs import Job
 
 T = TypeVar("T")
@@ -78,14 +78,14 @@ def run(
         seconds = time.monotonic() - began
         logger.info("%s ended: exit code %d (%s), %.3f s", name, code, code.name, seconds)
         if is_recorded:
-            _record(job, name, started_at, code, options.outlet)
+            _record(job, name, started_at, code, options.streams)
         for print_it in options.pending_output:
             print_it()
     for message in job.messages:
         level = logging.ERROR if message == error_text else logging.WARNING
-        options.outlet.message(message, level)
+        options.streams.message(message, level)
     if options.as_json:
-        options.outlet.out(json_result(result, code, job.messages, job.counts, options.outlet))
+        options.streams.out(json_result(result, code, job.messages, job.counts, options.streams))
     raise SystemExit(int(code))
 
 
@@ -108,7 +108,7 @@ def json_result(
     code: int,
     messages: Sequence[str],
     counts: Mapping[str, int],
-    outlet: Outlet,
+    streams: Streams,
 ) -> str:
     """The object that ``--json`` prints, however a run ended."""
     import msgspec
@@ -117,14 +117,14 @@ def json_result(
         "exit_code": int(code),
         "messages": messages,
         "counts": counts,
-        "run_id": outlet.run_id,
+        "run_id": streams.run_id,
     }
     # Value by value: stars in place of an escape or a quote would break the JSON.
-    clean = outlet.redactor.scrub_all(msgspec.to_builtins({**result, **outcome}))
+    clean = streams.redactor.scrub_all(msgspec.to_builtins({**result, **outcome}))
     return printable(msgspec.json.encode(clean).decode())
 
 
-def _record(job: Job, name: str, started_at: datetime, code: Exit, outlet: Outlet) -> None:
+def _record(job: Job, name: str, started_at: datetime, code: Exit, streams: Streams) -> None:
     """Store the run's record; the error of a store that cannot is already reported."""
     from pipeline.model import RunRecord
 
@@ -132,11 +132,11 @@ def _record(job: Job, name: str, started_at: datetime, code: Exit, outlet: Outle
         job.store.record_run(
             RunRecord(
                 command=name,
-                run_id=outlet.run_id,
+                run_id=streams.run_id,
                 started_at=started_at,
                 finished_at=job.now(),
                 exit_code=int(code),
-                messages=tuple(map(outlet.redactor.scrub, job.messages)),
+                messages=tuple(map(streams.redactor.scrub, job.messages)),
                 counts=job.counts,
             )
         )
@@ -145,16 +145,16 @@ def _record(job: Job, name: str, started_at: datetime, code: Exit, outlet: Outle
 def make_job(options: Options, environment: Mapping[str, str] = os.environ) -> Job:
     """A job on the store of ``options``, with the keys of ``environment`` and the real clock.
 
-    Keys and passwords are read here, once, so that the outlet knows them before anything is
-    printed; a missing one is an error when it is needed.
+    Keys and passwords are read here, once, so that they can be removed from all output; a missing
+    one is an error when it is needed.
     """
     from pipeline.jobs import Job
     from pipeline.settings import named
     from pipeline.store import Store
 
     level = logging.DEBUG if options.values.get("verbose") else logging.WARNING
-    options.outlet = replace(options.outlet, log_format=options.values.get("log_format", "text"))
-    options.outlet.log(level)
+    options.streams = replace(options.streams, log_format=options.values.get("log_format", "text"))
+    options.streams.log(level)
     settings = options.settings()
     keys = {
         name: _once(partial(find_key, name, account, settings, environment))
@@ -162,8 +162,8 @@ def make_job(options: Options, environment: Mapping[str, str] = os.environ) -> J
     }
     password = _once(partial(find_password, settings.mail, environment))
     redactor = redactor_of([*keys.values(), password], environment)
-    options.outlet = replace(options.outlet, redactor=redactor)
-    options.outlet.log(level)
+    options.streams = replace(options.streams, redactor=redactor)
+    options.streams.log(level)
     aws = {name: value for name, value in environment.items() if name.startswith("AWS_")}
     with named(options.sources.get("data_dir", "data_dir")):  # some URIs are refused only here
         store = Store(settings.data_dir, aws, settings.lease_seconds)

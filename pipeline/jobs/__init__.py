@@ -1,6 +1,6 @@
-"""The steps of a run as jobs: each connects a pure stage to the store and the API.
+"""The steps of a run: functions that connect the pure stages to the store and the API.
 
-A :class:`Job` holds the inputs of one run. Jobs read no clock, environment or command line.
+Each takes a :class:`Job`, the inputs of one run, and reads no clock, environment or command line.
 Problems that do not stop a run are collected in the job: with the API down, ``nightly`` still makes
 a report from the stored data.
 """

@@ -12,14 +12,15 @@ from pipeline.errors import SettingsError, StorageError
 from pipeline.jobs.coverage import warn_of_missing
 from pipeline.jobs.findings import findings_of, note_damaged
 from pipeline.jobs.future_snapshots import warn_of_future_snapshots
-from pipeline.jobs.owner_reports import message, owner_files
+from pipeline.jobs.owner_reports import owner_files
 from pipeline.jobs.report_build import (
     ReportContext,
     base_inputs,
     build_report,
     report_inputs,
 )
-from pipeline.jobs.report_inputs import previously_not_observed, read_inputs
+from pipeline.jobs.report_mail import message
+from pipeline.jobs.stored_inputs import previously_not_observed, read_inputs
 from pipeline.ledger.inputs import last_closed_day
 from pipeline.report.summary import Provenance
 from pipeline.schema import FINDINGS, FINDINGS_VERSION
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from pipeline.jobs import Job
     from pipeline.jobs.findings import DayFindings
-    from pipeline.jobs.report_inputs import StoredInputs
+    from pipeline.jobs.stored_inputs import StoredInputs
     from pipeline.model import SnapshotRef
     from pipeline.report.inputs import ReportInputs
     from pipeline.report.model import ReportView

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pipeline.jobs.report_inputs import UNUSUAL_DAYS, StoredInputs
+from pipeline.jobs.stored_inputs import UNUSUAL_DAYS, StoredInputs
 from pipeline.report import view
 from pipeline.report.inputs import ReportInputs
 from pipeline.report.output import render

@@ -13,7 +13,7 @@ import msgspec
 from pipeline.deliver import mail
 from pipeline.deliver.message import address
 from pipeline.errors import Exit, NotDeliveredError, SettingsError, StorageError
-from pipeline.jobs.sent import SentMail
+from pipeline.jobs.sent_mail import SentMail
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -91,7 +91,7 @@ IDLE_LOADED = Rule(
 
 _NOT_IDLE = (
     Clause("found_idle", "is", False),  # noqa: FBT003 - the limit of a flag
-    Clause("found_idle_loaded", "is", False),  # noqa: FBT003
+    Clause("found_idle_loaded", "is", False),  # noqa: FBT003 - the limit of a flag
 )
 
 UNDERUTILIZED = Rule(

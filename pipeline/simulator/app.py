@@ -17,10 +17,10 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from pipeline.simulator.api_types import Limit
+from pipeline.simulator.endpoints import Endpoints
 from pipeline.simulator.fleet import time_of
 from pipeline.simulator.limits import Allowance, RateLimit
 from pipeline.simulator.openapi import document
-from pipeline.simulator.pages import Pages
 from pipeline.simulator.query_results import iso
 from pipeline.simulator.response import Reply, ReplyResponse, error_reply, json_reply
 
@@ -121,7 +121,7 @@ def make_app(
         v2_page_size: ``/v2/clusters`` lists pages of this size; None for all clusters at once.
         faults: The faults to inject, and the churn between requests.
     """
-    pages = Pages(
+    endpoints = Endpoints(
         fleet, faults, latency_ms=latency_ms, v2_pages=v2_pages, v2_page_size=v2_page_size
     )
     access = _Access(
@@ -132,8 +132,8 @@ def make_app(
     )
     app = Starlette(
         routes=[
-            Route("/v1/clusters", access.guard(pages.v1)),
-            Route("/v2/clusters", access.guard(pages.v2)),
+            Route("/v1/clusters", access.guard(endpoints.v1)),
+            Route("/v2/clusters", access.guard(endpoints.v2)),
             Route("/openapi.json", _openapi),
         ],
         exception_handlers={HTTPException: _http_error},

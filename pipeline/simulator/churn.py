@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.simulator.clusters import ClusterShares, draw_clusters
 from pipeline.simulator.fleet import seconds_of
-from pipeline.simulator.parameters import Parameters
+from pipeline.simulator.fleet_parameters import Parameters
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -158,7 +158,7 @@ def draw_clusters(
         region=rng.choice(len(REGIONS), count, p=_REGION_WEIGHTS),
         project=project,
         template=rng.integers(0, len(TEMPLATES), count),
-        ssh_enabled=rng.random(count) < 0.9,  # noqa: PLR2004
+        ssh_enabled=rng.random(count) < 0.9,  # noqa: PLR2004 - a share
         profile=profile,
         key=mix(number.astype(np.uint64) + np.uint64(seed * 0x1_0000_0001 % 2**63)),
         rate_micros=(np.round(list_rate * negotiated / _CENT) * _CENT).astype(np.int64),

@@ -23,9 +23,9 @@ from pipeline.simulator.clusters import (
     ClusterShares,
     draw_clusters,
 )
+from pipeline.simulator.fleet_parameters import Parameters
 from pipeline.simulator.lifecycles import NEVER, RUNNING, STATUSES, Lifecycles
 from pipeline.simulator.noise import uniform
-from pipeline.simulator.parameters import Parameters
 from pipeline.simulator.profiles import PROFILES, readings
 from pipeline.simulator.schedule import Window, draw_lifecycles
 

@@ -85,7 +85,7 @@ def _trait(keys: UnsignedInts, channel: int, low: float, high: float) -> Floats:
 def _working(keys: UnsignedInts, seconds: int, level: Floats) -> Readings:
     """Busy at a level, with an occasional dip (a checkpoint, a slow loader)."""
     minute = seconds // 60
-    dip = np.where(uniform(keys, seconds // 1200, 1) < 0.07, 0.45, 1.0)  # noqa: PLR2004
+    dip = np.where(uniform(keys, seconds // 1200, 1) < 0.07, 0.45, 1.0)  # noqa: PLR2004 - a share
     gpu = level * dip + 5.0 * bell(keys, minute, 2)
     memory = _trait(keys, 3, 55.0, 92.0) + 1.5 * bell(keys, minute, 4)
     cpu = _trait(keys, 5, 25.0, 65.0) + 6.0 * bell(keys, minute, 6)

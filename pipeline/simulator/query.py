@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from pipeline.simulator.lifecycles import STATUSES
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-STATUSES = ("running", "stopped", "starting", "stopping", "error", "pending")
-# As documented. Clusters may have other types and regions, which these filters refuse.
-GPU_TYPES = ("A100", "H100", "RTX4090", "V100", "T4")
-REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "ap-southeast-1")
+# Clusters may have other types and regions, which these filters refuse.
+DOCUMENTED_GPU_TYPES = ("A100", "H100", "RTX4090", "V100", "T4")
+DOCUMENTED_REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "ap-southeast-1")
 SORT_KEYS = ("created_at", "name", "status", "gpu_count", "cost")
 SORT_ORDERS = ("asc", "desc")
 MAX_LIMIT = 100
@@ -93,8 +94,14 @@ PARAMETERS = (
     _integer("page", "Page number for pagination", 1, _MAX_NUMBER, 1),
     _integer("limit", "Number of clusters per page", 1, MAX_LIMIT, 20),
     _choice("status", "Filter by cluster status", STATUSES),
-    _choice("gpu_type", "Filter by GPU type; others that are listed have no filter", GPU_TYPES),
-    _choice("region", "Filter by region; others that are listed have no filter", REGIONS),
+    _choice(
+        "gpu_type",
+        "Filter by GPU type; others that are listed have no filter",
+        DOCUMENTED_GPU_TYPES,
+    ),
+    _choice(
+        "region", "Filter by region; others that are listed have no filter", DOCUMENTED_REGIONS
+    ),
     _text("project_id", "Filter by project ID"),
     _text("template_id", "Filter by template ID"),
     # The documentation names no default; newest first is this simulator's.

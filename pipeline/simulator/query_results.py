@@ -188,8 +188,8 @@ def _record_v1(
     region: int,
     project: int,
     template: int,
-    ssh_enabled: bool,  # noqa: FBT001
-    is_running: bool,  # noqa: FBT001
+    ssh_enabled: bool,  # noqa: FBT001 - a value of a column
+    is_running: bool,  # noqa: FBT001 - a value of a column
     gpu: float | None,
     memory: float | None,
     cpu: float | None,

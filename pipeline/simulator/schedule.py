@@ -16,7 +16,7 @@ from pipeline.simulator.profiles import CODE
 
 if TYPE_CHECKING:
     from pipeline.arrays import Bools, Floats, Ints, Positions
-    from pipeline.simulator.parameters import Parameters
+    from pipeline.simulator.fleet_parameters import Parameters
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _CENT = 10_000

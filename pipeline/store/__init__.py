@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.settings import LEASE_SECONDS
 from pipeline.store import final_days, layout, listings, reports, runs
-from pipeline.store.open_files import open_files
+from pipeline.store.choose_backend import choose_backend
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -35,7 +35,7 @@ class Store:
 
         ``lease_seconds``: how long an object store keeps the lock of a run that died.
         """
-        self.files = open_files(uri, options or {}, lease_seconds)
+        self.files = choose_backend(uri, options or {}, lease_seconds)
 
     def is_empty(self) -> bool:
         """Whether nothing is kept here: a new place, or a mistyped one."""

@@ -1,4 +1,4 @@
-"""The seed's use cases over the whole fleet, and the list API's own parameters on a frame.
+"""The API documentation's examples over the whole fleet, and the list API's parameters on a frame.
 
 Input: rows of one snapshot (``schema.SNAPSHOT``). The results are about one moment, from one
 reading per cluster. A cluster without a reading or a price is counted and listed separately; it is

@@ -18,8 +18,8 @@ from pipeline.errors import Exit, NotDeliveredError
 from pipeline.jobs import Job
 from pipeline.jobs.extract import extract
 from pipeline.jobs.ledger import update_ledger
-from pipeline.jobs.owner_reports import attachments
 from pipeline.jobs.report import make_report
+from pipeline.jobs.report_mail import attachments
 from pipeline.jobs.send import send
 from pipeline.keys import Secret
 from pipeline.nightly import nightly

@@ -9,9 +9,9 @@ import pytest
 
 from pipeline.simulator import bad_records
 from pipeline.simulator.bad_responses import damaged
+from pipeline.simulator.endpoints import Endpoints
 from pipeline.simulator.faults import Faults
 from pipeline.simulator.fleet import Fleet, seconds_of
-from pipeline.simulator.pages import Pages
 from pipeline.simulator.query_results import records_v1
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ def test_each_kind_of_damage_changes_only_the_field_that_it_names(
 ) -> None:
     records = records_v1(fleet, fleet.state(seconds_of(start)))[:3]
     faults = Faults(always=[damaged([kind], every=1)])
-    body = Pages(fleet, faults, latency_ms=0, v2_pages=False).v1(BY_AGE, start).body
-    plain = Pages(fleet, None, latency_ms=0, v2_pages=False).v1(BY_AGE, start).body
+    body = Endpoints(fleet, faults, latency_ms=0, v2_pages=False).v1(BY_AGE, start).body
+    plain = Endpoints(fleet, None, latency_ms=0, v2_pages=False).v1(BY_AGE, start).body
     assert body != plain
     if kind in {*bad_records.WITHOUT_ID, "name not UTF-8", "extra field deeply nested"}:
         return
@@ -44,8 +44,8 @@ def test_each_kind_of_damage_changes_only_the_field_that_it_names(
 
 def test_a_cluster_is_always_damaged_in_the_same_way(fleet: Fleet, start: datetime) -> None:
     faults = Faults(always=[damaged(every=3)])
-    pages = Pages(fleet, faults, latency_ms=0, v2_pages=False)
-    assert pages.v1(BY_AGE, start).body[:-80] == pages.v1(BY_AGE, start).body[:-80]
+    endpoints = Endpoints(fleet, faults, latency_ms=0, v2_pages=False)
+    assert endpoints.v1(BY_AGE, start).body[:-80] == endpoints.v1(BY_AGE, start).body[:-80]
     hit = [
         bad_records.kind_for(cluster_id, tuple(bad_records.KINDS), 3)
         for cluster_id in fleet.at(start).cluster_id

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from pipeline.simulator.churn import Churn
+from pipeline.simulator.endpoints import Endpoints
 from pipeline.simulator.faults import Faults
 from pipeline.simulator.fleet import Fleet
-from pipeline.simulator.pages import Pages
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,12 +22,12 @@ BY_AGE = [("limit", "100"), ("sort_by", "created_at"), ("sort_order", "asc")]
 
 def walk(churn: Churn, now: datetime, step: float) -> tuple[list[str], datetime]:
     """A naive walk over pages of 20, oldest first, while the fleet changes."""
-    pages = Pages(churn.fleet, Faults(churn=churn), latency_ms=0, v2_pages=False)
+    endpoints = Endpoints(churn.fleet, Faults(churn=churn), latency_ms=0, v2_pages=False)
     ids: list[str] = []
     number = 1
     while True:
         query = {"page": str(number), "sort_order": "asc"}
-        data = json.loads(pages.v1(query.items(), now).body)["data"]
+        data = json.loads(endpoints.v1(query.items(), now).body)["data"]
         ids += [cluster["id"] for cluster in data["clusters"]]
         if not data["pagination"]["has_next"]:
             return ids, now

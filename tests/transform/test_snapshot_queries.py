@@ -1,4 +1,4 @@
-"""The seed's use cases over a whole snapshot."""
+"""The API documentation's examples over a whole snapshot."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ age_option = click.option(
 @click.option("--created-before", type=Instant(), help="ISO 8601; UTC if without an offset.")
 @age_option
 @format_option
-def clusters(max_age: timedelta, output_format: str, **parameters: Any) -> None:  # noqa: ANN401
+def clusters(max_age: timedelta, output_format: str, **parameters: Any) -> None:  # noqa: ANN401 - options of click
     """List clusters, with all parameters of the List Clusters API."""
     page, limit = parameters.pop("page"), parameters.pop("limit")
 
@@ -126,7 +126,7 @@ def overview(status: str, max_age: timedelta) -> None:
 @click.option("--word", "words", multiple=True, default=("dev", "sandbox"), show_default=True)
 @age_option
 @format_option
-def dev_clusters(max_age: timedelta, output_format: str, **parameters: Any) -> None:  # noqa: ANN401
+def dev_clusters(max_age: timedelta, output_format: str, **parameters: Any) -> None:  # noqa: ANN401 - options of click
     """List development clusters that a team could use.
 
     By default stopped RTX4090 clusters whose name contains dev or sandbox.

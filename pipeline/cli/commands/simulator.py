@@ -49,7 +49,7 @@ def demo() -> None:
 
 def _with_progress(job: Job) -> Callable[[Sequence[datetime]], Iterator[datetime]]:
     """Shows the demo's progress: a bar on a terminal, else a line for every ten days."""
-    outlet = current_options().outlet
+    streams = current_options().streams
 
     def each(times: Sequence[datetime]) -> Iterator[datetime]:
         if isinstance(job.progress, Bars):
@@ -57,7 +57,7 @@ def _with_progress(job: Job) -> Callable[[Sequence[datetime]], Iterator[datetime
             return
         for number, when in enumerate(times):
             if number % 240 == 0:
-                outlet.message(
+                streams.message(
                     f"snapshot {number + 1} of {len(times)}, {when:%d %b %Y}", logging.INFO
                 )
             yield when

@@ -75,7 +75,7 @@ CHANGES_COLUMNS = (
 )
 ANOMALIES_COLUMNS = ("date", "cut", "group", "spend", "usual", "deviation", "score")
 _INVISIBLE = "\\s\u00a0\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\x00-\x1f\x7f"
-_RISKY = re.compile(rf"^(?:'|[\t\r\n\x00]|[{_INVISIBLE}]*[=+\-@＝＋－＠|%])")  # noqa: RUF001
+_RISKY = re.compile(rf"^(?:'|[\t\r\n\x00]|[{_INVISIBLE}]*[=+\-@＝＋－＠|%])")  # noqa: RUF001 - spreadsheets read them alike
 _SEPARATES = re.compile(r'[,"\r\n]')
 
 

@@ -31,7 +31,7 @@ _CENTS_BELOW_UNITS = 100
 """Rounded money keeps its cents below this: $7 and $7.49 are different news."""
 
 
-def known(value: Any) -> Any:  # noqa: ANN401
+def known(value: Any) -> Any:  # noqa: ANN401 - any cell
     """``value`` of a frame's cell, with every kind of null as None."""
     return None if value is None or pd.isna(value) else value
 
@@ -110,7 +110,7 @@ def percent(value: float | None, digits: int = 1) -> str:
     shown = round(number, digits)
     if number > 0 and shown == 0:
         return f"<{least:.{digits}f}{NBSP}%"
-    if number < 100 <= shown:  # noqa: PLR2004
+    if number < 100 <= shown:  # noqa: PLR2004 - percent
         return f">{100 - least:.{digits}f}{NBSP}%"
     if shown == int(shown) and shown == number:
         return f"{int(shown):,}{NBSP}%"
@@ -152,7 +152,7 @@ def duration(seconds: int | None) -> str:
         return f"{_nearest(elapsed, _SECONDS_PER_HOUR):,}{NBSP}h"
     if elapsed >= _SECONDS_PER_HOUR:
         return f"{elapsed / _SECONDS_PER_HOUR:.1f}{NBSP}h"
-    return f"{_nearest(elapsed, 60)}{NBSP}min" if elapsed >= 60 else f"{elapsed}{NBSP}s"  # noqa: PLR2004
+    return f"{_nearest(elapsed, 60)}{NBSP}min" if elapsed >= 60 else f"{elapsed}{NBSP}s"  # noqa: PLR2004 - seconds per minute
 
 
 def day_long(day: date) -> str:

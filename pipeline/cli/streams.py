@@ -31,7 +31,7 @@ def new_run_id() -> str:
 
 
 @dataclass(frozen=True)
-class Outlet:
+class Streams:
     """Prints the results and messages of one run."""
 
     redactor: Redactor = field(default_factory=Redactor)

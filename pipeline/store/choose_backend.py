@@ -20,7 +20,7 @@ _BUCKET = re.compile(
 """A bucket and a prefix. With other texts the library for object stores panics."""
 
 
-def open_files(uri: str, options: Mapping[str, str], lease_seconds: int) -> Files:
+def choose_backend(uri: str, options: Mapping[str, str], lease_seconds: int) -> Files:
     """The files at ``uri``: a folder, or ``s3://bucket/prefix``.
 
     Args:

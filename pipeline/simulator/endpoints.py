@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _V2_PAGE = 20
 
 
-class Pages:
+class Endpoints:
     """Responds to authorized requests."""
 
     def __init__(
