@@ -233,7 +233,7 @@ def test_ctrl_c_leaves_no_half_file_and_no_server(tmp_path: Path) -> None:
     while expected is None:  # Python drops an interrupt that falls into a destructor: press again
         process.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
-            _, expected = process.communicate(timeout=15)
+            _, expected = process.communicate(timeout=2)
     assert process.returncode == 130
     assert "Traceback" not in expected
     store = Store(str(tmp_path / "demo"))
