@@ -224,8 +224,7 @@ def what_if(job: Job, change: whatif.Change) -> pd.DataFrame:
 
 def stored_policies(store: Store) -> list[DatedPolicy]:
     """All policies that have been in force, oldest first."""
-    stored = store.get_state(POLICIES)
-    return msgspec.json.decode(stored, type=list[DatedPolicy]) if stored else []
+    return store.read_state(POLICIES, list[DatedPolicy]) or []
 
 
 def _policies(job: Job, day: date, *, is_stored: bool) -> list[DatedPolicy]:

@@ -147,8 +147,7 @@ class _FiredAlerts(msgspec.Struct, frozen=True):
 
 
 def _fired_alerts(job: Job) -> _FiredAlerts | None:
-    kept = job.store.get_state("budgets")
-    return msgspec.json.decode(kept, type=_FiredAlerts) if kept else None
+    return job.store.read_state("budgets", _FiredAlerts)
 
 
 def _remember(job: Job, alerts: _FiredAlerts) -> None:

@@ -9,7 +9,7 @@ import the modules that do, so that a command such as ``status`` starts without 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.settings import LEASE_SECONDS
 from pipeline.store import final_days, layout, listings, reports, runs
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.model import Certificate, LedgerRef, RunRecord, Snapshot, SnapshotRef
+
+T = TypeVar("T")
 
 
 class Store:
@@ -208,6 +210,10 @@ class Store:
     def get_state(self, name: str) -> bytes | None:
         """The data that was last kept under ``name``."""
         return runs.get_state(self.files, name)
+
+    def read_state(self, name: str, kind: type[T]) -> T | None:
+        """The JSON value that was last kept under ``name``; None if there is none."""
+        return runs.read_state(self.files, name, kind)
 
     def forget_sent(self, day: date) -> None:
         """Forget who got the report of ``day``, which was discarded."""

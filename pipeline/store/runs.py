@@ -59,6 +59,15 @@ def get_state(files: Files, name: str) -> bytes | None:
     return data
 
 
+def read_state(files: Files, name: str, kind: type[T]) -> T | None:
+    """The value that was last kept under ``name`` as JSON; DamageError if it is not a ``kind``."""
+    data = get_state(files, name)
+    try:
+        return msgspec.json.decode(data, type=kind) if data else None
+    except msgspec.DecodeError as error:
+        raise damaged(files, layout.state(name), f"it cannot be read: {error}") from error
+
+
 class _Sealed(msgspec.Struct, Generic[T], frozen=True):
     record: T
     seal: str = self_hash.BLANK

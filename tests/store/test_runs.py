@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
+from pipeline.errors import DamageError
 from pipeline.model import RunRecord
 
 if TYPE_CHECKING:
@@ -30,3 +33,14 @@ def test_state_is_kept_under_its_name(store: Store) -> None:
     store.put_state("mails.json", b'{"a": 1}\n')
     store.put_state("mails.json", b"\x00binary\n\n")
     assert store.get_state("mails.json") == b"\x00binary\n\n"
+
+
+@pytest.mark.parametrize("content", [b"not json", b'{"day": 1}', b"[1, 2]"])
+def test_state_of_another_kind_is_damage_that_names_the_file(store: Store, content: bytes) -> None:
+    store.put_state("policies", content)
+    with pytest.raises(DamageError, match=r"state/policies: it cannot be read"):
+        store.read_state("policies", list[str])
+
+
+def test_state_that_was_never_kept_is_none(store: Store) -> None:
+    assert store.read_state("policies", list[str]) is None
