@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.errors import Exit
+from pipeline.errors import Exit, StorageError
 from pipeline.ledger.inputs import observed_until
 from pipeline.model import NotObserved
 
@@ -29,6 +29,19 @@ class Coverage:
     """The day of each one's first snapshot or ledger day."""
     until: Mapping[str, date]
     """The last day on which it is observed; an account without one is not in it."""
+
+    def last_day(self) -> date:
+        """The last day on which any account is observed.
+
+        Raises:
+            StorageError: no day is closed yet.
+        """
+        if not self.until:
+            raise StorageError(
+                "no day is closed yet: a day closes with the first complete snapshot after its end "
+                "(UTC)"
+            )
+        return max(self.until.values())
 
     def has(self, account: str, day: date) -> bool:
         """Whether the account is observed on ``day``: it is closed, and in the ledger."""

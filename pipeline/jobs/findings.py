@@ -187,18 +187,22 @@ def replay(job: Job, first: date, last: date, settings: Settings) -> Replayed:
     """The findings of ``first`` to ``last`` as ``settings`` would have made them.
 
     Raises:
-        SettingsError: the dates are not within the history.
+        SettingsError: the dates are not within the closed days.
+        StorageError: no day is closed yet.
     """
     if first > last:
         raise SettingsError(f"--from {first} is after --to {last}: swap them")
+    known = coverage(job)
     days = sorted({ref.day for ref in job.store.ledger_days(None, None, job.latest().date())})
-    if not days or not days[0] <= first <= last <= days[-1]:
-        span = f"{days[0]} to {days[-1]}" if days else "nothing yet"
-        raise SettingsError(f"--from {first} --to {last}: the ledger covers {span}")
+    closed = known.last_day()
+    if not days[0] <= first <= last <= closed:
+        raise SettingsError(
+            f"--from {first} --to {last}: the closed days of the ledger are {days[0]} to {closed}"
+        )
     ledger = job.store.read_ledger(
         first - timedelta(days=findings.LOOKBACK_DAYS - 1), days[-1], damaged=[]
     )
-    policy, until = read_policy(settings, first).applied, coverage(job).until
+    policy, until = read_policy(settings, first).applied, known.until
     flags = replaying.flags(findings.judge_days(ledger, policy, first, last, until=until))
     return Replayed(flags, replaying.precision(flags, ledger, days[-1], until=until))
 
@@ -207,14 +211,12 @@ def what_if(job: Job, change: whatif.Change) -> pd.DataFrame:
     """What the last 30 days would have cost under a change, per listed cluster that matches.
 
     Raises:
-        SettingsError: an invalid change, or no ledger to apply it to.
+        SettingsError: an invalid change.
+        StorageError: no day is closed yet.
     """
-    days = [ref.day for ref in job.store.ledger_days(None, None, job.latest().date())]
-    if not days:
-        raise SettingsError("no ledger to price a change with; run `fleetledger nightly` first")
-    # The newest day is still open, so its spend is incomplete.
+    # An open day's spend is incomplete.
     known = coverage(job)
-    last = max(known.until.values(), default=max(days))
+    last = known.last_day()
     warn_of_missing(job, last, known.missing(last, tuple(job.settings.accounts)))
     ledger = job.store.read_ledger(
         last - timedelta(days=findings.TRAILING_DAYS - 1), last, damaged=[]

@@ -44,7 +44,7 @@ def findings(job: Job) -> Iterator[Problem]:
     if not days:
         return
     kept = provenance.kept(store, days)
-    remedy = f"run: report --date {max(stored)}"
+    remedy = f"run: fleetledger report --date {max(stored)}"
     stale = [inputs for inputs in days[len(kept) :] if inputs.day in stored]
     if stale:
         yield _warning(

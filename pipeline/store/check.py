@@ -168,7 +168,9 @@ def _report_problems(files: Files) -> Iterator[Problem]:
     if days and latest is None:
         message = f"{files.url(key)} does not point to the newest report, {days[-1]}"
         yield Problem(
-            Severity.WARNING, key, f"{message}; the next report puts it right: run: report"
+            Severity.WARNING,
+            key,
+            f"{message}; the next report repairs it; run: fleetledger report",
         )
     elif days and latest != days[-1].isoformat():
         error = damaged(files, key, f"it does not name the newest report, {days[-1]}")
@@ -207,5 +209,5 @@ def _stale_days(files: Files, expected: Mapping[str, Mapping[date, str]]) -> Ite
             continue
         what = "stale" if ref and digest else "without snapshots" if ref else "missing"
         key = ref.key if ref else layout.ledger(account, day, digest or "none").key
-        message = f"ledger day {day} of account {account} is {what}; run: ledger"
+        message = f"ledger day {day} of account {account} is {what}; run: fleetledger ledger"
         yield Problem(Severity.WARNING, key, message)

@@ -21,7 +21,7 @@ def damaged(files: Files, key: str, problem: str) -> DamageError:
 def _remedy(key: str) -> str:
     """A snapshot can only come from a backup; what is made from snapshots can be made again."""
     if layout.parse_ledger(key):
-        return "run: ledger --rebuild; if its day is final, restore it from a backup"
+        return "run: fleetledger ledger --rebuild; if its day is final, restore it from a backup"
     if match := layout.parse_findings(key) or layout.parse_report(key):
-        return f"run: report --date {match[0]}"
+        return f"run: fleetledger report --date {match[0]}"
     return "restore it from a backup, or move it away"

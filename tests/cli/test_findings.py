@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.conftest import Run
+    from tests.cli.conftest import Api, Run
 
 
 def stored(data: Path) -> dict[str, bytes]:
@@ -109,7 +109,7 @@ def test_replay_is_the_same_each_time_and_knows_what_happened(history: Run) -> N
     assert first.out.startswith("account,cluster_id,")
     outside = history("replay", "--from", "2025-01-01", "--to", "2026-03-03")
     assert outside.code == 2
-    assert "the ledger covers 2026-03-02" in outside.err
+    assert "the closed days of the ledger are 2026-03-02 to" in outside.err
     swapped = history("replay", "--from", "2026-03-03", "--to", "2026-03-02")
     assert swapped.code == 2
     assert "2026-03-03 is after --to 2026-03-02" in swapped.err
@@ -138,3 +138,14 @@ def test_a_budget_alert_fires_once_and_a_report_made_again_is_the_same(
     assert b"100 %" in first
     assert b"100 %" not in second
     assert alerts("2026-03-03") == second
+
+
+def test_a_day_that_is_not_closed_is_neither_replayed_nor_priced(run: Run, api: Api) -> None:
+    assert run("nightly", url=api.url).code == 0
+    for command in (
+        ("replay", "--from", "2026-03-02", "--to", "2026-03-02"),
+        ("what-if", "--stop", "*"),
+    ):
+        ran = run(*command)
+        assert ran.code == 12, ran
+        assert "no day is closed yet" in ran.err

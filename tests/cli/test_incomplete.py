@@ -97,7 +97,7 @@ def test_findings_made_without_a_damaged_ledger_day_are_made_again_when_it_is_wh
     victim.write_bytes(content)
     [stale, reports] = problems(job())
     assert f"2 findings days from {FIRST} on" in stale
-    assert f"run: report --date {LAST}" in stale
+    assert f"run: fleetledger report --date {LAST}" in stale
     assert f"2 reports ({FIRST}, {LAST})" in reports
     run = job()
     make_report(run, LAST)

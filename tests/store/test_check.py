@@ -165,12 +165,12 @@ def test_stale_missing_and_orphaned_ledger_days_are_warnings(full: Store) -> Non
     wanted["default"] = {later: "eeee", later + timedelta(days=1): "dddd"}
     messages = [p.message for p in check(full.files, expected=wanted).problems]
     assert messages == [
-        "ledger day 2026-10-21 of account default is stale; run: ledger",
-        "ledger day 2026-10-22 of account default is missing; run: ledger",
+        "ledger day 2026-10-21 of account default is stale; run: fleetledger ledger",
+        "ledger day 2026-10-22 of account default is missing; run: fleetledger ledger",
     ]
     messages = [p.message for p in check(full.files, expected={}).problems]
     assert messages == [
-        "ledger day 2026-10-21 of account default is without snapshots; run: ledger"
+        "ledger day 2026-10-21 of account default is without snapshots; run: fleetledger ledger"
     ]
 
 
