@@ -88,10 +88,15 @@ def parse_refusal(response: object, status: int = 200) -> RefusedError | None:
     request_id = response.get("request_id") or _meta_request_id(response)
     return RefusedError(
         _if_valid(code, _CODE) or f"HTTP {status}",
-        request_id=_if_valid(request_id, _REQUEST_ID),
+        request_id=valid_request_id(request_id),
         status=status,
         retry_after=float(wait) if is_wait else None,  # type: ignore[arg-type]
     )
+
+
+def valid_request_id(value: object) -> str | None:
+    """``value`` if it can be a request id: it is printed, and stored in certificates."""
+    return _if_valid(value, _REQUEST_ID)
 
 
 def _meta_request_id(response: dict[str, object]) -> object:

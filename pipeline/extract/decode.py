@@ -22,7 +22,7 @@ from msgspec.inspect import BoolType, DateTimeType, FloatType, RawType, StrType
 
 from pipeline import schema
 from pipeline.extract import arrow_arrays, lenient_decode
-from pipeline.extract.api_errors import UnusableResponseError, parse_refusal
+from pipeline.extract.api_errors import UnusableResponseError, parse_refusal, valid_request_id
 from pipeline.extract.api_types import Cluster, ClusterV2, Page, ResponseV1
 from pipeline.extract.record_fields import CONNECTION_FIELDS, fields_of, time_fields
 
@@ -82,7 +82,7 @@ def _decode_v1(body: bytes) -> Page:
         size=len(records),
         total_count=pagination.total_count if pagination else None,
         per_page=pagination.per_page if pagination else None,
-        request_id=response.meta.request_id if response.meta else None,
+        request_id=valid_request_id(response.meta.request_id if response.meta else None),
     )
 
 
@@ -133,7 +133,7 @@ def _decode_leniently(body: bytes, version: str) -> Page:
         size=len(items),
         total_count=_integer(pagination.get("total_count")),
         per_page=_integer(pagination.get("per_page")),
-        request_id=request_id if isinstance(request_id, str) else None,
+        request_id=valid_request_id(request_id),
     )
 
 

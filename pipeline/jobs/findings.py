@@ -170,7 +170,9 @@ def _incomplete(job: Job, day: date, left_out: list[str]) -> list[str]:
 def note_damaged(job: Job, key: str) -> None:
     """Warn that a stored file was left out."""
     where = job.store.url(key)
-    job.note(Exit.WARNINGS, f"{where}: damaged, left out; `fleetledger check` gives details")
+    job.note(
+        Exit.WARNINGS, f"{where}: damaged, left out; `fleetledger check --read-data` gives details"
+    )
 
 
 @dataclass(frozen=True)

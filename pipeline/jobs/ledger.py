@@ -120,7 +120,7 @@ def _read(job: Job, undamaged: list[SnapshotRef], day: date) -> tuple[History, l
             job.note(
                 Exit.WARNINGS,
                 f"{job.store.url(key)}: damaged, left out of the ledger; "
-                "see `fleetledger check` for details",
+                "see `fleetledger check --read-data` for details",
             )
         undamaged[:] = [ref for ref in undamaged if ref.key not in damaged]
 

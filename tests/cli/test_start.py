@@ -19,7 +19,8 @@ HEAVY = ("altair", "jinja2", "numpy", "pandas", "pyarrow", "requests", "rich", "
 
 
 @pytest.mark.parametrize(
-    "arguments", ["--help", "findings --help", "--version", "nonsense", "clusters --sort-by x"]
+    "arguments",
+    ["--help", "findings --help", "--version", "nonsense", "clusters --sort-by x", "what-if"],
 )
 def test_help_and_wrong_arguments_load_no_heavy_library(arguments: str) -> None:
     code = (

@@ -360,3 +360,13 @@ def test_the_columns_are_those_of_the_schema() -> None:
     page = decode_page(json.dumps(envelope(SEED)).encode(), "v1")
     batch = to_batch(page.records, [0], page.notes, keep_connection=False)
     assert batch.schema == schema.SNAPSHOT.stored
+
+
+@pytest.mark.parametrize("request_id", ["\\ud800", "a b", "<p>", "x" * 5000, "\\u0000"])
+@pytest.mark.parametrize("pagination", ['{"total_count":0}', '{"total_count":"none"}'])
+def test_a_request_id_that_cannot_be_printed_is_left_out(request_id: str, pagination: str) -> None:
+    body = (
+        f'{{"success":true,"data":{{"clusters":[],"pagination":{pagination}}},'
+        f'"meta":{{"request_id":"{request_id}"}}}}'
+    )
+    assert decode_page(body.encode(), "v1").request_id is None

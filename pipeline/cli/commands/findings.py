@@ -131,26 +131,27 @@ def what_if(
 ) -> None:  # fmt: skip
     """Estimate the cost of 30 days after one change to the fleet."""
     from pipeline.settings import read_settings
+
+    if sum(value is not None for value in (stop, gpus, hours_a_week, rate_card)) != 1:
+        raise SettingsError("give one of --stop, --gpus, --hours-a-week, --rate-card")
+    prices = {} if rate_card is None else read_settings(rate_card, "--rate-card").rate_card
+
     from pipeline.transform.what_if import Change
 
-    changes = []
     if stop is not None:
-        changes.append(Change("stop", stop))
-    if gpus is not None:
-        changes.append(Change("gpus", match, gpus))
-    if hours_a_week is not None:
-        changes.append(Change("schedule", match, hours_a_week))
-    if rate_card is not None:
-        card = read_settings(rate_card, "--rate-card")
-        changes.append(Change("rate_card", match, rate_card=card.rate_card))
-    if len(changes) != 1:
-        raise SettingsError("give one of --stop, --gpus, --hours-a-week, --rate-card")
+        change = Change("stop", stop)
+    elif gpus is not None:
+        change = Change("gpus", match, gpus)
+    elif hours_a_week is not None:
+        change = Change("schedule", match, hours_a_week)
+    else:
+        change = Change("rate_card", match, rate_card=prices)
 
     def action(job: Job) -> dict[str, object]:
         from pipeline.jobs.findings import what_if as price_change
         from pipeline.terminal.tables import money, records
 
-        rows = price_change(job, changes[0])
+        rows = price_change(job, change)
         priced = rows[rows["is_priced"].astype(bool)]
         totals = {
             name: int(priced[f"{name}_micros"].sum()) for name in ("before", "after", "difference")
