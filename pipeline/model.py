@@ -31,6 +31,13 @@ class State(StrEnum):
     """Complete by its own count, but too different from the last one to conclude anything from."""
 
 
+class Spread(msgspec.Struct, frozen=True, kw_only=True):
+    """The interval in which a walk began at a uniformly random instant."""
+
+    start: datetime
+    seconds: int
+
+
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """What one extraction proved, kept as JSON in the snapshot's Parquet footer."""
 
@@ -57,6 +64,8 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     wrong_dates: int = 0
     """Responses dated by the local clock, because their Date differed from it, or from the walk's
     other responses, by more than ``extract.max_clock_skew_hours``."""
+    spread: Spread | None = None
+    """None: the walk began at an instant that was not random, such as a fixed minute."""
     request_ids: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     tool_version: str = ""
@@ -125,6 +134,7 @@ class SnapshotInfo(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     started_at: datetime
     finished_at: datetime
+    spread: Spread | None = None
 
 
 class SnapshotRows(SnapshotInfo, frozen=True, kw_only=True):

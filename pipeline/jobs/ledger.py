@@ -82,6 +82,7 @@ def read_snapshot_rows(store: Store, ref: SnapshotRef) -> SnapshotRows:
         state=ref.state,
         started_at=snapshot.certificate.started_at,
         finished_at=snapshot.certificate.finished_at,
+        spread=snapshot.certificate.spread,
         frame=SNAPSHOT.to_pandas(snapshot.table),
     )
 
@@ -112,7 +113,12 @@ def _read(job: Job, undamaged: list[SnapshotRef], day: date) -> tuple[History, l
         certificates, rows, frame = job.store.read_rows(inputs, COLUMNS, damaged)
         if not damaged:
             infos = [
-                SnapshotInfo(state=c.state, started_at=c.started_at, finished_at=c.finished_at)
+                SnapshotInfo(
+                    state=c.state,
+                    started_at=c.started_at,
+                    finished_at=c.finished_at,
+                    spread=c.spread,
+                )
                 for c in certificates
             ]
             return History(infos, rows, frame), inputs
