@@ -307,6 +307,15 @@ LEDGER = Table(
         ),
         Column("hours_busy", INT, "24-bit mask: those hours with GPU use above 5 %."),
         Column(
+            "random_samples",
+            INT,
+            "Observations at the random instant of an interval (`extract --spread`) that show what "
+            "the cluster did: a GPU reading while running, or a known status that is not running.",
+        ),
+        Column("random_busy_samples", INT, "Those of them with GPU use above 5 %."),
+        Column("random_seconds", INT, "Time of the day that lies in their intervals."),
+        Column("random_interval_seconds", INT, "The longest of their intervals."),
+        Column(
             "last_busy_at", AT, "Last observation of the day with GPU use above 5 %.", nullable=True
         ),
         Column("first_observed_at", AT, "First observation of the day.", nullable=True),
@@ -365,8 +374,15 @@ _EVIDENCE = (
     Column(
         "busy_share_bound",
         REAL,
-        "The highest share of busy time the samples do not exclude (95 %, Clopper-Pearson), 0-1.",
+        "The highest share of its running time that may have been busy (95 %), 0-1; running time "
+        "without a sample counts as busy.",
         nullable=True,
+    ),
+    Column(
+        "has_random_samples",
+        FLAG,
+        "Whether the bound rests on random instants (`extract --spread`); else it assumes that "
+        "snapshots fall independently of the work.",
     ),
     Column("hour_of_week_coverage", REAL, "Share of the 168 hours of the week with a sample, 0-1."),
     Column("last_busy_at", AT, "Last observation with GPU use above 5 %.", nullable=True),
@@ -529,7 +545,10 @@ FINDINGS = Table(
         ),
         Column("samples", INT, "n: distinct clock hours with a GPU reading while it ran."),
         Column(
-            "busy_share_bound", REAL, "Highest busy share not excluded (95 %), 0-1.", nullable=True
+            "busy_share_bound",
+            REAL,
+            "Highest share of running time that may have been busy (95 %), 0-1.",
+            nullable=True,
         ),
         Column("spend_micros", INT, "Spend of the trailing 30 days.", nullable=True),
         Column(

@@ -149,8 +149,11 @@ class Rules(Section, frozen=True):
     """The busy share that the samples may leave possible, for each grade."""
     idle_likely_bound: Share = 0.20
     idle_proven_coverage: Share = 0.80
-    """Share of the hours of the week in which the cluster ran that have a sample."""
+    """Not used since coverage is part of the bound; kept so that settings files stay valid."""
     idle_likely_coverage: Share = 0.25
+    """For ``underutilized``: share of the hours of the week in which it ran that have a sample."""
+    idle_terminate_days: Positive = 7.0
+    """Days without work up to the report's date before a cluster is to be terminated."""
     idle_proven_days: Positive = 7.0
     """Days a cluster must have been listed before a finding about it can be ``proven``."""
     idle_max_cpu_mean_pct: Percent = 10.0
@@ -159,7 +162,10 @@ class Rules(Section, frozen=True):
     underutilized_p95_pct: Percent = 50.0
     underutilized_min_samples: Count = 20
     underutilized_proven_samples: Count = 59
-    """59 readings, none above a limit, exclude more than 5 % of the time above it (95 %)."""
+    """For ``off_hours``: samples in them for a grade of likely."""
+    underutilized_likely_samples: Count = 168
+    underutilized_likely_bound: Share = 0.05
+    """The share of time above ``underutilized_p95_pct`` that the samples may leave possible."""
     underutilized_min_spend_share: Share = 0.02
     """Share of the clusters' mean spend; a cluster below it is not worth acting on."""
     off_hours_min_days: Positive = 14.0

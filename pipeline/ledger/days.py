@@ -26,6 +26,7 @@ from pipeline.ledger.intervals import intervals
 from pipeline.ledger.observations import (
     ERROR,
     FLAG_NAMES,
+    OTHER,
     RUNNING,
     STOPPED,
     TRANSITION,
@@ -34,6 +35,7 @@ from pipeline.ledger.observations import (
     join,
     observe,
 )
+from pipeline.ledger.random_instants import intervals_of
 from pipeline.schema import BAND_COLUMNS, BAND_EDGES_PCT, BUSY_ABOVE_PCT, LEDGER
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.arrays import Bools, Columns, Floats, Ints
-    from pipeline.model import SnapshotRows
+    from pipeline.model import SnapshotInfo, SnapshotRows
 
 
 DAY_SECONDS = 86_400
@@ -96,6 +98,7 @@ def build_day_of(history: History, day: date, rate_card: Mapping[str, int]) -> p
     columns |= _time(part, parts)
     columns |= _utilization(obs, part, parts)
     columns |= _observed(obs, in_day, observed)
+    columns |= _random_samples(obs, history.snapshots, (begin, end), clusters, columns)
     columns["has_moved"] = observed.any_of(_moved(obs)[in_day])
     flags = parts.fold(np.bitwise_or, part["flags"], 0) | observed.fold(
         np.bitwise_or, obs.flags[in_day], 0
@@ -193,6 +196,36 @@ def _observed(obs: Observations, in_day: Ints, groups: Groups) -> dict[str, obje
         "last_busy_at": _timestamps(groups.fold(np.maximum, np.where(is_busy, at, NEVER), NEVER)),
         "first_observed_at": _timestamps(groups.fold(np.minimum, at, NEVER)),
         "last_observed_at": _timestamps(groups.fold(np.maximum, at, NEVER)),
+    }
+
+
+def _random_samples(
+    obs: Observations,
+    snapshots: Sequence[SnapshotInfo],
+    day: tuple[int, int],
+    clusters: Ints,
+    columns: Mapping[str, Any],
+) -> dict[str, object]:
+    """The samples at random instants, and how much of the day their intervals cover."""
+    start, length = intervals_of(snapshots)
+    is_running = obs.status == RUNNING
+    is_known = np.where(is_running, ~np.isnan(obs.gpu), obs.status != OTHER)
+    at = np.flatnonzero(is_known & (length[obs.snapshot] > 0))
+    is_busy = is_running[at] & (obs.gpu[at] > BUSY_ABOVE_PCT)
+    groups = Groups(obs.code[at], clusters)
+    in_day = (obs.time[at] >= day[0]) & (obs.time[at] < day[1])
+    snapshot = obs.snapshot[at]
+    begins, ends = start[snapshot], start[snapshot] + length[snapshot]
+    covered = np.maximum(np.minimum(ends, day[1]) - np.maximum(begins, day[0]), 0)
+    # A cluster can be sampled only while it is listed.
+    listed = np.asarray(columns["observed_seconds"]) + np.asarray(columns["gap_seconds"])
+    return {
+        "random_samples": groups.sum_of(in_day.astype(np.int64)),
+        "random_busy_samples": groups.sum_of((in_day & is_busy).astype(np.int64)),
+        "random_seconds": np.minimum(groups.sum_of(covered), listed),
+        "random_interval_seconds": groups.fold(
+            np.maximum, np.where(covered > 0, length[snapshot], 0), 0
+        ),
     }
 
 

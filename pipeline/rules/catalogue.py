@@ -16,8 +16,8 @@ _IDLE_GRADES = (
         PROVEN,
         (
             Clause("idle_share_pct", ">=", "idle_share_pct"),
+            Clause("has_random_samples", "is", True),  # noqa: FBT003 - the limit of a flag
             Clause("busy_share_bound", "<=", "idle_proven_bound"),
-            Clause("week_coverage", ">=", "idle_proven_coverage"),
             Clause("observed_days", ">=", "idle_proven_days"),
         ),
     ),
@@ -26,19 +26,18 @@ _IDLE_GRADES = (
         (
             Clause("idle_share_pct", ">=", "idle_likely_share_pct"),
             Clause("busy_share_bound", "<=", "idle_likely_bound"),
-            Clause("week_coverage", ">=", "idle_likely_coverage"),
         ),
     ),
     (SUSPECTED, ()),
 )
 _SAMPLED = (
-    "{busy_samples} of {samples} sampled hours were busy, so it was busy for at most "
-    "{busy_share_bound} of the time (95 % confidence)"
+    "{busy_samples} of {samples} sampled hours were busy, so at most {busy_share_bound} of its "
+    "running time was (95 % confidence)"
 )
 
 IDLE = Rule(
     id="idle",
-    version=1,
+    version=2,
     title="Idle",
     subject="use",
     is_idle=True,
@@ -52,14 +51,17 @@ IDLE = Rule(
         f"CPU {{cpu_mean_pct}} on average; {_SAMPLED}"
     ),
     actions=((PROVEN, "terminate"), (LIKELY, "stop"), (None, "review")),
+    terminate_if=(Clause("idle_streak_days", ">=", "idle_terminate_days"),),
     source=(
         "AWS Compute Optimizer's idle rule for GPU instances: GPU not active for more than 99 % of "
         "the look-back, CPU below 5 % at most, 14 days, 30 hours of metrics. Its CPU line is a "
         "maximum; a sampled maximum misses peaks, so ours is a mean of 10 %."
     ),
     comment=(
-        "A grade needs both a low bound on the busy share and samples in enough of the hours of "
-        "the week in which the cluster ran: samples at night prove nothing about the day. Known "
+        "Proven needs snapshots at random instants: at a fixed minute, a job that works at other "
+        "minutes of every hour is never seen. `extract --spread 60m` in the crontab takes them at "
+        "random. Running time without a sample counts as busy, so a grade needs samples of nearly "
+        "all of it. Idle time of the past does not promise that the cluster stays idle. Known "
         "limit: a cluster younger than a week is judged by the days it has had. One created on a "
         "Friday for office use can be graded likely idle until Monday, but not proven."
     ),
@@ -68,7 +70,7 @@ IDLE = Rule(
 
 IDLE_LOADED = Rule(
     id="idle_loaded",
-    version=1,
+    version=2,
     title="Idle but loaded",
     subject="use",
     is_idle=True,
@@ -96,7 +98,7 @@ _NOT_IDLE = (
 
 UNDERUTILIZED = Rule(
     id="underutilized",
-    version=1,
+    version=2,
     title="Underutilized",
     subject="use",
     applies=(
@@ -112,30 +114,31 @@ UNDERUTILIZED = Rule(
     ),
     grades=(
         (
-            PROVEN,
+            LIKELY,
             (
-                Clause("samples", ">=", "underutilized_proven_samples"),
-                Clause("week_coverage", ">=", "idle_proven_coverage"),
-                Clause("observed_days", ">=", "idle_proven_days"),
+                Clause("samples", ">=", "underutilized_likely_samples"),
+                Clause("high_use_share_bound", "<=", "underutilized_likely_bound"),
+                Clause("week_coverage", ">=", "idle_likely_coverage"),
             ),
         ),
-        (LIKELY, (Clause("week_coverage", ">=", "idle_likely_coverage"),)),
         (SUSPECTED, ()),
     ),
     sentence=(
         "mean GPU use {gpu_mean_pct}, 95 % of its sampled running time at or below {gpu_p95_pct}, "
         "over {running_hours} running and {samples} sampled hours"
     ),
-    actions=((PROVEN, "resize"), (LIKELY, "resize"), (None, "review")),
+    actions=((LIKELY, "resize"), (None, "review")),
     source=(
         "Princeton's Job Defense Shield (mean at most 25 %, and material). The 95th percentile "
-        "keeps out clusters with bursts. 59 samples, none above a limit, exclude that more than "
-        "5 % of the time is above it."
+        "keeps out clusters with bursts; likely needs samples that exclude, with 95 % confidence, "
+        "that more than 5 % of the time was above its limit."
     ),
     comment=(
-        "The API reports one number for all GPUs of a cluster. A mean of 25 % may be one busy GPU "
-        "of four, where fewer GPUs would do, or four GPUs a quarter busy, where they may not. A "
-        "cluster that reports no GPU use is not judged."
+        "Never proven: the API reports one number for all GPUs of a cluster. A mean of 25 % may be "
+        "one busy GPU of four, where fewer GPUs would do, or four GPUs a quarter busy, where they "
+        "may not. The saving assumes that the work divides among fewer GPUs, and that the reported "
+        "memory is the GPUs': fewer GPUs must hold what they hold now. A cluster that reports no "
+        "GPU use is not judged."
     ),
 )
 

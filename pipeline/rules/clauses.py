@@ -118,6 +118,8 @@ class Rule:
     source: str
     """Where the thresholds come from."""
     comment: str
+    terminate_if: tuple[Clause, ...] = ()
+    """What must also hold before it is terminated; else it is stopped."""
     grades: tuple[tuple[str, tuple[Clause, ...]], ...] = ()
     subject: Subject = "state"
     """What it judges. It says why a finding can be gone: work resumed (use), cheaper (price)."""
@@ -138,7 +140,8 @@ class Rule:
     @property
     def clauses(self) -> tuple[Clause, ...]:
         """All of them."""
-        return (*self.applies, *self.needs, *self.when, *(c for _, cs in self.grades for c in cs))
+        graded = (clause for _, clauses in self.grades for clause in clauses)
+        return (*self.applies, *self.needs, *self.when, *graded, *self.terminate_if)
 
     @property
     def deciding(self) -> tuple[tuple[str, Clause], ...]:

@@ -27,9 +27,9 @@ for zero: it makes the outcome INSUFFICIENT_DATA. The report lists such clusters
 _GRADING = """
 Grades state how sure a finding is. n samples without work only exclude a busy share above
 1 - 0.05^(1/n) (95 % confidence): 7 nightly samples exclude 35 %, two weeks of hourly samples 0.9 %.
-Samples at the same hour of every night prove nothing about the days. So a grade needs both a low
-bound on the busy share and samples in enough of the hours of the week in which the cluster runs.
-More snapshots make stronger claims.
+Running time without a sample counts as busy. Proven needs snapshots at random instants
+(`extract --spread`): a job that works at the same minutes of every hour is never seen at a fixed
+minute. [How a finding is proven](how-a-finding-is-proven.md) has the method.
 
 Savings are for the next 30 days, estimated from what the cluster really cost. Actions on one
 cluster exclude each other: only the best one counts, and never more than the cluster's spend of the
@@ -63,7 +63,7 @@ def _of(rule: Rule, limits: Rules) -> list[str]:
             lines.append(f"- {label}: {_all(clauses, limits)}.")
     for grade, clauses in rule.grades:
         lines.append(f"- {grade}: {_all(clauses, limits) if clauses else 'otherwise'}.")
-    lines += [f"- Action: {_actions(rule)}.", f"- Thresholds: {rule.source}"]
+    lines += [f"- Action: {_actions(rule, limits)}.", f"- Thresholds: {rule.source}"]
     return [*lines, *(["", rule.comment] if rule.comment else [])]
 
 
@@ -71,11 +71,14 @@ def _all(clauses: Sequence[Clause], limits: Rules) -> str:
     return "; ".join(clause.describe(limits) for clause in clauses)
 
 
-def _actions(rule: Rule) -> str:
+def _actions(rule: Rule, limits: Rules) -> str:
     if not rule.grades:
         return rule.action(None)
     graded = [name for name, _ in rule.grades]
-    return ", ".join(f"{rule.action(grade)} if {grade}" for grade in GRADES if grade in graded)
+    text = ", ".join(f"{rule.action(grade)} if {grade}" for grade in GRADES if grade in graded)
+    if rule.terminate_if:
+        text += f"; stop instead of terminate unless {_all(rule.terminate_if, limits)}"
+    return text
 
 
 def _own() -> list[str]:

@@ -97,7 +97,25 @@ _ALL = (
     Measure("busy_samples", "number of busy hours", "count", "k: those with GPU use above 5 %."),
     Measure(
         "busy_share_bound",
-        "highest busy share that the samples do not exclude",
+        "highest share of running time that may have been busy",
+        "share",
+        "95 % bound from the samples; running time without a sample counts as busy.",
+    ),
+    Measure(
+        *("has_random_samples", "sampled at random instants", "flag"),
+        "Whether the bound rests on snapshots at random instants (`extract --spread`).",
+        if_false="its snapshots were not taken at random instants",
+        if_true="its snapshots were taken at random instants",
+    ),
+    Measure(
+        "idle_streak_days",
+        "time since it was last busy",
+        "days",
+        "Since the last busy observation of the window (else the first one), to the date's end.",
+    ),
+    Measure(
+        "high_use_share_bound",
+        "highest share of time above `underutilized_p95_pct` that the samples do not exclude",
         "share",
         "One-sided 95 % Clopper-Pearson bound.",
     ),

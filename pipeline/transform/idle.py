@@ -2,7 +2,7 @@
 
 Method: the rule ``idle`` on a utilization table. A candidate is graded suspected, likely or proven
 by the share of its running time without work, by the highest busy share that its samples do not
-exclude, and by the hours of the week that have samples. The ranking key is the money that those
+exclude, and by whether they were taken at random instants. The ranking key is the money that those
 samples prove wasted (``measures.provable_waste``), so an expensive cluster with two samples does
 not outrank a cheaper one with samples all week.
 
@@ -52,7 +52,7 @@ def candidates(utilization: pd.DataFrame, rules: settings.Rules) -> pd.DataFrame
     """The findings of the rule ``idle`` with their evidence, most provable waste first."""
     if utilization.empty:
         return schema.IDLE.empty()
-    evidence = derive(utilization)
+    evidence = derive(utilization, rules)
     outcomes = evaluate(catalogue.IDLE, evidence, rules)
     rows = evidence.assign(grade=outcomes.grade, provable_waste_micros=provable_waste(evidence))
     return schema.IDLE.enforce(_ranked(rows[outcomes.is_finding]))

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline import schema
-from pipeline.transform.findings.confidence import busy_share_bound
+from pipeline.transform.findings.confidence import Samples, running_share_bound
 from pipeline.transform.fold import HOURS_OF_WEEK, Fold, day_number, day_numbers, outer_cuts, ratio
 from pipeline.transform.observed import last_observed
 
@@ -68,6 +68,7 @@ _SUMS = (
     "cpu_weight_seconds",
     "cpu_sum_mpct_seconds",
 )
+_RANDOM_SUMS = ("random_samples", "random_busy_samples", "random_seconds")
 _METRICS = ("gpu", "memory", "cpu")
 _IDLE_BANDS = tuple(
     column
@@ -152,7 +153,19 @@ def _read_bands(frame: pd.DataFrame) -> None:
 def _count_samples(frame: pd.DataFrame, fold: Fold) -> None:
     samples, busy = fold.hours("hours_observed"), fold.hours("hours_busy")
     frame["samples"], frame["busy_samples"] = samples, busy
-    frame["busy_share_bound"] = busy_share_bound(busy, samples)
+    random = fold.total(_RANDOM_SUMS).astype("int64")
+    frame["busy_share_bound"], frame["has_random_samples"] = running_share_bound(
+        Samples(
+            listed_seconds=(frame["observed_seconds"] + frame["gap_seconds"]).to_numpy(np.int64),
+            running_seconds=frame["running_seconds"].to_numpy(np.int64),
+            hours=samples,
+            busy_hours=busy,
+            **{name: random[name].to_numpy(np.int64) for name in _RANDOM_SUMS},
+            random_interval_seconds=fold.highest(["random_interval_seconds"])[
+                "random_interval_seconds"
+            ].to_numpy(np.int64),
+        )
+    )
     cells = np.bitwise_count(fold.week("hours_observed")).sum(axis=1)
     frame["hour_of_week_coverage"] = cells / HOURS_OF_WEEK
 

@@ -41,12 +41,13 @@ def make_row(date: str, **values: Any) -> dict[str, Any]:  # noqa: ANN401
     """One ledger row: a cluster that runs all day at 10.00 an hour, observed every hour.
 
     ``gpu`` is its GPU use all day (None: no reading), ``memory`` and ``cpu`` likewise; ``hours``
-    the hours it ran and ``seen`` the clock hours of its observations. Any ledger column may be
-    given.
+    the hours it ran and ``seen`` the clock hours of its observations. ``is_random``: each was taken
+    at a random instant of its hour. Any ledger column may be given.
     """
     gpu, memory, cpu = (values.pop(m, d) for m, d in (("gpu", 0.0), ("memory", 1.0), ("cpu", 1.0)))
     hours = values.pop("hours", 24)
     seen = list(values.pop("seen", range(24)))
+    is_random = values.pop("is_random", True)
     midnight = pd.Timestamp(date)
     row: dict[str, Any] = {c.name: 0 for c in schema.LEDGER.columns}
     row |= _TEXTS | dict.fromkeys(_NULLS) | {"date": midnight, "has_moved": False}
@@ -70,6 +71,10 @@ def make_row(date: str, **values: Any) -> dict[str, Any]:  # noqa: ANN401
         if gpu > schema.BUSY_ABOVE_PCT and mask:
             row["hours_busy"] = mask
             row["last_busy_at"] = (midnight + pd.Timedelta(hours=max(seen))).tz_localize("UTC")
+    if is_random and not (gpu is None and hours):
+        row |= {"random_samples": len(seen), "random_seconds": len(seen) * HOUR}
+        row["random_interval_seconds"] = HOUR
+        row["random_busy_samples"] = len(seen) if (gpu or 0) > schema.BUSY_ABOVE_PCT else 0
     for metric, value in (("gpu", gpu), ("memory", memory), ("cpu", cpu)):
         if value is not None:
             row[f"{metric}_weight_seconds"] = near

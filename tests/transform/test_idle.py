@@ -37,24 +37,50 @@ def test_two_weeks_of_hourly_snapshots_without_work_prove_idleness(
     assert got["provable_waste_micros"].tolist() == [int(3360 * UNIT * 0.05 ** (1 / 336))]
 
 
-def test_nightly_snapshots_never_prove_idleness(days: Make, ledger: Make) -> None:
-    got = candidates_of(ledger(*days("2026-03-01", 14, seen=[2])))
-    assert got["grade"].tolist() == ["suspected"]
-    assert got["busy_share_bound"].tolist() == pytest.approx([0.19264], abs=1e-5)
-    waste, spend = got["provable_waste_micros"].iloc[0], got["spend_micros"].iloc[0]
-    assert waste == int(spend / 24 * 0.05 ** (1 / 14))
+def test_snapshots_at_a_fixed_minute_never_prove_idleness(days: Make, ledger: Make) -> None:
+    got = candidates_of(ledger(*days("2026-03-01", 14, is_random=False)))
+    assert got["grade"].tolist() == ["likely"]
+    assert got["has_random_samples"].tolist() == [False]
+    assert got["busy_share_bound"].tolist() == pytest.approx([0.00888], abs=1e-5)
 
 
-def test_sixty_nights_at_two_say_nothing_about_the_days(days: Make, ledger: Make) -> None:
+def test_nightly_snapshots_at_two_speak_for_that_hour_alone(days: Make, ledger: Make) -> None:
     got = candidates_of(ledger(*days("2026-01-01", 60, seen=[2])))
-    assert got["busy_share_bound"].iloc[0] < 0.05
     assert got["grade"].tolist() == ["suspected"]
+    # 60 of 1,440 hours are sampled; all others may have been busy.
+    bound = 23 / 24 + (1 - 0.05 ** (1 / 60)) / 24
+    assert got["busy_share_bound"].tolist() == pytest.approx([bound])
+    waste, spend = got["provable_waste_micros"].iloc[0], got["spend_micros"].iloc[0]
+    assert waste == pytest.approx(spend * (1 - bound), abs=1)
 
 
-def test_a_cluster_of_office_hours_is_proven_idle_by_snapshots_in_office_hours(
+def test_one_random_instant_a_day_speaks_for_the_whole_day(days: Make, ledger: Make) -> None:
+    whole_day = {"random_seconds": 86_400, "random_interval_seconds": 86_400}
+    got = candidates_of(ledger(*days("2026-03-01", 14, seen=[2], **whole_day)))
+    assert got["busy_share_bound"].tolist() == pytest.approx([0.19264], abs=1e-5)
+    assert got["grade"].tolist() == ["likely"]
+    waste, spend = got["provable_waste_micros"].iloc[0], got["spend_micros"].iloc[0]
+    assert waste == int(spend * 0.05 ** (1 / 14))
+
+
+def test_hours_that_nobody_sampled_count_as_busy(days: Make, ledger: Make) -> None:
+    # 36 hours on three afternoons without a snapshot.
+    rows = days("2026-03-02", 14)
+    for row in rows[1:4]:
+        row |= {"random_samples": 12, "random_seconds": 12 * 3600, "hours_observed": 0xFFF}
+    got = candidates_of(ledger(*rows))
+    assert got["grade"].tolist() == ["likely"]
+    assert got["busy_share_bound"].iloc[0] > 36 / 336
+
+
+def test_a_cluster_that_runs_in_office_hours_is_sampled_around_the_clock(
     days: Make, ledger: Make
 ) -> None:
-    got = candidates_of(ledger(*days("2026-03-01", 14, hours=9, seen=range(8, 17))))
+    office = sum(1 << hour for hour in range(8, 17))
+    rows = days("2026-03-01", 14, hours=9, hours_observed=office)
+    got = candidates_of(ledger(*rows))
+    # 0.9 % of 336 hours may have been busy, which is 2.4 % of the 126 that it ran.
+    assert got["busy_share_bound"].tolist() == pytest.approx([0.00888 * 336 / 126], abs=1e-4)
     assert got["grade"].tolist() == ["proven"]
 
 

@@ -1,11 +1,23 @@
-"""How much a few point samples can prove.
+"""How much of a cluster's running time may have been busy, as far as samples exclude it.
 
-Method: of n hours with a sample, k were busy. The one-sided 95 % Clopper-Pearson bound is the
-highest share p of busy hours under which seeing k or fewer busy ones in n would still happen in
-5 % of cases: the p with P(X <= k; n, p) = 0.05. With k = 0 it is 1 - 0.05^(1/n).
+Method: of n intervals with a sample each, k samples were busy. The one-sided 95 % Clopper-Pearson
+bound is the highest share p under which k or fewer busy samples in n would still happen in 5 % of
+cases: the p with P(X <= k; n, p) = 0.05. With k = 0 it is 1 - 0.05^(1/n).
 
-Assumption: samples are independent. Neighbouring hours are not, so the bound is read together with
-the share of the hours of the week that have samples; no grade depends on the bound alone.
+Samples at random instants. Each interval of the schedule (an hour, a day) has one uniformly random
+instant. Whatever the cluster does, the sample of interval i is busy with probability p_i, the busy
+share of that interval, independently of the others. So k is a sum of independent, unequal coin
+flips whose mean share is the busy share of the sampled time, and the binomial bound on that mean is
+conservative (Hoeffding 1956, for a bound above the mean). Nothing is assumed about the work.
+Intervals of unequal length: n = total length / longest length. For k = 0 this is conservative: with
+weights w_i <= w = 1/n, sum w_i log(1 - p_i) >= w log 0.05 for every p that the samples do not
+exclude, and by Jensen it is at most log(1 - sum w_i p_i). For k > 0 it is tested by simulation.
+
+Samples at other instants (a fixed minute of every hour) count as the sample of their clock hour.
+That assumes that they fall independently of the work, so a finding that rests on them is never
+proven: a job that works from :10 to :60 of every hour is not busy at any :05.
+
+Time without a sample counts as busy, so coverage is part of the bound.
 
 Formula: P(X <= k; n, p) = 1 - I_p(k + 1, n - k), the regularised incomplete beta function, here by
 its continued fraction (Lentz's method), for all pairs (k, n) at once; p by Newton's method.
@@ -13,12 +25,15 @@ its continued fraction (Lentz's method), for all pairs (k, n) at once; p by Newt
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.transform.fold import ratio
+
 if TYPE_CHECKING:
-    from pipeline.arrays import Floats, Ints
+    from pipeline.arrays import Bools, Floats, Ints
 
 
 ERROR = 0.05
@@ -28,6 +43,60 @@ _STEPS = 50
 _TERMS = 300
 _TINY = 1e-300
 _CLOSE = 1e-13
+
+
+_HOUR_SECONDS = 3600
+_MOSTLY = 0.9
+"""Random intervals that cover this share of the listed time are what the bound rests on."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The samples of each cluster over a window, and the time they stand for."""
+
+    listed_seconds: Ints
+    running_seconds: Ints
+    hours: Ints
+    """Distinct clock hours with a GPU reading while it ran."""
+    busy_hours: Ints
+    random_samples: Ints
+    random_busy_samples: Ints
+    random_seconds: Ints
+    """Listed time in the intervals of the random samples."""
+    random_interval_seconds: Ints
+    """The longest of those intervals."""
+
+
+def running_share_bound(samples: Samples) -> tuple[Floats, Bools]:
+    """The highest share of its running time that may have been busy, and whether that rests on
+    random instants. NaN without running time or without a sample.
+    """
+    random, fixed = _by_random_instants(samples), _by_clock_hours(samples)
+    covered = samples.random_seconds >= _MOSTLY * samples.listed_seconds
+    with np.errstate(invalid="ignore"):
+        is_random = ~np.isnan(random) & (covered | np.isnan(fixed) | (random <= fixed))
+    return np.where(is_random, random, fixed), is_random
+
+
+def _by_random_instants(samples: Samples) -> Floats:
+    """Busy time <= bound x sampled time + running time that may lie outside it."""
+    longest = np.maximum(samples.random_interval_seconds, 1)
+    strata = np.minimum(samples.random_samples, samples.random_seconds // longest)
+    bound = busy_share_bound(samples.random_busy_samples, strata)
+    sampled = np.minimum(samples.random_seconds, samples.listed_seconds)
+    unsampled = np.minimum(samples.listed_seconds - sampled, samples.running_seconds)
+    running = samples.running_seconds.astype(np.float64)
+    busy: Floats = bound * sampled.astype(np.float64) + unsampled
+    share: Floats = np.minimum(ratio(busy, running), 1.0)
+    return share
+
+
+def _by_clock_hours(samples: Samples) -> Floats:
+    running = samples.running_seconds.astype(np.float64)
+    sampled = np.minimum(ratio(samples.hours * float(_HOUR_SECONDS), running), 1.0)
+    bound = busy_share_bound(samples.busy_hours, samples.hours)
+    share: Floats = sampled * bound + (1.0 - sampled)
+    return share
 
 
 def busy_share_bound(busy: Ints, samples: Ints) -> Floats:

@@ -14,13 +14,20 @@ import pandas as pd
 
 from pipeline import rules as catalogue
 from pipeline.transform.findings import savings
+from pipeline.transform.findings.rule_engine import truth_of
 
 if TYPE_CHECKING:
+    from pipeline import settings
     from pipeline.arrays import Ints
     from pipeline.transform.findings.rule_engine import RuleOutcomes
 
 
-def of_rule(rule: catalogue.Rule, outcomes: RuleOutcomes, evidence: pd.DataFrame) -> pd.DataFrame:
+def of_rule(
+    rule: catalogue.Rule,
+    outcomes: RuleOutcomes,
+    evidence: pd.DataFrame,
+    thresholds: settings.Rules,
+) -> pd.DataFrame:
     """One row per finding of ``rule``; the index is its cluster's position in ``evidence``."""
     rows = np.flatnonzero(outcomes.is_finding)
     measures = evidence[list(rule.measures)].take(rows)
@@ -29,8 +36,13 @@ def of_rule(rule: catalogue.Rule, outcomes: RuleOutcomes, evidence: pd.DataFrame
     action = np.full(len(rows), rule.action(None), dtype=object)
     for name, _ in rule.grades:
         action[grade == name] = rule.action(name)
+    if rule.terminate_if:
+        may_end = truth_of(rule.terminate_if, evidence, thresholds).is_true[rows]
+        action[(action == "terminate") & ~may_end] = "stop"
+    if "resize" in action:
+        action[(action == "resize") & (savings.spare_share(evidence)[rows] <= 0)] = "review"
     gross, remaining = np.zeros((2, len(rows)), dtype=np.int64)
-    for name in dict(rule.actions).values():
+    for name in {*action}:
         saving = savings.of_action(name, evidence, rule.basis)
         gross = np.where(action == name, saving.gross[rows], gross)
         remaining = np.where(action == name, saving.remaining[rows], remaining)

@@ -124,7 +124,7 @@ def _judge_observed(
     for number, rule in enumerate(policy.rulebook):
         result = rule_engine.evaluate(rule, evidence, policy.rules)
         evidence[f"found_{rule.id}"] = result.is_finding
-        part = details.of_rule(rule, result, evidence)
+        part = details.of_rule(rule, result, evidence, policy.rules)
         excluded = exclusions.apply(policy.exclusions, evidence, rule.id, as_of)
         part["exclusion"] = pd.Series(excluded[part.index], part.index, dtype="object")
         results.append(result)

@@ -21,22 +21,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pipeline.schema import BAND_COLUMNS
+from pipeline.schema import BAND_COLUMNS, BAND_EDGES_PCT
 from pipeline.transform import anomalies
 from pipeline.transform.anomalies import HISTORY_DAYS
+from pipeline.transform.findings.confidence import busy_share_bound
 from pipeline.transform.findings.off_hours import off_hours
 from pipeline.transform.findings.peer_prices import peer_prices
 from pipeline.transform.findings.savings import DAYS_AHEAD
 from pipeline.transform.findings.stuck import stuck
-from pipeline.transform.fold import HOURS_OF_WEEK, Fold, day_number
+from pipeline.transform.fold import HOURS_OF_WEEK, Fold, day_number, ratio
 from pipeline.transform.utilization import facts
 
 if TYPE_CHECKING:
     from datetime import date
 
+    from numpy.typing import NDArray
+
     from pipeline import settings
 
 HOUR_SECONDS = 3600
+_ROUNDING = 1e-9
 DAY_SECONDS = 86_400
 
 
@@ -54,7 +58,7 @@ def gather(ledger: pd.DataFrame, rules: settings.Rules, as_of: date) -> pd.DataF
     is_recent = trailing.day > day_number(as_of) - rules.idle_window_days
     # A cluster that left before the window is described by its last days.
     window = trailing.only(is_recent | ~trailing.any_of(is_recent)[trailing.code])
-    frame = derive(facts(window, last_day=as_of), as_of)
+    frame = derive(facts(window, last_day=as_of), rules, as_of)
     frame = frame.join(_of_days(window)).assign(**peer_prices(frame))
     frame["trailing_spend_micros"] = trailing.total(["spend_micros"])["spend_micros"]
     frame["provable_waste_micros"] = provable_waste(frame)
@@ -63,15 +67,17 @@ def gather(ledger: pd.DataFrame, rules: settings.Rules, as_of: date) -> pd.DataF
     return frame.join(_anomalies(history, as_of))
 
 
-def derive(utilization: pd.DataFrame, as_of: date | None = None) -> pd.DataFrame:
+def derive(
+    utilization: pd.DataFrame, rules: settings.Rules, as_of: date | None = None
+) -> pd.DataFrame:
     """``utilization`` with the measures that follow from it.
 
     Ages are those at the end of ``as_of``; by default at the table's latest snapshot.
     """
+    high_use_pct = rules.underutilized_p95_pct
     running = utilization["running_seconds"].to_numpy(np.float64)
     running_hours = running / HOUR_SECONDS
     cells = utilization["hour_of_week_coverage"].to_numpy(np.float64) * HOURS_OF_WEEK
-    seen = utilization[list(BAND_COLUMNS)].to_numpy(np.int64).sum(axis=1)
     listed = (utilization["observed_seconds"] + utilization["gap_seconds"]).to_numpy(np.float64)
     weeks = np.maximum(listed / DAY_SECONDS / 7.0, 1.0)
     ran_in = np.clip(np.ceil(running_hours / weeks), 1, HOURS_OF_WEEK)
@@ -81,7 +87,8 @@ def derive(utilization: pd.DataFrame, as_of: date | None = None) -> pd.DataFrame
         has_expiry=utilization["expires_at"].notna(),
         age_days=_age_days(utilization, as_of),
         week_coverage=np.minimum(cells / ran_in, 1.0),
-        seen_seconds=seen,
+        idle_streak_days=_streak_days(utilization, as_of),
+        high_use_share_bound=_high_use_bound(utilization, high_use_pct),
         observed_days=listed / DAY_SECONDS,
         spend_share_of_mean=_share_of_mean(utilization),
     )
@@ -118,14 +125,37 @@ def _anomalies(history: Fold, as_of: date) -> pd.DataFrame:
     )
 
 
-def _age_days(utilization: pd.DataFrame, as_of: date | None) -> pd.Series[float]:
+def _end(utilization: pd.DataFrame, as_of: date | None) -> pd.Timestamp:
+    """The instant at which ages are measured."""
     if as_of is None:
-        end = utilization["last_observed_at"].max()
-    else:
-        end = pd.Timestamp(as_of, tz="UTC") + pd.Timedelta(days=1)
+        return pd.Timestamp(utilization["last_observed_at"].max())
+    return pd.Timestamp(as_of, tz="UTC") + pd.Timedelta(days=1)
+
+
+def _age_days(utilization: pd.DataFrame, as_of: date | None) -> pd.Series[float]:
     born = utilization["created_at"].fillna(utilization["first_observed_at"])
-    age: pd.Series[float] = (end - born).dt.total_seconds() / DAY_SECONDS
+    age: pd.Series[float] = (_end(utilization, as_of) - born).dt.total_seconds() / DAY_SECONDS
     return age
+
+
+def _streak_days(utilization: pd.DataFrame, as_of: date | None) -> pd.Series[float]:
+    """Since the last busy observation of the window, or the first observation if none is busy."""
+    since = utilization["last_busy_at"].fillna(utilization["first_observed_at"])
+    days: pd.Series[float] = (_end(utilization, as_of) - since).dt.total_seconds() / DAY_SECONDS
+    return days
+
+
+def _high_use_bound(utilization: pd.DataFrame, limit_pct: float) -> NDArray[np.float64]:
+    """The highest share of time with GPU use above the limit that the samples do not exclude.
+
+    k = samples x share of the banded time in bands that begin at or above the limit, rounded up.
+    """
+    bands = utilization[list(BAND_COLUMNS)].to_numpy(np.int64)
+    above = bands[:, [low >= limit_pct for low in (0, *BAND_EDGES_PCT[:-1])]].sum(axis=1)
+    share = ratio(above.astype(np.float64), bands.sum(axis=1).astype(np.float64))
+    samples = utilization["samples"].to_numpy(np.int64)
+    busy = np.ceil(np.nan_to_num(share) * samples - _ROUNDING).astype(np.int64)
+    return np.where(np.isnan(share), np.nan, busy_share_bound(busy, samples))
 
 
 def _share_of_mean(utilization: pd.DataFrame) -> pd.Series[float]:
@@ -137,17 +167,13 @@ def _share_of_mean(utilization: pd.DataFrame) -> pd.Series[float]:
 def provable_waste(evidence: pd.DataFrame) -> pd.Series[int]:
     """Money that was spent without work, as far as the samples prove it.
 
-    floor((spend_low - stopped_spend) x seen / running x (1 - busy_share_bound)), where seen is the
-    running time within 30 minutes of a snapshot that read the GPU. It is conservative in four ways:
-    it takes the least the spend can have been, only the part for running time, only the part near a
-    sample, and of that only the share of time in which 95 % confidence excludes work. Hence it
-    never exceeds the spend, grows with every sample, and is 0 without one.
+    floor((spend_low - stopped_spend) x (1 - busy_share_bound)). The bound speaks of the whole
+    running time, and counts the part without a sample as busy: so this is the least that running
+    can have cost, times the share of running time in which 95 % confidence excludes work. It never
+    exceeds the spend, and is 0 without a sample.
     """
     low = evidence["spend_low_micros"].to_numpy(np.float64, na_value=0.0)
     stopped = evidence["stopped_spend_micros"].to_numpy(np.float64)
-    running = evidence["running_seconds"].to_numpy(np.float64)
-    seen = np.minimum(evidence["seen_seconds"].to_numpy(np.float64), running)
-    share = np.divide(seen, running, out=np.zeros(len(seen)), where=running > 0)
     free = 1.0 - evidence["busy_share_bound"].fillna(1.0).to_numpy(np.float64)
-    waste = np.floor(np.maximum(low - stopped, 0.0) * share * free)
+    waste = np.floor(np.maximum(low - stopped, 0.0) * free)
     return pd.Series(waste, index=evidence.index).astype("int64")

@@ -9,7 +9,8 @@ Per action: gross = the expected spend the action ends; remaining = what is char
 (storage while stopped, at the rate its own stopped hours were charged, else the fleet's median
 share of the running rate); net = gross - remaining. A schedule saves the share of sampled hours
 that lie in off-hours, and the storage of those hours stays charged. A resize saves the share of
-GPUs that the 95th percentile leaves without work, a move the difference to the peers' median price.
+GPUs that neither the 95th percentile of GPU use nor the highest memory use needs, a move the
+difference to the peers' median price.
 
 A rule may give a basis of its own (money over hours, e.g. what its stopped hours were charged): the
 expected spend is then that hourly charge over 30 days, under the same cap.
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 DAYS_AHEAD = 30
 HEADROOM = 0.80
 """After a resize the present 95th percentile may fill this much of the GPUs that remain."""
+_MEMORY_HEADROOM = 0.90
+"""After a resize the present highest memory use may fill this much of the GPUs that remain."""
 _HOURS_AHEAD = DAYS_AHEAD * 24
 
 
@@ -74,7 +77,7 @@ def of_action(action: str, evidence: pd.DataFrame, basis: tuple[str, str] | None
     if action == "stop":
         return Saving(expected, np.minimum(_storage_while_stopped(evidence), expected))
     if action == "resize":
-        return Saving(_part(expected, _spare_share(evidence)), nothing)
+        return Saving(_part(expected, spare_share(evidence)), nothing)
     if action == "schedule":
         off = evidence["off_hours_samples"].to_numpy(np.float64)
         seen = evidence["samples"].to_numpy(np.float64)
@@ -113,13 +116,24 @@ def _part(micros: Ints, share: Floats) -> Ints:
     return np.floor(micros * np.clip(share, 0.0, 1.0)).astype(np.int64)
 
 
-def _spare_share(evidence: pd.DataFrame) -> Floats:
-    """The share of GPUs that its 95th percentile, with headroom, leaves without work."""
+def gpus_needed(evidence: pd.DataFrame) -> Floats:
+    """GPUs that hold its 95th percentile of GPU use with headroom, and its highest memory use.
+
+    NaN where the number of GPUs or their use is unknown. Unknown memory use is taken as full.
+    """
+    gpus = evidence["gpu_count"].to_numpy(np.float64, na_value=np.nan)
+    p95 = evidence["gpu_p95_pct"].to_numpy(np.float64, na_value=np.nan)
+    memory = evidence["memory_max_pct"].to_numpy(np.float64, na_value=100.0)
+    for_work = np.ceil(gpus * p95 / 100.0 / HEADROOM)
+    for_memory = np.ceil(gpus * memory / 100.0 / _MEMORY_HEADROOM)
+    needed: Floats = np.minimum(np.maximum(np.maximum(for_work, for_memory), 1.0), gpus)
+    return needed
+
+
+def spare_share(evidence: pd.DataFrame) -> Floats:
+    """The share of GPUs that are not needed; 0 where it is unknown."""
     gpus = evidence["gpu_count"].to_numpy(np.float64, na_value=0.0)
-    p95 = evidence["gpu_p95_pct"].to_numpy(np.float64)
-    needed = np.maximum(np.ceil(gpus * p95 / 100.0 / HEADROOM), 1.0)
-    share: Floats = np.nan_to_num(np.maximum(ratio(gpus - needed, gpus, 0.0), 0.0))
-    return share
+    return np.nan_to_num(ratio(gpus - gpus_needed(evidence), gpus, 0.0))
 
 
 def _storage_while_stopped(evidence: pd.DataFrame) -> Ints:

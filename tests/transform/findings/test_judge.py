@@ -6,6 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pytest
 
 from pipeline import schema
 from pipeline.report.text.rules import RuleText
@@ -56,7 +57,7 @@ def test_an_idle_cluster_is_found_and_its_saving_counted_once(days: Make, ledger
     assert (idle["outcome"], idle["grade"], idle["action"]) == ("FINDING", "proven", "terminate")
     assert idle["reason"] == (
         "GPU at or below 5 % for 100 % of the sampled part of 336 h running, CPU 1 % on average; "
-        "0 of 336 sampled hours were busy, so it was busy for at most 0.9 % of the time "
+        "0 of 336 sampled hours were busy, so at most 0.9 % of its running time was "
         "(95 % confidence)"
     )
     # Expected over 30 days is 7200.00, but it has cost 3360.00 so far: no more can be promised.
@@ -125,9 +126,35 @@ def test_an_underutilized_cluster_is_resized_to_its_95th_percentile_with_headroo
     days: Make, ledger: Make
 ) -> None:
     got = row_of(judged(ledger(*days("2026-03-01", 14, gpu=18.0))), "underutilized")
-    assert (got["outcome"], got["grade"], got["action"]) == ("FINDING", "proven", "resize")
+    assert (got["outcome"], got["grade"], got["action"]) == ("FINDING", "likely", "resize")
     # 8 GPUs x 20 % / 0.80 headroom = 2: six of eight may go, of 3360.00 so far.
     assert got["counted_saving_micros"] == 3360 * UNIT * 6 // 8
+
+
+@pytest.mark.parametrize(("memory", "gpus_that_may_go"), [(40.0, 4), (95.0, 0), (None, 0)])
+def test_gpus_whose_memory_is_needed_cannot_go(
+    days: Make, ledger: Make, memory: float | None, gpus_that_may_go: int
+) -> None:
+    # 8 GPUs x 40 % / 0.90 headroom = 4 hold what 8 hold now.
+    got = row_of(judged(ledger(*days("2026-03-01", 14, gpu=18.0, memory=memory))), "underutilized")
+    assert got["action"] == ("resize" if gpus_that_may_go else "review")
+    assert got["counted_saving_micros"] == 3360 * UNIT * gpus_that_may_go // 8
+
+
+def test_p95_claims_need_samples_that_exclude_more(days: Make, ledger: Make) -> None:
+    # 84 samples of two weeks at four-hour intervals.
+    sparse = judged(ledger(*days("2026-03-01", 14, gpu=18.0, seen=range(0, 24, 4))))
+    assert row_of(sparse, "underutilized")["grade"] == "suspected"
+
+
+def test_a_cluster_that_worked_yesterday_is_stopped_not_terminated(
+    days: Make, ledger: Make
+) -> None:
+    rows = days("2026-03-01", 14)
+    worked = pd.Timestamp("2026-03-13 10:00", tz="UTC")
+    rows[12] |= {"hours_busy": 1 << 10, "random_busy_samples": 1, "last_busy_at": worked}
+    got = row_of(judged(ledger(*rows)), "idle")
+    assert (got["grade"], got["action"], got["since_at"]) == ("proven", "stop", worked)
 
 
 def test_a_full_memory_makes_idle_a_question(days: Make, ledger: Make) -> None:

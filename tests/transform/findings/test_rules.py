@@ -192,7 +192,7 @@ def test_an_idle_gpu_with_full_memory_is_to_be_reviewed(days: Make, ledger: Make
 
 def test_one_cluster_is_its_own_fleet(days: Make, ledger: Make) -> None:
     frame = judged(ledger(*days(FIRST, 14, gpu=18.0)))
-    assert outcome(frame, "underutilized") == (FINDING, "proven")
+    assert outcome(frame, "underutilized") == (FINDING, "likely")
     assert outcome(frame, "price_outlier")[0] == "INSUFFICIENT_DATA"
 
 
