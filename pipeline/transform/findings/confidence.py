@@ -86,7 +86,7 @@ def _by_random_instants(samples: Samples) -> Floats:
     sampled = np.minimum(samples.random_seconds, samples.listed_seconds)
     unsampled = np.minimum(samples.listed_seconds - sampled, samples.running_seconds)
     running = samples.running_seconds.astype(np.float64)
-    busy: Floats = bound * sampled.astype(np.float64) + unsampled
+    busy = (bound * sampled + unsampled).astype(np.float64)
     share: Floats = np.minimum(ratio(busy, running), 1.0)
     return share
 
