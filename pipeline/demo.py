@@ -1,11 +1,13 @@
 """The demo: a month of hourly snapshots of a simulated fleet, taken over real HTTP, and a report.
 
-Seed, fleet and simulated clock are fixed, so every run makes the same report.
+As with ``extract --spread 60m``, each clock hour has one snapshot, at a random instant. Seed, fleet
+and simulated clock are fixed, so every run makes the same report.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import random
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import SettingsError, StorageError
 from pipeline.jobs.extract import extract
+from pipeline.jobs.spread import RandomInstant
 from pipeline.keys import Secret
+from pipeline.model import Spread
 from pipeline.nightly import nightly
 from pipeline.settings import Api, Settings
 from pipeline.store import Store
@@ -35,9 +39,17 @@ MARKER_FILE = ".fleetledger-demo"
 """In a folder that the demo made and may therefore empty."""
 
 
-def snapshot_times() -> list[datetime]:
-    """The simulated times of all snapshots, both ends included."""
-    return [START + n * SNAPSHOT_INTERVAL for n in range(DAYS * 24 + 1)]
+def random_instants() -> list[RandomInstant]:
+    """One in each hour, in order. The last hour is the one after the last day, which it closes."""
+    dice = random.Random(SEED)  # noqa: S311 - repeatable
+    seconds = int(SNAPSHOT_INTERVAL.total_seconds())
+    drawn = []
+    for n in range(DAYS * 24 + 1):
+        hour = START + n * SNAPSHOT_INTERVAL
+        # Whole seconds, as in the API's Date.
+        at = hour + timedelta(seconds=dice.randrange(seconds))
+        drawn.append(RandomInstant(Spread(start=hour, seconds=seconds), at))
+    return drawn
 
 
 def clean_folder(uri: str) -> str:
@@ -66,14 +78,14 @@ def clean_folder(uri: str) -> str:
 def demo(
     job: Job,
     uri: str,
-    with_progress: Callable[[Sequence[datetime]], Iterable[datetime]],
+    with_progress: Callable[[Sequence[RandomInstant]], Iterable[RandomInstant]],
 ) -> StoredReport | None:
     """Serve the simulated API, take the snapshots, and report on them.
 
     Args:
         job: Settings and progress; the demo replaces its store, clock and key.
         uri: The data folder, which is emptied first.
-        with_progress: Iterates over the times of the snapshots and shows the progress.
+        with_progress: Iterates over the instants of the snapshots and shows the progress.
     """
     from pipeline.simulator.app import make_app  # noqa: PLC0415 - an extra
     from pipeline.simulator.clock import Clock  # noqa: PLC0415 - an extra
@@ -93,7 +105,10 @@ def demo(
             find_key=lambda _name, _account: Secret(KEY),
             now=clock.now,
         )
-        for when in with_progress(snapshot_times()):
-            clock.set(when)
-            extract(demo_job, "default")
+        # The first one is at the fleet's beginning, so that the first hour's spend is known too.
+        extract(demo_job, "default")
+        for drawn in with_progress(random_instants()):
+            # Later, if the walk before has not ended: time does not go back.
+            clock.set(max(drawn.at, clock.now()))
+            extract(demo_job, "default", drawn)
         return nightly(demo_job)

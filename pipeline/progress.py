@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import date
+    from datetime import date, datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,9 @@ OnPage = Callable[[WalkProgress], None]
 class Progress(Protocol):
     """Shows the progress of a run."""
 
+    def wait(self, until: datetime) -> None:
+        """Called before the run waits."""
+
     def walk(self, account: str) -> OnPage:
         """Called when a walk over an account's list begins; call the result after each page."""
 
@@ -40,6 +43,10 @@ class Progress(Protocol):
 
 class NoProgress:
     """Shows nothing."""
+
+    def wait(self, until: datetime) -> None:
+        """Nothing."""
+        del until
 
     def walk(self, account: str) -> OnPage:
         """A function that ignores pages."""

@@ -71,8 +71,27 @@ def test_every_snapshot_was_taken_over_http_and_is_complete(
 ) -> None:
     del files
     refs = pipeline.open_store(str(folder)).store.snapshots()
-    assert len(refs) == 30 * 24 + 1
+    assert len(refs) == 1 + 30 * 24 + 1
     assert all(ref.is_complete for ref in refs)
+
+
+def test_each_clock_hour_has_a_snapshot_at_a_random_instant(
+    folder: Path, files: dict[str, bytes]
+) -> None:
+    del files
+    store = pipeline.open_store(str(folder)).store
+    first, *drawn = [store.certificate(ref) for ref in store.snapshots()]
+    assert (first.spread, first.started_at) == (None, demo.START)
+    minutes = set()
+    for hour, certificate in enumerate(drawn):
+        assert certificate.spread is not None
+        assert certificate.spread.start == demo.START + timedelta(hours=hour)
+        assert certificate.spread.seconds == 3600
+        offset = (certificate.started_at - certificate.spread.start).total_seconds()
+        assert 0 <= offset < 3600
+        minutes.add(int(offset // 60))
+    assert minutes == set(range(60))  # 721 draws miss a minute with probability 60 x (59/60)^721
+    assert drawn[-1].started_at >= demo.START + timedelta(days=demo.DAYS)
 
 
 def test_spend_bounds_include_the_true_spend(files: dict[str, bytes]) -> None:

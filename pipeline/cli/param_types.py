@@ -1,4 +1,4 @@
-"""Types of command-line arguments: a day, an instant, a number in a range, an age."""
+"""Types of command-line arguments: a day, an instant, a number in a range, lengths of time."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 import click
 
 MINUTES = {"m": 1, "h": 60, "d": 1440}
+SECONDS = {"s": 1, "m": 60, "h": 3600}
+MAX_SPREAD = timedelta(hours=24)
 
 
 class Day(click.ParamType[date]):
@@ -77,3 +79,28 @@ class Age(click.ParamType[timedelta]):
         if match is None:
             self.fail(f"{value!r} is not a length of time, such as 90m, 26h or 2d", param, ctx)
         return timedelta(minutes=int(match[1]) * MINUTES[match[2]])
+
+
+class SpreadLength(click.ParamType[timedelta]):
+    """The length of a spread, such as 60m, 6h or 24h; from a second to a day."""
+
+    name = "TIME"
+
+    def convert(
+        self,
+        value: object,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> timedelta:
+        """The length; click's usage error if ``value`` is not one, or out of range."""
+        if isinstance(value, timedelta):
+            return value
+        match = re.fullmatch(r"([0-9]{1,5})([smh])", str(value))
+        length = timedelta(seconds=int(match[1]) * SECONDS[match[2]]) if match else timedelta(0)
+        if not timedelta(0) < length <= MAX_SPREAD:
+            self.fail(
+                f"{value!r} is not a length of time from 1s to 24h, such as 60m, 6h or 24h",
+                param,
+                ctx,
+            )
+        return length

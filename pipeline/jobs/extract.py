@@ -11,35 +11,72 @@ from pipeline.errors import AlreadyStoredError, Exit, SettingsError
 from pipeline.extract import (
     ApiTarget,
     ResumePoint,
+    Timing,
     WalkInterruptedError,
     clock_warning,
     take_snapshot,
 )
+from pipeline.jobs.spread import lock_patiently, spread_of, wait_for_instant
 from pipeline.model import State
 from pipeline.store import layout
 from pipeline.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from pipeline.jobs import Job
+    from pipeline.jobs.spread import RandomInstant
     from pipeline.model import Snapshot, SnapshotRef
 
 
-def extract(job: Job, account: str) -> SnapshotRef:
+def extract_spread(
+    job: Job, accounts: Sequence[str], spread: timedelta, timing: Timing | None = None
+) -> Iterator[SnapshotRef]:
+    """Wait once for a random instant within ``spread``, then take a snapshot of each account.
+
+    Raises:
+        As :func:`extract`; a missing key is reported before the wait.
+    """
+    timing = timing or Timing()
+    for account in accounts:
+        job.find_key(account, job.settings.all_accounts[account])
+    drawn = wait_for_instant(job, spread, timing)
+    for account in accounts:
+        yield extract(job, account, drawn, timing)
+
+
+def extract(
+    job: Job, account: str, drawn: RandomInstant | None = None, timing: Timing | None = None
+) -> SnapshotRef:
     """Take a snapshot and store it, with a warning if it is not complete.
+
+    Args:
+        job: Its store, settings and key.
+        account: Its name in the settings.
+        drawn: The random instant that has come. Such a walk waits for another run's lock, so that
+            its interval is not lost.
+        timing: Monotonic time, sleep and chance; real ones by default.
 
     Raises:
         KeyRefusedError, ApiError: no snapshot was stored. The state of an interrupted walk is
             kept, and the next run continues from it.
         LockedError: another run is taking a snapshot of this account.
     """
-    state_name = f"resume-{account}"
-    with job.store.lock(f"extract-{account}"):
+    state_name, lock_name = f"resume-{account}", f"extract-{account}"
+    lock = (
+        job.store.lock(lock_name)
+        if drawn is None
+        else lock_patiently(job, lock_name, timing or Timing())
+    )
+    with lock:
         kept = job.store.get_state(state_name)
         try:
             snapshot = fetch_snapshot(job, account, _resume_point(kept))
         except WalkInterruptedError as error:
             job.store.put_state(state_name, msgspec.msgpack.encode(error.resume))
             raise
+        if drawn is not None:
+            snapshot = _with_spread(snapshot, drawn, job.settings.extract.clock)
         ref = _publish(job, snapshot)
         if kept:
             job.store.put_state(state_name, b"")
@@ -49,6 +86,12 @@ def extract(job: Job, account: str) -> SnapshotRef:
     if certificate.state is not State.COMPLETE:
         job.note(Exit.WARNINGS, f"{ref.key}: {certificate.state}: {certificate.proof}")
     return ref
+
+
+def _with_spread(snapshot: Snapshot, drawn: RandomInstant, clock: str) -> Snapshot:
+    spread = spread_of(drawn, snapshot.certificate, clock)
+    certificate = msgspec.structs.replace(snapshot.certificate, spread=spread)
+    return msgspec.structs.replace(snapshot, certificate=certificate)
 
 
 def _publish(job: Job, snapshot: Snapshot) -> SnapshotRef:

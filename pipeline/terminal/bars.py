@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from datetime import UTC
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from datetime import date
+    from datetime import date, datetime
 
     from rich.progress import Progress, TaskID
 
@@ -26,6 +27,11 @@ class Bars:
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
         self._walks: dict[str, TaskID] = {}
+
+    def wait(self, until: datetime) -> None:
+        """Prints a line that says until when the run waits."""
+        line = f"waiting until {until.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        self._bars.console.print(line, markup=False, highlight=False)
 
     def walk(self, account: str) -> OnPage:
         """Adds a bar for a walk over an account's list; its next walk uses the same bar."""

@@ -83,6 +83,8 @@ REFUSED = [
     *((("clusters", option, value), option) for option in ("--created-after", "--created-before")
       for value in ("", "soon", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00")),
     (("extract", "--account", ""), "--account"),
+    *((("extract", "--spread", length), "--spread") for length in
+      ("", "0s", "0m", "-1m", "60", "25h", "1441m", "86401s", "1d", "1.5h", "60M", "inf")),
     (("extract", "--account", "../x"), "--account ../x"),
     (("what-if",), "give one of"),
     (("what-if", "--match", "x"), "give one of"),

@@ -7,10 +7,33 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.store import Store
 from tests.cli.conftest import KEY, ROOT, SIMULATED
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Api
+
+
+def entries() -> list[tuple[str, str]]:
+    """The time and the command of each line."""
+    lines = (ROOT / "deploy/crontab").read_text(encoding="utf-8").splitlines()
+    fields = [line.split(maxsplit=5) for line in lines if line and not line.startswith("#")]
+    return [(" ".join(parts[:5]), parts[5]) for parts in fields]
+
+
+def commands() -> list[str]:
+    return [command for _, command in entries()]
+
+
+def test_the_random_instants_of_the_hourly_line_cover_every_hour_once() -> None:
+    [(time, command)] = [entry for entry in entries() if "fleetledger extract" in entry[1]]
+    assert time == "0 * * * *"
+    assert " extract --spread 60m " in command
+
+
+def test_the_readme_shows_the_crontab() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "\n".join(f"{time} {command}" for time, command in entries()) in readme
 
 
 def test_the_crontab_lines_work_as_they_stand(api: Api, tmp_path: Path) -> None:
@@ -24,15 +47,11 @@ def test_the_crontab_lines_work_as_they_stand(api: Api, tmp_path: Path) -> None:
     config = home / "simulated.toml"
     config.write_text(SIMULATED)
     (home / ".tensorone_api_key").chmod(0o600)
-    lines = [
-        line.split(maxsplit=5)[5]
-        for line in (ROOT / "deploy/crontab").read_text(encoding="utf-8").splitlines()
-        if line and not line.startswith("#")
-    ]
-    for command in lines:
+    for command in commands():
         # As cron does it: /bin/sh, almost no environment.
         done = subprocess.run(  # noqa: S603 - our own crontab
-            ["/bin/sh", "-c", command],
+            # Not an hour of waiting.
+            ["/bin/sh", "-c", command.replace("--spread 60m", "--spread 1s")],
             env={
                 "HOME": str(home),
                 "PATH": "/usr/bin:/bin",
@@ -46,5 +65,9 @@ def test_the_crontab_lines_work_as_they_stand(api: Api, tmp_path: Path) -> None:
         )
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     stored = home / "fleetledger" / "data"
-    assert list((stored / "snapshots").rglob("*-complete.parquet"))
+    ref = Store(str(stored)).snapshots()[0]
+    assert ref.is_complete
+    spread = Store(str(stored)).certificate(ref).spread
+    assert spread is not None
+    assert spread.seconds == 1
     assert (stored / "reports/latest/report.html").is_file()

@@ -242,6 +242,37 @@ def test_ctrl_c_leaves_no_half_file_and_no_server(tmp_path: Path) -> None:
     assert not [path for path in (tmp_path / "demo").rglob("*") if "tmp" in path.name]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_wait_for_a_random_instant_ends_cleanly_at_once(
+    api: Api, tmp_path: Path, number: signal.Signals
+) -> None:
+    data = tmp_path / "data"
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        [
+            *(sys.executable, "-m", "pipeline", "extract", "--spread", "24h", "-v"),
+            *("--data-dir", str(data), "--api-url", api.url),
+        ],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "TENSORONE_API_KEY": KEY},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    log = ""
+    while "of a spread of 86400 s" not in log:
+        line = process.stderr.readline()
+        assert line, log
+        log += line
+    with Store(str(data)).lock("extract-default"):  # LockedError if the waiting run holds it
+        pass
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == (130 if number is signal.SIGINT else -number)
+    assert (out, "Traceback" in err) == ("", False)
+    assert snapshots(data) == []
+
+
 def test_the_demo_never_empties_a_folder_that_is_not_its_own(run: Run, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")

@@ -11,6 +11,7 @@ import pty
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -72,6 +73,12 @@ def test_a_month_of_walks_takes_one_line(capfd: pytest.CaptureFixture[str]) -> N
             shown.walk("default")(WalkProgress(clusters=1, total=2, pages=1, requests_left=None))
         assert len(bar.tasks) == 1
     assert capfd.readouterr().err.count("list default") == 1
+
+
+def test_a_wait_is_shown_with_its_end(capfd: pytest.CaptureFixture[str]) -> None:
+    with Progress(TextColumn("{task.description}"), console=Console(stderr=True)) as bar:
+        bars.Bars(bar).wait(datetime(2026, 3, 2, 14, 37, 12, 5, UTC))
+    assert "waiting until 2026-03-02 14:37:12 UTC" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("columns", [24, 40, 60, 80, 100, 132, 300])

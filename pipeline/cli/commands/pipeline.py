@@ -11,12 +11,12 @@ import click
 
 from pipeline.cli.options import Command, print_note, print_result
 from pipeline.cli.output import write_file
-from pipeline.cli.param_types import Day
+from pipeline.cli.param_types import Day, SpreadLength
 from pipeline.cli.run import run
 from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, timedelta
 
     from pipeline.jobs import Job
     from pipeline.jobs.report import StoredReport
@@ -24,19 +24,28 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.option("--account", metavar="NAME", help="Only this account of the settings. [default: all]")
-def extract(account: str | None) -> None:
+@click.option(
+    "--spread",
+    type=SpreadLength(),
+    help="Begin at a random instant within this time, such as 60m in an hourly cron job, or 24h.",
+)
+def extract(account: str | None, spread: timedelta | None) -> None:
     """Take a snapshot of the whole fleet; print its path."""
 
     def action(job: Job) -> dict[str, object]:
-        from pipeline.jobs.extract import check_account
+        from pipeline.jobs.extract import check_account, extract_spread
         from pipeline.jobs.extract import extract as extract_account
 
         names = list(job.settings.all_accounts)
         if account is not None:
             names = [check_account(job, account)]
+        refs = (
+            (extract_account(job, name) for name in names)
+            if spread is None
+            else extract_spread(job, names, spread)
+        )
         paths = []
-        for name in names:
-            ref = extract_account(job, name)
+        for ref in refs:
             paths.append(job.store.url(ref.key))
             print_result(paths[-1])
         if sys.stderr.isatty():

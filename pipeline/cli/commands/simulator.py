@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from pipeline.jobs import Job
+    from pipeline.jobs.spread import RandomInstant
 
 DEMO_FOLDER = "data/demo"
 _PORT_ERRORS = (errno.EADDRINUSE, errno.EACCES)
@@ -29,7 +30,7 @@ _PORT_ERRORS = (errno.EADDRINUSE, errno.EACCES)
 def demo() -> None:
     """Try everything on a simulated fleet.
 
-    Takes a snapshot of 120 clusters for every hour of 30 days over HTTP, then runs nightly; the
+    Takes a snapshot of 120 clusters in every hour of 30 days over HTTP, then runs nightly; the
     report is the same every time. The data folder is emptied first if the demo made it, and
     refused if not.
     """
@@ -47,20 +48,20 @@ def demo() -> None:
     run("demo", action)
 
 
-def _with_progress(job: Job) -> Callable[[Sequence[datetime]], Iterator[datetime]]:
+def _with_progress(job: Job) -> Callable[[Sequence[RandomInstant]], Iterator[RandomInstant]]:
     """Shows the demo's progress: a bar on a terminal, else a line for every ten days."""
     streams = current_options().streams
 
-    def each(times: Sequence[datetime]) -> Iterator[datetime]:
+    def each(instants: Sequence[RandomInstant]) -> Iterator[RandomInstant]:
         if isinstance(job.progress, Bars):
-            yield from job.progress.each("snapshots", times)
+            yield from job.progress.each("snapshots", instants)
             return
-        for number, when in enumerate(times):
+        for number, drawn in enumerate(instants):
             if number % 240 == 0:
                 streams.message(
-                    f"snapshot {number + 1} of {len(times)}, {when:%d %b %Y}", logging.INFO
+                    f"snapshot {number + 1} of {len(instants)}, {drawn.at:%d %b %Y}", logging.INFO
                 )
-            yield when
+            yield drawn
 
     return each
 
