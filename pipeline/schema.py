@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 """Part of every ledger day's digest: raise it when a stored column changes meaning."""
 
-FINDINGS_VERSION = 3
+FINDINGS_VERSION = 4
 """Part of every findings day's digest: raise it when a stored column or what it means changes."""
 
 MICROS_PER_UNIT = 1_000_000
@@ -480,7 +480,8 @@ _LIFECYCLE = (
     Column(
         "gone_reason",
         CODE,
-        "terminated, stopped, cheaper, resumed work, rule changed or no longer holds.",
+        "terminated, stopped, cheaper, expired, ended by itself, resumed work, rule changed or no "
+        "longer holds.",
         nullable=True,
     ),
     Column("baseline_micros", INT, "Expected spend of 30 days while it was open.", nullable=True),
@@ -488,13 +489,14 @@ _LIFECYCLE = (
     Column(
         "realised_micros",
         INT,
-        "Baseline less spend on up to 30 days after it is gone; on one finding of a cluster.",
+        "Spend avoided on up to 30 days after it is gone, each day at most its promise; on one "
+        "finding of a cluster.",
         nullable=True,
     ),
     Column(
         "waiting_cost_micros",
         INT,
-        "What acting at once would have saved since it was first found.",
+        "What the cluster has cost on the days since it was first found and while it was open.",
         nullable=True,
     ),
 )
@@ -581,6 +583,18 @@ FINDINGS = Table(
         Column("gross_saving_micros", INT, "What the action ends, over 30 days.", nullable=True),
         Column("remaining_micros", INT, "What stays charged, such as storage.", nullable=True),
         Column("net_saving_micros", INT, "Gross less remaining.", nullable=True),
+        Column(
+            "run_rate_saving_micros",
+            INT,
+            "The net saving at its run rate: not limited by what it has cost so far.",
+            nullable=True,
+        ),
+        Column(
+            "suspected_saving_micros",
+            INT,
+            "What a suspicion may save over 30 days, where nothing of its cluster is counted.",
+            nullable=True,
+        ),
         Column("exclusion", TEXT, "The exclusion in force, with its reason.", nullable=True),
         *_LIFECYCLE,
     ),

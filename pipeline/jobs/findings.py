@@ -223,7 +223,7 @@ def what_if(job: Job, change: whatif.Change) -> pd.DataFrame:
     ledger = job.store.read_ledger(
         last - timedelta(days=findings.TRAILING_DAYS - 1), last, damaged=[]
     )
-    return whatif.what_if(ledger, last, change)
+    return whatif.what_if(ledger, last, change, job.settings.rules)
 
 
 def stored_policies(store: Store) -> list[DatedPolicy]:

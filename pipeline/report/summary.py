@@ -104,7 +104,8 @@ class LifeNumbers(msgspec.Struct, frozen=True, kw_only=True):
     waiting_cost_micros: int
     promised_micros: int
     realised_micros: int
-    realised_unpromised_micros: int
+    realised_unpromised_micros: int = 0
+    """Always 0: a saving that no finding promised is not credited."""
 
 
 class OwnerNumbers(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.rules.clauses import LIKELY, LISTED, PROVEN, SUSPECTED, Clause, Rule
+from pipeline.rules.clauses import LIKELY, LISTED, PROVEN, SUSPECTED, Basis, Clause, Rule
 
 _RUNS = Clause("status", "in", ("running",))
 _RAN_ENOUGH = Clause("running_hours", ">=", "idle_min_running_hours")
@@ -207,31 +207,40 @@ STUCK_PAID = Rule(
     sentence=(
         "{status} for at least {stuck_hours} without running, charged at least {stuck_spend_micros}"
     ),
+    grades=((PROVEN, ()),),
     actions=((None, "stop"),),
     source="Datadog's stuck node and OptScale's stuck-in-state checks.",
     comment=(
         "Only whole days without any running or stopped time count, so a cluster that restarts "
-        "often is not stuck, and a new case is found a day later."
+        "often is not stuck, and a new case is found a day later. Nothing says how long it stays "
+        "stuck: the saving is at most what it has cost so far."
     ),
     waste="stuck_spend_micros",
-    basis=("stuck_spend_micros", "stuck_hours"),
+    basis=Basis("stuck_spend_micros", "stuck_hours", lasts="stuck_hours"),
 )
 
 STOPPED_CHARGED = Rule(
     id="stopped_charged",
-    version=1,
+    version=2,
     title="Stopped but charged",
     applies=(LISTED, Clause("status", "in", ("stopped",))),
     needs=(),
     when=(
-        Clause("stopped_hours", ">=", "stopped_min_hours"),
-        Clause("stopped_spend_micros", ">=", "stopped_min_spend"),
+        Clause("stopped_streak_hours", ">=", "stopped_min_hours"),
+        Clause("stopped_streak_spend_micros", ">=", "stopped_min_spend"),
     ),
-    sentence="stopped for {stopped_hours}, and charged {stopped_spend_micros} in that time",
+    grades=((PROVEN, ()),),
+    sentence=(
+        "stopped for at least {stopped_streak_hours} without running, and charged "
+        "{stopped_streak_spend_micros} in that time"
+    ),
     actions=((None, "terminate"),),
     source="AWS Trusted Advisor reports stopped instances after 30 days, OptScale after one.",
-    comment="The charge is for its storage: copy the data elsewhere, then delete the cluster.",
-    basis=("stopped_spend_micros", "stopped_hours"),
+    comment=(
+        "The charge is for its storage: copy the data elsewhere, then delete the cluster. Only "
+        "whole days without running time count, so a cluster in use is not found."
+    ),
+    basis=Basis("stopped_streak_spend_micros", "stopped_streak_hours"),
 )
 
 NO_EXPIRY = Rule(
@@ -262,9 +271,13 @@ PRICE_OUTLIER = Rule(
         "{rate_per_gpu_micros} per GPU-hour, {price_ratio} the median {peer_rate_micros} of "
         "{peers} running clusters of the same GPU type and region"
     ),
+    grades=((SUSPECTED, ()),),
     actions=((None, "move"),),
     source="The fleet's own prices: no price list is needed, and discounts are included.",
-    comment="The same GPU type may be sold with different memory or links: compare before moving.",
+    comment=(
+        "The same GPU type may be sold with different memory or links: compare before moving. So "
+        "it is only suspected, and counts no saving."
+    ),
 )
 
 SPEND_ANOMALY = Rule(

@@ -102,6 +102,18 @@ class Clause:
 
 
 @dataclass(frozen=True)
+class Basis:
+    """What a rule's expected spend comes from, instead of the window's whole spend."""
+
+    money: str
+    """The measure of money, charged in..."""
+    hours: str
+    """...these hours."""
+    lasts: str | None = None
+    """The measure of hours that it is expected to last at most; None: 30 days."""
+
+
+@dataclass(frozen=True)
 class Rule:
     """One rule. Its id is stable; a change of meaning raises its version."""
 
@@ -129,8 +141,8 @@ class Rule:
     """The style of its mark on a row of the report."""
     waste: str | None = None
     """The measure that holds the waste a finding proves, in micros."""
-    basis: tuple[str, str] | None = None
-    """The money and the hours the expected spend comes from; None: the window's whole spend."""
+    basis: Basis | None = None
+    """What the expected spend comes from; None: the window's whole spend."""
 
     def action(self, grade: str | None) -> str:
         """What to do about a finding of ``grade``."""

@@ -43,6 +43,9 @@ _ALL = (
         if_false="it has no expiry",
         if_true="it has an expiry",
     ),
+    Measure(
+        "days_to_expiry", "time to its expiry", "days", "From the date's end; unknown without one."
+    ),
     Measure("age_days", "age", "days", "Since it was created, else since it was first seen."),
     Measure("observed_days", "time listed", "days", "How long it was listed in the window."),
     Measure("hourly_rate_micros", "hourly rate", "money", "Latest known rate of the cluster."),
@@ -57,6 +60,18 @@ _ALL = (
     Measure("running_hours", "running time", "hours", "Time it ran."),
     Measure("stopped_hours", "stopped time", "hours", "Time it was stopped."),
     Measure("stopped_spend_micros", "charge while stopped", "money", "Mostly for storage."),
+    Measure(
+        "stopped_streak_hours",
+        "time stopped since it last ran",
+        "hours",
+        "On the last whole days without any running time.",
+    ),
+    Measure(
+        "stopped_streak_spend_micros",
+        "charge since it last ran",
+        "money",
+        "For the stopped time of those days; mostly for storage.",
+    ),
     Measure(
         "stuck_hours",
         "time stuck",

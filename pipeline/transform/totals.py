@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pipeline.model import NotObserved  # noqa: TC001  # msgspec reads the annotations
-from pipeline.rules import CLEAR, FINDING, INSUFFICIENT_DATA
+from pipeline.rules import CLEAR, FINDING, INSUFFICIENT_DATA, LIKELY, PROVEN
 from pipeline.schema import BAND_COLUMNS, CLUSTER_KEY
 from pipeline.transform.findings.by_cluster import (
     clusters,
@@ -77,7 +77,12 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     unjudged: int = 0
     """Clusters that no rule could judge, at least one of them for lack of data."""
     saving_micros: int | None = None
-    """Counted savings of the next 30 days; null without findings."""
+    """Counted savings of the next 30 days, proven and likely ones; null without findings."""
+    saving_proven_micros: int = 0
+    saving_likely_micros: int = 0
+    """The two parts of it; the rest is of rules that do not grade."""
+    saving_suspected_micros: int = 0
+    """What suspicions may save where nothing is counted: in no sum with the others."""
     gpu_use_pct: float | None = None
     """Mean GPU use weighted by running GPU time that has a reading."""
     gpu_read_seconds: int = 0
@@ -156,6 +161,9 @@ def compute_totals(
         judged=judged,
         unjudged=unjudged,
         saving_micros=known_sum(open_rows["counted_saving_micros"]),
+        saving_proven_micros=_saved(open_rows, PROVEN),
+        saving_likely_micros=_saved(open_rows, LIKELY),
+        saving_suspected_micros=int(open_rows["suspected_saving_micros"].fillna(0).sum()),
         gpu_use_pct=use,
         gpu_read_seconds=seconds,
         gpu_clusters=gpu_clusters,
@@ -166,6 +174,12 @@ def compute_totals(
 def known_sum(values: pd.Series[Any]) -> int | None:
     """An exact sum of the known values; None where no value is known."""
     return int(values.sum()) if values.notna().any() else None
+
+
+def _saved(findings: pd.DataFrame, grade: str) -> int:
+    """The counted savings of one grade."""
+    of_grade = (findings["grade"].astype("object") == grade).to_numpy(bool)
+    return int(findings.loc[of_grade, "counted_saving_micros"].fillna(0).sum())
 
 
 def _judged(findings: pd.DataFrame) -> tuple[int, int]:

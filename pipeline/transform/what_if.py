@@ -1,12 +1,16 @@
 """What if: the price of the next 30 days under a change.
 
-Method: each cluster's expected spend of 30 days (its own spend of the last 30 days per day it was
-listed; unlike a saving, not capped by what it has cost so far), and the same after the change:
+Method: each cluster's spend of the next 30 days at its run rate (``savings.run_rate``: its own
+spend in the rules' window per day it was listed, to its expiry), and the same after the change:
 
-- stop: nothing but what its stopped hours were charged; 0 if it never was stopped;
+- stop: nothing but what stays charged while it is stopped, as in ``savings``;
 - gpus: running spend in proportion to the number of GPUs;
 - schedule: running spend in proportion to the hours a week it may run, if it runs more now;
 - rate card: running hours x GPUs x price per GPU-hour, for the GPU types on the card.
+
+``run_rate_saving_micros`` is the difference; ``saving_micros`` is what a finding would count: the
+same where the spend of the next 30 days is taken to be at most that of the last 30. Both are the
+figures of the findings, so a finding and what-if agree.
 
 Assumption: the same work is done after the change. Where a change cannot be priced (GPUs unknown,
 a type that is not on the card), nothing changes and ``is_priced`` is false.
@@ -15,28 +19,31 @@ a type that is not on the card), nothing changes and ``is_priced`` is false.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import pandas as pd
 
 from pipeline.errors import SettingsError
 from pipeline.schema import CLUSTER_KEY, MICROS_PER_UNIT
+from pipeline.transform.findings import savings
+from pipeline.transform.findings.measures import gather
 from pipeline.transform.findings.patterns import matches
-from pipeline.transform.findings.savings import DAYS_AHEAD
-from pipeline.transform.fold import Fold
-from pipeline.transform.utilization import facts
+from pipeline.transform.fold import ratio
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
-    import pandas as pd
-
-    from pipeline.arrays import Floats
+    from pipeline import settings
+    from pipeline.arrays import Floats, Ints
 
 
 _WEEK_HOURS = 168.0
+_AMOUNTS = (
+    "before_micros", "after_micros", "difference_micros", "saving_micros",
+    "run_rate_saving_micros",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,57 +71,60 @@ class Change:
             raise SettingsError("what-if rate card: it names no GPU type")
 
 
-def what_if(ledger: pd.DataFrame, as_of: date, change: Change) -> pd.DataFrame:
+def what_if(
+    ledger: pd.DataFrame, as_of: date, change: Change, rules: settings.Rules
+) -> pd.DataFrame:
     """Per listed cluster that fits: spend of 30 days before and after, most saved first.
 
     Columns: account, cluster_id, name, project_id, ``before_micros``, ``after_micros``,
-    ``difference_micros``, ``is_priced``.
+    ``difference_micros``, ``saving_micros``, ``run_rate_saving_micros``, ``is_priced``.
     """
     change.check()
-    first = as_of - timedelta(days=DAYS_AHEAD - 1)
-    frame = facts(Fold.within(ledger, first, as_of), last_day=as_of)
+    frame = gather(ledger, rules, as_of)
+    if frame.empty:
+        return pd.DataFrame(columns=[*CLUSTER_KEY, "name", "project_id", *_AMOUNTS, "is_priced"])
     frame = frame[frame["is_present"].astype(bool).to_numpy() & matches(change.match, frame)]
     frame = frame.reset_index(drop=True)
-    listed = (frame["observed_seconds"] + frame["gap_seconds"]).to_numpy(np.float64) / 86_400.0
-    per_month = DAYS_AHEAD / np.maximum(listed, 1.0)
-    spend = frame["spend_micros"].to_numpy(np.float64, na_value=0.0) * per_month
-    stopped = frame["stopped_spend_micros"].to_numpy(np.float64) * per_month
-    hours = frame["running_seconds"].to_numpy(np.float64) / 3600.0 * per_month
-    after = _after(change, frame, spend - stopped, hours) + stopped
-    if change.kind == "stop":
-        after = _storage(frame)
-    before = np.floor(spend).astype(np.int64)
-    priced = ~np.isnan(after) & frame["spend_micros"].notna().to_numpy(bool)
+    before = savings.run_rate(frame)
+    capped = savings.capped(before, frame)
+    amounts = [_saved(change, frame, expected) for expected in (before, capped)]
+    priced = ~np.isnan(amounts[0]) & frame["spend_micros"].notna().to_numpy(bool)
+    saved, counted = (
+        np.where(priced, np.rint(np.nan_to_num(micros)), 0).astype(np.int64) for micros in amounts
+    )
     out = frame[[*CLUSTER_KEY, "name", "project_id"]].assign(
         before_micros=before,
-        after_micros=np.where(priced, np.floor(np.nan_to_num(after)).astype(np.int64), before),
+        after_micros=before - saved,
+        difference_micros=-saved,
+        saving_micros=counted,
+        run_rate_saving_micros=saved,
         is_priced=priced,
     )
-    out["difference_micros"] = out["after_micros"] - out["before_micros"]
     return out.sort_values(["difference_micros", *CLUSTER_KEY], kind="stable").reset_index(
         drop=True
     )
 
 
-def _after(change: Change, frame: pd.DataFrame, running: Floats, hours: Floats) -> Floats:
-    """Running spend of 30 days after the change; NaN where it cannot be priced."""
+def _saved(change: Change, frame: pd.DataFrame, expected: Ints) -> Floats:
+    """What the change saves of the ``expected`` spend of 30 days; NaN where it has no price."""
+    if change.kind == "stop":
+        return savings.of_action("stop", frame, expected).net.astype(np.float64)
+    spend = frame["spend_micros"].to_numpy(np.float64, na_value=0.0)
+    storage = ratio(frame["stopped_spend_micros"].to_numpy(np.float64), spend, 0.0)
+    running = expected * (1.0 - storage)
+    return np.asarray(running * (1.0 - _kept(change, frame, spend * (1.0 - storage))))
+
+
+def _kept(change: Change, frame: pd.DataFrame, running: Floats) -> Floats:
+    """The part of the ``running`` spend of the window that remains; NaN where it has no price."""
     gpus = frame["gpu_count"].to_numpy(np.float64, na_value=np.nan)
     gpus = np.where(gpus > 0, gpus, np.nan)
+    hours = frame["running_hours"].to_numpy(np.float64)
     if change.kind == "gpus":
-        return np.asarray(running * change.value / gpus)
+        return np.asarray(change.value / gpus)
     if change.kind == "schedule":
-        allowed = change.value / _WEEK_HOURS * DAYS_AHEAD * 24.0
-        share = np.minimum(1.0, allowed / np.where(hours > 0, hours, np.inf))
-        return np.asarray(running * np.where(hours > allowed, share, 1.0))
-    if change.kind == "rate_card":
-        price = frame["gpu_type"].astype("object").map(dict(change.rate_card)).astype("float64")
-        return np.asarray(hours * gpus * price.to_numpy(np.float64) * MICROS_PER_UNIT)
-    return np.zeros(len(running))
-
-
-def _storage(frame: pd.DataFrame) -> Floats:
-    """30 stopped days at what the cluster's own stopped hours were charged."""
-    charged = frame["stopped_spend_micros"].to_numpy(np.float64)
-    hours = frame["stopped_seconds"].to_numpy(np.float64) / 3600.0
-    per_hour = np.divide(charged, hours, out=np.zeros(len(hours)), where=hours > 0)
-    return np.asarray(per_hour * DAYS_AHEAD * 24.0)
+        weeks = np.maximum(frame["observed_days"].to_numpy(np.float64), 1.0) / 7.0
+        return np.minimum(ratio(change.value * weeks, hours, 1.0), 1.0)
+    price = frame["gpu_type"].astype("object").map(dict(change.rate_card)).astype("float64")
+    cost = hours * gpus * price.to_numpy(np.float64) * MICROS_PER_UNIT
+    return ratio(np.asarray(cost, np.float64), running)

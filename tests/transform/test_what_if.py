@@ -9,7 +9,9 @@ import pytest
 
 from pipeline import schema
 from pipeline.errors import SettingsError
+from pipeline.settings import Rules
 from pipeline.transform import what_if
+from pipeline.transform.findings import judge
 from pipeline.transform.what_if import Change
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ MONTH = 30 * 240 * UNIT
     ],
 )
 def test_a_change_is_priced(days: Make, ledger: Make, change: Change, after: int) -> None:
-    got = what_if.what_if(ledger(*days("2026-03-01", 10)), LAST, change)
+    got = what_if.what_if(ledger(*days("2026-03-01", 10)), LAST, change, Rules())
     assert got["before_micros"].tolist() == [MONTH]
     assert got["after_micros"].tolist() == [after]
     assert got["difference_micros"].tolist() == [after - MONTH]
@@ -47,14 +49,24 @@ def test_a_stopped_cluster_keeps_its_own_storage_charge(days: Make, ledger: Make
         *days("2026-03-06", 5, status="stopped", hours=0, spend_micros=24 * UNIT,
               stopped_spend_micros=24 * UNIT),
     )  # fmt: skip
-    got = what_if.what_if(rows, LAST, Change("stop"))
+    got = what_if.what_if(rows, LAST, Change("stop"), Rules())
     assert got["after_micros"].tolist() == [30 * 24 * UNIT]
+
+
+def test_a_finding_and_what_if_give_the_same_two_figures(days: Make, ledger: Make) -> None:
+    rows = ledger(*days("2026-03-01", 10, is_random=False))
+    finding = judge.judge_day(rows, judge.Policy(Rules()), LAST).query("rule_id == 'idle'").iloc[0]
+    assert finding["action"] == "stop"
+    got = what_if.what_if(rows, LAST, Change("stop"), Rules()).iloc[0]
+    # Ten days have cost 2,400.00; thirty at that rate are 7,200.00.
+    assert got["saving_micros"] == finding["counted_saving_micros"] == 2400 * UNIT
+    assert got["run_rate_saving_micros"] == finding["run_rate_saving_micros"] == 7200 * UNIT
 
 
 def test_what_cannot_be_priced_does_not_change(days: Make, ledger: Make) -> None:
     rows = ledger(*days("2026-03-01", 10, gpu_count=0))
     for change in (Change("gpus", value=2), Change("rate_card", rate_card={"T4": 1.0})):
-        got = what_if.what_if(rows, LAST, change)
+        got = what_if.what_if(rows, LAST, change, Rules())
         assert got["is_priced"].tolist() == [False]
         assert got["difference_micros"].tolist() == [0]
 
@@ -65,10 +77,10 @@ def test_only_listed_clusters_that_match_are_priced(days: Make, ledger: Make) ->
         *days("2026-03-01", 10, cluster_id="here"),
         *days("2026-03-01", 10, cluster_id="other", name="x", project_id="q"),
     )
-    assert what_if.what_if(rows, LAST, Change("stop", match="p1"))["cluster_id"].tolist() == [
-        "here"
-    ]
-    assert what_if.what_if(ledger(), LAST, Change("stop")).empty
+    assert what_if.what_if(rows, LAST, Change("stop", match="p1"), Rules())[
+        "cluster_id"
+    ].tolist() == ["here"]
+    assert what_if.what_if(ledger(), LAST, Change("stop"), Rules()).empty
 
 
 @pytest.mark.parametrize(
@@ -76,4 +88,4 @@ def test_only_listed_clusters_that_match_are_priced(days: Make, ledger: Make) ->
 )
 def test_an_invalid_change_is_refused(ledger: Make, bad: Change) -> None:
     with pytest.raises(SettingsError, match="what-if"):
-        what_if.what_if(ledger(), LAST, bad)
+        what_if.what_if(ledger(), LAST, bad, Rules())

@@ -154,12 +154,14 @@ def what_if(
         rows = price_change(job, change)
         priced = rows[rows["is_priced"].astype(bool)]
         totals = {
-            name: int(priced[f"{name}_micros"].sum()) for name in ("before", "after", "difference")
+            name: int(priced[f"{name}_micros"].sum())
+            for name in ("before", "after", "difference", "saving", "run_rate_saving")
         }
         print_rows(rows, output_format, list(rows.columns), f"{len(rows)} clusters, 30 days")
         if output_format == "table":
             for name, micros in totals.items():
-                print_result(f"{name:<10} {money(micros):>16} {job.settings.currency}")
+                label = name.replace("run_rate", "run-rate").replace("_", " ")
+                print_result(f"{label:<16} {money(micros):>16} {job.settings.currency}")
             if len(priced) < len(rows):
                 print_result(f"{len(rows) - len(priced)} of them have no price and are in no total")
         return {

@@ -39,12 +39,15 @@ FINDINGS_COLUMNS = {
     "outcome": "FINDING; for a finding that is gone or could not be judged again, its outcome now.",
     "grade": "suspected, likely or proven; empty where a rule does not grade.",
     "samples": "n: distinct clock hours in which a snapshot read the GPU of the running cluster.",
-    "busy_share_bound": "Highest busy share not excluded (95 %), 0-1.",
+    "busy_share_bound": "Highest share of running time that may have been busy (95 %), 0-1.",
     "spend": "The cluster's spend of the trailing 30 days.",
     "provable_waste": "Waste in the rules' window (14 days unless set) that the evidence proves; "
     "the grade says how certain it is.",
     "action": "The action: terminate, stop, schedule, resize, move or review.",
-    "counted_saving": "Its part of the fleet's saving over the next 30 days.",
+    "counted_saving": "Its part of the fleet's saving over the next 30 days: proven and likely "
+    "findings, at most what the cluster cost in the last 30 days.",
+    "run_rate_saving": "The saving of the action at the cluster's present rate, without that limit.",
+    "suspected_saving": "What a suspicion may save where nothing of the cluster is counted.",
     "since": "The time from which on the evidence holds.",
     "reason": "The reason, in one sentence with its numbers.",
     "rule_version": "The version of the rule.",
@@ -53,12 +56,14 @@ FINDINGS_COLUMNS = {
     "state": "new, open, reopened, unjudged, excluded or gone.",
     "first_seen": "The date it was first found.",
     "days_open": "Days from first_seen to the date it was gone, or to the report's date.",
-    "waiting_cost": "What not acting on it has cost since it was first seen.",
+    "waiting_cost": "What the cluster has cost on the days since it was first seen.",
     "gone_on": "The date it was gone; such rows are kept for 30 days.",
-    "gone_reason": "terminated, stopped, cheaper, resumed work, rule changed or no longer holds.",
+    "gone_reason": "terminated, stopped, cheaper, expired, ended by itself, resumed work, rule changed "
+    "or no longer holds.",
     "promised_saving": "The saving over 30 days that it counted while it was open.",
     "promised_so_far": "The part of that for the days since it was gone, if it was acted on.",
-    "realised_saving": "Expected minus actual spend on those days; on one finding per cluster.",
+    "realised_saving": "Spend avoided on those days, at most what was promised; on one finding per "
+    "cluster.",
 }
 """The columns of findings.csv, with their meaning."""
 UNJUDGED_COLUMNS = ("cluster_id", "account", "name", "project_id", "rule_id", "spend", "reason")

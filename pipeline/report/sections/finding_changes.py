@@ -83,18 +83,13 @@ def _sentences(followed: FollowUp, money: Money) -> list[str]:
         )
     if len(followed.acted_on):
         sentences.append(
-            f"Acting on {count_of(len(followed.acted_on), 'cluster')} should have saved "
-            f"{money.rounded(followed.promised_micros)} by now; it saved "
-            f"{money.rounded(followed.realised_micros)}."
-        )
-    if followed.unpromised_micros > 0:
-        sentences.append(
-            "Stopping or terminating clusters whose findings promised no saving saved another "
-            f"{money.rounded(followed.unpromised_micros)}."
+            f"{count_of(len(followed.acted_on), 'cluster')} ended or stopped after a finding "
+            f"(the API does not say by whom): {money.rounded(followed.realised_micros)} was not "
+            f"spent, of {money.rounded(followed.promised_micros)} promised by now."
         )
     if followed.waiting_cost_micros:
         sentences.append(
-            f"Not acting on the open findings has cost "
+            f"Clusters whose findings save money have cost "
             f"{money.rounded(followed.waiting_cost_micros)} since they were first found."
         )
     return sentences
@@ -186,5 +181,4 @@ def numbers(inputs: ReportInputs) -> LifeNumbers | None:
         waiting_cost_micros=followed.waiting_cost_micros,
         promised_micros=followed.promised_micros,
         realised_micros=followed.realised_micros,
-        realised_unpromised_micros=followed.unpromised_micros,
     )

@@ -135,14 +135,12 @@ def _since(finding: Record, evidence: Record) -> str:
 
 
 def _first_found(finding: Record, money: Money) -> str:
-    """Since when it is known, and what not acting on it has cost."""
+    """Since when it is known, and what the cluster has cost since."""
     found_on, waited = known(finding["found_on"]), known(finding["waiting_cost_micros"])
     if found_on is None:
         return ""
     text = f"First on {day_long(found_on.date())}"
-    return (
-        f"{text}; not acting on it has cost {money.exact(waited)} since." if waited else f"{text}."
-    )
+    return f"{text}; the cluster has cost {money.exact(waited)} since." if waited else f"{text}."
 
 
 def _expires(window: Record) -> str:

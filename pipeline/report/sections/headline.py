@@ -195,12 +195,26 @@ def _window(totals: Totals, money: Money) -> str:
 
 
 def _saving(totals: Totals, money: Money) -> str:
-    if not totals.saving_micros:
+    """What acting saves, by grade: never one sum of what is sure and what is not."""
+    parts = [
+        f"{money.rounded(micros)} ({words})"
+        for micros, words in (
+            (totals.saving_proven_micros, "proven"),
+            (totals.saving_likely_micros, "likely"),
+        )
+        if micros
+    ]
+    suspected = totals.saving_suspected_micros
+    if not parts and not suspected:
         return ""
-    return (
-        f"Acting on the findings would save about {money.rounded(totals.saving_micros)} over the "
-        "next 30 days. No cluster counts with more than it cost in the last 30 days."
-    )
+    text = f"another {money.rounded(suspected)} is only suspected" if suspected else ""
+    if parts:
+        sure = (
+            f"Acting on the findings saves {' and '.join(parts)} over the next 30 days if the "
+            "clusters stay as they are"
+        )
+        return f"{sure}; {text}." if text else f"{sure}."
+    return f"Savings of {money.rounded(suspected)} over the next 30 days are only suspected."
 
 
 def _unproven(totals: Totals, money: Money) -> str:

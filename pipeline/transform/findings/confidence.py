@@ -86,14 +86,14 @@ def _by_random_instants(samples: Samples) -> Floats:
     sampled = np.minimum(samples.random_seconds, samples.listed_seconds)
     unsampled = np.minimum(samples.listed_seconds - sampled, samples.running_seconds)
     running = samples.running_seconds.astype(np.float64)
-    busy = (bound * sampled + unsampled).astype(np.float64)
+    busy: Floats = bound * sampled + unsampled
     share: Floats = np.minimum(ratio(busy, running), 1.0)
     return share
 
 
 def _by_clock_hours(samples: Samples) -> Floats:
     running = samples.running_seconds.astype(np.float64)
-    sampled = np.minimum(ratio(samples.hours * float(_HOUR_SECONDS), running), 1.0)
+    sampled = np.minimum(ratio((samples.hours * _HOUR_SECONDS).astype(np.float64), running), 1.0)
     bound = busy_share_bound(samples.busy_hours, samples.hours)
     share: Floats = sampled * bound + (1.0 - sampled)
     return share

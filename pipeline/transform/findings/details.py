@@ -18,7 +18,7 @@ from pipeline.transform.findings.rule_engine import truth_of
 
 if TYPE_CHECKING:
     from pipeline import settings
-    from pipeline.arrays import Ints
+    from pipeline.arrays import Bools, Ints
     from pipeline.transform.findings.rule_engine import RuleOutcomes
 
 
@@ -41,11 +41,19 @@ def of_rule(
         action[(action == "terminate") & ~may_end] = "stop"
     if "resize" in action:
         action[(action == "resize") & (savings.spare_share(evidence)[rows] <= 0)] = "review"
-    gross, remaining = np.zeros((2, len(rows)), dtype=np.int64)
+    at_run_rate = savings.run_rate(evidence, rule.basis)
+    expected = savings.capped(at_run_rate, evidence)
+    gross, remaining, run_rate = np.zeros((3, len(rows)), dtype=np.int64)
     for name in {*action}:
-        saving = savings.of_action(name, evidence, rule.basis)
-        gross = np.where(action == name, saving.gross[rows], gross)
-        remaining = np.where(action == name, saving.remaining[rows], remaining)
+        here = action == name
+        saving = savings.of_action(name, evidence, expected)
+        gross = np.where(here, saving.gross[rows], gross)
+        remaining = np.where(here, saving.remaining[rows], remaining)
+        run_rate = np.where(
+            here, savings.of_action(name, evidence, at_run_rate).net[rows], run_rate
+        )
+    # What a suspicion may save is what would be done if it were likely.
+    if_likely = savings.of_action(rule.action(catalogue.LIKELY), evidence, expected).net[rows]
     unknown = pd.Series(pd.NA, index=rows, dtype="Int64")
     return pd.DataFrame(
         {
@@ -58,7 +66,9 @@ def of_rule(
             "gross_saving_micros": gross,
             "remaining_micros": remaining,
             "net_saving_micros": gross - remaining,
-            "baseline_micros": savings.expected_spend(evidence)[rows],
+            "run_rate_saving_micros": run_rate,
+            "suspected_saving_micros": np.where(grade == catalogue.SUSPECTED, if_likely, 0),
+            "baseline_micros": expected[rows],
             "evidence": pd.Series(_as_json(rule.measures, measures), rows, dtype="str"),
         },
         index=rows,
@@ -69,9 +79,20 @@ def counted(findings: pd.DataFrame, cluster: Ints) -> Ints:
     """What each finding counts towards the fleet's saving: 0 for suspicions and excluded ones."""
     is_sure = findings["grade"] != catalogue.SUSPECTED
     counts = (findings["exclusion"].isna() & is_sure).to_numpy(bool)
+    return _best(findings, "net_saving_micros", cluster, counts)
+
+
+def suspected(findings: pd.DataFrame, cluster: Ints) -> Ints:
+    """What each suspicion may save, where nothing of its cluster is counted."""
+    saves = cluster[findings["counted_saving_micros"].to_numpy(np.int64) > 0]
+    counts = findings["exclusion"].isna().to_numpy(bool) & ~np.isin(cluster, saves)
+    return _best(findings, "suspected_saving_micros", cluster, counts)
+
+
+def _best(findings: pd.DataFrame, column: str, cluster: Ints, counts: Bools) -> Ints:
     micros = np.zeros(len(findings), dtype=np.int64)
     micros[counts] = savings.count(
-        findings["net_saving_micros"].to_numpy(np.int64)[counts],
+        findings[column].to_numpy(np.int64)[counts],
         findings["action"].to_numpy(object)[counts],
         cluster[counts],
     )

@@ -41,9 +41,7 @@ class FollowUp:
     unjudged: int
     """Earlier findings that could not be judged again."""
     waiting_cost_micros: int
-    """What the open findings have cost since they were first found."""
-    unpromised_micros: int
-    """What less is spent on clusters whose findings promised no saving."""
+    """What clusters with open findings that promise a saving have cost since these were found."""
 
     @property
     def promised_micros(self) -> int:
@@ -85,16 +83,21 @@ def follow_up(
     state = findings["state"].astype("object")
     active = state.isin(ACTIVE)
     acted_on = _acted_on(findings[state.notna()], day, not_observed)
-    realised = int(findings["realised_micros"].fillna(0).sum())
     return FollowUp(
         new=_ranked(findings[active & (findings["found_on"] > after) & (state != REOPENED)]),
         reopened=_ranked(findings[state == REOPENED]),
         gone=_ranked(findings[(state == GONE) & (findings["gone_on"] > after)]),
         acted_on=acted_on,
         unjudged=int((state == UNJUDGED).sum()),
-        waiting_cost_micros=int(findings["waiting_cost_micros"].where(active).fillna(0).sum()),
-        unpromised_micros=realised - int(acted_on["realised_micros"].sum()),
+        waiting_cost_micros=_waiting_cost(findings[active]),
     )
+
+
+def _waiting_cost(open_rows: pd.DataFrame) -> int:
+    """Each cluster counts once, with the finding that has been open longest."""
+    saves = open_rows[open_rows["counted_saving_micros"].fillna(0) > 0]
+    longest = saves.groupby(CLUSTER_KEY, observed=True)["waiting_cost_micros"].max()
+    return int(longest.fillna(0).sum())
 
 
 def last_known(

@@ -136,8 +136,8 @@ def _judge_observed(
         policy.fingerprints,
         rule_engine.RuleOutcomes.concat(results),
     )
-    findings["counted_saving_micros"] = details.counted(
-        findings, table.cluster(findings.index.to_numpy())
-    )
+    cluster = table.cluster(findings.index.to_numpy())
+    findings["counted_saving_micros"] = details.counted(findings, cluster)
+    findings["suspected_saving_micros"] = details.suspected(findings, cluster)
     lives = table.lives(findings, as_of, previous)
     return schema.FINDINGS.enforce(table.rows(findings, lives))

@@ -7,17 +7,19 @@ a chain of days that is rebuilt from its first day is equal to the byte.
 - unjudged: it was open and could not be judged today. It is not gone: unknown is not solved.
   While its account is not observed, nothing of it changes (:mod:`~pipeline.transform.observed`).
 - excluded: found, but an exclusion is in force.
-- gone: judged and no longer found. Reasons, the first that is true: terminated (no longer listed),
-  stopped (and its rule does not apply to stopped clusters), rule changed (its version, its
-  thresholds or the window), cheaper (rules about prices: its rate fell), resumed work (rules about
-  use), no longer holds.
+- gone: judged and no longer found. Reasons, the first that is true: expired (no longer listed, and
+  its expiry has passed), ended by itself (no longer listed, and last seen neither running nor
+  stopped), terminated (no longer listed), stopped (and its rule does not apply to stopped
+  clusters), rule changed (its version, its thresholds or the window), cheaper (rules about prices:
+  its rate fell), resumed work (rules about use), no longer holds.
 
-Waiting cost: for each later day it is open, a thirtieth of the saving it promised the day before,
-at most what the cluster cost that day. Realised savings: for the 30 days after it is gone, a
-thirtieth of its expected spend less what it cost that day: all of it for a terminated cluster,
-negative if it costs more than before. Savings are realised only where an owner acted (terminated,
-stopped, cheaper), only for days whose spend is known, and once for each cluster: by the finding
-that promised most. A finding that is reopened keeps what was realised while it was gone.
+Waiting cost: what the cluster has cost on each later day that the finding was open. Realised
+savings: for the 30 days after it is gone, a thirtieth of its expected spend less what it cost that
+day, at most a thirtieth of what was promised; negative if it costs more than before. They are
+realised only where the finding had promised a saving and an owner may have acted (terminated,
+stopped, cheaper; the API does not say by whom), only for days whose spend is known, and once for
+each cluster: by the finding that promised most. A finding that is reopened keeps what was realised
+while it was gone.
 
 Known limit: a rule that is taken out of the settings takes its findings with it.
 """
@@ -47,6 +49,7 @@ NEW, OPEN, REOPENED, UNJUDGED, EXCLUDED, GONE = (
 ACTIVE = (NEW, OPEN, REOPENED)
 
 TERMINATED, STOPPED, CHEAPER = "terminated", "stopped", "cheaper"
+EXPIRED, ENDED = "expired", "ended by itself"
 RULE_CHANGED, RESUMED, NO_LONGER = "rule changed", "resumed work", "no longer holds"
 ACTED_ON = (TERMINATED, STOPPED, CHEAPER)
 FOLLOWED_DAYS = 30
@@ -79,6 +82,10 @@ class DayState:
     """A number for each row's cluster."""
     is_present: Bools
     is_stopped: Bools
+    has_expired: Bools
+    """Its expiry has passed."""
+    is_failing: Bools
+    """Last seen neither running, stopping nor stopped."""
     is_idle: Bools
     """Found by a rule that means the cluster does no work."""
     day_spend: Floats
@@ -112,7 +119,8 @@ def advance(today: DayState, before: pd.DataFrame) -> pd.DataFrame:
     reason[leaves] = _reasons(today, before)[leaves]
 
     fresh = is_found | excluded
-    follows = stays_gone & np.isin(reason, ACTED_ON) & ~np.isnan(today.day_spend)
+    promised = before["promised_micros"].to_numpy(np.int64, na_value=0) > 0
+    follows = stays_gone & promised & np.isin(reason, ACTED_ON) & ~np.isnan(today.day_spend)
     follows = _best_of_each(today.cluster, follows, before["promised_micros"])
     money = {
         "baseline_micros": rows["baseline_micros"].where(fresh, before["baseline_micros"]),
@@ -166,6 +174,8 @@ def _reasons(today: DayState, before: pd.DataFrame) -> NDArray[np.object_]:
     reason[known & (digest != earlier)] = RULE_CHANGED
     reason[today.is_stopped & (outcome == NOT_APPLICABLE)] = STOPPED
     reason[~today.is_present] = TERMINATED
+    reason[~today.is_present & today.is_failing] = ENDED
+    reason[~today.is_present & today.has_expired] = EXPIRED
     return reason
 
 
@@ -182,15 +192,16 @@ def _best_of_each(cluster: Ints, chosen: Bools, promised: pd.Series[Any]) -> Boo
 
 
 def _waiting(before: pd.DataFrame, day_spend: Floats, waited: Bools) -> pd.Series[Any]:
-    """With today's part, which is 0 on a day whose spend is unknown."""
-    most = np.nan_to_num(day_spend).astype(np.int64)
-    part = before["promised_micros"].to_numpy(np.int64, na_value=0) // FOLLOWED_DAYS
-    spared = np.where(waited, np.minimum(part, most), 0)
-    return before["waiting_cost_micros"].fillna(0) + spared
+    """With today's spend, which is 0 on a day whose spend is unknown."""
+    spent = np.where(waited, np.nan_to_num(day_spend).astype(np.int64), 0)
+    return before["waiting_cost_micros"].fillna(0) + spent
 
 
 def _realised(before: pd.DataFrame, day_spend: Floats, follows: Bools) -> pd.Series[Any]:
     """With today's part."""
-    part = before["baseline_micros"].to_numpy(np.int64, na_value=0) // FOLLOWED_DAYS
-    saved = np.where(follows, part - np.nan_to_num(day_spend).astype(np.int64), 0)
-    return before["realised_micros"].fillna(0) + saved
+    expected, promised = (
+        before[name].to_numpy(np.int64, na_value=0) // FOLLOWED_DAYS
+        for name in ("baseline_micros", "promised_micros")
+    )
+    avoided = np.minimum(expected - np.nan_to_num(day_spend).astype(np.int64), promised)
+    return before["realised_micros"].fillna(0) + np.where(follows, avoided, 0)

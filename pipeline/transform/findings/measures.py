@@ -28,7 +28,7 @@ from pipeline.transform.findings.confidence import busy_share_bound
 from pipeline.transform.findings.off_hours import off_hours
 from pipeline.transform.findings.peer_prices import peer_prices
 from pipeline.transform.findings.savings import DAYS_AHEAD
-from pipeline.transform.findings.stuck import stuck
+from pipeline.transform.findings.streaks import stopped, stuck
 from pipeline.transform.fold import HOURS_OF_WEEK, Fold, day_number, ratio
 from pipeline.transform.utilization import facts
 
@@ -86,6 +86,7 @@ def derive(
         stopped_hours=utilization["stopped_seconds"].to_numpy(np.float64) / HOUR_SECONDS,
         has_expiry=utilization["expires_at"].notna(),
         age_days=_age_days(utilization, as_of),
+        days_to_expiry=_days_to_expiry(utilization, as_of),
         week_coverage=np.minimum(cells / ran_in, 1.0),
         idle_streak_days=_streak_days(utilization, as_of),
         high_use_share_bound=_high_use_bound(utilization, high_use_pct),
@@ -95,15 +96,18 @@ def derive(
 
 
 def _of_days(window: Fold) -> pd.DataFrame:
-    """The measures that need the days themselves: off-hours and stuck streaks."""
+    """The measures that need the days themselves: off-hours and streaks."""
     per_week, samples = off_hours(window)
     stuck_seconds, stuck_micros = stuck(window)
+    stopped_seconds, stopped_micros = stopped(window)
     return pd.DataFrame(
         {
             "off_hours_per_week": per_week,
             "off_hours_samples": samples,
             "stuck_hours": stuck_seconds / HOUR_SECONDS,
             "stuck_spend_micros": stuck_micros,
+            "stopped_streak_hours": stopped_seconds / HOUR_SECONDS,
+            "stopped_streak_spend_micros": stopped_micros,
         }
     )
 
@@ -136,6 +140,13 @@ def _age_days(utilization: pd.DataFrame, as_of: date | None) -> pd.Series[float]
     born = utilization["created_at"].fillna(utilization["first_observed_at"])
     age: pd.Series[float] = (_end(utilization, as_of) - born).dt.total_seconds() / DAY_SECONDS
     return age
+
+
+def _days_to_expiry(utilization: pd.DataFrame, as_of: date | None) -> pd.Series[float]:
+    """NaN for a cluster without an expiry."""
+    left = utilization["expires_at"] - _end(utilization, as_of)
+    days: pd.Series[float] = left.dt.total_seconds().clip(lower=0) / DAY_SECONDS
+    return days
 
 
 def _streak_days(utilization: pd.DataFrame, as_of: date | None) -> pd.Series[float]:

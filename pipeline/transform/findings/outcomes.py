@@ -36,6 +36,8 @@ _OF_CLUSTER = (
 )
 _OF_OUTCOMES = ("outcome", "decided_by", "decided_limit", "decided_value")
 _STOPPED = ("stopped", "stopping")
+_IN_ORDER = ("running", *_STOPPED)
+"""The statuses in which a cluster does not end by itself."""
 _CODES = ("grade", "action", "state", "gone_reason")
 _TEXTS = ("evidence", "exclusion")
 
@@ -80,6 +82,8 @@ class OutcomeTable:
             cluster=self.cluster(rows),
             is_present=is_present,
             is_stopped=clusters["status"].isin(_STOPPED).to_numpy(bool),
+            has_expired=(clusters["days_to_expiry"] <= 0).to_numpy(bool),
+            is_failing=~clusters["status"].isin(_IN_ORDER).to_numpy(bool),
             is_idle=clusters[idle].any(axis=1).to_numpy(bool),
             # A cluster that is no longer listed costs nothing; a missing price is unknown.
             day_spend=np.where(np.isnan(spend) & ~is_present, 0.0, spend),

@@ -47,15 +47,14 @@ def states(rows: dict[str, dict[str, Any]]) -> list[str]:
     return [str(row["state"]) if pd.notna(row["state"]) else "-" for row in rows.values()]
 
 
-def test_a_finding_is_new_once_and_then_open_and_waiting_costs_what_acting_would_spare(
+def test_a_finding_is_new_once_and_then_open_and_waiting_costs_what_is_spent(
     days: Make, ledger: Make
 ) -> None:
     got = lifecycle_of(ledger(*days("2026-03-01", 5)), "2026-03-01", "2026-03-05")
     assert states(got) == ["-", "new", "open", "open", "open"]
     assert got["03-05"]["found_on"] == pd.Timestamp("2026-03-02")
-    # Promised on the 2nd to the 4th: what it had cost so far, for 30 days.
-    waited = sum(n * DAY // 30 for n in (2, 3, 4))
-    assert got["03-05"]["waiting_cost_micros"] == waited
+    # The 3rd to the 5th, from the ledger.
+    assert got["03-05"]["waiting_cost_micros"] == 3 * DAY
     assert got["03-02"]["waiting_cost_micros"] == 0
 
 
@@ -67,6 +66,32 @@ def test_a_terminated_cluster_saves_what_it_used_to_cost(days: Make, ledger: Mak
     assert (last["gone_reason"], last["gone_on"]) == ("terminated", pd.Timestamp("2026-03-06"))
     assert last["promised_micros"] == 5 * DAY
     assert last["realised_micros"] == 3 * (5 * DAY // 30)
+
+
+def test_a_cluster_that_ends_by_itself_saves_nothing_by_the_finding(
+    days: Make, ledger: Make
+) -> None:
+    expires = pd.Timestamp("2026-03-06 09:00", tz="UTC")
+    others = days("2026-03-06", 4, cluster_id="other")
+    expired = ledger(*days("2026-03-01", 5, expires_at=expires), *others)
+    last = lifecycle_of(expired, "2026-03-01", "2026-03-09")["03-09"]
+    assert (last["gone_reason"], last["realised_micros"]) == ("expired", 0)
+    failed = ledger(
+        *days("2026-03-01", 4),
+        *days("2026-03-05", 1, status="error"),
+        *others,
+    )
+    rows = lifecycle_of(failed, "2026-03-01", "2026-03-09", "no_expiry")
+    assert rows["03-09"]["realised_micros"] in (0, None) or pd.isna(
+        rows["03-09"]["realised_micros"]
+    )
+
+
+def test_what_no_finding_promised_is_not_credited(days: Make, ledger: Make) -> None:
+    # Only suspected: it promised nothing.
+    rows = ledger(*days("2026-03-01", 5, seen=[2]), *days("2026-03-06", 4, cluster_id="other"))
+    last = lifecycle_of(rows, "2026-03-01", "2026-03-09")["03-09"]
+    assert (last["gone_reason"], last["realised_micros"]) == ("terminated", 0)
 
 
 def test_a_stopped_cluster_pays_its_storage_out_of_what_is_realised(

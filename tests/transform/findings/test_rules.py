@@ -107,7 +107,8 @@ def test_a_cluster_stuck_for_days_and_charged_is_to_be_stopped(days: Make, ledge
     frame = judged(ledger(*days("2026-03-02", 11, gpu=80.0), *days("2026-03-13", 3, **stuck)))
     got = finding(frame, "stuck_paid")
     assert got["provable_waste_micros"] == 72 * UNIT
-    assert got["counted_saving_micros"] == 30 * 24 * UNIT
+    # Nothing says that it stays stuck for longer than the three days so far.
+    assert (got["grade"], got["counted_saving_micros"]) == ("proven", 72 * UNIT)
     assert "Pending for at least 72 h without running" in got["reason"]
     free = judged(ledger(*days(FIRST, 14, **(stuck | {"spend_micros": 0}))))
     assert outcome(free, "stuck_paid")[0] == "CLEAR"
@@ -224,8 +225,30 @@ def test_a_cluster_priced_above_its_peers_moves_to_their_price(days: Make, ledge
     frame = judged(ledger(*peers, *expensive))
     got = finding(frame, "price_outlier")
     assert "2.00 times the median 1.25 of 6 running" in got["reason"]
-    assert got["counted_saving_micros"] == 14 * 480 * UNIT // 2
+    assert (got["grade"], got["counted_saving_micros"]) == ("suspected", 0)
+    assert got["suspected_saving_micros"] == 14 * 480 * UNIT // 2
     assert outcome(frame, "price_outlier", "p0")[0] == "CLEAR"
+
+
+def test_a_cluster_in_daily_use_is_not_deleted_for_its_stopped_hours(
+    days: Make, ledger: Make
+) -> None:
+    used = days(FIRST, 14, hours=9, gpu=80.0, status="stopped", stopped_spend_micros=30 * UNIT)
+    assert outcome(judged(ledger(*used)), "stopped_charged")[0] == "CLEAR"
+
+
+def test_a_cluster_that_expires_saves_only_until_then(days: Make, ledger: Make) -> None:
+    in_two_days = pd.Timestamp("2026-03-18T00:00Z")
+    got = finding(judged(ledger(*days(FIRST, 14, expires_at=in_two_days))), "idle")
+    assert got["counted_saving_micros"] == got["run_rate_saving_micros"] == 2 * 240 * UNIT
+
+
+def test_a_young_cluster_counts_what_it_cost_and_states_its_run_rate(
+    days: Make, ledger: Make
+) -> None:
+    got = finding(judged(ledger(*days("2026-03-13", 3))), "idle")
+    assert got["counted_saving_micros"] == 3 * 240 * UNIT
+    assert got["run_rate_saving_micros"] == 30 * 240 * UNIT
 
 
 def test_a_cluster_without_an_expiry_is_reported_after_a_week(days: Make, ledger: Make) -> None:
