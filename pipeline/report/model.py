@@ -137,6 +137,46 @@ class FindingRow(Part, frozen=True):
     """What was seen of the cluster, for all of its findings."""
     sort: tuple[str, ...]
     """Sort keys of the columns, in their order, for the browser."""
+    words: str
+    """What a filter finds besides the row's own text: owner, rules, actions, grades."""
+    ticket: str
+    """A ticket text about its first finding, in Markdown."""
+    exclusion: str
+    """The entry of the exclusions file that accepts it."""
+
+
+class FirstAction(Part, frozen=True):
+    """One action that saves money."""
+
+    anchor: str
+    """Of the cluster's row among the findings."""
+    action: str
+    """In the imperative, with its figures; the cluster's name follows."""
+    name: str
+    cluster_id: str
+    where: str
+    """Project, and owner if one is named."""
+    saving: str
+    run_rate: str
+    """The saving at the cluster's present rate, where it differs; else empty."""
+    grade: str
+    why: str
+    """The finding's sentence."""
+    since: str
+    takes: tuple[Fact, ...]
+    """Effort, risk, the way back, what stays charged."""
+    calls: tuple[str, ...]
+    """Commands to copy; never run."""
+
+
+class FirstActions(Part, frozen=True):
+    """The actions that save most, proven ones first."""
+
+    summary: str
+    """What all of them save, by grade."""
+    rows: tuple[FirstAction, ...]
+    more: str
+    """How many others there are, and what those save; empty where there are none."""
 
 
 class FindingsTable(Part, frozen=True):
@@ -146,6 +186,8 @@ class FindingsTable(Part, frozen=True):
     rows: tuple[FindingRow, ...]
     totals: tuple[tuple[str, ...], ...]
     note: str
+    open_rows: int = 20
+    """So many are shown at once; the others are folded."""
 
 
 class SpendByDay(Part, frozen=True):
@@ -180,6 +222,7 @@ class ReportView(Part, frozen=True):
 
     totals: Totals
     headline: Headline
+    first: FirstActions
     cards: tuple[Card, ...]
     spend: SpendByDay
     before_findings: tuple[Section, ...]

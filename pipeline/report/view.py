@@ -18,6 +18,7 @@ from pipeline.report.sections import (
     exclusions,
     finding_changes,
     findings_table,
+    first_actions,
     forecast,
     headline,
     outcomes,
@@ -68,6 +69,7 @@ def build(inputs: ReportInputs) -> ReportView:
     return ReportView(
         totals=totals,
         headline=headline.headline(inputs, totals),
+        first=first_actions.first_actions(inputs),
         cards=cards.cards(inputs, totals),
         spend=spend_by_day.spend_by_day(inputs, totals),
         before_findings=_sections(BEFORE_FINDINGS, inputs, totals),

@@ -11,7 +11,7 @@ import pandas as pd
 from pipeline.report import charts
 from pipeline.report.model import Column, FindingRow, FindingsTable
 from pipeline.report.sections import finding_details
-from pipeline.report.text import names
+from pipeline.report.text import names, tickets
 from pipeline.report.text.numbers import NBSP, UNKNOWN, count, count_of, known, percent
 from pipeline.rules import GRADES
 from pipeline.schema import CLUSTER_KEY
@@ -21,6 +21,7 @@ from pipeline.transform.totals import known_sum
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import date
 
     from pipeline.report.inputs import ReportInputs
     from pipeline.report.text.numbers import Money
@@ -51,6 +52,7 @@ def findings_table(inputs: ReportInputs, totals: Totals) -> FindingsTable:
         findings=_grouped(findings, keys, rule_text),
         daily_use=_daily_use(inputs, keys),
         repeated_ids=_repeated_ids(ranked),
+        day=inputs.day,
     )
     rows = tuple(
         maker.row(key, record) for key, record in zip(keys, shown.to_dict("records"), strict=True)
@@ -74,6 +76,7 @@ class _RowMaker:
     findings: dict[Key, list[Record]]
     daily_use: dict[Key, list[float | None]]
     repeated_ids: frozenset[str]
+    day: date | None
 
     def row(self, key: Key, sums: Record) -> FindingRow:
         """One cluster's row."""
@@ -86,6 +89,7 @@ class _RowMaker:
         line = self.daily_use.get(key, [])
         name = names.label(lead["name"], cluster_id)
         project = names.shown(known(lead["project_id"]))
+        why = finding_details.sentence(lead, self.rule_text)
         return FindingRow(
             anchor=names.anchor(cluster_id, account if cluster_id in self.repeated_ids else None),
             name=name,
@@ -106,7 +110,7 @@ class _RowMaker:
             saving=self.money.exact(saving),
             grade=grade or UNKNOWN,
             evidence=_evidence(lead),
-            why=names.shown(finding_details.sentence(lead, self.rule_text), _WHY),
+            why=names.shown(why, _WHY),
             reasons=tuple(
                 finding_details.reason(row, self.rule_text, self.money) for row in findings
             ),
@@ -118,7 +122,19 @@ class _RowMaker:
                 *_numbers(spend, waste, saving),
                 str(GRADES.index(grade)) if grade in GRADES else "",
             ),
+            words=_words(findings, self.rule_text),
+            ticket=tickets.ticket(lead, why, self.money, self.day) if self.day else "",
+            exclusion=tickets.exclusion(lead),
         )
+
+
+def _words(findings: Sequence[Record], rule_text: RuleText) -> str:
+    """What a filter finds a row by, besides what it shows."""
+    words = [names.shown(str(owner)) for owner in {known(f["owner"]) for f in findings} if owner]
+    for finding in findings:
+        words += [rule_text.name(str(finding["rule_id"])), str(finding["rule_id"])]
+        words += [str(known(finding["action"]) or ""), str(known(finding["grade"]) or "")]
+    return " ".join(dict.fromkeys(words))
 
 
 def _numbers(*values: float | None) -> tuple[str, ...]:

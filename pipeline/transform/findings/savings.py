@@ -113,13 +113,20 @@ def _part(micros: Ints, share: Floats) -> Ints:
     return np.floor(micros * np.clip(share, 0.0, 1.0)).astype(np.int64)
 
 
+def gpus_needed(evidence: pd.DataFrame) -> Floats:
+    """GPUs that its 95th percentile fills up to the headroom; 0 where it is not known."""
+    gpus = evidence["gpu_count"].to_numpy(np.float64, na_value=0.0)
+    p95 = evidence["gpu_p95_pct"].to_numpy(np.float64, na_value=np.nan)
+    needed: Floats = np.nan_to_num(np.maximum(np.ceil(gpus * p95 / 100.0 / HEADROOM), 1.0))
+    return needed
+
+
 def _spare_share(evidence: pd.DataFrame) -> Floats:
     """The share of GPUs that its 95th percentile, with headroom, leaves without work."""
     gpus = evidence["gpu_count"].to_numpy(np.float64, na_value=0.0)
-    p95 = evidence["gpu_p95_pct"].to_numpy(np.float64)
-    needed = np.maximum(np.ceil(gpus * p95 / 100.0 / HEADROOM), 1.0)
-    share: Floats = np.nan_to_num(np.maximum(ratio(gpus - needed, gpus, 0.0), 0.0))
-    return share
+    needed = gpus_needed(evidence)
+    spare = np.where(needed > 0, np.maximum(ratio(gpus - needed, gpus, 0.0), 0.0), 0.0)
+    return np.asarray(spare)
 
 
 def _storage_while_stopped(evidence: pd.DataFrame) -> Ints:
