@@ -91,6 +91,7 @@ class Reason(Part, frozen=True):
     """One finding of a cluster, as the opened row shows it."""
 
     rule: str
+    rule_id: str
     statement: str
     """The rule's own reason, with its numbers."""
     facts: tuple[Fact, ...]
@@ -139,10 +140,8 @@ class FindingRow(Part, frozen=True):
     """Sort keys of the columns, in their order, for the browser."""
     words: str
     """What a filter finds besides the row's own text: owner, rules, actions, grades."""
-    ticket: str
-    """A ticket text about its first finding, in Markdown."""
-    exclusion: str
-    """The entry of the exclusions file that accepts it."""
+    pattern: str
+    """Matches its id alone in the exclusions file."""
 
 
 class FirstAction(Part, frozen=True):
@@ -186,6 +185,8 @@ class FindingsTable(Part, frozen=True):
     rows: tuple[FindingRow, ...]
     totals: tuple[tuple[str, ...], ...]
     note: str
+    folded: str
+    """How many clusters have only findings without an amount; empty if none has."""
     open_rows: int = 20
     """So many are shown at once; the others are folded."""
 
@@ -233,6 +234,8 @@ class ReportView(Part, frozen=True):
     after_findings: tuple[Section, ...]
     outcomes: Outcomes
     rules: Table
+    rule_ids: tuple[str, ...]
+    """The anchors of its rows."""
     data_quality: tuple[Fact, ...]
     method: tuple[Fact, ...]
     footer: str

@@ -25,6 +25,7 @@ from pipeline.report.sections import (
     owners,
     spend_by_day,
     spend_change,
+    unused_spend,
     unusual_spend,
     waste_charts,
 )
@@ -46,7 +47,7 @@ BEFORE_FINDINGS: tuple[MakeSection, ...] = (
 """The sections between the spend by day and the findings, in the order they are read."""
 AFTER_FINDINGS: tuple[MakeSection, ...] = (
     finding_changes.section,
-    cluster_changes.section,
+    unused_spend.section,
     owners.section,
     exclusions.section,
 )
@@ -79,6 +80,7 @@ def build(inputs: ReportInputs) -> ReportView:
         after_findings=_sections(AFTER_FINDINGS, inputs, totals),
         outcomes=outcomes.outcomes(inputs),
         rules=inputs.rule_text.table(),
+        rule_ids=tuple(f"rule:{rule.id}" for rule in inputs.rules),
         data_quality=data_quality.data_quality(inputs, totals),
         method=data_quality.method(inputs.settings),
         footer=_footer(inputs.version),

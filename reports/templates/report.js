@@ -62,6 +62,26 @@
     return button;
   }
 
+  // A ticket in Markdown, from what the row says. Markup in it is escaped.
+  function ticket(row) {
+    function plain(text) { return text.trim().replace(/\s+/g, " ").replace(/([\\`*_{}\[\]<>()#+!|~$-])/g, "\\$1"); }
+    var head = row.rows[0].cells[0];
+    var lines = ["**" + plain(head.querySelector("a").textContent) + "** (" + plain(head.querySelector("code").textContent) + ")", ""];
+    lines.push(plain(row.querySelector("summary span").textContent), "");
+    row.querySelectorAll(".reasons section:first-child .facts > div, .reasons section:last-child .facts > div").forEach(function (fact) {
+      lines.push("- " + plain(fact.querySelector("dt").textContent) + ": " + plain(fact.querySelector("dd").textContent));
+    });
+    return lines.concat("", plain(document.querySelector(".kicker").textContent)).join("\n");
+  }
+
+  // JSON writes texts as TOML does, but for one control character.
+  function exclusion(row) {
+    function quoted(text) { return JSON.stringify(text).replace(/\x7f/g, "\\u007f"); }
+    var rule = row.querySelector(".reasons section").dataset.rule;
+    return ["[[exclude]]", "match = " + quoted(row.dataset.match), "rule = " + quoted(rule),
+      'owner = ""', 'reason = ""', "expires = 2099-12-31"].join("\n");
+  }
+
   tables.forEach(function (table) {
     var own = rows.filter(function (row) { return table.contains(row); });
     var keys = new Map(own.map(function (row) { return [row, JSON.parse(row.dataset.sort)]; }));
@@ -96,8 +116,8 @@
       tools.className = "copy";
       tools.append(
         copier("Copy link", function () { return location.href.split("#")[0] + "#" + encodeURIComponent(row.id); }),
-        copier("Copy ticket", function () { return row.dataset.ticket; }),
-        copier("Copy exclusion", function () { return row.dataset.exclusion; })
+        copier("Copy ticket", function () { return ticket(row); }),
+        copier("Copy exclusion", function () { return exclusion(row); })
       );
       details.append(tools);
     });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import pandas as pd
 from pipeline.report import charts
 from pipeline.report.model import Column, FindingRow, FindingsTable
 from pipeline.report.sections import finding_details
-from pipeline.report.text import names, tickets
+from pipeline.report.text import names
 from pipeline.report.text.numbers import NBSP, UNKNOWN, count, count_of, known, percent
 from pipeline.rules import GRADES
 from pipeline.schema import CLUSTER_KEY
@@ -21,7 +22,6 @@ from pipeline.transform.totals import known_sum
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import date
 
     from pipeline.report.inputs import ReportInputs
     from pipeline.report.text.numbers import Money
@@ -42,7 +42,8 @@ def findings_table(inputs: ReportInputs, totals: Totals) -> FindingsTable:
     settings, rule_text = inputs.settings, inputs.rule_text
     findings = open_findings(inputs.findings)
     ranked = by_cluster(findings)
-    shown = ranked.head(settings.report.max_rows)
+    has_amount = (ranked[["waste", "saving"]].fillna(0) > 0).any(axis=1)
+    shown = ranked[has_amount].head(settings.report.max_rows)
     keys = list(zip(shown["account"].astype("str"), shown["cluster_id"], strict=True))
     maker = _RowMaker(
         money=inputs.money,
@@ -52,7 +53,6 @@ def findings_table(inputs: ReportInputs, totals: Totals) -> FindingsTable:
         findings=_grouped(findings, keys, rule_text),
         daily_use=_daily_use(inputs, keys),
         repeated_ids=_repeated_ids(ranked),
-        day=inputs.day,
     )
     rows = tuple(
         maker.row(key, record) for key, record in zip(keys, shown.to_dict("records"), strict=True)
@@ -60,8 +60,9 @@ def findings_table(inputs: ReportInputs, totals: Totals) -> FindingsTable:
     return FindingsTable(
         columns=_columns(settings.rules.idle_window_days),
         rows=rows,
-        totals=_totals(ranked, len(rows), totals, inputs.money),
-        note=_note(findings, len(ranked), len(rows), rule_text),
+        totals=_totals(ranked[has_amount], len(rows), totals, inputs.money),
+        note=_note(findings, ranked[has_amount], len(rows), rule_text),
+        folded=_folded(findings, ranked[~has_amount], rule_text),
     )
 
 
@@ -76,7 +77,6 @@ class _RowMaker:
     findings: dict[Key, list[Record]]
     daily_use: dict[Key, list[float | None]]
     repeated_ids: frozenset[str]
-    day: date | None
 
     def row(self, key: Key, sums: Record) -> FindingRow:
         """One cluster's row."""
@@ -89,7 +89,6 @@ class _RowMaker:
         line = self.daily_use.get(key, [])
         name = names.label(lead["name"], cluster_id)
         project = names.shown(known(lead["project_id"]))
-        why = finding_details.sentence(lead, self.rule_text)
         return FindingRow(
             anchor=names.anchor(cluster_id, account if cluster_id in self.repeated_ids else None),
             name=name,
@@ -110,7 +109,7 @@ class _RowMaker:
             saving=self.money.exact(saving),
             grade=grade or UNKNOWN,
             evidence=_evidence(lead),
-            why=names.shown(why, _WHY),
+            why=names.shown(finding_details.sentence(lead, self.rule_text), _WHY),
             reasons=tuple(
                 finding_details.reason(row, self.rule_text, self.money) for row in findings
             ),
@@ -123,8 +122,7 @@ class _RowMaker:
                 str(GRADES.index(grade)) if grade in GRADES else "",
             ),
             words=_words(findings, self.rule_text),
-            ticket=tickets.ticket(lead, why, self.money, self.day) if self.day else "",
-            exclusion=tickets.exclusion(lead),
+            pattern=glob.escape(cluster_id),
         )
 
 
@@ -132,8 +130,7 @@ def _words(findings: Sequence[Record], rule_text: RuleText) -> str:
     """What a filter finds a row by, besides what it shows."""
     words = [names.shown(str(owner)) for owner in {known(f["owner"]) for f in findings} if owner]
     for finding in findings:
-        words += [rule_text.name(str(finding["rule_id"])), str(finding["rule_id"])]
-        words += [str(known(finding["action"]) or ""), str(known(finding["grade"]) or "")]
+        words += [rule_text.name(str(finding["rule_id"])), str(known(finding["action"]) or "")]
     return " ".join(dict.fromkeys(words))
 
 
@@ -254,15 +251,33 @@ def _totals(
     return tuple(lines)
 
 
-def _note(findings: pd.DataFrame, number: int, shown: int, rule_text: RuleText) -> str:
-    if not number:
+def _note(findings: pd.DataFrame, ranked: pd.DataFrame, shown: int, rule_text: RuleText) -> str:
+    if findings.empty:
         return "No findings."
+    if ranked.empty:
+        return "No finding has an amount."
+    keys = list(zip(ranked["account"].astype("str"), ranked["cluster_id"], strict=True))
+    text = f"{count_of(len(ranked), 'cluster')}: {_by_rule(_only(findings, keys), rule_text)}."
+    if shown < len(ranked):
+        text += f" The {count(shown)} with the largest amounts are shown; findings.csv lists all."
+    return text
+
+
+def _folded(findings: pd.DataFrame, ranked: pd.DataFrame, rule_text: RuleText) -> str:
+    """The clusters whose findings have no amount, in one sentence; empty if there are none."""
+    if ranked.empty:
+        return ""
+    keys = list(zip(ranked["account"].astype("str"), ranked["cluster_id"], strict=True))
+    return (
+        f"{count_of(len(ranked), 'cluster')} with findings that have no amount "
+        f"({_by_rule(_only(findings, keys), rule_text)}) are in findings.csv."
+    )
+
+
+def _by_rule(findings: pd.DataFrame, rule_text: RuleText) -> str:
+    """How many findings each rule has."""
     sizes = findings["rule_id"].astype("str").value_counts()
-    rules = ", ".join(
+    return ", ".join(
         f"{rule_text.name(rule)} {count(int(sizes[rule]))}"
         for rule in sorted(sizes.index, key=rule_text.rank)
     )
-    text = f"{count_of(number, 'cluster')}: {rules}."
-    if shown < number:
-        text += f" The {count(shown)} with the largest amounts are shown; findings.csv lists all."
-    return text

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.transform.totals import Totals
 
 _BARS = 10
-_POINTS = 400
+_POINTS = 200
 _TYPES = len(charts.SERIES) - 1
 
 
