@@ -65,6 +65,8 @@ class Chart(Part, frozen=True):
     summary: str
     svg: str = ""
     """Empty where there is nothing to draw."""
+    narrow: str = ""
+    """The same, drawn for a phone; empty where the one picture suits both."""
     legend: tuple[tuple[str, str], ...] = ()
     """(CSS class of the swatch, words)."""
 
