@@ -51,6 +51,11 @@ _SIZE = 12
 _TICKS = 5
 _NAMES_WIDE = 205
 """Wide enough for 28 letters of a wide font."""
+_NAMES_NARROW = 130
+"""For 18 letters."""
+_MONEY_WIDE = 56
+WIDE, NARROW = 1006, 330
+"""Widths of a chart across the page, and on a phone of 390 pixels."""
 
 
 def spend_by_day(
@@ -59,11 +64,12 @@ def spend_by_day(
     labelled: Sequence[str],
     projects: Sequence[str],
     symbol: str,
+    width: int = WIDE,
 ) -> Picture:
     """Stacked bars. ``rows``: day, project, units, order, tip; ``labelled``: days with a label."""
     colors = [f"var({c})" for c in _colors(projects)]
     return _styled(
-        alt.Chart(rows, width=940, height=230)
+        alt.Chart(rows, width=width - _MONEY_WIDE - 10, height=230)
         .mark_bar(stroke="var(--card)", strokeWidth=0.5)
         .encode(
             x=alt.X(
@@ -82,10 +88,11 @@ def spend_by_day(
     )
 
 
-def waste(rows: pd.DataFrame) -> Picture:
+def waste(rows: pd.DataFrame, bars_wide: int = 205) -> Picture:
     """Horizontal bars. ``rows``: position, name, units, text, grade, tip; largest first."""
     names = list(rows["position"])
-    base = alt.Chart(rows, width=205, height=30 * len(names)).encode(
+    names_wide = _NAMES_WIDE if bars_wide >= _NAMES_WIDE else _NAMES_NARROW
+    base = alt.Chart(rows, width=bars_wide, height=30 * len(names)).encode(
         y=alt.Y(
             "position:N",
             sort=None,
@@ -94,8 +101,8 @@ def waste(rows: pd.DataFrame) -> Picture:
                 title=None,
                 domain=False,
                 ticks=False,
-                minExtent=_NAMES_WIDE,
-                maxExtent=_NAMES_WIDE,
+                minExtent=names_wide,
+                maxExtent=names_wide,
                 # Names come shortened in the middle; a cut at the end could make two of them equal.
                 labelLimit=0,
                 # Two clusters may share a name: the axis counts positions, and shows names.
@@ -253,8 +260,8 @@ def _money_axis(symbol: str, suffix: str = "") -> alt.Axis:
         tickCount=_TICKS,
         domain=False,
         ticks=False,
-        minExtent=56,
-        maxExtent=56,
+        minExtent=_MONEY_WIDE,
+        maxExtent=_MONEY_WIDE,
         labelExpr=f"{_quoted(symbol)} + format(datum.value, '~s') + {_quoted(suffix)}",
     )
 

@@ -65,6 +65,8 @@ class Chart(Part, frozen=True):
     summary: str
     svg: str = ""
     """Empty where there is nothing to draw."""
+    narrow: str = ""
+    """The same, drawn for a phone; empty where the one picture suits both."""
     legend: tuple[tuple[str, str], ...] = ()
     """(CSS class of the swatch, words)."""
 
@@ -91,6 +93,7 @@ class Reason(Part, frozen=True):
     """One finding of a cluster, as the opened row shows it."""
 
     rule: str
+    rule_id: str
     statement: str
     """The rule's own reason, with its numbers."""
     facts: tuple[Fact, ...]
@@ -137,6 +140,44 @@ class FindingRow(Part, frozen=True):
     """What was seen of the cluster, for all of its findings."""
     sort: tuple[str, ...]
     """Sort keys of the columns, in their order, for the browser."""
+    words: str
+    """What a filter finds besides the row's own text: owner, rules, actions, grades."""
+    pattern: str
+    """Matches its id alone in the exclusions file."""
+
+
+class FirstAction(Part, frozen=True):
+    """One action that saves money."""
+
+    anchor: str
+    """Of the cluster's row among the findings."""
+    action: str
+    """In the imperative, with its figures; the cluster's name follows."""
+    name: str
+    cluster_id: str
+    where: str
+    """Project, and owner if one is named."""
+    saving: str
+    run_rate: str
+    """The saving at the cluster's present rate, where it differs; else empty."""
+    grade: str
+    why: str
+    """The finding's sentence."""
+    since: str
+    takes: tuple[Fact, ...]
+    """Effort, risk, the way back, what stays charged."""
+    calls: tuple[str, ...]
+    """Commands to copy; never run."""
+
+
+class FirstActions(Part, frozen=True):
+    """The actions that save most, proven ones first."""
+
+    summary: str
+    """What all of them save, by grade."""
+    rows: tuple[FirstAction, ...]
+    more: str
+    """How many others there are, and what those save; empty where there are none."""
 
 
 class FindingsTable(Part, frozen=True):
@@ -146,6 +187,10 @@ class FindingsTable(Part, frozen=True):
     rows: tuple[FindingRow, ...]
     totals: tuple[tuple[str, ...], ...]
     note: str
+    folded: str
+    """How many clusters have only findings without an amount; empty if none has."""
+    open_rows: int = 20
+    """So many are shown at once; the others are folded."""
 
 
 class SpendByDay(Part, frozen=True):
@@ -180,6 +225,7 @@ class ReportView(Part, frozen=True):
 
     totals: Totals
     headline: Headline
+    first: FirstActions
     cards: tuple[Card, ...]
     spend: SpendByDay
     before_findings: tuple[Section, ...]
@@ -190,6 +236,8 @@ class ReportView(Part, frozen=True):
     after_findings: tuple[Section, ...]
     outcomes: Outcomes
     rules: Table
+    rule_ids: tuple[str, ...]
+    """The anchors of its rows."""
     data_quality: tuple[Fact, ...]
     method: tuple[Fact, ...]
     footer: str

@@ -18,12 +18,14 @@ from pipeline.report.sections import (
     exclusions,
     finding_changes,
     findings_table,
+    first_actions,
     forecast,
     headline,
     outcomes,
     owners,
     spend_by_day,
     spend_change,
+    unused_spend,
     unusual_spend,
     waste_charts,
 )
@@ -45,7 +47,7 @@ BEFORE_FINDINGS: tuple[MakeSection, ...] = (
 """The sections between the spend by day and the findings, in the order they are read."""
 AFTER_FINDINGS: tuple[MakeSection, ...] = (
     finding_changes.section,
-    cluster_changes.section,
+    unused_spend.section,
     owners.section,
     exclusions.section,
 )
@@ -68,6 +70,7 @@ def build(inputs: ReportInputs) -> ReportView:
     return ReportView(
         totals=totals,
         headline=headline.headline(inputs, totals),
+        first=first_actions.first_actions(inputs),
         cards=cards.cards(inputs, totals),
         spend=spend_by_day.spend_by_day(inputs, totals),
         before_findings=_sections(BEFORE_FINDINGS, inputs, totals),
@@ -77,6 +80,7 @@ def build(inputs: ReportInputs) -> ReportView:
         after_findings=_sections(AFTER_FINDINGS, inputs, totals),
         outcomes=outcomes.outcomes(inputs),
         rules=inputs.rule_text.table(),
+        rule_ids=tuple(f"rule:{rule.id}" for rule in inputs.rules),
         data_quality=data_quality.data_quality(inputs, totals),
         method=data_quality.method(inputs.settings),
         footer=_footer(inputs.version),

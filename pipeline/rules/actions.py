@@ -13,21 +13,55 @@ class Action:
     effort: str
     risk: str
     rollback: str
+    remains: str = ""
+    """What is still charged afterwards."""
+    calls: tuple[tuple[str, str], ...] = ()
+    """The vendor's documented requests that carry it out: method, and path below the cluster."""
 
+
+_DELETE, _STOP, _START = ("DELETE", ""), ("POST", "/stop"), ("POST", "/start")
 
 ACTIONS = {
     action.id: action
     for action in (
-        Action("terminate", "low", "high: its disks are deleted", "none: create it again"),
-        Action("stop", "low", "low: running work ends", "start it again"),
+        Action(
+            "terminate",
+            "low",
+            "high: its disks are deleted",
+            "none: create it again",
+            "nothing of the cluster; snapshots that the vendor keeps may be",
+            (_DELETE,),
+        ),
+        Action(
+            "stop",
+            "low",
+            "low: running work ends",
+            "start it again",
+            "its instance volume",
+            (_STOP,),
+        ),
         Action(
             "schedule",
             "medium",
             "low: it is not available outside its hours",
             "remove the schedule",
+            "its instance volume, in the hours it is stopped",
+            (_STOP, _START),
         ),
-        Action("resize", "high", "medium: peaks run slower", "create the former size again"),
-        Action("move", "high", "medium: another offer or region", "move back"),
+        Action(
+            "resize",
+            "high",
+            "medium: peaks run slower",
+            "create the former size again",
+            "the GPUs that remain",
+        ),
+        Action(
+            "move",
+            "high",
+            "medium: another offer or region",
+            "move back",
+            "the price of the other offer",
+        ),
         Action("review", "low", "none", "nothing to undo"),
     )
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.report.model import Section
 from pipeline.report.tables import Field, top_table
 from pipeline.report.text import names
 from pipeline.report.text.numbers import count, day_short, known
@@ -13,16 +12,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.report.inputs import ReportInputs
-    from pipeline.transform.totals import Totals
+    from pipeline.report.model import Table
 
 _SHOWN = 50
 
 
-def section(inputs: ReportInputs, _totals: Totals) -> Section | None:
-    """The table of changes, on the page only; None where there was none or nothing is known."""
+def tables(inputs: ReportInputs) -> tuple[Table, ...]:
+    """The table of changes; none where there was none or nothing is known."""
     changes, since, day, money = inputs.status_changes, inputs.since, inputs.day, inputs.money
     if changes is None or changes.empty or since is None or day is None:
-        return None
+        return ()
     caption = f"Clusters that changed since {day_short(since)}"
     table = top_table(
         caption,
@@ -47,7 +46,7 @@ def section(inputs: ReportInputs, _totals: Totals) -> Section | None:
         _SHOWN,
         more="more in changes.csv",
     )
-    return Section(key="changes", title=caption, tables=(table,))
+    return (table,)
 
 
 def sentences(changes: pd.DataFrame | None) -> tuple[str, ...]:

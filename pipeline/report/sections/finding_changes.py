@@ -46,7 +46,10 @@ def section(inputs: ReportInputs, totals: Totals) -> Section | None:
         key="since",
         title="Since the last report",
         sentences=(*sentences, *not_observed.note(totals)),
-        tables=tuple(table for table in tables if table.rows),
+        tables=(
+            *(table for table in tables if table.rows),
+            *cluster_changes.tables(inputs),
+        ),
     )
 
 

@@ -39,12 +39,12 @@ def reason(finding: Record, rule_text: RuleText, money: Money) -> Reason:
     rule = str(finding["rule_id"])
     return Reason(
         rule=rule_text.name(rule),
+        rule_id=rule,
         statement=sentence(finding, rule_text),
         facts=_facts(
             ("Action", action(finding["action"])),
             ("Cost", _cost(finding, money)),
             ("Found", _first_found(finding, money)),
-            ("Rule", rule_text.statement(rule)),
         ),
     )
 

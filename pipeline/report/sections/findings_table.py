@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,8 @@ def findings_table(inputs: ReportInputs, totals: Totals) -> FindingsTable:
     settings, rule_text = inputs.settings, inputs.rule_text
     findings = open_findings(inputs.findings)
     ranked = by_cluster(findings)
-    shown = ranked.head(settings.report.max_rows)
+    has_amount = (ranked[["waste", "saving"]].fillna(0) > 0).any(axis=1)
+    shown = ranked[has_amount].head(settings.report.max_rows)
     keys = list(zip(shown["account"].astype("str"), shown["cluster_id"], strict=True))
     maker = _RowMaker(
         money=inputs.money,
@@ -58,8 +60,9 @@ def findings_table(inputs: ReportInputs, totals: Totals) -> FindingsTable:
     return FindingsTable(
         columns=_columns(settings.rules.idle_window_days),
         rows=rows,
-        totals=_totals(ranked, len(rows), totals, inputs.money),
-        note=_note(findings, len(ranked), len(rows), rule_text),
+        totals=_totals(ranked[has_amount], len(rows), totals, inputs.money),
+        note=_note(findings, ranked[has_amount], len(rows), rule_text),
+        folded=_folded(findings, ranked[~has_amount], rule_text),
     )
 
 
@@ -118,7 +121,17 @@ class _RowMaker:
                 *_numbers(spend, waste, saving),
                 str(GRADES.index(grade)) if grade in GRADES else "",
             ),
+            words=_words(findings, self.rule_text),
+            pattern=glob.escape(cluster_id),
         )
+
+
+def _words(findings: Sequence[Record], rule_text: RuleText) -> str:
+    """What a filter finds a row by, besides what it shows."""
+    words = [names.shown(str(owner)) for owner in {known(f["owner"]) for f in findings} if owner]
+    for finding in findings:
+        words += [rule_text.name(str(finding["rule_id"])), str(known(finding["action"]) or "")]
+    return " ".join(dict.fromkeys(words))
 
 
 def _numbers(*values: float | None) -> tuple[str, ...]:
@@ -238,15 +251,33 @@ def _totals(
     return tuple(lines)
 
 
-def _note(findings: pd.DataFrame, number: int, shown: int, rule_text: RuleText) -> str:
-    if not number:
+def _note(findings: pd.DataFrame, ranked: pd.DataFrame, shown: int, rule_text: RuleText) -> str:
+    if findings.empty:
         return "No findings."
+    if ranked.empty:
+        return "No finding has an amount."
+    keys = list(zip(ranked["account"].astype("str"), ranked["cluster_id"], strict=True))
+    text = f"{count_of(len(ranked), 'cluster')}: {_by_rule(_only(findings, keys), rule_text)}."
+    if shown < len(ranked):
+        text += f" The {count(shown)} with the largest amounts are shown; findings.csv lists all."
+    return text
+
+
+def _folded(findings: pd.DataFrame, ranked: pd.DataFrame, rule_text: RuleText) -> str:
+    """The clusters whose findings have no amount, in one sentence; empty if there are none."""
+    if ranked.empty:
+        return ""
+    keys = list(zip(ranked["account"].astype("str"), ranked["cluster_id"], strict=True))
+    return (
+        f"{count_of(len(ranked), 'cluster')} with findings that have no amount "
+        f"({_by_rule(_only(findings, keys), rule_text)}) are in findings.csv."
+    )
+
+
+def _by_rule(findings: pd.DataFrame, rule_text: RuleText) -> str:
+    """How many findings each rule has."""
     sizes = findings["rule_id"].astype("str").value_counts()
-    rules = ", ".join(
+    return ", ".join(
         f"{rule_text.name(rule)} {count(int(sizes[rule]))}"
         for rule in sorted(sizes.index, key=rule_text.rank)
     )
-    text = f"{count_of(number, 'cluster')}: {rules}."
-    if shown < number:
-        text += f" The {count(shown)} with the largest amounts are shown; findings.csv lists all."
-    return text

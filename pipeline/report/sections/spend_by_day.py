@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 NO_PROJECT = "no project"
 _OWN_COLOUR = len(charts.SERIES) - 1
-_LABELS = 7
+_LABELS, _LABELS_NARROW = 7, 3
 """At most this many days have a label under their bar, the first and the last among them."""
 
 
@@ -61,7 +61,12 @@ def spend_by_day(inputs: ReportInputs, totals: Totals) -> SpendByDay:
         for place, (name, amount) in enumerate(sums.items(), start=1)
     )
     return SpendByDay(
-        chart=Chart(title=title, summary=summary, svg=_draw(grid, money, summary)),
+        chart=Chart(
+            title=title,
+            summary=summary,
+            svg=_draw(grid, money, summary, charts.WIDE),
+            narrow=_draw(grid, money, summary, charts.NARROW),
+        ),
         projects=swatches,
         by_day=_table(grid, money, frozenset(inputs.days)),
     )
@@ -102,7 +107,7 @@ def _unique(labels: list[str]) -> list[str]:
     return labels
 
 
-def _draw(grid: pd.DataFrame, money: Money, summary: str) -> str:
+def _draw(grid: pd.DataFrame, money: Money, summary: str, width: int) -> str:
     days = [day_short(stamp.date()) for stamp in grid.index]
     # A window of more than a year meets the same day twice.
     axis_days = days if len(set(days)) == len(days) else [f"{d:%Y-%m-%d}" for d in grid.index]
@@ -122,16 +127,17 @@ def _draw(grid: pd.DataFrame, money: Money, summary: str) -> str:
     chart = charts.spend_by_day(
         long[["day", "project", "units", "order", "tip"]],
         axis_days,
-        _labelled(axis_days),
+        _labelled(axis_days, _LABELS if width == charts.WIDE else _LABELS_NARROW),
         list(grid.columns),
         symbol=money.symbol,
+        width=width,
     )
     return charts.svg(chart, f"Stacked bar chart of spend per day. {summary}")
 
 
-def _labelled(days: list[str]) -> list[str]:
+def _labelled(days: list[str], most: int) -> list[str]:
     """The first, the last, and evenly between."""
-    gaps = min(_LABELS, len(days)) - 1
+    gaps = min(most, len(days)) - 1
     places = range(gaps + 1) if gaps else range(1)
     return [days[round(place * (len(days) - 1) / max(1, gaps))] for place in places]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.transform.totals import Totals
 
 _BARS = 10
-_POINTS = 400
+_POINTS = 200
 _TYPES = len(charts.SERIES) - 1
 
 
@@ -65,12 +65,13 @@ def waste_chart(inputs: ReportInputs, totals: Totals) -> Chart:
         else f"The {count(len(top))} largest of {count(clusters)} clusters account for {held} of "
         f"{money.rounded(wasted)}."
     )
+    label = f"Bar chart of waste by cluster, coloured by grade. {summary}"
+    short = rows.assign(name=[names.shown(name, 18) for name in shown])
     return Chart(
         title=title,
         summary=summary,
-        svg=charts.svg(
-            charts.waste(rows), f"Bar chart of waste by cluster, coloured by grade. {summary}"
-        ),
+        svg=charts.svg(charts.waste(rows), label),
+        narrow=charts.svg(charts.waste(short, bars_wide=105), label),
         legend=tuple((grade, grade) for grade in GRADES if grade in grades),
     )
 

@@ -1,0 +1,166 @@
+"""Do these first: the actions that save most money, proven ones before likely ones.
+
+One row per cluster: its counted finding, which is the best of the alternatives. So the savings of
+the rows add up, and with those of the actions that are not shown they are the report's total.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from pipeline.addresses import is_loopback
+from pipeline.report.model import Fact, FirstAction, FirstActions
+from pipeline.report.sections.finding_details import sentence
+from pipeline.report.text import names
+from pipeline.report.text.numbers import (
+    UNKNOWN,
+    Money,
+    count,
+    count_of,
+    day_short,
+    known,
+)
+from pipeline.rules import ACTIONS, GRADES, IDLE, IDLE_LOADED
+from pipeline.schema import CLUSTER_KEY
+from pipeline.settings import Api
+from pipeline.transform.findings.by_cluster import open_findings
+from pipeline.transform.findings.savings import gpus_needed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from pipeline.report.inputs import ReportInputs
+    from pipeline.settings import Settings
+
+    Record = Mapping[Any, Any]
+
+_SHOWN = 10
+_VERBS = {
+    "terminate": "Terminate",
+    "stop": "Stop",
+    "schedule": "Stop outside its hours:",
+    "move": "Move to its peers' price:",
+    "review": "Review",
+}
+
+
+def first_actions(inputs: ReportInputs) -> FirstActions:
+    """The first ten actions, and a line about the others."""
+    rows = _ranked(inputs.findings)
+    shown = rows.head(_SHOWN)
+    # Of a cluster's GPUs, the number is in its utilization and not in its findings.
+    sizes = inputs.evidence[[*CLUSTER_KEY, "gpu_count", "gpu_p95_pct", "memory_max_pct"]]
+    sized = shown.astype({"account": "str"}).merge(
+        sizes.astype({"account": "str"}), on=CLUSTER_KEY, how="left"
+    )
+    needed = gpus_needed(sized)
+    return FirstActions(
+        summary=_summary(rows, inputs.money),
+        rows=tuple(
+            _action(inputs, record, int(gpus))
+            for record, gpus in zip(sized.to_dict("records"), needed, strict=True)
+        ),
+        more=_more(rows.iloc[_SHOWN:], inputs.money),
+    )
+
+
+def _ranked(findings: pd.DataFrame) -> pd.DataFrame:
+    """The findings whose saving counts: proven, then likely; most saved first."""
+    rows = open_findings(findings)
+    rows = rows[rows["counted_saving_micros"].fillna(0) > 0]
+    place = rows["grade"].astype("object").map({grade: n for n, grade in enumerate(GRADES)})
+    return rows.assign(place=place.fillna(len(GRADES))).sort_values(
+        ["place", "counted_saving_micros", *CLUSTER_KEY],
+        ascending=[True, False, True, True],
+        kind="stable",
+    )
+
+
+def _action(inputs: ReportInputs, row: Record, needed: int) -> FirstAction:
+    money, action = inputs.money, ACTIONS[str(row["action"])]
+    owner = known(row["owner"])
+    cluster_id = str(row["cluster_id"])
+    since = known(row["since_at"] if _is_idle(row) else row["found_on"])
+    run_rate, counted = known(row.get("run_rate_saving_micros")), int(row["counted_saving_micros"])
+    return FirstAction(
+        anchor=_anchor(inputs, row),
+        action=_imperative(action.id, known(row["gpu_count"]), needed),
+        name=names.label(known(row["name"]), cluster_id),
+        cluster_id=names.shown(cluster_id),
+        where=" · ".join(
+            names.shown(str(part)) for part in (known(row["project_id"]), owner) if part
+        ),
+        saving=money.rounded(counted),
+        run_rate=money.rounded(run_rate) if run_rate and run_rate != counted else "",
+        grade=str(known(row["grade"]) or UNKNOWN),
+        why=sentence(row, inputs.rule_text),
+        since=day_short(since.date()) if since is not None else UNKNOWN,
+        takes=tuple(
+            Fact(term=term, value="", meaning=text)
+            for term, text in (
+                ("Effort", action.effort),
+                ("Risk", action.risk),
+                ("Way back", action.rollback),
+                ("Still charged", action.remains),
+            )
+            if text
+        ),
+        calls=tuple(
+            _command(inputs.settings, str(row["account"]), cluster_id, method, path)
+            for method, path in action.calls
+        ),
+    )
+
+
+def _anchor(inputs: ReportInputs, row: Record) -> str:
+    """Of the cluster's row: its id, with its account where several accounts have that id."""
+    accounts = inputs.findings.loc[inputs.findings["cluster_id"] == row["cluster_id"], "account"]
+    is_repeated = len(set(accounts)) > 1
+    return names.anchor(str(row["cluster_id"]), str(row["account"]) if is_repeated else None)
+
+
+def _is_idle(row: Record) -> bool:
+    """Whether the finding is about doing no work, which has lasted since a moment."""
+    return str(row["rule_id"]) in (IDLE.id, IDLE_LOADED.id)
+
+
+def _imperative(action: str, gpus: int | None, needed: int) -> str:
+    if action == "resize" and gpus:
+        return f"Resize from {count_of(int(gpus), 'GPU')} to {count(needed)}:"
+    return _VERBS.get(action, "Resize")
+
+
+def _command(settings: Settings, account: str, cluster_id: str, method: str, path: str) -> str:
+    """The vendor's documented request, as a shell command that reads the key from a variable."""
+    own = settings.all_accounts.get(account)
+    url = (own.url if own else None) or settings.api.url
+    # The demo's own API lists clusters and changes none.
+    url = Api().url if is_loopback(urlsplit(url).hostname or "") else url
+    scheme = "" if ((own.auth if own else None) or settings.api.auth) == "bare" else "Bearer "
+    target = shlex.quote(f"{url.rstrip('/')}/v2/clusters/{quote(cluster_id, safe='')}{path}")
+    return f'curl -X {method} -H "Authorization: {scheme}$TENSORONE_API_KEY" {target}'
+
+
+def _summary(rows: pd.DataFrame, money: Money) -> str:
+    if rows.empty:
+        return "No finding is sure enough to act on for money."
+    parts = [
+        f"{money.rounded(int(part['counted_saving_micros'].sum()))} {grade}"
+        for grade in GRADES
+        if len(part := rows[rows["grade"].astype("object") == grade])
+    ]
+    return (
+        f"{count_of(len(rows), 'action')} would save {' and '.join(parts)} over the next 30 days, "
+        "if the clusters stay as they are."
+    )
+
+
+def _more(rest: pd.DataFrame, money: Money) -> str:
+    if rest.empty:
+        return ""
+    saved = money.rounded(int(rest["counted_saving_micros"].sum()))
+    return f"{count_of(len(rest), 'more action')}, {saved} together, are among the findings below."

@@ -1,0 +1,83 @@
+"""Utilization in money: what was paid for unused GPU time, by project and by GPU type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.report.model import Section, Table
+from pipeline.report.tables import Field, top_table
+from pipeline.report.text import names
+from pipeline.report.text.numbers import count, days_span, known, percent, share
+from pipeline.transform.unused_spend import unused_spend
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.report.inputs import ReportInputs
+    from pipeline.report.text.numbers import Money
+    from pipeline.transform.totals import Totals
+
+_SHOWN = 20
+_CUTS = (("project_id", "Project"), ("gpu_type", "GPU type"))
+
+
+def section(inputs: ReportInputs, totals: Totals) -> Section | None:
+    """A sentence and a table per cut; None where no cluster has a price and readings."""
+    by_cut = {label: unused_spend(inputs.utilization, column) for column, label in _CUTS}
+    projects = by_cut["Project"]
+    unused = int(projects["unused_micros"].sum())
+    if not unused or totals.first is None or totals.day is None:
+        return None
+    money = inputs.money
+    spend = int(projects["spend_micros"].sum())
+    top = projects.iloc[0]
+    text = (
+        f"{money.rounded(unused)} of the {money.rounded(spend)} spent from "
+        f"{days_span(totals.first, totals.day)} paid for GPU time that was not used "
+        f"({share(unused, spend)}); {money.rounded(int(top['unused_micros']))} of it in "
+        f"{names.shown(known(top['project_id']))}. This is not a saving: the unused part of a GPU "
+        "cannot be returned."
+    )
+    unread = int(projects["unread_micros"].sum())
+    if unread:
+        text += f" Clusters without readings cost {money.rounded(unread)}; their use is unknown."
+    return Section(
+        key="unused",
+        title="GPU use in money",
+        sentences=(text,),
+        tables=tuple(
+            _table(rows, column, label, money)
+            for (column, label), rows in zip(_CUTS, by_cut.values(), strict=True)
+        ),
+    )
+
+
+def _table(rows: pd.DataFrame, column: str, label: str, money: Money) -> Table:
+    def amount(title: str, name: str) -> Field:
+        return Field(
+            title,
+            lambda row: money.exact(int(row[name])),
+            is_number=True,
+            total=lambda part: money.exact(int(part[name].sum())),
+        )
+
+    return top_table(
+        f"Unused GPU time by {label.replace('Project', 'project')}",
+        rows,
+        (
+            Field(label, lambda row: names.shown(known(row[column]))),
+            Field("Clusters", lambda row: count(int(row["clusters"])), is_number=True),
+            amount("Spend", "spend_micros"),
+            amount("Not used", "unused_micros"),
+            amount("Without readings", "unread_micros"),
+            Field("Mean GPU use", lambda row: percent(row["gpu_mean_pct"]), is_number=True),
+            Field(
+                "95 % of the time at most",
+                lambda row: percent(row["gpu_p95_pct"], 0),
+                is_number=True,
+            ),
+        ),
+        _SHOWN,
+        more="more",
+        sum_label="All",
+    )
