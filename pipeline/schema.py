@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 """Part of every ledger day's digest: raise it when a stored column changes meaning."""
 
-FINDINGS_VERSION = 3
+FINDINGS_VERSION = 4
 """Part of every findings day's digest: raise it when a stored column or what it means changes."""
 
 MICROS_PER_UNIT = 1_000_000
