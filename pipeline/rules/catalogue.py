@@ -192,12 +192,13 @@ OFF_HOURS = Rule(
     ),
     comment=(
         "An hour without a sample counts as busy. Only runs of at least 12 hours count, so that "
-        "chance gaps between bursts do not add up to a schedule. Quiet hours alone do not predict: "
-        "on real machines the next week was as busy in them as in others. So each of up to four "
-        "weeks must confirm the others, and the rhythm must be that of the week, not of chance. "
-        "Never proven: four weeks hold only four Mondays. Known limits: clusters younger than two "
-        "weeks are not judged, nor those that report their use in only half of the hours, nor any "
-        "cluster if `idle_window_days` is less than two weeks."
+        "chance gaps between bursts do not add up to a schedule. Quiet hours alone predict little: "
+        "on real series the next week was three quarters as busy in them as in others. So each of "
+        "up to four weeks must confirm the others, and the rhythm must be that of the week, not of "
+        "chance. Never proven: four weeks hold only four Mondays. Known limits: clusters younger "
+        "than two weeks are not judged, nor those that report their use in only half of the hours, "
+        "nor any cluster if `idle_window_days` is less than two weeks; with two weeks of history, "
+        "a holiday in one of them hides a schedule."
     ),
 )
 

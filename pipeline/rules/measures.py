@@ -144,8 +144,9 @@ _ALL = (
         "number of shifts of a week that give as many off-hours",
         "count",
         "Of the 168 circular shifts of a tested week against the others, 0 included; the highest "
-        "of all tested weeks. Without a weekly rhythm most shifts do. Unknown with fewer than two "
-        "tested weeks, or fewer off-hours than `off_hours_min_per_week`.",
+        "of all weeks, but for earlier ones without work. Without a weekly rhythm most shifts do. "
+        "Unknown with fewer than two tested weeks, or fewer off-hours than "
+        "`off_hours_min_per_week`.",
     ),
     Measure(
         "rate_per_gpu_micros", "rate per GPU-hour", "money", "Hourly rate over the number of GPUs."

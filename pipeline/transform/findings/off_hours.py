@@ -15,7 +15,8 @@ at a time:
   others. The number of shifts that give at least as many off-hours as there are (0 is one of
   them); the highest of all weeks. This is a permutation test: without a weekly rhythm all shifts
   are alike, and a rank of 9 or less has a chance of 9 / 168 = 5.4 %. A rhythm that repeats every
-  day has the rank 7, one for each day.
+  day has the rank 7, one for each day. A week without work fits every shift. It is skipped as a
+  week off, unless it is the latest: then nothing shows that the rhythm still holds.
 
 A week is tested if it has samples in at least half of the off-hours of the other weeks. With fewer
 than two such weeks both measures are unknown.
@@ -23,8 +24,9 @@ than two such weeks both measures are unknown.
 Assumption: hours of the week are UTC; a schedule in a zone with summer time moves by one cell twice
 a year, and may not be found for the four weeks around that day. Known limits: four weeks give four
 samples per cell, so the claim is never proven; a schedule that is younger than the weeks is found
-once they are over; a holiday on a working day is no evidence against a schedule, and work on one
-free day of some week usually is.
+once they are over; with two weeks, a holiday on a working day in one of them hides it (that day is
+quiet in this week and busy in the other), with more weeks it does not; one long evening is within
+the 5 %, two usually are not.
 
 A week is three words of 56 bits, one bit for each hour, from Monday 0 o'clock on: one row per word,
 one column per cluster. The shifts take about 0.1 ms per cluster, so they are only tried for
@@ -54,7 +56,7 @@ _STEPS = (1, 2, 4, 4)
 _DAYS, _DAY_BYTES = 7, 3
 _WORDS, _WORD_BYTES, _WORD = 3, 7, 56
 _ALL_HOURS = (1 << _WORD) - 1
-_TURNS = np.array([[0, 1, 2], [2, 0, 1], [1, 2, 0]])
+_TURNS: Ints = np.array([[0, 1, 2], [2, 0, 1], [1, 2, 0]])
 """The words of a week that is moved by 0, 1 and 2 words."""
 _MIN_TESTED = 2
 _CHUNK = 8192
@@ -101,6 +103,11 @@ def off_hours(trailing: Fold, window: Fold, last_day: int, min_per_week: int) ->
     )
 
 
+def off_hour_masks(trailing: Fold, last_day: int) -> Ints:
+    """The off-hours of each cluster as seven 24-bit masks, Monday first."""
+    return _unpack(_off(_union(_weeks(trailing, last_day))))
+
+
 def _weeks(fold: Fold, last_day: int) -> list[Week]:
     """The last weeks, the latest first."""
     number = (last_day - fold.day) // _DAYS
@@ -132,9 +139,9 @@ def _held_out(weeks: Sequence[Week], others: Sequence[Week]) -> tuple[Bools, Flo
 def _ranks(
     weeks: Sequence[Week], others: Sequence[Week], tested: Bools, per_week: Ints, rows: Ints
 ) -> Ints:
-    """The highest rank of the tested weeks, of the clusters ``rows``."""
+    """The highest rank of the weeks that count, of the clusters ``rows``."""
     highest = np.zeros(len(rows), dtype=np.int64)
-    for week, other, is_tested in zip(weeks, others, tested, strict=True):
+    for n, (week, other) in enumerate(zip(weeks, others, strict=True)):
         seen, busy = week.seen[:, rows], week.busy[:, rows]
         other_seen, other_busy = other.seen[:, rows], other.busy[:, rows]
         rank = np.zeros(len(rows), dtype=np.int64)
@@ -142,8 +149,9 @@ def _ranks(
             quiet = (other_seen | _later(seen, hours)) & ~(other_busy | _later(busy, hours))
             able = np.flatnonzero(_count(quiet) >= per_week[rows])  # only these can have as many
             rank[able] += _count(_in_runs(quiet[:, able])) >= per_week[rows[able]]
-        highest = np.maximum(highest, np.where(is_tested[rows], rank, 0))
-    return highest
+        counts = tested[n, rows] & ((_count(busy) > 0) | (n == 0))
+        highest = np.maximum(highest, np.where(counts, rank, 0))
+    return np.where(highest > 0, highest, HOURS_OF_WEEK)
 
 
 def _samples_in(off: Ints, window: Fold) -> Ints:
@@ -172,11 +180,11 @@ def _in_runs(quiet: Ints) -> Ints:
 def _later(week: Ints, hours: int) -> Ints:
     """The week moved by so many hours; what leaves at one end enters at the other."""
     words, bits = divmod(hours, _WORD)
-    moved = week[_TURNS[words % _WORDS]]
-    if not bits:
-        return moved
-    carried = moved[_TURNS[1]] >> (_WORD - bits)
-    return ((moved << bits) | carried) & _ALL_HOURS
+    moved: Ints = week[_TURNS[words % _WORDS]]
+    if bits:
+        carried = moved[_TURNS[1]] >> (_WORD - bits)
+        moved = ((moved << bits) | carried) & _ALL_HOURS
+    return moved
 
 
 def _count(week: Ints) -> Ints:
