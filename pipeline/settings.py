@@ -171,6 +171,10 @@ class Rules(Section, frozen=True):
     off_hours_min_days: Positive = 14.0
     off_hours_min_coverage: Share = 0.90
     off_hours_min_per_week: Count = 40
+    off_hours_max_busy_share: Share = 0.05
+    """Of a week's samples in the off-hours that the other weeks show."""
+    off_hours_max_shift_rank: Count = 9
+    """Of the 168 shifts of a week against the others; a chance of 5.4 % without a rhythm."""
     stuck_min_hours: Positive = 6.0
     stopped_min_hours: Positive = 168.0
     stopped_min_spend: NotNegative = 1.0

@@ -150,13 +150,36 @@ _ALL = (
         "off_hours_per_week",
         "number of off-hours a week",
         "count",
-        "Hours of the week in runs of at least 12 that all have samples and were never busy.",
+        "Hours of the week in runs of at least 12 that all have samples and were never busy in "
+        "the last four weeks.",
     ),
     Measure(
         "off_hours_samples",
         "number of samples in off-hours",
         "count",
-        "Hours with a reading that lie in those hours of the week.",
+        "Hours of the window with a reading that lie in those hours of the week.",
+    ),
+    Measure(
+        "off_hours_weeks",
+        "number of weeks on which the off-hours were tested",
+        "count",
+        "Of the last four, those with samples in at least half of the other weeks' off-hours.",
+    ),
+    Measure(
+        "off_hours_busy_share",
+        "highest busy share of a week in the off-hours of the other weeks",
+        "share",
+        "Each tested week is left out in turn; its busy samples over all its samples in the hours "
+        "that the other weeks call off-hours. Unknown with fewer than two tested weeks.",
+    ),
+    Measure(
+        "off_hours_shift_rank",
+        "number of shifts of a week that give as many off-hours",
+        "count",
+        "Of the 168 circular shifts of a tested week against the others, 0 included; the highest "
+        "of all weeks, but for earlier ones without work. Without a weekly rhythm most shifts do. "
+        "Unknown with fewer than two tested weeks, or fewer off-hours than "
+        "`off_hours_min_per_week`.",
     ),
     Measure(
         "rate_per_gpu_micros", "rate per GPU-hour", "money", "Hourly rate over the number of GPUs."

@@ -46,7 +46,7 @@ FINDINGS_COLUMNS = {
     "action": "The action: terminate, stop, schedule, resize, move or review.",
     "counted_saving": "Its part of the fleet's saving over the next 30 days: proven and likely "
     "findings, at most what the cluster cost in the last 30 days.",
-    "run_rate_saving": "The saving of the action at the cluster's present rate, without that limit.",
+    "run_rate_saving": "The action's saving at the cluster's present rate, without that limit.",
     "suspected_saving": "What a suspicion may save where nothing of the cluster is counted.",
     "since": "The time from which on the evidence holds.",
     "reason": "The reason, in one sentence with its numbers.",
@@ -58,8 +58,8 @@ FINDINGS_COLUMNS = {
     "days_open": "Days from first_seen to the date it was gone, or to the report's date.",
     "waiting_cost": "What the cluster has cost on the days since it was first seen.",
     "gone_on": "The date it was gone; such rows are kept for 30 days.",
-    "gone_reason": "terminated, stopped, cheaper, expired, ended by itself, resumed work, rule changed "
-    "or no longer holds.",
+    "gone_reason": "terminated, stopped, cheaper, expired, ended by itself, resumed work, rule "
+    "changed or no longer holds.",
     "promised_saving": "The saving over 30 days that it counted while it was open.",
     "promised_so_far": "The part of that for the days since it was gone, if it was acted on.",
     "realised_saving": "Spend avoided on those days, at most what was promised; on one finding per "

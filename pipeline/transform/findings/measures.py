@@ -4,7 +4,7 @@ Method: the utilization table of the rules' window, and what follows from it. Ev
 of ledger rows, so the evidence of a past date is the evidence that date had.
 
 Most measures follow from the utilization table (``derive``); the others need the days themselves
-(``_of_days``) or the other clusters (``peer_prices``).
+(``off_hours``, ``stuck``) or the other clusters (``peer_prices``).
 
 ``week_coverage`` = hours of the week with a sample / running hours per week (at least one week, at
 most 168 hours). A cluster that runs around the clock needs samples around the clock; one that runs
@@ -59,7 +59,8 @@ def gather(ledger: pd.DataFrame, rules: settings.Rules, as_of: date) -> pd.DataF
     # A cluster that left before the window is described by its last days.
     window = trailing.only(is_recent | ~trailing.any_of(is_recent)[trailing.code])
     frame = derive(facts(window, last_day=as_of), rules, as_of)
-    frame = frame.join(_of_days(window)).assign(**peer_prices(frame))
+    frame = frame.join(_streaks(window)).assign(**peer_prices(frame))
+    frame = frame.join(off_hours(trailing, window, day_number(as_of), rules.off_hours_min_per_week))
     frame["trailing_spend_micros"] = trailing.total(["spend_micros"])["spend_micros"]
     frame["provable_waste_micros"] = provable_waste(frame)
     least = frame["spend_low_micros"].fillna(0)
@@ -95,15 +96,12 @@ def derive(
     )
 
 
-def _of_days(window: Fold) -> pd.DataFrame:
-    """The measures that need the days themselves: off-hours and streaks."""
-    per_week, samples = off_hours(window)
+def _streaks(window: Fold) -> pd.DataFrame:
+    """How long a cluster has been stuck, or stopped, which needs the days themselves."""
     stuck_seconds, stuck_micros = stuck(window)
     stopped_seconds, stopped_micros = stopped(window)
     return pd.DataFrame(
         {
-            "off_hours_per_week": per_week,
-            "off_hours_samples": samples,
             "stuck_hours": stuck_seconds / HOUR_SECONDS,
             "stuck_spend_micros": stuck_micros,
             "stopped_streak_hours": stopped_seconds / HOUR_SECONDS,
