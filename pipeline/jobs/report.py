@@ -124,7 +124,8 @@ def _budgets(job: Job, settings: Settings, stored: StoredInputs, day: date) -> B
     if memory.day > job.latest().date():  # a report of a day later than all snapshots
         memory = _FiredAlerts(date.min, memory.before, memory.before)
     fired = memory.before if day <= memory.day else memory.after
-    budgets = evaluate(settings.budgets, stored.ledger, day, fired, stored.missing_accounts)
+    # The forecast's own history, so that a budget's forecast is the report's.
+    budgets = evaluate(settings.budgets, stored.history, day, fired, stored.missing_accounts)
     if day >= memory.day:
         before = memory.before if day == memory.day else memory.after
         _remember(job, _FiredAlerts(day, before, tuple(budgets.fired)))

@@ -4,8 +4,9 @@ A budget is an amount per calendar month for the fleet, for each project, each G
 cluster (a cost threshold per cluster). Alerts:
 
 - 50, 80, 100 % of the amount spent;
-- 100 % forecast: spent so far plus the mean of the last 7 days for the days that are left
-  (not under 3 days of history, as in the forecast);
+- 100 % forecast: spent so far plus the group's forecast for the days that are left, made as the
+  fleet's is (``forecast.combined``; not under 3 days of history). A median is not additive: the
+  forecasts of groups do not add up to the fleet's;
 - pace: the share spent is ahead of the share of the month elapsed by a tenth of the amount, after
   at least 3 days. Not for clusters.
 
@@ -24,13 +25,15 @@ import numpy as np
 import pandas as pd
 
 from pipeline.schema import MICROS_PER_UNIT
-from pipeline.transform.forecast import LEAST_DAYS, WEEK
+from pipeline.transform.fold import day_number
+from pipeline.transform.forecast import LEAST_DAYS, combined
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import date
 
     from pipeline import settings
+    from pipeline.arrays import Floats, Ints
 
 ACTUAL_PCT = (50, 80, 100)
 FORECAST, PACE = "forecast", "pace"
@@ -100,15 +103,16 @@ def _status(
     code, groups = pd.factorize(_group(budget, rows), sort=True)
     ago = (pd.Timestamp(as_of) - rows["date"]).dt.days.to_numpy()
     spend = rows["spend_micros"].to_numpy(np.int64, na_value=0)
-    spent, recent = np.zeros(len(groups), np.int64), np.zeros(len(groups), np.int64)
-    for total, inside in ((spent, ago < as_of.day), (recent, ago < WEEK)):
-        rows_in = inside & (code >= 0)
-        np.add.at(total, code[rows_in], spend[rows_in])
+    spent = np.zeros(len(groups), np.int64)
+    of_month = (ago < as_of.day) & (code >= 0)
+    np.add.at(spent, code[of_month], spend[of_month])
     days = int(ago.max(initial=-1)) + 1
+    series = np.zeros((len(groups), days))
+    np.add.at(series, (code[code >= 0], days - 1 - ago[code >= 0]), spend[code >= 0])
     lacking = np.full(len(groups), bool(missing) and budget.per == "fleet")
     lacking[code[rows["account"].isin(missing).to_numpy(bool) & (code >= 0)]] = True
     month_days = calendar.monthrange(as_of.year, as_of.month)[1]
-    ahead = spent + recent * (month_days - as_of.day) // max(1, min(days, WEEK))
+    ahead = spent + _remaining(series, as_of, month_days - as_of.day)
     amount = round(budget.amount * MICROS_PER_UNIT)
     table = pd.DataFrame(
         {
@@ -125,6 +129,15 @@ def _status(
     )
     wanted = [fnmatchcase(group, budget.match) for group in table["group"]]
     return table[np.array(wanted, dtype=bool)]
+
+
+def _remaining(series: Floats, as_of: date, days_left: int) -> Ints:
+    """The forecast of the days left of each group's series, which ends on ``as_of``."""
+    if series.shape[1] < LEAST_DAYS:
+        return np.zeros(len(series), dtype=np.int64)
+    start = day_number(as_of) - series.shape[1] + 1
+    sums = [round(float(combined(each, start, days_left).sum())) for each in series]
+    return np.array(sums, dtype=np.int64)
 
 
 def _group(budget: settings.Budget, rows: pd.DataFrame) -> pd.Series[Any]:

@@ -61,7 +61,7 @@ def table(budgets: pd.DataFrame, money: Money) -> Table:
                 is_number=True,
             ),
             Field(
-                "At current run rate",
+                "Forecast",
                 lambda row: money.rounded(known(row["forecast_micros"])),
                 is_number=True,
             ),

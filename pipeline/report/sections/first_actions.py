@@ -85,7 +85,7 @@ def _action(inputs: ReportInputs, row: Record, needed: int) -> FirstAction:
     owner = known(row["owner"])
     cluster_id = str(row["cluster_id"])
     since = known(row["since_at"] if _is_idle(row) else row["found_on"])
-    run_rate, counted = known(row.get("run_rate_saving_micros")), int(row["counted_saving_micros"])
+    run_rate, counted = known(row["run_rate_saving_micros"]), int(row["counted_saving_micros"])
     return FirstAction(
         anchor=_anchor(inputs, row),
         action=_imperative(action.id, known(row["gpu_count"]), needed),

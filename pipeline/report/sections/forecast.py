@@ -17,7 +17,16 @@ from pipeline.report.text.numbers import (
     month_long,
     percent,
 )
-from pipeline.transform.forecast import FLOOR, NAIVE, RECENT, RUN_RATE, SEASONAL, TREND
+from pipeline.transform.forecast import (
+    COMBINED,
+    FLOOR,
+    MONTH,
+    NAIVE,
+    RECENT,
+    RUN_RATE,
+    SEASONAL,
+    TREND,
+)
 
 if TYPE_CHECKING:
     from pipeline.report.inputs import ReportInputs
@@ -28,7 +37,9 @@ _ENOUGH = 7
 """A forecast should have been tested from this many days."""
 _METHODS = {
     FLOOR: "Clusters running now, until they expire",
+    COMBINED: "Median of the methods below, for each day",
     RUN_RATE: "Mean of the last 7 days",
+    MONTH: "Mean of the last 28 days",
     RECENT: "Recent days, weighted towards the latest",
     TREND: "Latest day and the trend of two weeks",
     SEASONAL: "The same, by weekday",
@@ -65,8 +76,8 @@ def section(inputs: ReportInputs, totals: Totals) -> Section | None:
 def lede(inputs: ReportInputs) -> tuple[str, ...]:
     """The part for the first sentences of the report."""
     sentences = []
-    if inputs.forecast is not None and inputs.forecast.best is not None:
-        sentences.append(_short(inputs.forecast, inputs.forecast.best, inputs.money))
+    if inputs.forecast is not None and inputs.forecast.quoted is not None:
+        sentences.append(_short(inputs.forecast, inputs.forecast.quoted, inputs.money))
     if inputs.budgets is not None:
         sentences += budget_parts.lede(inputs.budgets, inputs.money)
     return tuple(sentences)
@@ -77,7 +88,7 @@ def card(inputs: ReportInputs) -> Card | None:
     forecast = inputs.forecast
     if forecast is None:
         return None
-    best = forecast.best
+    best = forecast.quoted
     label = f"Forecast for {period(forecast)}"
     if best is None:
         return Card(label=label, value=UNKNOWN, note=_refused(forecast), tone="warn")
@@ -89,7 +100,7 @@ def card(inputs: ReportInputs) -> Card | None:
 
 def _sentence(forecast: Forecast, money: Money) -> str:
     """The forecast, its error and range, and the cost of what already runs."""
-    best = forecast.best
+    best = forecast.quoted
     if best is None:
         return f"There is no forecast for {period(forecast)}: {_refused(forecast)}."
     text = f"{period(forecast)} is forecast to cost {money.rounded(best.total_micros)}"
@@ -144,7 +155,7 @@ def numbers(forecast: Forecast | None) -> ForecastNumbers | None:
         days_left=forecast.days_left,
         history_days=forecast.history_days,
         refused=forecast.refused,
-        best=forecast.best.method if forecast.best else None,
+        best=forecast.quoted.method if forecast.quoted else None,
         estimates=tuple(
             EstimateNumbers(
                 method=estimate.method,
@@ -174,7 +185,7 @@ def _refused(forecast: Forecast) -> str:
 
 
 def _estimates(forecast: Forecast, money: Money) -> Table:
-    best = forecast.best
+    best = forecast.quoted
     return Table(
         caption=f"Forecast methods for {period(forecast)}",
         columns=(
