@@ -78,16 +78,16 @@ def levels(used: pd.DataFrame) -> dict[str, Bools]:
 
 def short_works(used: pd.DataFrame) -> dict[str, Bools]:
     """Busy minutes by virtual cluster and kind of short work."""
-    found = {}
+    series = {}
     for name, gpus in columns(used):
         least = np.repeat(gpus.reshape(-1, 60).min(axis=1), 60)
         for more in ABOVE_HOURS_LEAST:
-            found[f"{name} +{more}"] = gpus - least >= more
+            series[f"{name} +{more}"] = gpus - least >= more
         began = np.diff(gpus, prepend=gpus[:1]) > 0
         for minutes in AFTER_A_START:
             recent = np.convolve(began, np.ones(minutes))[: len(gpus)] > 0
-            found[f"{name} {minutes} min"] = recent
-    return found
+            series[f"{name} {minutes} min"] = recent
+    return series
 
 
 def columns(used: pd.DataFrame) -> Iterator[tuple[str, Ints]]:
