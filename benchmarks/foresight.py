@@ -92,11 +92,9 @@ def foresee(ledger: pd.DataFrame) -> tuple[float, float]:
     for back in range(TESTED, 6, -1):
         origin = last - timedelta(days=back)
         known = ledger[ledger["date"] <= pd.Timestamp(origin)]
-        best = forecast.forecast(known, origin).best
         past, start = forecast.daily(known, origin)
-        method = forecast.METHODS[best.method if best else forecast.NAIVE][0]
-        actual = forecast.daily(ledger, last)[0][len(past) :][: forecast.HORIZON]
-        missed += float(np.abs(method(past, start, len(actual)) - actual).sum())
+        actual = forecast.daily(ledger, last)[0][len(past) :][: forecast.WEEK]
+        missed += float(np.abs(forecast.combined(past, start, len(actual)) - actual).sum())
         naive += float(np.abs(past[-1] - actual).sum())
         total += float(actual.sum())
     return missed / total, naive / total

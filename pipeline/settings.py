@@ -183,7 +183,9 @@ class Rules(Section, frozen=True):
     price_min_peers: Count = 5
     anomaly_score: Positive = 3.5
     anomaly_min_history: Count = 5
-    anomaly_min_days: Count = 10
+    anomaly_past_factor: Annotated[float, Meta(ge=0, le=MOST)] = 1.5
+    """The distance from the usual spend, over the second-largest one of the earlier days."""
+    anomaly_min_days: Count = 21
     """Days of history before any spend is called unusual."""
     anomaly_min_money: NotNegative = 10.0
     seed_hourly_rate: NotNegative = 10.0

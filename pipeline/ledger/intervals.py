@@ -52,6 +52,9 @@ REACH_SECONDS = 1800
 """How far an observation speaks on each side: hourly snapshots leave no gap, and half an hour is
 short compared with the hours over which a GPU's use is judged."""
 
+_OLD = 100
+"""From this many times the interval on, half of it is the answer to a hundredth."""
+
 STOPPED_REACH_SECONDS = 7200
 """Storage is claimed as charged while stopped only between observations at most this far apart."""
 
@@ -125,8 +128,11 @@ def _pairs(obs: Observations, links: Links) -> Columns:
 def _vanished(obs: Observations, links: Links) -> Columns:
     """From a cluster's last observation to the complete snapshot that misses it.
 
-    It ended somewhere in between: half the time is as likely too much as too little. If its expiry
-    lies in between, it ended then.
+    It ended somewhere in between. Clusters that live long end at any moment of it, half the time on
+    average; those that live for minutes, within minutes. A cluster's age is an unbiased guess of
+    the mean life m of its kind, and of a life without memory that ends within T the mean is
+    m - T / (e^(T/m) - 1): half of T for an old cluster, m for a young one. If its expiry lies in
+    between, it ended then.
     """
     a = links.last
     until = np.maximum(links.gone_at, obs.time[a])
@@ -134,7 +140,8 @@ def _vanished(obs: Observations, links: Links) -> Columns:
     is_expiry = (expires > obs.time[a]) & (expires <= until)
     end = np.where(is_expiry, expires, until)
     elapsed = end - obs.time[a]
-    running = np.where(obs.is_billed[a], np.where(is_expiry, elapsed, elapsed // 2), 0)
+    tail = _expected_tail(elapsed, obs.time[a] - obs.created[a], obs.created[a] != UNKNOWN)
+    running = np.where(obs.is_billed[a], np.where(is_expiry, elapsed, tail), 0)
     rate = obs.rate[a]
     none = np.zeros(len(a), dtype=bool)
     return {
@@ -154,6 +161,16 @@ def _vanished(obs: Observations, links: Links) -> Columns:
         "carried_in": np.zeros(len(a), dtype=np.int64),
         "flags": links.last_flags,
     }
+
+
+def _expected_tail(elapsed: Ints, age: Ints, is_known: Bools) -> Ints:
+    """Whole seconds that a cluster of ``age`` is expected to have lived of ``elapsed``."""
+    mean = np.maximum(age, 1).astype(np.float64)
+    # Beyond 700 e^x overflows, and the second term is nothing.
+    lives = np.clip(elapsed / mean, 1e-6, 700.0)
+    tail = np.rint(mean * (1.0 - lives / np.expm1(lives))).astype(np.int64)
+    is_young = is_known & (age >= 0) & (age < _OLD * elapsed)
+    return np.where(is_young, np.minimum(tail, elapsed // 2), elapsed // 2)
 
 
 def _first_seen(obs: Observations, links: Links) -> Columns:

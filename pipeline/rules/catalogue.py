@@ -293,7 +293,7 @@ PRICE_OUTLIER = Rule(
 
 SPEND_ANOMALY = Rule(
     id="spend_anomaly",
-    version=2,
+    version=3,
     title="Unusual spend",
     applies=(LISTED,),
     needs=(
@@ -303,6 +303,7 @@ SPEND_ANOMALY = Rule(
     when=(
         Clause("anomaly_score", ">", "anomaly_score"),
         Clause("deviation_micros", ">=", "anomaly_min_money"),
+        Clause("past_deviation_ratio", ">", "anomaly_past_factor"),
     ),
     sentence=(
         "{day_spend_micros} on the day against a usual {usual_spend_micros}: a difference of "
@@ -312,7 +313,8 @@ SPEND_ANOMALY = Rule(
     source=(
         "An old spike in the history does not change the median and the median absolute "
         "deviation; with mean and standard deviation it would hide a new one. 3.5 is the customary "
-        "limit."
+        "limit. It must also be 1.5 times further from the usual than the second most distant "
+        "earlier day: on real machines 3.5 alone alarms on 5 to 7 % of all days."
     ),
     comment=(
         "Both directions: a sudden fall may be a job that died. The usual spend is the same "

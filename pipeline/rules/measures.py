@@ -213,6 +213,12 @@ _ALL = (
         "The absolute difference: both directions count.",
     ),
     Measure(
+        "past_deviation_ratio",
+        "distance against the second-largest earlier one",
+        "times",
+        "Distance from the usual spend over the second-largest one of the 60 days before.",
+    ),
+    Measure(
         "anomaly_score",
         "robust score",
         "times",

@@ -6,14 +6,20 @@ of the same weekday of up to 60 days before it once there are six of them, else 
 same kind of day (working day or weekend). usual = that median x the level; spread = 1.4826 x the
 median absolute deviation of all earlier shares from the median of their kind, at least 8 % of the
 usual share (a constant series has no spread, and a cent is no anomaly); score = |day - usual| /
-spread. Unusual is a score above 3.5 *and* a distance of at least a floor in money, in either
-direction: a sudden fall may be a job that died. After a week of nothing only more than on any day
-before is unusual.
+spread. Unusual is a score above 3.5 *and* a distance that is at least a floor in money *and* 1.5
+times the second-largest distance of the series' own earlier days, in either direction: a sudden
+fall may be a job that died. So a machine that is on and off at will is unusual only where it does
+what it never did. The largest one does not count, or one spike would hide the next. After a week of
+nothing only more than on any day before is unusual.
 
-Nothing is unusual with fewer than 10 earlier days or 5 comparable ones. Unknown spend is left out,
-not taken for zero. Detection rate and false alarms are measured in benchmarks/foresight.py.
+What cannot be seen: a change smaller than the largest of these three limits (``detectable``), which
+is stated in money. Nothing is unusual with fewer than 21 earlier days or 5 comparable ones. Unknown
+spend is left out, not taken for zero. Detection rate and false alarms are measured in
+benchmarks/foresight.py; docs/accuracy.md has the figures.
 
-Known limits: a holiday is a working day; a step is unusual for some days, until the level is there.
+Known limits: a holiday is a working day; a step is unusual for some days, until the level is there;
+in the first two months, when few earlier days are known, 1 to 2.5 % of the days of erratic
+series are unusual.
 """
 
 from __future__ import annotations
@@ -57,6 +63,21 @@ class Scores:
     history_days: Ints
     usual: Floats
     score: Floats
+    spread: Floats
+    """Of a day, in micros."""
+    past_deviation: Floats
+    """The second-largest distance of an earlier day from its usual spend, in micros."""
+
+    @property
+    def deviation(self) -> Floats:
+        """The day's distance from the usual spend, in micros."""
+        return np.abs(self.day - self.usual)
+
+    def detectable(self, rules: settings.Rules) -> Floats:
+        """The smallest distance that would have been unusual, in micros."""
+        least = rules.anomaly_min_money * MICROS_PER_UNIT
+        own = np.fmax(self.past_deviation * rules.anomaly_past_factor, least)
+        return np.fmax(self.spread * rules.anomaly_score, own)
 
 
 def score(series: Floats, first_day: int, column: int) -> Scores:
@@ -77,7 +98,12 @@ def score(series: Floats, first_day: int, column: int) -> Scores:
     ratio = np.divide(distance, spread, out=np.full(len(series), np.inf), where=spread > 0)
     ratio = np.where(distance == 0, 0.0, ratio)
     ratio[np.isnan(distance)] = np.nan
-    usual = usual * level[:, -1]
+    usual, spread = usual * level[:, -1], spread * level[:, -1]
+    # Of the first week the level is no whole week's, and the distance from it says nothing.
+    past_level = np.where(np.arange(start, column) >= _LEVEL_DAYS, level[:, :-1], np.nan)
+    # A day after a week of nothing is as far from its usual spend as it is from nothing.
+    far = np.where(past_level > 0, off * past_level, np.where(past_level == 0, days[:, :-1], 0.0))
+    past_deviation = np.sort(np.nan_to_num(far), axis=1)[:, -2:-1].sum(axis=1)
 
     # Shares of a level of 0 do not exist: only more than on any earlier day is unusual.
     resting = level[:, -1] == 0
@@ -87,7 +113,8 @@ def score(series: Floats, first_day: int, column: int) -> Scores:
     ratio[np.isnan(days[:, -1])] = np.nan
     kinds = np.where(by_weekday, _known(past[:, same]), _known(past[:, is_rest == rests]))
     comparable = np.where(resting, _known(days[:, :-1]), kinds)
-    return Scores(days[:, -1], _known(days[:, :-1]), comparable, usual, ratio)
+    earlier = _known(days[:, :-1])
+    return Scores(days[:, -1], earlier, comparable, usual, ratio, spread, past_deviation)
 
 
 def _level(series: Floats, start: int, column: int) -> Floats:
@@ -174,7 +201,8 @@ def is_unusual(scores: Scores, rules: settings.Rules) -> NDArray[np.bool_]:
             (scores.earlier_days >= rules.anomaly_min_days)
             & (scores.history_days >= rules.anomaly_min_history)
             & (scores.score > rules.anomaly_score)
-            & (np.abs(scores.day - scores.usual) >= rules.anomaly_min_money * MICROS_PER_UNIT)
+            & (scores.deviation >= rules.anomaly_min_money * MICROS_PER_UNIT)
+            & (scores.deviation > rules.anomaly_past_factor * scores.past_deviation)
         )
 
 

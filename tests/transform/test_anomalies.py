@@ -45,18 +45,30 @@ def test_half_as_much_again_on_a_weekday_is_found_and_false_alarms_are_rare() ->
     assert flags(calm).mean() <= 0.01
     raised = series(4000, rng)
     raised[:, -1] *= 1.5
-    assert flags(raised).mean() >= 0.9
+    # 0.98 without the comparison with earlier days, which keeps false alarms rare.
+    assert flags(raised).mean() >= 0.75
     fallen = series(4000, rng)
     fallen[:, -1] *= 0.5
-    assert flags(fallen).mean() >= 0.9
+    assert flags(fallen).mean() >= 0.75
 
 
-@pytest.mark.parametrize(("known", "flagged"), [(9, False), (10, True)])
-def test_it_is_silent_with_fewer_than_ten_earlier_days(known: int, flagged: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(("known", "flagged"), [(20, False), (21, True)])
+def test_it_is_silent_with_fewer_than_three_weeks_of_earlier_days(
+    known: int, *, flagged: bool
+) -> None:
     values = np.full((1, DAYS), np.nan)
     values[:, -known - 1 :] = 100.0 * UNIT
     values[:, -1] = 500.0 * UNIT
     assert flags(values).tolist() == [flagged]
+
+
+def test_a_machine_that_is_on_and_off_at_will_is_rarely_unusual() -> None:
+    rng = np.random.default_rng(5)
+    hours = rng.choice([0.0, 5.0, 12.0, 24.0, 24.0], (4000, 68))
+    scores = anomalies.score(10.0 * UNIT * hours, day_number(FIRST), 67)
+    assert anomalies.is_unusual(scores, Rules()).mean() <= 0.01
+    # What could not have been seen is stated: nearly a whole day's spend.
+    assert np.median(scores.detectable(Rules())) > 150 * UNIT
 
 
 def test_a_cent_more_than_a_constant_is_nothing(days: Make) -> None:

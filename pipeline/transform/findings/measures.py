@@ -121,7 +121,13 @@ def _anomalies(history: Fold, as_of: date) -> pd.DataFrame:
             "history_days": scores.history_days,
             "day_spend_micros": scores.day,
             "usual_spend_micros": scores.usual,
-            "deviation_micros": np.abs(scores.day - scores.usual),
+            "deviation_micros": scores.deviation,
+            "past_deviation_ratio": np.divide(
+                scores.deviation,
+                scores.past_deviation,
+                out=np.full(len(scores.day), np.inf),
+                where=scores.past_deviation > 0,
+            ),
             "anomaly_score": scores.score,
         }
     )
