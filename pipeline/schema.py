@@ -16,7 +16,7 @@ import pyarrow as pa  # noqa: TID253 - every column has one of its types
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Part of every ledger day's digest: raise it when a stored column changes meaning."""
 
 FINDINGS_VERSION = 4

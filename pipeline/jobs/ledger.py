@@ -25,7 +25,7 @@ from pipeline.schema import MICROS_PER_UNIT, SNAPSHOT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from datetime import date
+    from datetime import date, datetime
 
     from pipeline.jobs import Job
     from pipeline.model import SnapshotRef
@@ -65,7 +65,7 @@ def update_ledger(job: Job, *, rebuild: bool = False) -> list[date]:
         for day in job.progress.days(f"ledger {account}", stale):
             _build(job, account, day, undamaged, card)
         built += stale
-        _warn_of_new_gaps(job, account, refs)
+        _warn_of_new_gaps(job, account, refs, final)
     job.add("days_built", len(built))
     return built
 
@@ -146,14 +146,23 @@ def _usable(job: Job, account: str, final: Collection[date]) -> list[SnapshotRef
     return [ref for ref in refs if ref not in late]
 
 
-def _warn_of_new_gaps(job: Job, account: str, refs: Sequence[SnapshotRef]) -> None:
+def _warn_of_new_gaps(
+    job: Job, account: str, refs: Sequence[SnapshotRef], final: Collection[date]
+) -> None:
+    """Warn of times without a snapshot; of a final day ``prune`` may have removed them."""
     too_long = {before.started_at: before.key for before, _ in long_gaps(refs)}
     messages = [
         f"{account}: no snapshot between {begin:%Y-%m-%d %H:%M:%SZ} and {end:%Y-%m-%d %H:%M:%SZ}"
         + (_too_long(too_long[begin]) if begin in too_long else "")
-        for begin, end in gaps(refs)
+        for begin, end in gaps([ref for ref in refs if ref.day not in final])
+        if not _has_final_day(begin, end, final)
     ]
     _warn_once(job, f"gaps-{account}", messages)
+
+
+def _has_final_day(begin: datetime, end: datetime, final: Collection[date]) -> bool:
+    """Whether a day between two snapshots is final."""
+    return any(begin.date() <= day <= end.date() for day in final)
 
 
 def _too_long(key: str) -> str:

@@ -1,8 +1,10 @@
 """Which snapshots a ledger day reads, derived from their names alone.
 
-A day reads every snapshot that touches it, then outward on each side through the first complete
-snapshot that lies wholly outside. So a day is a pure function of a few files: its digest covers
-their names, and a day whose file has another digest is stale. One listing decides all of this.
+A day reads every snapshot that touches it, then outward on each side through the second complete
+snapshot that lies wholly outside: one complete list may have missed a cluster that the next one
+shows to have lived (``links``). So a day is a pure function of a few files: its digest covers their
+names, and a day whose file has another digest is stale. One listing decides all of this. A day is
+closed by the first complete snapshot after it; the second one makes it stale once more.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ MAX_WALK = timedelta(hours=12)
 start of a walk; this limit gives the latest time at which it ended."""
 
 ONE_DAY = timedelta(days=1)
+
+_COMPLETE_OUTSIDE = 2
 
 LONGEST_GAP_DAYS = 400
 """Within a longer time without snapshots no days are built and no interval is made: the history
@@ -153,18 +157,16 @@ def _inputs(
     refs: Sequence[SnapshotRef], starts: Sequence[datetime], day: date
 ) -> list[SnapshotRef]:
     begin, end = midnight(day), midnight(day + ONE_DAY)
-    # From the day's first snapshot back to a complete one that had ended by midnight.
-    first = bisect_left(starts, begin)
-    while first > 0 and not _follows_long_gap(refs, first):
+    # From the day's first snapshot back to two complete ones that had ended by midnight.
+    first, wanted = bisect_left(starts, begin), _COMPLETE_OUTSIDE
+    while wanted and first > 0 and not _follows_long_gap(refs, first):
         first -= 1
-        if refs[first].is_complete and _ended_by(starts, first, begin):
-            break
-    # And from its last snapshot on to a complete one; ``last`` is one past the end.
-    last = bisect_left(starts, end)
-    while last < len(refs) and not _follows_long_gap(refs, last):
+        wanted -= refs[first].is_complete and _ended_by(starts, first, begin)
+    # And from its last snapshot on to two complete ones; ``last`` is one past the end.
+    last, wanted = bisect_left(starts, end), _COMPLETE_OUTSIDE
+    while wanted and last < len(refs) and not _follows_long_gap(refs, last):
         last += 1
-        if refs[last - 1].is_complete:
-            break
+        wanted -= refs[last - 1].is_complete
     return list(refs[first:last])
 
 

@@ -52,6 +52,9 @@ REACH_SECONDS = 1800
 """How far an observation speaks on each side: hourly snapshots leave no gap, and half an hour is
 short compared with the hours over which a GPU's use is judged."""
 
+_ROUNDED = 20_000
+"""Micros by which two costs may differ because the API rounds each to cents."""
+
 _OLD = 100
 """From this many times the interval on, half of it is the answer to a hundredth."""
 
@@ -82,17 +85,11 @@ def _pairs(obs: Observations, links: Links) -> Columns:
     rate_a, rate_b = obs.rate[a], obs.rate[b]
     highest = np.maximum(rate_a, rate_b)
     has_counter = (obs.total[a] != UNKNOWN) & (obs.total[b] != UNKNOWN)
-    metered = has_counter & (obs.total[b] >= obs.total[a])
+    metered = has_counter & (obs.total[b] >= obs.total[a]) & ~_is_contradicted(obs, a, b)
     difference = np.where(metered, obs.total[b] - obs.total[a], 0)
 
-    is_storage = (
-        metered
-        & (obs.status[a] == STOPPED)
-        & (obs.status[b] == STOPPED)
-        & (elapsed <= STOPPED_REACH_SECONDS)
-        & (obs.session[a] == obs.session[b])
-        & (obs.updated[a] == obs.updated[b])
-    )
+    is_still, is_likely_still = _stopped_throughout(obs, a, b, elapsed)
+    is_storage = metered & (is_still | is_likely_still)
     # Few intervals have no usable counter: only for those are statuses and sessions compared.
     by_status = np.flatnonzero(~(metered & (highest > 0)))
     running = bought_seconds(difference, highest, elapsed)
@@ -118,11 +115,41 @@ def _pairs(obs: Observations, links: Links) -> Columns:
         "low": low,
         "high": high,
         "storage": np.where(is_storage, spend, 0),
+        "is_still": is_still,
         "highest_rate": highest,
         "running": running,
         "carried_in": np.zeros_like(elapsed),
         "flags": np.where(has_counter & ~metered, RESET, 0),
     }
+
+
+def _is_contradicted(obs: Observations, a: Ints, b: Ints) -> Bools:
+    """Whether the session's cost shows that the counter was reset in between and passed its old
+    value again: the session alone cost more than the counter rose.
+    """
+    before, after = obs.session[a], obs.session[b]
+    # The same session has grown; a smaller one is new, and all of it lies in between.
+    least = np.where(after >= before, after - before, after)
+    known = (before != UNKNOWN) & (after != UNKNOWN)
+    return np.asarray(known & (obs.total[b] - obs.total[a] + _ROUNDED < least))
+
+
+def _stopped_throughout(obs: Observations, a: Ints, b: Ints, elapsed: Ints) -> tuple[Bools, Bools]:
+    """Where a cluster was surely, and where it was probably, stopped from A to B.
+
+    Surely, whatever the distance: session cost and ``updated_at`` are known, did not change, and
+    ``updated_at`` is not later than A. Probably: A and B are near, and of the two nothing that is
+    known changed, and at least one is known.
+    """
+    ends = (obs.status[a] == STOPPED) & (obs.status[b] == STOPPED)
+    same, known = [], []
+    for values in (obs.session, obs.updated):
+        same.append(values[a] == values[b])
+        known.append((values[a] != UNKNOWN) & (values[b] != UNKNOWN))
+    is_same = ends & same[0] & same[1]
+    surely = is_same & known[0] & known[1] & (obs.updated[b] <= obs.time[a])
+    near = elapsed <= STOPPED_REACH_SECONDS
+    return np.asarray(surely), np.asarray(is_same & near & (known[0] | known[1]))
 
 
 def _vanished(obs: Observations, links: Links) -> Columns:
@@ -156,6 +183,7 @@ def _vanished(obs: Observations, links: Links) -> Columns:
         "low": np.zeros(len(a), dtype=np.int64),
         "high": price_up(rate, until - obs.time[a]),
         "storage": np.zeros(len(a), dtype=np.int64),
+        "is_still": none,
         "highest_rate": rate,
         "running": running,
         "carried_in": np.zeros(len(a), dtype=np.int64),
@@ -203,6 +231,7 @@ def _first_seen(obs: Observations, links: Links) -> Columns:
         "low": np.where(metered, total, 0),
         "high": np.where(metered, total, price_up(rate, elapsed)),
         "storage": np.zeros(len(b), dtype=np.int64),
+        "is_still": np.zeros(len(b), dtype=bool),
         "highest_rate": rate,
         "running": running,
         "carried_in": np.where(is_born, 0, np.maximum(obs.total[b], 0)),
@@ -249,6 +278,7 @@ def _with_claims(obs: Observations, part: Columns) -> Columns:
         rest,
         (status_a != RUNNING) & (status_a != OTHER),
         (status_b != RUNNING) & (status_b != OTHER),
+        is_known=part["is_still"],
     )
     return {
         **part,
@@ -262,14 +292,20 @@ def _with_claims(obs: Observations, part: Columns) -> Columns:
     }
 
 
-def _claims(seconds: Ints, by_a: Bools, by_b: Bools) -> tuple[Ints, Ints]:
-    """``seconds`` divided between the ends that can speak for them, at most their reach each."""
+def _claims(
+    seconds: Ints, by_a: Bools, by_b: Bools, is_known: Bools | None = None
+) -> tuple[Ints, Ints]:
+    """``seconds`` divided between the ends that can speak for them, at most their reach each.
+
+    ``is_known``: where both ends speak for all of it.
+    """
     half = seconds // 2
     share_a = np.where(by_b, half, seconds)
     share_b = np.where(by_a, seconds - half, seconds)
+    reach = REACH_SECONDS if is_known is None else np.where(is_known, seconds, REACH_SECONDS)
     return (
-        np.where(by_a, np.minimum(share_a, REACH_SECONDS), 0),
-        np.where(by_b, np.minimum(share_b, REACH_SECONDS), 0),
+        np.where(by_a, np.minimum(share_a, reach), 0),
+        np.where(by_b, np.minimum(share_b, reach), 0),
     )
 
 

@@ -2,6 +2,12 @@
 
 A complete snapshot that misses a cluster between two observations ends its presence; the later
 observation begins another one. So does a later ``created_at`` under the same id.
+
+Absence is not termination where the cluster's own counter contradicts it. If one complete snapshot
+misses it, and it is back with the same ``created_at`` and a lifetime cost that did not fall, it
+lived: the observations are linked. If its ``created_at`` moved (at a restart, say) and its lifetime
+cost is more than it can have cost since, it is the same cluster. Two complete snapshots in a row
+that miss it end it in any case: a day reads no further.
 """
 
 from __future__ import annotations
@@ -12,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.ledger.observations import REPLACED, UNKNOWN, VANISHED, Observations
+from pipeline.ledger.pricing import price_up
 from pipeline.model import State
 
 if TYPE_CHECKING:
@@ -70,13 +77,18 @@ def link(obs: Observations, snapshots: Sequence[SnapshotInfo]) -> Links:
     # The next observation in the arrays, whichever cluster it is of; the last has itself.
     following = np.minimum(np.arange(count) + 1, max(count - 1, 0))
     same_cluster = np.append(obs.code[1:] == obs.code[:-1], False) if count else np.zeros(0, bool)
-    # A complete snapshot between the two observations does not show the cluster.
-    missed = complete.before(obs.snapshot[following]) > complete.before(obs.snapshot + 1)
+    # Complete snapshots between the two observations that do not show the cluster. Walks may
+    # overlap: one that saw the cluster earlier, by its page's time, has not missed it.
+    misses = complete.before(obs.snapshot[following]) - complete.before(_latest_so_far(obs) + 1)
+    continues = same_cluster & _counter_continues(obs, following)
+    same_birth = obs.created[following] == obs.created
+    missed = (misses > 1) | ((misses == 1) & ~(continues & same_birth))
     # Created after this observation: another cluster has the id now, so the old one was gone.
     other_birth = (
         (obs.created != UNKNOWN)
-        & (obs.created[following] != obs.created)
+        & ~same_birth
         & (obs.created[following] > obs.time)
+        & ~(continues & _costs_more_than_since_birth(obs, following))
     )
     linked = same_cluster & ~missed & ~other_birth
     replaced = same_cluster & ~missed & other_birth
@@ -102,6 +114,26 @@ def link(obs: Observations, snapshots: Sequence[SnapshotInfo]) -> Links:
         & (born != UNKNOWN)
         & (born >= complete.previous_start(obs.snapshot[first])),
     )
+
+
+def _latest_so_far(obs: Observations) -> Ints:
+    """The latest snapshot that has shown the cluster, up to each of its observations."""
+    # Codes ascend, so the running maximum of this number begins again with each cluster.
+    width = int(obs.snapshot.max(initial=0)) + 1
+    return np.maximum.accumulate(obs.code * width + obs.snapshot) - obs.code * width
+
+
+def _counter_continues(obs: Observations, following: Ints) -> Bools:
+    """Whether the lifetime cost is known at both observations and did not fall."""
+    later = obs.total[following]
+    return np.asarray((obs.total != UNKNOWN) & (later != UNKNOWN) & (later >= obs.total))
+
+
+def _costs_more_than_since_birth(obs: Observations, following: Ints) -> Bools:
+    """Whether the later lifetime cost exceeds what the highest rate allows since its creation."""
+    rate = np.maximum(obs.rate, obs.rate[following])
+    since = np.maximum(obs.time[following] - obs.created[following], 0)
+    return np.asarray((rate != UNKNOWN) & (obs.total[following] > price_up(rate, since)))
 
 
 class _CompleteSnapshots:

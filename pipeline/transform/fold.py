@@ -68,7 +68,7 @@ def ratio(part: Floats, total: Floats, default: float = np.nan) -> Floats:
     return share
 
 
-def outer_cuts(frame: pd.DataFrame | Fold, day: Ints, *, every_day: bool = False) -> Ints:
+def outer_cuts(frame: pd.DataFrame, day: Ints, *, every_day: bool = False) -> Ints:
     """Per row the micros that may lie beyond the first or last midnight of the window.
 
     The window's bounds are its rows' bounds, widened by these: midnights inside it move no money in
@@ -195,6 +195,19 @@ class Fold:
         out = np.zeros(self.size, dtype=np.int64)
         np.add.at(out, self.code, values)
         return out
+
+    def outer_cuts(self) -> Ints:
+        """Per row the micros that may lie beyond the first or last midnight of its cluster's rows.
+
+        Another cluster's first and last day do not matter.
+        """
+        first = np.full(self.size, np.iinfo(np.int64).max)
+        last = np.full(self.size, np.iinfo(np.int64).min)
+        np.minimum.at(first, self.code, self.day)
+        np.maximum.at(last, self.code, self.day)
+        starts = np.where(self.day == first[self.code], self["cut_start_micros"], 0)
+        ends = np.where(self.day == last[self.code], self["cut_end_micros"], 0)
+        return np.asarray(starts + ends, dtype=np.int64)
 
     def by_day(self, column: str, first: int, last: int) -> NDArray[np.float64]:
         """``column`` as one row per cluster, one value per day; NaN where it is not known."""

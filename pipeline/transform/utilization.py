@@ -22,7 +22,7 @@ import pandas as pd
 
 from pipeline import schema
 from pipeline.transform.findings.confidence import Samples, running_share_bound
-from pipeline.transform.fold import HOURS_OF_WEEK, Fold, day_number, day_numbers, outer_cuts, ratio
+from pipeline.transform.fold import HOURS_OF_WEEK, Fold, day_number, day_numbers, ratio
 from pipeline.transform.observed import last_observed
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _count_samples(frame: pd.DataFrame, fold: Fold) -> None:
 
 def _widen(frame: pd.DataFrame, fold: Fold) -> None:
     """Bounds of the window: summed, then widened by its outer two cuts; unknown if any row is."""
-    cut = fold.add(outer_cuts(fold, fold.day))
+    cut = fold.add(fold.outer_cuts())
     frame["spend_low_micros"] = (frame["spend_low_micros"] - cut).clip(lower=0)
     high = fold["spend_high_micros"]
     unbounded = fold.any_of(high.isna().to_numpy())

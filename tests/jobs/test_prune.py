@@ -93,15 +93,20 @@ def test_old_snapshots_are_removed_and_no_ledger_day_changes(watched: Store) -> 
     assert snapshots_per_day(watched) == dict.fromkeys(range(DAYS), 6)
     spend = int(watched.read_ledger(FIRST, AGES.today)["spend_micros"].sum())
     done = run(watched)
-    # Days 0-3 dropped, 4-6 thinned to one snapshot, 7-9 untouched; day 6 keeps the two that the
-    # first open day reads: only a later snapshot proves that the walk of 21:00 ended by midnight.
-    assert snapshots_per_day(watched) == {4: 1, 5: 1, 6: 2, 7: 6, 8: 6, 9: 6}
+    # Days 0-3 dropped, 4-6 thinned to one snapshot, 7-9 untouched; day 6 keeps the three that
+    # the first open day reads: only a later snapshot proves that the walk of 21:00 ended by
+    # midnight.
+    assert snapshots_per_day(watched) == {4: 1, 5: 1, 6: 3, 7: 6, 8: 6, 9: 6}
     assert [(ref.day - FIRST).days for ref in done.final] == [0, 1, 2, 3, 4, 5, 6]
     assert done.blocked == ()
     assert done.spend_micros == spend
     assert ledger_bytes(watched) == before
     assert int(watched.read_ledger(FIRST, AGES.today)["spend_micros"].sum()) == spend
     assert check(watched.files, read_data=True).problems == ()
+    # The snapshots that prune removed are no gap.
+    after = job_of(watched)
+    update_ledger(after)
+    assert after.messages == []
 
 
 def test_a_plan_names_what_would_be_removed_and_changes_nothing(watched: Store) -> None:
@@ -179,24 +184,25 @@ def test_a_stale_or_missing_day_keeps_its_snapshots_with_the_reason(
     done = run(watched)
     assert done.blocked == (
         "account default, 2026-10-01: its snapshots are kept: missing or stale: run ledger first",
+        "account default, 2026-10-02: its snapshots are kept: missing or stale: run ledger first",
         "account default, 2026-10-03: its snapshots are kept: missing or stale: run ledger first",
     )
-    # Each keeps all it needs: its own snapshots and their neighbours to the nearest complete ones.
+    # Each keeps all it needs: its own snapshots and their neighbours to the second complete one.
     assert snapshots_per_day(watched) == {
         0: 6,
-        1: 3,
+        1: 6,
         2: 7,
-        3: 1,
+        3: 2,
         4: 1,
         5: 1,
-        6: 2,
+        6: 3,
         7: 6,
         8: 6,
         9: 6,
     }
     update_ledger(job_of(watched))
     assert run(watched).blocked == ()
-    assert snapshots_per_day(watched) == {4: 1, 5: 1, 6: 2, 7: 6, 8: 6, 9: 6}
+    assert snapshots_per_day(watched) == {4: 1, 5: 1, 6: 3, 7: 6, 8: 6, 9: 6}
 
 
 def test_a_day_that_is_rebuilt_differently_is_not_made_final(watched: Store) -> None:
@@ -229,7 +235,7 @@ def test_days_that_are_not_closed_keep_their_snapshots(
     assert done.blocked == (
         "account default, 2026-10-02: its snapshots are kept: no complete snapshot after it yet",
     )
-    assert snapshots_per_day(store) == {0: 2, 1: 6}
+    assert snapshots_per_day(store) == {0: 3, 1: 6}
 
 
 def test_a_thinned_day_keeps_its_last_complete_snapshot(
@@ -282,7 +288,7 @@ def test_a_prune_that_dies_anywhere_is_finished_by_the_next(
             assert check(store.files).problems == ()
         else:
             break
-    assert snapshots_per_day(store) == {2: 2, 3: 6}
+    assert snapshots_per_day(store) == {2: 3, 3: 6}
 
 
 @pytest.mark.parametrize(("thin", "drop"), [(0, 5), (5, 4)])

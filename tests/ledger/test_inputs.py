@@ -29,11 +29,10 @@ def read(*refs: SnapshotRef, day: date = DAY) -> list[str]:
     return [f"{ref.started_at:%-d %H:%M}" for ref in inputs_of(refs, day)]
 
 
-def test_a_day_reads_its_own_snapshots_and_one_complete_neighbour_on_each_side() -> None:
-    refs = [
-        ref(when) for when in ("1 02:00", "1 11:00", "2 02:00", "2 14:00", "3 02:00", "3 14:00")
-    ]
-    assert read(*refs) == ["1 11:00", "2 02:00", "2 14:00", "3 02:00"]
+def test_a_day_reads_its_own_snapshots_and_two_complete_neighbours_on_each_side() -> None:
+    times = ["1 02:00", "1 11:00", "2 02:00", "2 14:00", "3 02:00", "3 14:00"]
+    refs = [ref(when) for when in ("1 01:00", *times, "4 01:00")]
+    assert read(*refs) == times
 
 
 def test_incomplete_neighbours_before_a_complete_one_are_read_too() -> None:
@@ -46,19 +45,26 @@ def test_incomplete_neighbours_before_a_complete_one_are_read_too() -> None:
         ref("4 02:00"),
         ref("5 02:00"),
     ]
-    assert read(*refs) == ["1 02:00", "1 14:00", "2 02:00", "3 02:00", "3 14:00", "4 02:00"]
+    assert read(*refs, ref("6 02:00")) == [
+        *("1 02:00", "1 14:00", "2 02:00", "3 02:00", "3 14:00", "4 02:00", "5 02:00")
+    ]
 
 
 def test_a_walk_that_may_reach_past_midnight_is_not_the_last_neighbour() -> None:
-    # The walk of 23:30 may end after midnight, so its rows may need the snapshot before it.
-    assert read(ref("1 22:30"), ref("1 23:30"), ref("2 00:30"), ref("3 00:00")) == [
+    # The walk of 23:30 may end after midnight, so its rows may need the snapshots before it.
+    neighbours = [ref("1 20:30"), ref("1 21:30"), ref("1 22:30"), ref("1 23:30")]
+    assert read(*neighbours, ref("2 00:30"), ref("3 00:00")) == [
+        "1 21:30",
         "1 22:30",
         "1 23:30",
         "2 00:30",
         "3 00:00",
     ]
     # One that ended before the next began, at midnight, is.
-    assert read(ref("1 22:00"), ref("1 23:00"), ref("2 00:00"), ref("3 00:00"))[0] == "1 23:00"
+    assert (
+        read(ref("1 21:00"), ref("1 22:00"), ref("1 23:00"), ref("2 00:00"), ref("3 00:00"))[0]
+        == "1 22:00"
+    )
 
 
 def test_a_day_without_snapshots_reads_its_neighbours() -> None:
@@ -123,7 +129,7 @@ def test_a_late_snapshot_makes_only_the_days_that_read_it_stale() -> None:
     late = sorted([*refs, ref("4 14:00")])
     before, after = digests(refs, {}), digests(late, {})
     changed = {day.day for day in after if before.get(day) != after[day]}
-    assert changed == {4, 5}
+    assert changed == {3, 4, 5, 6}
 
 
 def test_the_rate_card_is_part_of_a_days_digest() -> None:

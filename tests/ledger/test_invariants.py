@@ -44,7 +44,8 @@ def histories(draw: st.DrawFn, *, unbroken: bool = False) -> list[SnapshotRows]:
                     name,
                     total=totals[name] if known else None,
                     rate=draw(st.sampled_from([10, 10, 25] if unbroken else [10, 25, 0, None])),
-                    session=draw(st.sampled_from([None, 0, 5, 80])),
+                    # A session that costs more than the counter rose contradicts it.
+                    session=None if unbroken else draw(st.sampled_from([None, 0, 5, 80])),
                     status=draw(st.sampled_from(STATUSES)),
                     gpu_utilization_pct=draw(st.sampled_from([None, 0, 3.3, 55.5, 100])),
                     created_at=draw(

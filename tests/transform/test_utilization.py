@@ -137,3 +137,15 @@ def test_an_empty_ledger_ranks_no_cluster(ledger: Make) -> None:
     frame = utilization.rank(ledger())
     assert frame.empty
     assert list(frame) == list(schema.UTILIZATION.names)
+
+
+def test_bounds_are_widened_at_the_clusters_own_edges(days: Make, ledger: Make) -> None:
+    cut = {"spend_micros": 20 * UNIT, "cut_start_micros": 3 * UNIT, "cut_end_micros": 2 * UNIT}
+    alone = ledger(*days("2026-03-05", 3, **cut))
+    beside_one_that_left = ledger(
+        *days("2026-03-05", 3, **cut), *days("2026-03-01", 2, cluster_id="left", spend_micros=0)
+    )
+    for rows in (alone, beside_one_that_left):
+        got = utilization.rank(rows).set_index("cluster_id").loc["c1"]
+        assert got["spend_low_micros"] == (60 - 5) * UNIT
+        assert got["spend_high_micros"] == (60 + 5) * UNIT
