@@ -74,11 +74,19 @@
     return lines.concat("", plain(document.querySelector(".kicker").textContent)).join("\n");
   }
 
-  // JSON writes texts as TOML does, but for one control character.
+  // A basic string of TOML, in ASCII.
+  function quoted(text) {
+    return '"' + Array.from(text, function (letter) {
+      var code = letter.codePointAt(0);
+      if (code > 0xffff) { return "\\U" + code.toString(16).padStart(8, "0"); }
+      if (code < 0x20 || code > 0x7e) { return "\\u" + code.toString(16).padStart(4, "0"); }
+      return letter === '"' || letter === "\\" ? "\\" + letter : letter;
+    }).join("") + '"';
+  }
+
   function exclusion(row) {
-    function quoted(text) { return JSON.stringify(text).replace(/\x7f/g, "\\u007f"); }
     var rule = row.querySelector(".reasons section").dataset.rule;
-    return ["[[exclude]]", "match = " + quoted(row.dataset.match), "rule = " + quoted(rule),
+    return ["[[exclude]]", "match = " + quoted(JSON.parse(row.dataset.match)), "rule = " + quoted(rule),
       'owner = ""', 'reason = ""', "expires = 2099-12-31"].join("\n");
   }
 
@@ -116,9 +124,9 @@
       tools.className = "copy";
       tools.append(
         copier("Copy link", function () { return location.href.split("#")[0] + "#" + encodeURIComponent(row.id); }),
-        copier("Copy ticket", function () { return ticket(row); }),
-        copier("Copy exclusion", function () { return exclusion(row); })
+        copier("Copy ticket", function () { return ticket(row); })
       );
+      if (row.dataset.match) { tools.append(copier("Copy exclusion", function () { return exclusion(row); })); }
       details.append(tools);
     });
   });

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tomllib
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
@@ -117,8 +118,8 @@ def test_the_names_of_the_bars_are_whole_and_the_first_day_is_labelled(
 
 
 def test_a_link_to_a_cluster_opens_its_why(browser: Browser, pages: dict[str, Path]) -> None:
-    with Visit(browser, pages["normal"].as_uri() + "#cluster_a4") as visit:
-        row = visit.page.locator("#cluster_a4")
+    with Visit(browser, pages["normal"].as_uri() + "#cluster_a3") as visit:
+        row = visit.page.locator("#cluster_a3")
         assert row.locator("details").evaluate("d => d.open") is True
         assert row.get_by_text("Observations").is_visible()
         assert visit.page.locator("#cluster_a2 details").evaluate("d => d.open") is False
@@ -127,15 +128,15 @@ def test_a_link_to_a_cluster_opens_its_why(browser: Browser, pages: dict[str, Pa
 def test_rows_are_sorted_and_filtered_in_place(browser: Browser, pages: dict[str, Path]) -> None:
     with Visit(browser, pages["normal"].as_uri()) as visit:
         names = visit.page.locator("tbody.finding th a")
-        assert names.all_inner_texts() == ["forgotten", "notebook", "half-used", "waiting"]
+        assert names.all_inner_texts() == ["forgotten", "notebook", "half-used"]
         head = visit.page.locator("thead th", has_text="GPUs, price").first
         head.locator("button").click()
         assert head.get_attribute("aria-sort") == "descending"
-        assert names.all_inner_texts() == ["forgotten", "half-used", "waiting", "notebook"]
+        assert names.all_inner_texts() == ["forgotten", "half-used", "notebook"]
         visit.page.get_by_label("Filter").fill("vision A100")
         shown = visit.page.locator("tbody.finding:visible th a")
         assert shown.all_inner_texts() == ["half-used", "notebook"]
-        assert visit.page.get_by_role("status").inner_text() == "2 of 4"
+        assert visit.page.get_by_role("status").inner_text() == "2 of 3"
         assert visit.troubles == []
 
 
@@ -143,11 +144,39 @@ def test_without_javascript_everything_is_there_and_nothing_is_dead(
     browser: Browser, pages: dict[str, Path]
 ) -> None:
     with Visit(browser, pages["normal"].as_uri(), java_script_enabled=False) as visit:
-        assert visit.page.locator("tbody.finding").count() == 4
+        assert visit.page.locator("tbody.finding").count() == 3
         assert not visit.page.locator(".tools").is_visible()
         assert visit.page.locator("button").count() == 0
         visit.page.locator("#cluster_a2 summary").click()
         assert visit.page.locator("#cluster_a2").get_by_text("Observations").is_visible()
+
+
+def test_a_filter_in_the_address_is_applied(browser: Browser, pages: dict[str, Path]) -> None:
+    with Visit(browser, pages["normal"].as_uri() + "#filter=half-used") as visit:
+        assert visit.page.locator("tbody.finding:visible th a").all_inner_texts() == ["half-used"]
+        assert visit.page.get_by_label("Filter").input_value() == "half-used"
+
+
+def test_a_row_is_copied_as_a_ticket_and_as_an_exclusion(
+    browser: Browser, pages: dict[str, Path]
+) -> None:
+    # A page from a disk may have no clipboard: what it selects to copy is kept instead.
+    watch = """
+        Object.defineProperty(navigator, "clipboard", {value: undefined});
+        window.copied = [];
+        document.execCommand = () => { copied.push(document.activeElement.value); return true; };
+        null;
+    """
+    with Visit(browser, pages["normal"].as_uri() + "#cluster_a2") as visit:
+        visit.page.evaluate(watch)
+        row = visit.page.locator("#cluster_a2")
+        row.get_by_role("button", name="Copy ticket").click()
+        row.get_by_role("button", name="Copy exclusion").click()
+        ticket, exclusion = visit.page.evaluate("window.copied")
+        assert ticket.startswith("**forgotten** (cluster\\_a2)")
+        entry = tomllib.loads(exclusion)["exclude"][0]
+        assert (entry["match"], entry["rule"]) == ("cluster_a2", "idle")
+        assert visit.troubles == []
 
 
 def test_an_injected_script_does_not_run(browser: Browser, tmp_path: Path, views: Any) -> None:  # noqa: ANN401
@@ -162,5 +191,5 @@ def test_every_why_is_printed(browser: Browser, pages: dict[str, Path]) -> None:
     with Visit(browser, pages["normal"].as_uri()) as visit:
         visit.page.emulate_media(media="print")
         heights = visit.page.locator(".reasons").evaluate_all("e => e.map(x => x.offsetHeight)")
-        assert len(heights) == 4
+        assert len(heights) == 3
         assert min(heights) > 0

@@ -196,7 +196,7 @@ def test_page_text_and_mail_have_the_same_facts(views: dict[str, ReportView]) ->
         assert all(shown in text for text in drawn)
     sections = (*view.before_findings, *view.after_findings)
     assert [section.key for section in sections] == [
-        *("causes", "ahead", "unusual", "since", "changes", "exclusions"),
+        *("causes", "ahead", "unusual", "since", "exclusions"),
     ]
     for section in sections:
         assert all(sentence in text for sentence in section.sentences for text in drawn)

@@ -85,7 +85,7 @@ def test_unproven_waste_is_in_the_lede_but_not_in_the_headline() -> None:
 
 
 def test_the_samples_of_a_cluster_are_of_one_window() -> None:
-    inputs = report_inputs([NORMAL[3]])
+    inputs = report_inputs([NORMAL[1]])
     inputs = replace(
         inputs,
         evidence=inputs.evidence.assign(busy_samples=250),
@@ -167,7 +167,7 @@ def test_rows_beyond_the_limit_are_summed_and_left_to_the_csv() -> None:
     table = build(inputs).findings
     assert len(table.rows) == 1
     labels = [plain(total[0]) for total in table.totals]
-    assert labels == ["1 shown", "3 more in findings.csv", "All 4 clusters", "Proven part"]
+    assert labels == ["1 shown", "2 more in findings.csv", "All 3 clusters", "Proven part"]
     assert [total[-3] for total in table.totals] == [
         *("$7,900.50", "$700.25", "$8,600.75", "$7,900.50"),
     ]

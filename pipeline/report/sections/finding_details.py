@@ -86,7 +86,7 @@ def _samples(finding: Record, evidence: Record) -> str:
         text += f" and was above 5 % in {int(busy) if busy else 'none'} of them"
     bound = known(finding["busy_share_bound"])
     if bound is not None and bound < 1:
-        text += f": busy at most {percent(100 * bound)} of the time (95 % confidence)"
+        text += f": at most {percent(100 * bound)} of its running time was busy (95 % confidence)"
     coverage = known(evidence.get("hour_of_week_coverage"))
     if coverage is not None:
         text += f"; {percent(100 * coverage)} of the 168 hours of the week were sampled"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     Record = Mapping[Any, Any]
 
 _SPARK_DAYS = 14
+_LONGEST_ID = 128
 _WHY = 240
 _NEWS = {"new": "new", "reopened": "reopened"}
 _TIMES = "\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}"
@@ -122,8 +124,13 @@ class _RowMaker:
                 str(GRADES.index(grade)) if grade in GRADES else "",
             ),
             words=_words(findings, self.rule_text),
-            pattern=glob.escape(cluster_id),
+            pattern=_pattern(cluster_id),
         )
+
+
+def _pattern(cluster_id: str) -> str:
+    """A JSON string, in ASCII, that matches the id alone; empty for an id of endless length."""
+    return json.dumps(glob.escape(cluster_id)) if len(cluster_id) <= _LONGEST_ID else ""
 
 
 def _words(findings: Sequence[Record], rule_text: RuleText) -> str:

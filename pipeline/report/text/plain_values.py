@@ -16,14 +16,24 @@ if TYPE_CHECKING:
 
 _FULL = 100.0
 _CENT = 0.01
+_MOST_DIGITS = 10
 
 
-def plain_value(measure: str, value: object) -> str:
-    """One value of a measure; None is unknown."""
+def plain_value(measure: str, value: object, digits: int = 1) -> str:
+    """One value of a measure; None is unknown. ``digits``: decimals, of money one more."""
     if value is None:
         return "unknown"
     unit = MEASURES[measure].unit
-    return _BY_UNIT[unit](float("inf") if unit != "text" and value == "inf" else value)
+    return _BY_UNIT[unit](float("inf") if unit != "text" and value == "inf" else value, digits)
+
+
+def plain_pair(measure: str, value: object, limit: object) -> tuple[str, str]:
+    """A value and the limit that decided, with as many decimals as it takes to tell them apart."""
+    for digits in range(1, _MOST_DIGITS):
+        pair = plain_value(measure, value, digits), plain_value(measure, limit, digits)
+        if pair[0] != pair[1] or value == limit:
+            break
+    return pair
 
 
 def times(value: float, decimals: str = ".2f", space: str = " ") -> str:
@@ -31,33 +41,40 @@ def times(value: float, decimals: str = ".2f", space: str = " ") -> str:
     return f"{value:{decimals}}{space}times" if math.isfinite(value) else "infinitely many times"
 
 
-def _percent(value: float) -> str:
-    text = f"{value:.1f}".removesuffix(".0")
+def _percent(value: float, digits: int) -> str:
+    text = _short(f"{value:.{digits}f}")
     if text == "0" and value > 0:
-        return "less than 0.1 %"
+        return "less than 0.1 %" if digits == 1 else f"{value:g} %"
     if text == "100" and value < _FULL:
-        return "more than 99.9 %"
+        return "more than 99.9 %" if digits == 1 else f"{value:.9g} %"
     return f"{text} %"
 
 
-def _number(value: float) -> str:
-    return f"{value:,.1f}".removesuffix(".0")
+def _number(value: float, digits: int) -> str:
+    return _short(f"{value:,.{digits}f}")
 
 
-def _money(micros: float) -> str:
+def _short(figures: str) -> str:
+    """Without zeros that say nothing."""
+    return figures.rstrip("0").removesuffix(".") if "." in figures else figures
+
+
+def _money(micros: float, digits: int) -> str:
     """Units of the currency: to the cent, or with all decimals where that would read 0."""
     units = micros / MICROS_PER_UNIT
-    return f"{units:,.2f}" if abs(units) >= _CENT or not units else f"{units:,.6f}"
+    if abs(units) >= _CENT or not units:
+        return f"{units:,.{digits + 1}f}"
+    return f"{units:,.6f}"
 
 
-_BY_UNIT: dict[str, Callable[[Any], str]] = {
+_BY_UNIT: dict[str, Callable[[Any, int], str]] = {
     "pct": _percent,
-    "share": lambda value: _percent(100.0 * value),
-    "hours": lambda value: f"{_number(value)} h",
-    "days": lambda value: f"{_number(value)} days",
+    "share": lambda value, digits: _percent(100.0 * value, digits),
+    "hours": lambda value, digits: f"{_number(value, digits)} h",
+    "days": lambda value, digits: f"{_number(value, digits)} days",
     "count": _number,
-    "times": times,
+    "times": lambda value, digits: times(value, f".{digits + 1}f"),
     "money": _money,
-    "text": str,
-    "flag": lambda value: "yes" if value else "no",
+    "text": lambda value, _: str(value),
+    "flag": lambda value, _: "yes" if value else "no",
 }

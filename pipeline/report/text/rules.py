@@ -16,7 +16,7 @@ import pandas as pd
 from pipeline.report.model import Column, Table, Tag
 from pipeline.report.text import names
 from pipeline.report.text.numbers import NBSP, Money, count, known, percent
-from pipeline.report.text.plain_values import plain_value, times
+from pipeline.report.text.plain_values import plain_pair, plain_value, times
 from pipeline.rules import (
     ACTIONS,
     MEASURES,
@@ -165,10 +165,12 @@ class RuleText:
             return f"{_capital(measure.label)} is unknown"
         if isinstance(limit, bool):
             return _capital(measure.if_true if value else measure.if_false)
-        seen = "" if is_kind else f"{plain_value(measure.name, value)}, "
         if isinstance(limit, list):
+            seen = "" if is_kind else f"{plain_value(measure.name, value)}, "
             return f"{_capital(measure.label)} is {seen}not {' or '.join(limit)}"
-        wanted = f"{OPERATORS[clause.op]} {plain_value(measure.name, limit)}"
+        has, needs = plain_pair(measure.name, value, limit)
+        seen = "" if is_kind else f"{has}, "
+        wanted = f"{OPERATORS[clause.op]} {plain_value(measure.name, limit) if is_kind else needs}"
         return f"{_capital(measure.label)} is {seen}not {wanted}"
 
     def _value(self, name: str, value: object) -> str:

@@ -17,7 +17,9 @@ Samples at other instants (a fixed minute of every hour) count as the sample of 
 That assumes that they fall independently of the work, so a finding that rests on them is never
 proven: a job that works from :10 to :60 of every hour is not busy at any :05.
 
-Time without a sample counts as busy, so coverage is part of the bound.
+Time without a sample counts as busy, so coverage is part of the bound. Of random instants, each
+interval that it would fill is a busy sample: a snapshot or a reading may be missing because the
+cluster worked, and then the samples there are would be too favourable.
 
 Formula: P(X <= k; n, p) = 1 - I_p(k + 1, n - k), the regularised incomplete beta function, here by
 its continued fraction (Lentz's method), for all pairs (k, n) at once; p by Newton's method.
@@ -79,15 +81,18 @@ def running_share_bound(samples: Samples) -> tuple[Floats, Bools]:
 
 
 def _by_random_instants(samples: Samples) -> Floats:
-    """Busy time <= bound x sampled time + running time that may lie outside it."""
+    """Intervals without a sample count as busy ones: a snapshot may be missing because of work."""
     longest = np.maximum(samples.random_interval_seconds, 1)
-    strata = np.minimum(samples.random_samples, samples.random_seconds // longest)
-    bound = busy_share_bound(samples.random_busy_samples, strata)
     sampled = np.minimum(samples.random_seconds, samples.listed_seconds)
-    unsampled = np.minimum(samples.listed_seconds - sampled, samples.running_seconds)
-    running = samples.running_seconds.astype(np.float64)
-    busy: Floats = bound * sampled + unsampled
-    share: Floats = np.minimum(ratio(busy, running), 1.0)
+    strata = np.minimum(samples.random_samples, sampled // longest)
+    missing = np.minimum(samples.listed_seconds - sampled, samples.running_seconds)
+    unseen, rest = np.divmod(missing, longest)
+    n, k = strata + unseen, samples.random_busy_samples + unseen
+    # Hoeffding's inequality needs k <= n x bound - 1, which holds up to k = n - 2.
+    bound = np.where(k >= n - 1, 1.0, busy_share_bound(k, n))
+    bound = np.where(strata > 0, bound, np.nan)
+    busy = np.asarray(bound * (sampled + missing - rest) + rest, dtype=np.float64)
+    share: Floats = np.minimum(ratio(busy, samples.running_seconds.astype(np.float64)), 1.0)
     return share
 
 

@@ -32,16 +32,16 @@ def with_analyses(inputs: ReportInputs, name: str) -> ReportInputs:
 
 
 def forecast(*, refused: str | None = None) -> Forecast:
-    """Of November, by run rate."""
+    """Of November."""
     floor = Estimate("floor", 7_000 * UNIT, 14_000 * UNIT, 0.2, None, None, 20)
-    run_rate = Estimate("run rate", 9_000 * UNIT, 16_000 * UNIT, 0.031, 15_000 * UNIT, None, 20)
+    combined = Estimate("combined", 9_000 * UNIT, 16_000 * UNIT, 0.031, 15_000 * UNIT, None, 20)
     return Forecast(
         first=date(2026, 11, 1),
         until=date(2026, 11, 30),
         spent_micros=7_000 * UNIT,
         days_left=8,
         history_days=22,
-        estimates=() if refused else (floor, run_rate),
+        estimates=() if refused else (floor, combined),
         refused=refused,
     )
 

@@ -172,6 +172,12 @@ class Cluster:
             "last_observed_at": at(last, 23),
         }
 
+    def saving(self, rule: str) -> int:
+        """Twice the waste of a cluster that is idle; 90.00 for one that is underutilized."""
+        if self.grades[rule] == "suspected":
+            return 0
+        return {"idle": round(2 * self.waste * UNIT), "underutilized": 90 * UNIT}.get(rule, 0)
+
     def findings(self, last: date) -> list[Row]:
         window = self.window(last)
         works = ("when:gpu_mean_pct<=25", "25", None if self.use is None else str(self.use))
@@ -200,7 +206,9 @@ class Cluster:
                     if is_found and rule.id == "idle"
                     else 0,
                     "action": rule.action(grade) if is_found else None,
-                    "counted_saving_micros": 0 if is_found else None,
+                    "counted_saving_micros": self.saving(rule.id) if is_found else None,
+                    "run_rate_saving_micros": self.saving(rule.id) if is_found else None,
+                    "suspected_saving_micros": 0 if is_found else None,
                     "since_at": at(last - timedelta(days=self.days - 1), 0) if is_found else None,
                 }
             )

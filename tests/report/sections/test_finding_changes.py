@@ -31,8 +31,11 @@ def test_since_the_last_report_shows_new_gone_and_what_acting_saved(
     assert sentences(since) == [
         "Clusters: 1 failed, 1 stopped.",
         "1 new finding on 1 cluster; 1 reopened; 1 gone (resumed work 1).",
-        "Acting on 1 cluster should have saved $100 by now; it saved $80.00.",
-        "Not acting on the open findings has cost $200 since they were first found.",
+        (
+            "1 cluster ended or stopped after a finding (the API does not say by whom): $80.00 was "
+            "not spent, of $100 promised by now."
+        ),
+        "Clusters whose findings save money have cost $200 since they were first found.",
     ]
     assert [row[:2] for row in table(since, "New").rows] == [
         ("notebook", "Idle"),
@@ -79,7 +82,7 @@ def test_savings_of_an_account_not_observed_count_to_its_last_day_only() -> None
     assert numbers.realised_micros == 80 * UNIT
 
 
-def test_a_row_says_that_it_is_new_and_its_why_what_waiting_cost(
+def test_a_row_says_that_it_is_new_and_its_why_what_it_cost_since(
     views: dict[str, ReportView],
 ) -> None:
     rows = {row.name: row for row in views["full"].findings.rows}
@@ -87,9 +90,8 @@ def test_a_row_says_that_it_is_new_and_its_why_what_waiting_cost(
         "forgotten": "",
         "notebook": "new",
         "half-used": "",
-        "waiting": "reopened",
     }
     first_found = fact(rows["forgotten"].reasons[0].facts, "Found")
     assert plain(first_found.meaning) == (
-        "First on 12 November 2026; not acting on it has cost $200.00 since."
+        "First on 12 November 2026; the cluster has cost $200.00 since."
     )

@@ -62,5 +62,5 @@ def test_without_a_forecast_the_section_is_about_budgets_if_there_are_any(
 def test_the_numbers_of_a_forecast_are_for_machines(views: dict[str, ReportView]) -> None:
     numbers = views["full"].numbers.forecast
     assert numbers is not None
-    assert (numbers.best, numbers.refused, numbers.days_left) == ("run rate", None, 8)
-    assert [estimate.method for estimate in numbers.estimates] == ["floor", "run rate"]
+    assert (numbers.best, numbers.refused, numbers.days_left) == ("combined", None, 8)
+    assert [estimate.method for estimate in numbers.estimates] == ["floor", "combined"]

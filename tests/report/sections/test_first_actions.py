@@ -1,0 +1,78 @@
+"""Do these first: what is advised, in which order, and how to do it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.report.sections.first_actions import first_actions
+from pipeline.settings import Account, Api, Settings
+from tests.report.factories.clusters import UNIT
+from tests.report.factories.results import SETS, normal
+from tests.report.reading import plain
+
+if TYPE_CHECKING:
+    from pipeline.report.inputs import ReportInputs
+
+
+def savings(inputs: ReportInputs, **by_cluster: tuple[str, int]) -> ReportInputs:
+    """Grade and counted saving of the finding ``idle`` of some clusters."""
+    rows = inputs.findings.astype({"grade": "object", "action": "object"})
+    is_idle = rows["rule_id"].astype("str") == "idle"
+    for cluster_id, (grade, units) in by_cluster.items():
+        here = is_idle & (rows["cluster_id"] == cluster_id)
+        rows.loc[here, ["grade", "counted_saving_micros"]] = [grade, units * UNIT]
+    return replace(inputs, findings=rows)
+
+
+def test_proven_comes_before_likely_and_most_saved_first() -> None:
+    shown = first_actions(savings(normal(), cluster_a2=("likely", 900), cluster_a3=("proven", 5)))
+    assert [(row.name, row.grade, row.saving) for row in shown.rows][:2] == [
+        ("notebook", "proven", "$5.00"),
+        ("forgotten", "likely", "$900"),
+    ]
+    assert plain(shown.summary).startswith("3 actions would save $5.00 proven and $990 likely")
+
+
+def test_an_action_names_its_way_back_and_the_vendors_request() -> None:
+    (row, *_) = first_actions(normal()).rows
+    assert (row.action, row.name) == ("Terminate", "forgotten")
+    assert [fact.term for fact in row.takes] == ["Effort", "Risk", "Way back", "Still charged"]
+    (call,) = row.calls
+    assert call == (
+        'curl -X DELETE -H "Authorization: Bearer $TENSORONE_API_KEY" '
+        "https://api.tensorone.ai/v2/clusters/cluster_a2"
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (Settings(api=Api(url="https://eu.example.com", auth="bare")),
+         '"Authorization: $TENSORONE_API_KEY" https://eu.example.com/v2/'),
+        (Settings(accounts={"default": Account(url="https://own.example.com")}),
+         " https://own.example.com/v2/"),
+        (Settings(api=Api(url="http://127.0.0.1:8080")), " https://api.tensorone.ai/v2/"),
+    ],
+)  # fmt: skip
+def test_the_request_goes_where_the_accounts_api_is(settings: Settings, expected: str) -> None:
+    (row, *_) = first_actions(replace(normal(), settings=settings)).rows
+    assert expected in row.calls[0]
+
+
+def test_no_name_from_outside_can_add_to_a_command() -> None:
+    for row in first_actions(SETS["hostile"]()).rows:
+        for call in row.calls:
+            assert "$(" not in call
+            assert "`" not in call
+            assert call.isprintable()
+
+
+def test_an_excluded_finding_is_no_action() -> None:
+    inputs = normal()
+    excluded = inputs.findings.assign(exclusion="kept: standby (ops, until 2027-01-01)")
+    shown = first_actions(replace(inputs, findings=excluded))
+    assert shown.rows == ()
+    assert shown.summary == "No finding is sure enough to act on for money."
