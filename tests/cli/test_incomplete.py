@@ -161,8 +161,10 @@ def test_a_damaged_snapshot_makes_findings_incomplete_until_it_is_whole(
     make_report(night, LAST)
     assert night.exit_code == Exit.WARNINGS
     assert findings(data).keys() != healthy.keys()
+    # The day before reads it too, for clusters that one list may have missed.
     assert incomplete(data) == [
-        f"ledger/account=default/date={LAST}: made without some of its snapshots"
+        f"ledger/account=default/date={day}: made without some of its snapshots"
+        for day in (FIRST, LAST)
     ]
     victim.write_bytes(content)
     night = job()

@@ -63,7 +63,7 @@ def test_one_random_instant_a_day_speaks_for_the_whole_day(days: Make, ledger: M
     assert waste == int(spend * 0.05 ** (1 / 14))
 
 
-def test_hours_that_nobody_sampled_count_as_busy(days: Make, ledger: Make) -> None:
+def test_hours_without_a_sample_count_as_busy(days: Make, ledger: Make) -> None:
     # 36 hours on three afternoons without a snapshot.
     rows = days("2026-03-02", 14)
     for row in rows[1:4]:

@@ -1,83 +1,92 @@
-"""Spend of clusters in no snapshot, from the ages at which others are first seen."""
-
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.transform.unobserved_spend import estimate
+from pipeline.transform.unobserved_spend import estimate, unseen_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Make = Callable[..., Any]
-
 HOUR = 3600
-SNAPSHOT = pd.Timestamp("2026-03-02 10:00", tz="UTC")
-PRICE = 10_000
-"""Micros a second."""
+MINUTE = 60
 
 
-def seen_once(row: Make, *ages: int, **values: Any) -> list[dict[str, Any]]:  # noqa: ANN401
-    """Clusters in one snapshot, ``ages`` seconds after their creation."""
-    common = {
-        "flags": "vanished,created",
-        "looks": 1,
-        "first_observed_at": SNAPSHOT,
-        "last_observed_at": SNAPSHOT,
-    }
+def short_lived(
+    row: Callable[..., dict[str, Any]], count: int, observations: int
+) -> list[dict[str, Any]]:
+    """Born half an hour before its first snapshot; 0.01 of money for each second until the last."""
+    seen = pd.Timestamp("2026-03-02 10:00", tz="UTC") + pd.Timedelta(hours=observations - 1)
+    born = pd.Timestamp("2026-03-02 09:30", tz="UTC")
+    seconds = int((seen - born).total_seconds())
     return [
         row(
             "2026-03-02",
-            cluster_id=f"c{n}",
-            created_at=SNAPSHOT - pd.Timedelta(seconds=age),
-            metered_micros=PRICE * age,
-            **(common | values),
+            cluster_id=f"{observations}-{n}",
+            flags="vanished,created",
+            looks=observations,
+            created_at=born,
+            last_observed_at=seen,
+            metered_micros=10_000 * seconds,
         )
-        for n, age in enumerate(ages)
+        for n in range(count)
     ]
 
 
-def test_each_stands_for_the_time_that_unseen_ones_lived(row: Make, ledger: Make) -> None:
-    rows = seen_once(row, 600, 600, 600, 300, 300)
-    unseen = 3 * (HOUR - 1200) + 2 * (HOUR - 600)
-    assert estimate(ledger(*rows), HOUR) == unseen * PRICE
-
-
-def test_too_few_short_lives_say_nothing(row: Make, ledger: Make) -> None:
-    assert estimate(ledger(*seen_once(row, 600, 600, 600, 600)), HOUR) is None
-    assert estimate(ledger(*seen_once(row, *[600] * 9, flags="created")), HOUR) is None
-    assert estimate(ledger(*seen_once(row, *[600] * 9, flags="carried,vanished")), HOUR) is None
+def test_too_few_short_lives_say_nothing(
+    row: Callable[..., dict[str, Any]], ledger: Callable[..., pd.DataFrame]
+) -> None:
+    assert estimate(ledger(*short_lived(row, 4, 1)), HOUR) is None
     assert estimate(ledger(), HOUR) is None
 
 
-def test_without_counter_or_rate_nothing_is_known_of_the_price(row: Make, ledger: Make) -> None:
-    rows = [r | {"metered_micros": 0} for r in seen_once(row, *[600] * 9)]
-    by_rate = 9 * (HOUR - 1200) * 10_000_000 / HOUR
-    assert estimate(ledger(*rows), HOUR) == pytest.approx(by_rate, abs=1)
-    no_rate = [r | {"hourly_rate_micros": None} for r in rows]
-    assert estimate(ledger(*no_rate), HOUR) is None
-
-
-@pytest.mark.parametrize("mean_minutes", [4, 20, 90])
-def test_whatever_the_lifetimes_the_estimate_is_near_the_truth(
-    row: Make, ledger: Make, mean_minutes: int
+def test_without_counters_nothing_is_known_of_what_a_second_costs(
+    row: Callable[..., dict[str, Any]], ledger: Callable[..., pd.DataFrame]
 ) -> None:
-    rng = np.random.default_rng(11)
-    born, lives = rng.uniform(0, HOUR, 3000), rng.exponential(60.0 * mean_minutes, 3000)
-    unseen = lives[born + lives < HOUR].sum()
-    is_seen = born + lives >= HOUR
-    looks = ((born + lives) // HOUR)[is_seen]
-    rows = [
-        r | {"looks": int(n), "cluster_id": f"c{k}"}
-        for k, (n, r) in enumerate(
-            zip(looks, seen_once(row, *(HOUR - born[is_seen]).astype(int)), strict=True)
-        )
+    rows = [ledger_row | {"metered_micros": 0} for ledger_row in short_lived(row, 9, 1)]
+    assert estimate(ledger(*rows), HOUR) is None
+
+
+def test_the_estimate_is_unseen_life_times_what_a_second_of_life_cost(
+    row: Callable[..., dict[str, Any]], ledger: Callable[..., pd.DataFrame]
+) -> None:
+    rows = ledger(*short_lived(row, 20, 1), *short_lived(row, 10, 2))
+    assert estimate(rows, HOUR) == round(unseen_seconds(20, 10, HOUR) * 10_000)
+
+
+def test_the_formula_written_out() -> None:
+    # s = 10.5 / 21 = 1/2, x = ln 2, P = 1 / (2 ln 2), births = 20 / (1/2) / P = 55.45.
+    x = math.log(2)
+    expected = 80 * x * (HOUR / x) * (1 - 2 / x + (1 + 2 / x) / 2)
+    assert unseen_seconds(20, 10, HOUR) == pytest.approx(expected)
+
+
+def test_clusters_that_still_live_or_came_before_the_window_are_no_short_lives(
+    row: Callable[..., dict[str, Any]], ledger: Callable[..., pd.DataFrame]
+) -> None:
+    rows = [ledger_row | {"flags": "created"} for ledger_row in short_lived(row, 9, 1)]
+    rows += [
+        ledger_row | {"flags": "carried,vanished", "account": "b"}
+        for ledger_row in short_lived(row, 9, 1)
     ]
-    got = estimate(ledger(*rows), HOUR)
-    assert got is not None
-    # Three standard errors of 3,000 births.
-    assert abs(got / PRICE - unseen) < 3 * HOUR * np.sqrt(3000 / 3)
+    assert estimate(ledger(*rows), HOUR) is None
+
+
+def test_as_many_seen_twice_as_once_means_no_cluster_is_missed() -> None:
+    assert unseen_seconds(10, 11, HOUR) == 0.0
+
+
+@pytest.mark.parametrize("life", [20 * MINUTE, HOUR, 4 * HOUR])
+def test_it_finds_the_unseen_life_of_a_random_fleet(life: float) -> None:
+    dice = np.random.default_rng(5)
+    born = dice.uniform(0, HOUR, 40_000)
+    lived = dice.exponential(life, 40_000)
+    # Snapshots at every full hour after the birth, until the end.
+    observations = np.floor((born + lived) / HOUR)
+    truth = lived[observations == 0].sum()
+    estimated = unseen_seconds(int((observations == 1).sum()), int((observations == 2).sum()), HOUR)
+    assert estimated == pytest.approx(truth, rel=0.1)

@@ -20,7 +20,6 @@ from pipeline.report.text.numbers import (
 from pipeline.transform.forecast import (
     COMBINED,
     FLOOR,
-    MONTH,
     NAIVE,
     RECENT,
     RUN_RATE,
@@ -39,7 +38,6 @@ _METHODS = {
     FLOOR: "Clusters running now, until they expire",
     COMBINED: "Median of the methods below, for each day",
     RUN_RATE: "Mean of the last 7 days",
-    MONTH: "Mean of the last 28 days",
     RECENT: "Recent days, weighted towards the latest",
     TREND: "Latest day and the trend of two weeks",
     SEASONAL: "The same, by weekday",

@@ -28,7 +28,7 @@ def plain_value(measure: str, value: object, digits: int = 1) -> str:
 
 
 def plain_pair(measure: str, value: object, limit: object) -> tuple[str, str]:
-    """A value and the limit that decided, with as many decimals as it takes to tell them apart."""
+    """A value and the limit that decided, with as many decimals as distinguish them."""
     for digits in range(1, _MOST_DIGITS):
         pair = plain_value(measure, value, digits), plain_value(measure, limit, digits)
         if pair[0] != pair[1] or value == limit:

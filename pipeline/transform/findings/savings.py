@@ -68,13 +68,13 @@ def run_rate(evidence: pd.DataFrame, basis: Basis | None = None) -> Ints:
     if basis is None:
         spend = evidence["spend_micros"].to_numpy(np.float64, na_value=0.0)
         listed = np.maximum(evidence["observed_days"].to_numpy(np.float64), 1.0)
-        return _whole(spend / listed * days_ahead(evidence))
+        return _floored(spend / listed * days_ahead(evidence))
     charged = evidence[basis.money].to_numpy(np.float64, na_value=0.0)
     per_hour = ratio(charged, evidence[basis.hours].to_numpy(np.float64), 0.0)
     ahead = days_ahead(evidence) * 24.0
     if basis.lasts is not None:
         ahead = np.minimum(ahead, evidence[basis.lasts].to_numpy(np.float64))
-    return _whole(per_hour * ahead)
+    return _floored(per_hour * ahead)
 
 
 def capped(expected: Ints, evidence: pd.DataFrame) -> Ints:
@@ -125,7 +125,7 @@ def count(net: Ints, action: NDArray[np.object_], cluster: Ints) -> Ints:
     return counted
 
 
-def _whole(micros: Floats) -> Ints:
+def _floored(micros: Floats) -> Ints:
     return np.maximum(np.floor(micros), 0.0).astype(np.int64)
 
 
@@ -164,4 +164,4 @@ def _storage_while_stopped(evidence: pd.DataFrame) -> Ints:
     known = shares[np.isfinite(shares)]
     typical = float(np.median(known)) if len(known) else 0.0
     per_hour = np.where(np.isnan(own), typical * np.nan_to_num(rate), own)
-    return _whole(per_hour * days_ahead(evidence) * 24.0)
+    return _floored(per_hour * days_ahead(evidence) * 24.0)
