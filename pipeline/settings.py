@@ -163,7 +163,7 @@ class Rules(Section, frozen=True):
     underutilized_min_samples: Count = 20
     underutilized_proven_samples: Count = 59
     """For ``off_hours``: samples in them for a grade of likely."""
-    underutilized_likely_samples: Count = 168
+    underutilized_likely_samples: Count = 96
     underutilized_likely_bound: Share = 0.05
     """The share of time above ``underutilized_p95_pct`` that the samples may leave possible."""
     underutilized_min_spend_share: Share = 0.02
