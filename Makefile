@@ -42,9 +42,9 @@ gold: develop ## accept the present output as the gold files of tests/gold
 	UPDATE_GOLD=1 $(BIN)/python -m pytest -q tests -k gold
 
 lock: ## renew both lock files (needs uv); they carry hashes and no index address
-	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	uv pip compile --quiet --upgrade --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-header \
 	  --all-extras --group dev -o requirements-dev.lock pyproject.toml
-	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	uv pip compile --quiet --upgrade --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-header \
 	  --extra simulator --extra s3 --group build -c requirements-dev.lock -o requirements.lock pyproject.toml
 
 ##@ Clean
