@@ -10,6 +10,8 @@ import shlex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+import numpy as np
+
 from pipeline.addresses import is_loopback
 from pipeline.report.model import Fact, FirstAction, FirstActions
 from pipeline.report.sections.finding_details import sentence
@@ -57,7 +59,7 @@ def first_actions(inputs: ReportInputs) -> FirstActions:
     sized = shown.astype({"account": "str"}).merge(
         sizes.astype({"account": "str"}), on=CLUSTER_KEY, how="left"
     )
-    needed = gpus_needed(sized)
+    needed = np.nan_to_num(gpus_needed(sized))
     return FirstActions(
         summary=_summary(rows, inputs.money),
         rows=tuple(

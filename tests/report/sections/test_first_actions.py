@@ -76,3 +76,11 @@ def test_an_excluded_finding_is_no_action() -> None:
     shown = first_actions(replace(inputs, findings=excluded))
     assert shown.rows == ()
     assert shown.summary == "No finding is sure enough to act on for money."
+
+
+def test_an_action_on_a_cluster_of_unknown_size_is_shown() -> None:
+    inputs = normal()
+    unknown = inputs.evidence.assign(gpu_count=None, gpu_p95_pct=None).astype(
+        {"gpu_count": "Int64", "gpu_p95_pct": "float64"}
+    )
+    assert first_actions(replace(inputs, evidence=unknown)).rows[0].name == "forgotten"
