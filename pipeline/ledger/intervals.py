@@ -13,8 +13,9 @@ last observation to the complete snapshot that misses it. Each interval gets, in
   a running observation has its utilization, the rest is unseen. Other time within reach of an
   observation that is not running has its status, the rest is a gap.
 
-A complete snapshot that misses a cluster between A and B breaks the pair: A vanished, and B is a
-first observation. So does a later ``created_at``: the id was used again for another cluster.
+Complete snapshots that miss a cluster between A and B break the pair, unless its counter shows that
+it lived (``links``): A vanished, and B is a first observation. So does a later ``created_at``: the
+id was used again for another cluster.
 
 Known limits. A cluster that was created and deleted between two snapshots is in no list. A rate
 that rose and fell between two snapshots without a counter is not seen. Time is cut linearly at
@@ -59,7 +60,7 @@ _OLD = 100
 """From this many times the interval on, half of it is the answer to a hundredth."""
 
 STOPPED_REACH_SECONDS = 7200
-"""Storage is claimed as charged while stopped only between observations at most this far apart."""
+"""Observations at most this far apart need less proof that it was stopped in between."""
 
 
 def intervals(

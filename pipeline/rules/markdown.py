@@ -26,7 +26,7 @@ for zero: it makes the outcome INSUFFICIENT_DATA. The report lists such clusters
 """
 _GRADING = """
 Grades state how sure a finding is. n samples without work only exclude a busy share above
-1 - 0.05^(1/n) (95 % confidence): 7 nightly samples exclude 35 %, two weeks of hourly samples 0.9 %.
+1 - 0.05^(1/n) (95 % confidence): 7 samples leave 35 % possible, the 336 of two weeks 0.9 %.
 Running time without a sample counts as busy. Proven needs snapshots at random instants
 (`extract --spread`): a job that works at the same minutes of every hour is never seen at a fixed
 minute. [How a finding is proven](how-a-finding-is-proven.md) has the method.

@@ -12,14 +12,14 @@ fall may be a job that died. So a machine that is on and off at will is unusual 
 what it never did. The largest one does not count, or one spike would hide the next. After a week of
 nothing only more than on any day before is unusual.
 
-What cannot be seen: a change smaller than the largest of these three limits (``detectable``), which
-is stated in money. Nothing is unusual with fewer than 21 earlier days or 5 comparable ones. Unknown
-spend is left out, not taken for zero. Detection rate and false alarms are measured in
+What cannot be seen: a change smaller than the largest of these three limits, in money
+(``Scores.detectable``). Nothing is unusual with fewer than 21 earlier days or 5 comparable ones.
+Unknown spend is left out, not taken for zero. Detection rate and false alarms are measured in
 benchmarks/foresight.py; docs/accuracy.md has the figures.
 
 Known limits: a holiday is a working day; a step is unusual for some days, until the level is there;
-in the first two months, when few earlier days are known, 1 to 2.5 % of the days of erratic
-series are unusual.
+in the first weeks, when few earlier days are known, about 1 % of the days of erratic series are
+unusual.
 """
 
 from __future__ import annotations

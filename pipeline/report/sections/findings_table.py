@@ -15,7 +15,7 @@ from pipeline.report.model import Column, FindingRow, FindingsTable
 from pipeline.report.sections import finding_details
 from pipeline.report.text import names
 from pipeline.report.text.numbers import NBSP, UNKNOWN, count, count_of, known, percent
-from pipeline.rules import GRADES
+from pipeline.rules import GRADES, IDLE, IDLE_LOADED
 from pipeline.schema import CLUSTER_KEY
 from pipeline.transform.findings.by_cluster import by_cluster, open_findings
 from pipeline.transform.fold import between
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _SPARK_DAYS = 14
 _LONGEST_ID = 128
+_IDLE = (IDLE.id, IDLE_LOADED.id)
 _WHY = 240
 _NEWS = {"new": "new", "reopened": "reopened"}
 _TIMES = "\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}"
@@ -44,9 +45,9 @@ def findings_table(inputs: ReportInputs, totals: Totals) -> FindingsTable:
     settings, rule_text = inputs.settings, inputs.rule_text
     findings = open_findings(inputs.findings)
     ranked = by_cluster(findings)
-    has_amount = (ranked[["waste", "saving"]].fillna(0) > 0).any(axis=1)
+    has_amount = (ranked[["waste", "saving", "suspected"]].fillna(0) > 0).any(axis=1)
     shown = ranked[has_amount].head(settings.report.max_rows)
-    keys = list(zip(shown["account"].astype("str"), shown["cluster_id"], strict=True))
+    keys = _keys(shown)
     maker = _RowMaker(
         money=inputs.money,
         rule_text=rule_text,
@@ -135,8 +136,10 @@ def _pattern(cluster_id: str) -> str:
 
 def _words(findings: Sequence[Record], rule_text: RuleText) -> str:
     """What a filter finds a row by, besides what it shows."""
-    words = [names.shown(str(owner)) for owner in {known(f["owner"]) for f in findings} if owner]
+    words = []
     for finding in findings:
+        if known(finding["owner"]):
+            words.append(names.shown(str(finding["owner"])))
         words += [rule_text.name(str(finding["rule_id"])), str(known(finding["action"]) or "")]
     return " ".join(dict.fromkeys(words))
 
@@ -159,7 +162,8 @@ def _evidence(finding: Record) -> str:
     if not n:
         return ""
     read = f"{count(n)}{NBSP}h read"
-    proves = bound is not None and bound < 1
+    # What a cluster may have worked is evidence of its doing nothing, not of its doing little.
+    proves = str(finding["rule_id"]) in _IDLE and bound is not None and bound < 1
     return f"{read}, \N{LESS-THAN OR EQUAL TO}{NBSP}{percent(100 * bound)} busy" if proves else read
 
 
@@ -186,6 +190,10 @@ def _grouped(
     for record in rows.to_dict("records"):
         out.setdefault((str(record["account"]), record["cluster_id"]), []).append(record)
     return out
+
+
+def _keys(frame: pd.DataFrame) -> list[Key]:
+    return list(zip(frame["account"].astype("str"), frame["cluster_id"], strict=True))
 
 
 def _only(frame: pd.DataFrame, keys: Sequence[Key]) -> pd.DataFrame:
@@ -263,8 +271,8 @@ def _note(findings: pd.DataFrame, ranked: pd.DataFrame, shown: int, rule_text: R
         return "No findings."
     if ranked.empty:
         return "No finding has an amount."
-    keys = list(zip(ranked["account"].astype("str"), ranked["cluster_id"], strict=True))
-    text = f"{count_of(len(ranked), 'cluster')}: {_by_rule(_only(findings, keys), rule_text)}."
+    rules = _by_rule(_only(findings, _keys(ranked)), rule_text)
+    text = f"{count_of(len(ranked), 'cluster')}: {rules}."
     if shown < len(ranked):
         text += f" The {count(shown)} with the largest amounts are shown; findings.csv lists all."
     return text
@@ -274,10 +282,10 @@ def _folded(findings: pd.DataFrame, ranked: pd.DataFrame, rule_text: RuleText) -
     """The clusters whose findings have no amount, in one sentence; empty if there are none."""
     if ranked.empty:
         return ""
-    keys = list(zip(ranked["account"].astype("str"), ranked["cluster_id"], strict=True))
+    rules = _by_rule(_only(findings, _keys(ranked)), rule_text)
     return (
-        f"{count_of(len(ranked), 'cluster')} with findings that have no amount "
-        f"({_by_rule(_only(findings, keys), rule_text)}) are in findings.csv."
+        f"{count_of(len(ranked), 'cluster')} with findings that have no amount ({rules}) are in "
+        "findings.csv."
     )
 
 

@@ -87,7 +87,8 @@ def _action(inputs: ReportInputs, row: Record, needed: int) -> FirstAction:
     owner = known(row["owner"])
     cluster_id = str(row["cluster_id"])
     since = known(row["since_at"] if _is_idle(row) else row["found_on"])
-    run_rate, counted = known(row["run_rate_saving_micros"]), int(row["counted_saving_micros"])
+    run_rate = money.rounded(known(row["run_rate_saving_micros"]))
+    saving = money.rounded(int(row["counted_saving_micros"]))
     return FirstAction(
         anchor=_anchor(inputs, row),
         action=_imperative(action.id, known(row["gpu_count"]), needed),
@@ -96,8 +97,8 @@ def _action(inputs: ReportInputs, row: Record, needed: int) -> FirstAction:
         where=" · ".join(
             names.shown(str(part)) for part in (known(row["project_id"]), owner) if part
         ),
-        saving=money.rounded(counted),
-        run_rate=money.rounded(run_rate) if run_rate and run_rate != counted else "",
+        saving=saving,
+        run_rate="" if run_rate == saving else run_rate,
         grade=str(known(row["grade"]) or UNKNOWN),
         why=sentence(row, inputs.rule_text),
         since=day_short(since.date()) if since is not None else UNKNOWN,

@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from pipeline.transform.totals import Totals
 
 _SHOWN = 20
-_CUTS = (("project_id", "Project"), ("gpu_type", "GPU type"))
+_CUTS = (
+    ("project_id", "Project", "Unused GPU time by project"),
+    ("gpu_type", "GPU type", "Unused GPU time by GPU type"),
+)
 
 
 def section(inputs: ReportInputs, totals: Totals) -> Section | None:
     """A sentence and a table per cut; None where no cluster has a price and readings."""
-    by_cut = {label: unused_spend(inputs.utilization, column) for column, label in _CUTS}
-    projects = by_cut["Project"]
+    by_cut = [unused_spend(inputs.utilization, column) for column, _, _ in _CUTS]
+    projects = by_cut[0]
     unused = int(projects["unused_micros"].sum())
     if not unused or totals.first is None or totals.day is None:
         return None
@@ -45,14 +48,13 @@ def section(inputs: ReportInputs, totals: Totals) -> Section | None:
         key="unused",
         title="GPU use in money",
         sentences=(text,),
-        tables=tuple(
-            _table(rows, column, label, money)
-            for (column, label), rows in zip(_CUTS, by_cut.values(), strict=True)
-        ),
+        tables=tuple(_table(rows, cut, money) for cut, rows in zip(_CUTS, by_cut, strict=True)),
     )
 
 
-def _table(rows: pd.DataFrame, column: str, label: str, money: Money) -> Table:
+def _table(rows: pd.DataFrame, cut: tuple[str, str, str], money: Money) -> Table:
+    column, label, caption = cut
+
     def amount(title: str, name: str) -> Field:
         return Field(
             title,
@@ -62,7 +64,7 @@ def _table(rows: pd.DataFrame, column: str, label: str, money: Money) -> Table:
         )
 
     return top_table(
-        f"Unused GPU time by {label.replace('Project', 'project')}",
+        caption,
         rows,
         (
             Field(label, lambda row: names.shown(known(row[column]))),

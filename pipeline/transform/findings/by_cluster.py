@@ -36,11 +36,13 @@ def proven_waste(findings: pd.DataFrame) -> pd.Series[Any]:
 def by_cluster(findings: pd.DataFrame) -> pd.DataFrame:
     """One row per cluster of ``findings`` (the open ones), most provable money first.
 
-    Columns: account, cluster_id, and in micros ``waste``, ``spend`` and ``saving``.
+    Columns: account, cluster_id, and in micros ``waste``, ``spend``, ``saving`` and ``suspected``.
     """
     groups = findings.groupby(CLUSTER_KEY, observed=True, sort=True)
     ranked = groups.agg(
-        waste=("provable_waste_micros", "max"), spend=("spend_micros", "max")
+        waste=("provable_waste_micros", "max"),
+        spend=("spend_micros", "max"),
+        suspected=("suspected_saving_micros", "max"),
     ).reset_index()
     # A sum of unknown savings is unknown, not zero.
     ranked["saving"] = groups["counted_saving_micros"].sum(min_count=1).to_numpy()

@@ -11,7 +11,8 @@ flips whose mean share is the busy share of the sampled time, and the binomial b
 conservative (Hoeffding 1956, for a bound above the mean). Nothing is assumed about the work.
 Intervals of unequal length: n = total length / longest length. For k = 0 this is conservative: with
 weights w_i <= w = 1/n, sum w_i log(1 - p_i) >= w log 0.05 for every p that the samples do not
-exclude, and by Jensen it is at most log(1 - sum w_i p_i). For k > 0 it is tested by simulation.
+exclude, and by Jensen it is at most log(1 - sum w_i p_i). For k > 0 it is
+measured (benchmarks/coverage.py).
 
 Samples at other instants (a fixed minute of every hour) count as the sample of their clock hour.
 That assumes that they fall independently of the work, so a finding that rests on them is never

@@ -76,15 +76,14 @@ def test_a_cluster_that_ends_by_itself_saves_nothing_by_the_finding(
     expired = ledger(*days("2026-03-01", 5, expires_at=expires), *others)
     last = lifecycle_of(expired, "2026-03-01", "2026-03-09")["03-09"]
     assert (last["gone_reason"], last["realised_micros"]) == ("expired", 0)
-    failed = ledger(
-        *days("2026-03-01", 4),
-        *days("2026-03-05", 1, status="error"),
-        *others,
-    )
-    rows = lifecycle_of(failed, "2026-03-01", "2026-03-09", "no_expiry")
-    assert rows["03-09"]["realised_micros"] in (0, None) or pd.isna(
-        rows["03-09"]["realised_micros"]
-    )
+    # Stuck in an error for three days, charged, and then no longer listed.
+    stuck = {"hours": 0, "stopped_seconds": 0, "error_seconds": 86400, "spend_micros": DAY}
+    failed = ledger(*days("2026-03-03", 3, status="error", **stuck), *others)
+    rows = lifecycle_of(failed, "2026-03-05", "2026-03-09", "stuck_paid")
+    assert states(rows)[:2] == ["new", "gone"]
+    last = rows["03-09"]
+    assert last["promised_micros"] == 3 * DAY
+    assert (last["gone_reason"], last["realised_micros"]) == ("ended by itself", 0)
 
 
 def test_what_no_finding_promised_is_not_credited(days: Make, ledger: Make) -> None:
