@@ -1,7 +1,7 @@
 """The mail of a night in which no account could be read.
 
-Without it such a night sends nothing, since the last report was mailed before: silence would read
-as good news. Some accounts are missing, not all: the report names them, and there is no such mail.
+Without it such a night sends nothing, since the last report was mailed before, which would read
+as good news. Where some accounts were read, the report names the others, and there is no such mail.
 """
 
 from __future__ import annotations

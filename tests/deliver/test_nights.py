@@ -141,7 +141,7 @@ def test_a_night_without_data_is_a_mail_of_its_own_once(
     command = ("nightly", "--config", str(tmp_path / "settings.toml"))
     api.go_to(3 + DAY)
     for _ in range(2):
-        if fault == "down":  # a port that nobody serves
+        if fault == "down":  # a port without a server
             ran = run(*command, url="http://127.0.0.1:1")
         else:
             ran = run(*command, url=api.url, key="another-key-than-the-valid-one")

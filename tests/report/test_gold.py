@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -31,12 +31,12 @@ NOT_SHOWN = re.compile(
 
 def faults(page: str) -> list[str]:
     """What the mail programs of caniemail.com would not show of ``page``."""
-    found = [f"not shown: {match[0]}" for match in NOT_SHOWN.finditer(page)]
+    wrong = [f"not shown: {match[0]}" for match in NOT_SHOWN.finditer(page)]
     for image in re.findall(r"<img [^>]*>", page):
-        found += [f"{image} without {part}" for part in ('src="cid:', 'alt="', "width=")
+        wrong += [f"{image} without {part}" for part in ('src="cid:', 'alt="', "width=")
                   if part not in image]  # fmt: skip
-    found += [f"fixed width {width}" for width in re.findall(r"[^-]width:\s*(\d{3,}px)", page)]
-    found += [
+    wrong += [f"fixed width {width}" for width in re.findall(r"[^-]width:\s*(\d{3,}px)", page)]
+    wrong += [
         f"fixed width {width} outside of mso"
         for width in re.findall(
             r'<table [^>]*width="(\d{3,})"', re.sub(r"<!--.*?-->", "", page, flags=re.DOTALL)
@@ -44,8 +44,8 @@ def faults(page: str) -> list[str]:
     ]
     styles = re.findall(r"<style[^>]*>.*?</style>", page, re.DOTALL)
     if len(page.encode()) > BODY_BYTES or sum(len(s.encode()) for s in styles) > STYLE_BYTES:
-        found.append("too large")
-    return found
+        wrong.append("too large")
+    return wrong
 
 
 @pytest.mark.parametrize("name", SETS)
