@@ -1,17 +1,28 @@
-"""The nightly run: extract, ledger, findings, report, send."""
+"""The nightly run: extract, ledger, findings, report, send; a night without data is mailed too."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.errors import Exit, FleetLedgerError, LockedError, SettingsError, StorageError
+from pipeline.errors import (
+    ApiError,
+    Exit,
+    FleetLedgerError,
+    KeyRefusedError,
+    LockedError,
+    SettingsError,
+    StorageError,
+)
 from pipeline.jobs.extract import extract, is_fresh
+from pipeline.jobs.failure_mail import send_failure
 from pipeline.jobs.findings import read_policy
 from pipeline.jobs.ledger import update_ledger
 from pipeline.jobs.report import make_report
 from pipeline.jobs.send import check_addresses, send
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipeline.jobs import Job
     from pipeline.jobs.report import StoredReport
 
@@ -34,6 +45,7 @@ def nightly(job: Job) -> StoredReport | None:
 
 
 def _run_steps(job: Job) -> StoredReport | None:
+    failed: dict[str, FleetLedgerError] = {}
     for account in job.settings.all_accounts:
         if not is_fresh(job, account):
             try:
@@ -42,19 +54,26 @@ def _run_steps(job: Job) -> StoredReport | None:
                 raise
             except FleetLedgerError as error:
                 job.note_error(error)
+                if isinstance(error, (ApiError, KeyRefusedError)):
+                    failed[account] = error
     with job.store.lock("derive"):
         job.store.sweep()
         update_ledger(job)
-        if not job.snapshots():
-            return None
-        reported = make_report(job)
-        if job.settings.mail.to or job.settings.mail.per_owner:
-            try:
-                send(job, reported.day, retry_refused=False)
-            except LockedError:  # the lock was lost: another run sends
-                raise
-            except SettingsError as error:  # such as a missing password
-                job.note(Exit.NOT_DELIVERED, str(error))
-            except FleetLedgerError as error:
-                job.note_error(error)
+        reported = make_report(job) if job.snapshots() else None
+        if reported and (job.settings.mail.to or job.settings.mail.per_owner):
+            _deliver(job, lambda: send(job, reported.day, retry_refused=False))
+        if len(failed) == len(job.settings.all_accounts):
+            _deliver(job, lambda: send_failure(job, failed, reported))
     return reported
+
+
+def _deliver(job: Job, send_mails: Callable[[], object]) -> None:
+    """Send mails; a failure to do so is noted."""
+    try:
+        send_mails()
+    except LockedError:  # the lock was lost: another run sends
+        raise
+    except SettingsError as error:  # such as a missing password
+        job.note(Exit.NOT_DELIVERED, str(error))
+    except FleetLedgerError as error:
+        job.note_error(error)

@@ -130,6 +130,8 @@ class Mail(Section, frozen=True):
     timeout_seconds: Timeout = 30.0
     subject_prefix: str = "[GPU costs]"
     when: Literal["always", "findings"] = "always"
+    attach: Literal["html", "none"] = "html"
+    """``none``: the mail carries no file, only its text and where the report is."""
     per_owner: bool = False
     """Also mail each owner with an address (owners file) their own part, and only that."""
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pipeline.settings import Mail
 
-Kind = Literal["report", "notice"]
+Kind = Literal["report", "notice", "failure"]
 _LONGEST_SUBJECT = 180
 _TYPES = {"html": ("text", "html"), "csv": ("text", "csv"), "json": ("application", "json")}
 
@@ -54,7 +54,8 @@ def compose(
         day: the report's date, part of the Message-ID.
         sent_at: the ``Date`` header.
         pictures: PNG files by name; the HTML part shows them as ``cid:NAME``.
-        kind: a report, or the notice that no day is closed yet: part of the Message-ID.
+        kind: a report, the notice that no day is closed yet, or that of a night without data: part
+            of the Message-ID.
 
     Raises:
         SettingsError: an invalid address, or no recipient.

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from pipeline.deliver.message import compose
 from pipeline.report.output import render
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import date
 
     from pipeline.jobs import Job
@@ -18,8 +20,11 @@ if TYPE_CHECKING:
     from pipeline.report.model import ReportView
     from pipeline.settings import Mail
 
-MOST_ATTACHED_BYTES = 5_000_000
-"""Of one file. Servers commonly accept 10 to 25 MB, and a mail carries three bytes as four."""
+MOST_BYTES = 1_000_000
+"""Of a whole message. Many servers refuse larger ones; an attachment carries three bytes as four.
+"""
+_FEWER_ROWS = (100, 50, 20, 0)
+"""The rows of findings in the attached page, where all are too many."""
 
 
 def slug(owner: str) -> str:
@@ -28,14 +33,11 @@ def slug(owner: str) -> str:
     return f"{words}-{hashlib.sha256(owner.encode()).hexdigest()[:6]}".lstrip("-")
 
 
-def attachments(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The report's page, and its findings if they do not make the mail too large.
+class _Attached(NamedTuple):
+    """What a message carries, and where the reader finds what it does not."""
 
-    The page shortens names, the CSV does not: a few names of 100,000 letters, which anyone who
-    creates a cluster may choose, must not prevent the mail.
-    """
-    names = ("report.html", "findings.csv")
-    return {name: files[name] for name in names if len(files[name]) <= MOST_ATTACHED_BYTES}
+    files: dict[str, bytes]
+    rest: str
 
 
 def message(
@@ -48,28 +50,78 @@ def message(
 ) -> bytes:
     """A report as a message to ``mail.to``; ``day`` is the date of its folder.
 
+    It is the first of ``_choices`` that is no larger than ``MOST_BYTES``.
+
     Raises:
         SettingsError: an address is invalid.
     """
     owner = inputs.owner
+    link = render.link_to(
+        view,
+        inputs.settings.report.base_url,
+        f"report-{slug(owner)}.html" if owner else "report.html",
+    )
     pictures = render.mail_pictures(view)
-    published = f"report-{slug(owner)}.html" if owner else "report.html"
-    attached = attachments(files)
-    return compose(
-        mail=mail,
-        subject=view.headline.subject,
-        text=render.text(view),
-        html=render.mail_html(
-            view,
-            inputs.settings.report.base_url,
-            pictures,
-            published,
-            has_csv="findings.csv" in attached,
-        ),
-        pictures=pictures,
-        attachments=attached,
-        identity=" ".join([*job.store.accounts(), *([owner] if owner else [])]),
-        day=day,
-        kind="notice" if inputs.day is None else "report",
-        sent_at=job.now(),
-    ).as_bytes()
+    composed = b""
+    for attached in _choices(mail, day, view, files):
+        composed = compose(
+            mail=mail,
+            subject=view.headline.subject,
+            text=render.mail_text(view, link, attached.rest),
+            html=render.mail_html(view, link, pictures, attached.rest),
+            pictures=pictures,
+            attachments=attached.files,
+            identity=" ".join([*job.store.accounts(), *([owner] if owner else [])]),
+            day=day,
+            kind="notice" if inputs.day is None else "report",
+            sent_at=job.now(),
+        ).as_bytes()
+        if len(composed) <= MOST_BYTES:
+            break
+    return composed
+
+
+def _choices(
+    mail: Mail, day: date, view: ReportView, files: Mapping[str, bytes]
+) -> Iterator[_Attached]:
+    """What to attach, the best first: page and CSV, the page, its first rows, nothing.
+
+    The page is without its script: mail gateways remove it, or the whole page because of it.
+    """
+    folder = f"the folder reports/{day} where FleetLedger stores its data"
+    if mail.attach == "html":
+        page, csv = render.html(view, has_script=False).encode(), files["findings.csv"]
+        if len(csv) < MOST_BYTES:
+            yield _Attached(
+                {"report.html": page, "findings.csv": csv},
+                "The full report is attached, with the findings as a CSV file.",
+            )
+        yield _Attached(
+            {"report.html": page},
+            "The full report is attached; findings.csv is too large for a mail and is in "
+            f"{folder}.",
+        )
+        for rows in _FEWER_ROWS:
+            shown = _with_rows(view, rows)
+            kept, every = len(shown.findings.rows), len(view.findings.rows)
+            if kept == every:
+                continue
+            yield _Attached(
+                {"report.html": render.html(shown, has_script=False).encode()},
+                f"The attached report has {kept} of {every} rows of findings: the first, and those "
+                f"to act on. The others and findings.csv are in {folder}.",
+            )
+    yield _Attached({}, f"The full report and findings.csv are in {folder}.")
+
+
+def _with_rows(view: ReportView, rows: int) -> ReportView:
+    """The view with the first rows of its findings, and those of the actions to do first."""
+    acted_on = {action.anchor for action in view.first.rows}
+    table = view.findings
+    kept = tuple(
+        row for place, row in enumerate(table.rows) if place < rows or row.anchor in acted_on
+    )
+    note = f"{table.note} This copy for a mail has {len(kept)} rows."
+    # The totals count the rows that are left out.
+    shorter = msgspec.structs.replace(table, rows=kept, totals=(), note=note)
+    return msgspec.structs.replace(view, findings=shorter)

@@ -13,7 +13,7 @@ import msgspec
 from pipeline.deliver import mail
 from pipeline.deliver.message import address
 from pipeline.errors import Exit, NotDeliveredError, SettingsError, StorageError
-from pipeline.jobs.sent_mail import SentMail
+from pipeline.jobs.sent_mail import SentMail, given_up, refusals
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -34,7 +34,7 @@ def send(job: Job, day: date, *, again: bool = False, retry_refused: bool = True
     The result is empty for an accepted message, else the server's reason. The store keeps who got
     which report, so a run after a partial failure serves only the others. Recipients whom the
     server refused for good (5xx) are tried again only with ``retry_refused``, and with the next
-    report.
+    report; after ``MOST_REFUSALS`` dates in a row only with ``retry_refused``.
 
     Raises:
         SettingsError: there are no recipients.
@@ -59,7 +59,9 @@ def send(job: Job, day: date, *, again: bool = False, retry_refused: bool = True
         try:
             if again:
                 _set_new_message_id(message, job.now())
-            mail_results = _send_mail(job, sent, message, to, served, refused)
+            mail_results = send_mail(
+                job, sent, message, to if retry_refused else not_given_up(job, to), served, refused
+            )
         except NotDeliveredError as error:  # another mail may still be delivered
             failed = error
         else:
@@ -72,7 +74,7 @@ def send(job: Job, day: date, *, again: bool = False, retry_refused: bool = True
     return results
 
 
-def _send_mail(
+def send_mail(
     job: Job,
     sent: SentMail,
     message: EmailMessage,
@@ -110,7 +112,16 @@ def _send_mail(
     for recipient, reason in results.items():
         if reason:
             job.note(Exit.NOT_DELIVERED, f"mail to {recipient} refused: {reason}")
+    for recipient, kept in refusals(job.store).items():
+        if recipient in results and kept.is_last:
+            job.note(Exit.NOT_DELIVERED, given_up(recipient, len(kept.days), kept.reason))
     return skipped | results
+
+
+def not_given_up(job: Job, to: tuple[str, ...]) -> tuple[str, ...]:
+    """The recipients whom ``nightly`` still mails."""
+    last = {recipient for recipient, kept in refusals(job.store).items() if kept.is_last}
+    return tuple(text for text in to if address(text, "mail.to").addr_spec not in last)
 
 
 def _set_new_message_id(message: EmailMessage, now: datetime) -> None:

@@ -8,6 +8,7 @@ a minute later or data that came late would each cause a second mail with the sa
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date  # noqa: TC003 - msgspec reads the annotations
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,11 +17,13 @@ from pipeline.deliver.mail import is_permanent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date
 
     from pipeline.store import Store
 
 _NOTICE = "-notice"
+_REFUSALS = "refused-recipients"
+MOST_REFUSALS = 3
+"""A recipient refused for good with the mails of so many dates in a row gets no more."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class SentMail:
         if refused != before:
             refusals = msgspec.json.encode(all_mails | {self.mail: refused})
             self.store.put_state(f"refused-{self.day}", refusals)
+        _count_refusals(self.store, self.day, results)
 
     def _recipients(self, mail: str) -> list[str]:
         data = self.store.get_state(f"sent-{self.day}{mail}")
@@ -69,3 +73,40 @@ class SentMail:
         # One file: a name with the date and the longest owner's name would be too long.
         data = self.store.get_state(f"refused-{self.day}")
         return msgspec.json.decode(data or b"{}", type=dict[str, dict[str, str]])
+
+
+class Refusals(msgspec.Struct, frozen=True):
+    """The dates in a row whose mail a recipient was refused for good, and the last reason."""
+
+    days: tuple[date, ...]
+    reason: str
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the recipient is mailed no more, until ``send`` is accepted for it."""
+        return len(self.days) >= MOST_REFUSALS
+
+
+def refusals(store: Store) -> dict[str, Refusals]:
+    """The recipients whose last mail was refused for good, by their addresses."""
+    return store.read_state(_REFUSALS, dict[str, Refusals]) or {}
+
+
+def given_up(recipient: str, days: int, reason: str) -> str:
+    """The message about a recipient who gets no more mails."""
+    return (
+        f"mail to {recipient} was refused for good on {days} dates and is not tried any more "
+        f"({reason}); correct the address, or try again with `fleetledger send`"
+    )
+
+
+def _count_refusals(store: Store, day: date, results: Mapping[str, str]) -> None:
+    """Add the permanent refusals of ``results``; an accepted mail ends the count."""
+    before = refusals(store)
+    after = {address: kept for address, kept in before.items() if results.get(address, "-")}
+    for address, reason in results.items():
+        if is_permanent(reason):
+            days = after[address].days if address in after else ()
+            after[address] = Refusals(tuple(sorted({*days, day})), reason)
+    if after != before:
+        store.put_state(_REFUSALS, msgspec.json.encode(after))

@@ -220,6 +220,18 @@ class Outcomes(Part, frozen=True):
     by_rule: Table
 
 
+class Failure(Part, frozen=True):
+    """A night in which no account could be read."""
+
+    subject: str
+    title: str
+    reasons: tuple[str, ...]
+    """What failed, with the remedy: one sentence for each account."""
+    known: str
+    """What the last report found; empty where there is none."""
+    link: str
+
+
 class ReportView(Part, frozen=True):
     """The content of a report. Renderers add nothing and leave out only what they cannot show."""
 

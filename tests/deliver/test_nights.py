@@ -127,5 +127,62 @@ def test_a_report_sent_again_on_purpose_is_no_mail_a_server_would_drop(
     assert first["Message-ID"] != again["Message-ID"]
 
 
+@pytest.mark.parametrize(
+    ("fault", "cause", "code"),
+    [("down", "the API is unavailable", 11), ("refused", "the API key was refused", 10)],
+)
+def test_a_night_without_data_is_a_mail_of_its_own_once(
+    night: Night, plain_server: Server, api: Api, tmp_path: Path, fault: str, cause: str, code: int
+) -> None:
+    inbox = plain_server.inbox
+    assert night(2).code == night(2 + DAY).code == 0
+    inbox.bodies.clear()
+    run = make_run(tmp_path, tmp_path / "data")
+    command = ("nightly", "--config", str(tmp_path / "settings.toml"))
+    api.go_to(3 + DAY)
+    for _ in range(2):
+        if fault == "down":  # a port without a server
+            ran = run(*command, url="http://127.0.0.1:1")
+        else:
+            ran = run(*command, url=api.url, key="another-key-than-the-valid-one")
+        assert ran.code == code, ran.err
+    (message,) = messages(inbox)
+    assert f"no new data: {cause}" in message["Subject"]
+    text = message.get_body(("plain",)).get_content()
+    assert text.splitlines()[2].startswith("No new data on")
+    assert "The last report is of 2 March 2026: " in " ".join(text.split())
+
+
+def test_a_recipient_refused_on_three_dates_is_tried_no_more_until_send(
+    night: Night, plain_server: Server
+) -> None:
+    inbox = plain_server.inbox
+    inbox.refuse = {"b@example.com"}
+    # The first night's notice and the second night's report have the same date.
+    codes = [night(2 + days * DAY) for days in range(6)]
+    assert [ran.code for ran in codes] == [4, 4, 4, 4, 0, 0]
+    assert inbox.asked.count("b@example.com") == 4
+    assert "b@example.com was refused for good on 3 dates and is not tried any more" in codes[3].err
+    status = night(2 + 5 * DAY, "status")
+    assert status.code == 0
+    assert list(json.loads(status.out)["refused_recipients"]) == ["b@example.com"]
+
+    inbox.refuse = set()
+    assert night(3 + 5 * DAY, "send").code == 0
+    assert json.loads(night(3 + 5 * DAY, "status").out)["refused_recipients"] == {}
+    assert night(2 + 6 * DAY).code == 0
+    assert inbox.recipients[-1] == ["a@example.com", "b@example.com"]
+
+
+def test_a_refusal_for_now_or_an_accepted_mail_between_ends_no_and_the_count(
+    night: Night, plain_server: Server
+) -> None:
+    inbox = plain_server.inbox
+    for days in range(5):
+        inbox.refuse = {"b@example.com"} if days != 2 else set()
+        night(2 + days * DAY)
+    assert inbox.asked.count("b@example.com") == 5
+
+
 def _write_state(data: Path, name: str, value: object) -> None:
     Store(str(data)).put_state(name, json.dumps(value).encode())

@@ -19,7 +19,6 @@ from pipeline.jobs import Job
 from pipeline.jobs.extract import extract
 from pipeline.jobs.ledger import update_ledger
 from pipeline.jobs.report import make_report
-from pipeline.jobs.report_mail import attachments
 from pipeline.jobs.send import send
 from pipeline.keys import Secret
 from pipeline.nightly import nightly
@@ -230,12 +229,3 @@ def _forget(job: Job, owner: str) -> None:
 def _without_api(settings: Settings) -> Settings:
     """The newest snapshot is young enough: the night sends the API no request."""
     return Settings(owners_file=settings.owners_file, mail=settings.mail)
-
-
-def test_findings_too_large_for_a_mail_stay_in_the_folder_and_the_mail_says_so() -> None:
-    files = {"report.html": b"page", "findings.csv": b"x" * 5_000_001, "spend.csv": b""}
-    assert attachments(files) == {"report.html": b"page"}
-    assert attachments(files | {"findings.csv": b"x"}) == {
-        "report.html": b"page",
-        "findings.csv": b"x",
-    }

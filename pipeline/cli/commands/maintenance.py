@@ -33,6 +33,7 @@ def status(max_age: timedelta | None) -> None:
         import msgspec
 
         from pipeline.jobs.future_snapshots import warn_of_future_snapshots
+        from pipeline.jobs.sent_mail import given_up, refusals
 
         warn_of_future_snapshots(job)
         accounts = [_account_status(job, name, max_age) for name in _known_accounts(job)]
@@ -46,7 +47,14 @@ def status(max_age: timedelta | None) -> None:
         for record in last:
             started = f"{record.started_at:%Y-%m-%d %H:%M:%SZ}"
             print_result(f"{started}  {record.command:<8} exit {record.exit_code}")
-        return {"accounts": accounts, "runs": msgspec.to_builtins(last)}
+        refused = {address: kept for address, kept in refusals(job.store).items() if kept.is_last}
+        for address, kept in refused.items():
+            print_result(given_up(address, len(kept.days), kept.reason))
+        return {
+            "accounts": accounts,
+            "runs": msgspec.to_builtins(last),
+            "refused_recipients": msgspec.to_builtins(refused),
+        }
 
     run("status", action, is_recorded=False, needs_data=True)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import textwrap
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -20,19 +21,20 @@ from pipeline.report import charts
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from pipeline.report.model import ReportView
+    from pipeline.report.model import Failure, ReportView
 
 
-TEXT_ROWS = 20
-MAIL_ROWS = 10
-"""Findings a mail shows; the attached report has the rest."""
 MAIL_CHART = "spend.png"
 MAIL_CHART_WIDE = 590
+_MAIL_SENTENCES = 2
+_TEXT_SENTENCES = 3
+_WARNINGS = 6
+_TEXT_WIDE = 76
 
 
-def html(view: ReportView) -> str:
-    """One self-contained page."""
-    style, script = _asset("report.css"), _asset("report.js")
+def html(view: ReportView, *, has_script: bool = True) -> str:
+    """One self-contained page; it is complete without its script, which mail gateways remove."""
+    style, script = _asset("report.css"), _asset("report.js") if has_script else ""
     return (
         _pages()
         .get_template("report.html")
@@ -46,11 +48,18 @@ def html(view: ReportView) -> str:
     )
 
 
-def text(view: ReportView, rows: int = TEXT_ROWS) -> str:
-    """Plain text, for terminals and the text part of a mail; at most ``rows`` findings."""
-    shown = view.findings.rows[:rows]
-    more = len(shown) < len(view.findings.rows)
-    return _texts().get_template("report.txt").render(view=view, rows=shown, more=more)
+def link_to(view: ReportView, base_url: str | None, page: str = "report.html") -> str:
+    """The address of the published page; empty where reports are not published."""
+    return f"{base_url.rstrip('/')}/{view.totals.day}/{page}" if base_url else ""
+
+
+def mail_text(view: ReportView, link: str = "", rest: str = "") -> str:
+    """The text part of a mail: at most 60 lines that need neither the page nor the HTML part.
+
+    ``link`` is the published page, ``rest`` a sentence about where the rest is.
+    """
+    template = _texts().get_template("mail.txt")
+    return template.render(**_mail_parts(view, link, rest, _TEXT_SENTENCES))
 
 
 def mail_pictures(view: ReportView) -> dict[str, bytes]:
@@ -60,34 +69,55 @@ def mail_pictures(view: ReportView) -> dict[str, bytes]:
 
 
 def mail_html(
-    view: ReportView,
-    base_url: str | None = None,
-    pictures: Collection[str] = (),
-    published: str = "report.html",
-    *,
-    has_csv: bool = True,
+    view: ReportView, link: str = "", pictures: Collection[str] = (), rest: str = ""
 ) -> str:
     """The HTML part of a mail: the same facts in what mail programs can show.
 
-    ``pictures`` are the names of those that the message carries, ``published`` is the page's where
-    reports are published; ``has_csv`` says whether the message carries the findings too.
+    ``pictures`` are the names of those that the message carries.
     """
-    link = f"{base_url.rstrip('/')}/{view.totals.day}/{published}" if base_url else ""
-    page = (
-        _pages()
-        .get_template("mail.html")
-        .render(
-            view=view,
-            link=link,
-            has_csv=has_csv,
-            rows=view.findings.rows[:MAIL_ROWS],
-            chart=MAIL_CHART if MAIL_CHART in pictures else "",
-            wide=MAIL_CHART_WIDE,
-            colors=charts.PALETTE,
-        )
-    )
+    parts = _mail_parts(view, link, rest, _MAIL_SENTENCES)
+    chart = MAIL_CHART if MAIL_CHART in pictures else ""
+    page = _pages().get_template("mail.html")
+    return _inlined(page.render(**parts, chart=chart, wide=MAIL_CHART_WIDE, colors=charts.PALETTE))
+
+
+def failure_text(failure: Failure) -> str:
+    """The text part of the mail of a night without data."""
+    return _texts().get_template("failure.txt").render(failure=failure)
+
+
+def failure_html(failure: Failure) -> str:
+    """The HTML part of the mail of a night without data."""
+    return _inlined(_pages().get_template("failure.html").render(failure=failure))
+
+
+def _mail_parts(view: ReportView, link: str, rest: str, sentences: int) -> dict[str, object]:
+    """What both parts of a mail are laid out from."""
+    ahead = next((part for part in view.before_findings if part.key == "ahead"), None)
+    return {
+        "view": view,
+        "lede": view.headline.lede[:sentences],
+        "ahead": ahead.sentences[:sentences] if ahead else (),
+        "warnings": [fact for fact in view.data_quality if fact.tone != "plain"][:_WARNINGS],
+        "link": link,
+        "rest": rest,
+    }
+
+
+def _inlined(page: str) -> str:
+    """``page`` with its style in its elements, but for the part for dark mode."""
     inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=False)
     return inliner.inline(page)
+
+
+def _wrapped(text: str) -> str:
+    """``text`` in lines that every mail program shows whole; addresses are not broken."""
+    return textwrap.fill(text, _TEXT_WIDE, break_long_words=False, break_on_hyphens=False)
+
+
+def _first_sentence(text: str) -> str:
+    head, dot, _ = text.partition(". ")
+    return head + dot.rstrip()
 
 
 def _hash(source: str) -> str:
@@ -113,6 +143,8 @@ def _environment(*, autoescape: bool) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["wrap_mail"] = _wrapped
+    environment.filters["first_sentence"] = _first_sentence
     environment.filters["picture"] = Markup  # charts.svg is ours, and escapes what it is given
     return environment
 

@@ -63,7 +63,7 @@ def first_actions(inputs: ReportInputs) -> FirstActions:
     return FirstActions(
         summary=_summary(rows, inputs.money),
         rows=tuple(
-            _action(inputs, record, int(gpus))
+            _action(inputs, record, known(gpus))
             for record, gpus in zip(sized.to_dict("records"), needed, strict=True)
         ),
         more=_more(rows.iloc[_SHOWN:], inputs.money),
@@ -82,7 +82,7 @@ def _ranked(findings: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _action(inputs: ReportInputs, row: Record, needed: int) -> FirstAction:
+def _action(inputs: ReportInputs, row: Record, needed: float | None) -> FirstAction:
     money, action = inputs.money, ACTIONS[str(row["action"])]
     owner = known(row["owner"])
     cluster_id = str(row["cluster_id"])
@@ -131,9 +131,9 @@ def _is_idle(row: Record) -> bool:
     return str(row["rule_id"]) in (IDLE.id, IDLE_LOADED.id)
 
 
-def _imperative(action: str, gpus: int | None, needed: int) -> str:
-    if action == "resize" and gpus:
-        return f"Resize from {count_of(int(gpus), 'GPU')} to {count(needed)}:"
+def _imperative(action: str, gpus: int | None, needed: float | None) -> str:
+    if action == "resize" and gpus and needed is not None:
+        return f"Resize from {count_of(int(gpus), 'GPU')} to {count(int(needed))}:"
     return _VERBS.get(action, "Resize")
 
 
@@ -166,4 +166,4 @@ def _more(rest: pd.DataFrame, money: Money) -> str:
     if rest.empty:
         return ""
     saved = money.rounded(int(rest["counted_saving_micros"].sum()))
-    return f"{count_of(len(rest), 'more action')}, {saved} together, are among the findings below."
+    return f"{count_of(len(rest), 'more action')}, {saved} together, are among the findings."
