@@ -22,7 +22,7 @@ LONGEST_CELL = 200
 """Characters of a text that a table shows; CSV and JSON have all of it."""
 
 _GAP = 2
-_TEXT_WRAPS_AT = 12
+_TEXT_WRAPS_AT = 14
 """Texts are wrapped to this width at least."""
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
 
@@ -36,10 +36,18 @@ class Column:
     most: int
     least: int
     is_number: bool = False
+    stays: bool = False
+    """Whether it is shown however narrow the terminal is."""
 
     @classmethod
     def of(
-        cls, name: str, values: Sequence[object], *, is_number: bool = False, wraps: bool = True
+        cls,
+        name: str,
+        values: Sequence[object],
+        *,
+        is_number: bool = False,
+        wraps: bool = True,
+        stays: bool = False,
     ) -> Column:
         """The column ``name`` of ``values``; None is unknown, and ``_micros`` are amounts.
 
@@ -55,22 +63,22 @@ class Column:
         longest = max(map(cell_len, texts), default=0)
         narrowest = min(longest, _TEXT_WRAPS_AT) if wraps and not is_number else longest
         least = max(narrowest, *map(cell_len, header.split("_")))
-        return cls(header, texts, max(longest, cell_len(header)), least, is_number)
+        return cls(header, texts, max(longest, cell_len(header)), least, is_number, stays)
 
 
 def draw(columns: Sequence[Column], title: str) -> str:
     """The table; unknown values are a dash.
 
     On a narrow terminal headers and texts wrap; columns that still do not fit are left out from the
-    right and listed below. Numbers are never cut.
+    right, but for those that stay, and listed below. Numbers are never cut.
     """
     full_width = sum(column.most + _GAP for column in columns) - _GAP
     # A pipe has no width: its reader gets full lines.
     is_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if is_terminal else max(full_width, cell_len(title))
     is_wide = full_width <= width
-    widths = [c.most for c in columns] if is_wide else _widths(columns, width)
-    shown = columns[: len(widths)]
+    shown = columns if is_wide else _fitting(columns, width)
+    widths = [c.most for c in columns] if is_wide else _widths(shown, width)
     bold, plain = (_BOLD, _PLAIN) if is_terminal and os.environ.get("TERM") != "dumb" else ("", "")
     lines = wrapped(title, width)
     headers = [[c.header] if is_wide else c.header.split("_") for c in shown]
@@ -78,15 +86,22 @@ def draw(columns: Sequence[Column], title: str) -> str:
     for row in zip(*(column.cells for column in shown), strict=True):
         cells = [wrapped(cell, size) for cell, size in zip(row, widths, strict=True)]
         lines += _lines(shown, cells, widths)
-    if omitted := [column.header for column in columns[len(shown) :]]:
+    if omitted := [column.header for column in columns if column not in shown]:
         lines += wrapped(f"not shown: {', '.join(omitted)} (--format csv has all)", width)
     return "\n".join(lines)
 
 
-def _widths(columns: Sequence[Column], width: int) -> list[int]:
-    """The widths of as many columns, from the left, as fit into ``width`` (at least one)."""
-    ends = accumulate(column.least + _GAP for column in columns)
-    shown = columns[: max(1, sum(end <= width + _GAP for end in ends))]
+def _fitting(columns: Sequence[Column], width: int) -> list[Column]:
+    """Those that stay, and as many others, from the left, as fit beside them; at least one."""
+    left = width + _GAP - sum(column.least + _GAP for column in columns if column.stays)
+    others = [column for column in columns if not column.stays]
+    ends = accumulate(column.least + _GAP for column in others)
+    fits = others[: sum(end <= left for end in ends)]
+    return [column for column in columns if column.stays or column in fits] or list(columns[:1])
+
+
+def _widths(shown: Sequence[Column], width: int) -> list[int]:
+    """The widths of columns that fit into ``width``; texts share what is left, from the left."""
     spare = width + _GAP - sum(column.least + _GAP for column in shown)
     widths = []
     for column in shown:
@@ -127,13 +142,16 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def _folded(word: str, width: int) -> list[str]:
-    """A word in parts of at most ``width`` cells; a character wider than that is a part."""
-    parts, used = [""], 0
+    """A word in parts of at most ``width`` cells, cut after a ``-`` or ``_`` where one is near.
+
+    A character wider than that is a part.
+    """
+    parts, part = list[str](), ""
     for character in word:
-        size = cell_len(character)
-        if used + size > width and parts[-1]:
-            parts.append("")
-            used = 0
-        parts[-1] += character
-        used += size
-    return parts
+        if part and cell_len(part) + cell_len(character) > width:
+            cut = max(part.rfind("-"), part.rfind("_")) + 1
+            cut = cut if 2 * cut > len(part) else len(part)
+            parts.append(part[:cut])
+            part = part[cut:]
+        part += character
+    return [*parts, part]

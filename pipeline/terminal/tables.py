@@ -10,20 +10,18 @@ import pandas as pd
 from pipeline.terminal.drawing import Column, draw
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection
 
 
-def table(frame: pd.DataFrame, title: str, headers: Mapping[str, str] | None = None) -> str:
+def table(frame: pd.DataFrame, title: str, stays: Collection[str] = ()) -> str:
     """A frame as a table; amounts in units of the currency, unknown values as a dash.
 
-    ``headers``: columns that are shown by another name.
+    ``stays``: the columns that are shown however narrow the terminal is.
     """
-    names = headers or {}
-    columns = [_column(names.get(str(name), str(name)), frame[name]) for name in frame.columns]
-    return draw(columns, title)
+    return draw([_column(str(name), frame[name], stays) for name in frame.columns], title)
 
 
-def _column(name: str, values: pd.Series[Any]) -> Column:
+def _column(name: str, values: pd.Series[Any], stays: Collection[str]) -> Column:
     is_time = values.dtype.kind == "M"
     return Column.of(
         name,
@@ -31,6 +29,7 @@ def _column(name: str, values: pd.Series[Any]) -> Column:
         is_number=values.dtype.kind in "iuf",
         # A wrapped time is hard to read, and a wrapped id cannot be copied.
         wraps=not is_time and name != "cluster_id",
+        stays=name in stays,
     )
 
 

@@ -33,6 +33,9 @@ CHANGED = (
     "project_id",
 )  # fmt: skip
 """Columns of the tables, the most important first: a narrow terminal leaves out the last ones."""
+STAYS = ("name", "action", "counted_saving_micros")
+"""What every terminal shows."""
+UNWRAPPED = ("action", "found_on")
 SHOWN_ROWS = 20
 ACTED_ON = "acted_on_within_14_days"
 
@@ -105,9 +108,12 @@ def _print_open(job: Job, listed: OpenFindings, filters: Filters, limit: int | N
     warn_of_no_match(listed.rows, filters, "open finding")
     most = SHOWN_ROWS if limit is None else limit or len(rows)
     shown, currency = rows[:most], job.settings.currency
+    values = {name: [getattr(row, name) for row in shown] for name in OPEN}
+    if not any(values["suspected_saving_micros"]):
+        del values["suspected_saving_micros"]
     columns = [
-        Column.of(name, [getattr(row, name) for row in shown], wraps=name != "found_on")
-        for name in OPEN
+        Column.of(name, cells, wraps=name not in UNWRAPPED, stays=name in STAYS)
+        for name, cells in values.items()
     ]
     of_all = f" of {len(rows)}" if len(rows) > len(shown) else ""
     title = f"{len(shown)}{of_all} open findings of {listed.day}; {currency} over 30 days"

@@ -38,6 +38,7 @@ SHOWN = (
     "estimated_micros", "stopped_spend_micros", "unpriced_rows",
 )  # fmt: skip
 """Columns of the table after the dimensions; CSV and JSON have all."""
+STAYS = ("spend_micros",)
 
 
 class Dimensions(click.ParamType[tuple[str, ...]]):
@@ -108,10 +109,10 @@ def spend(
         done = spend_of(job, columns, first, last, days or DEFAULT_DAYS)
         rows, currency = done.rows, job.settings.currency
         period = f"{done.first} to {done.last}"
-        shown = [*rows.columns[: list(rows.columns).index("clusters")], *SHOWN]
+        shown = [*_cuts(rows, dimensions), *SHOWN]
         if output_format == "table" and not rows["unpriced_rows"].any():
             shown.remove("unpriced_rows")
-        print_rows(rows, output_format, shown, f"spend of {period} in {currency}")
+        print_rows(rows, output_format, shown, f"spend of {period} in {currency}", STAYS)
         totals = {name: _total(rows, name) for name in ("spend", "spend_low", "spend_high")}
         if output_format == "table":
             print_result(_in_words(totals, len(rows), currency))
@@ -124,6 +125,14 @@ def spend(
         }
 
     run("spend", action, is_recorded=False, needs_data=True)
+
+
+def _cuts(rows: pd.DataFrame, dimensions: tuple[str, ...]) -> list[str]:
+    """The columns of the dimensions; an account that was not named only where there are several."""
+    cuts = list(rows.columns[: list(rows.columns).index("clusters")])
+    if "account" in cuts and "account" not in dimensions and len(rows["account"].unique()) <= 1:
+        cuts.remove("account")
+    return cuts
 
 
 def _total(rows: pd.DataFrame, name: str) -> int | None:
