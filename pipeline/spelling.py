@@ -22,5 +22,5 @@ def near(word: str, known: Iterable[str], most: int = 3) -> list[str]:
     texts: dict[str, str] = {}
     for text in known:
         texts.setdefault(text.lower(), text)
-    found = difflib.get_close_matches(word.lower(), texts, n=most, cutoff=_NEAR)
-    return [texts[text] for text in found]
+    matches = difflib.get_close_matches(word.lower(), texts, n=most, cutoff=_NEAR)
+    return [texts[text] for text in matches]

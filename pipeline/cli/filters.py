@@ -114,11 +114,11 @@ def warn_of_no_match(rows: Sequence[OpenFinding], filters: Filters, what: str) -
     """A line on stderr if none of ``rows`` matches: which option alone leaves nothing."""
     if any(map(filters.match, rows)):
         return
-    given = [each.name for each in fields(filters) if getattr(filters, each.name) is not None]
-    if not rows or not given:
+    options = [each.name for each in fields(filters) if getattr(filters, each.name) is not None]
+    if not rows or not options:
         return
-    nothing = replace(filters, **dict.fromkeys(given))
-    for name in given:
+    nothing = replace(filters, **dict.fromkeys(options))
+    for name in options:
         value = getattr(filters, name)
         alone = replace(nothing, **{name: value})
         if not any(map(alone.match, rows)):

@@ -50,10 +50,10 @@ def spend_of(
     until = last or closed
     since = first or max(begin, until - timedelta(days=days - 1))
     if not begin <= since <= until <= closed:
-        given = " ".join(
+        options = " ".join(
             f"{option} {day}" for option, day in (("--from", first), ("--to", last)) if day
         )
-        raise SettingsError(f"{given}: the closed days of the ledger are {begin} to {closed}")
+        raise SettingsError(f"{options}: the closed days of the ledger are {begin} to {closed}")
     warn_of_missing(job, until, known.missing(until, tuple(job.settings.accounts)))
     names = [name for name in SPEND.names if name != "gpu_seconds"]
     ledger = observed_days(job.store.read_ledger(since, until, columns=names), known.until)

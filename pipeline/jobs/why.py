@@ -63,8 +63,8 @@ def _key_of(ledger: pd.DataFrame, text: str) -> tuple[str, str]:
     """The account and id of the cluster that ``text`` names."""
     newest = ledger.sort_values("date", kind="stable").drop_duplicates(CLUSTER_KEY, keep="last")
     for column, remedy in (("cluster_id", "accounts"), ("name", "clusters")):
-        found = newest[(newest[column] == text).to_numpy(bool, na_value=False)]
-        keys = [(str(account), str(name)) for account, name in found[CLUSTER_KEY].to_numpy()]
+        matching = newest[(newest[column] == text).to_numpy(bool, na_value=False)]
+        keys = [(str(account), str(name)) for account, name in matching[CLUSTER_KEY].to_numpy()]
         if len(keys) > 1:
             named = ", ".join(f"{name} ({account})" for account, name in sorted(keys))
             raise SettingsError(f"CLUSTER {text!r}: {len(keys)} {remedy} have it: {named}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -79,7 +78,7 @@ def draw(columns: Sequence[Column], title: str) -> str:
     is_wide = full_width <= width
     shown = columns if is_wide else _fitting(columns, width)
     widths = [c.most for c in columns] if is_wide else _widths(shown, width)
-    bold, plain = (_BOLD, _PLAIN) if is_terminal and os.environ.get("TERM") != "dumb" else ("", "")
+    bold, plain = (_BOLD, _PLAIN) if is_terminal else ("", "")
     lines = wrapped(title, width)
     headers = [[c.header] if is_wide else c.header.split("_") for c in shown]
     lines += [f"{bold}{line}{plain}" for line in _lines(shown, headers, widths)]

@@ -63,14 +63,14 @@ class Dimensions(click.ParamType[tuple[str, ...]]):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """The names that are not given yet, after those that are."""
+        """The names that are not named yet, after those that are."""
         del ctx, param
         before, comma, start = incomplete.rpartition(",")
-        given = before.split(",")
+        named = before.split(",")
         return [
             CompletionItem(f"{before}{comma}{name}")
             for name in DIMENSIONS
-            if name.startswith(start) and name not in given
+            if name.startswith(start) and name not in named
         ]
 
 

@@ -44,16 +44,16 @@ def why(cluster: str, day: date | None) -> None:
         from pipeline.terminal.tables import records, table
 
         judged = closed_findings(job, day)
-        found = cluster_of(job, judged, cluster)
+        explained = cluster_of(job, judged, cluster)
         rule_text = RuleText(job.settings, judged.policy.applied.rulebook)
-        outcomes = rule_text.with_reasons(found.outcomes)
+        outcomes = rule_text.with_reasons(explained.outcomes)
         entries = cluster_text.exclusion_entries(outcomes, judged.day)
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
-        sections = cluster_text.sections(found.newest, outcomes, rule_text, judged.day)
+        sections = cluster_text.sections(explained.newest, outcomes, rule_text, judged.day)
         for line in sections:
             print_result(_fitted(line, width))
         print_result("")
-        print_result(table(found.days, f"spend by day, {job.settings.currency}"), is_drawn=True)
+        print_result(table(explained.days, f"spend by day, {job.settings.currency}"), is_drawn=True)
         if entries:
             where = job.settings.exclusions_file or "exclusions.toml"
             setting = "" if job.settings.exclusions_file else ' (setting exclusions_file = "…")'
@@ -63,9 +63,9 @@ def why(cluster: str, day: date | None) -> None:
             print_result("\n" + "\n".join(entries))
         return {
             "date": judged.day.isoformat(),
-            "cluster": cluster_text.facts(found.newest),
+            "cluster": cluster_text.facts(explained.newest),
             "outcomes": records(outcomes),
-            "days": records(found.days),
+            "days": records(explained.days),
             "exclusion_entries": entries,
         }
 

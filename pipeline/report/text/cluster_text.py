@@ -58,15 +58,15 @@ def sections(
         f"{_text(cluster['status'])}, last in the ledger on {newest['date']:%Y-%m-%d}; "
         f"judged on {day}"
     )
-    found = [row for row in rows if row["outcome"] == FINDING]
-    for row in sorted(found, key=lambda row: -int(known(row["net_saving_micros"]) or 0)):
+    findings = [row for row in rows if row["outcome"] == FINDING]
+    for row in sorted(findings, key=lambda row: -int(known(row["net_saving_micros"]) or 0)):
         yield ""
         yield from _finding(row, rule_text, money)
-    if not found:
+    if not findings:
         yield ""
         yield "no finding"
     yield ""
-    yield "other rules" if found else "rules"
+    yield "other rules" if findings else "rules"
     for row in rows:
         if row["outcome"] != FINDING:
             outcome = str(row["outcome"]).lower().replace("_", " ")
