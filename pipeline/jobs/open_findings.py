@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pipeline.errors import FleetLedgerError
+from pipeline.errors import DamageError, FleetLedgerError
 from pipeline.schema_versions import FINDINGS_VERSION, SCHEMA_VERSION
 from pipeline.toml_files import read_toml
 from pipeline.version import __version__
@@ -124,13 +124,13 @@ def keep(job: Job, day: date, rows: Sequence[OpenFinding]) -> None:
 
 def kept(job: Job) -> OpenFindings | None:
     """The findings that were kept, if they would be made the same now."""
-    data = job.store.get_state(STATE)
     try:
+        data = job.store.get_state(STATE)
         stored = msgspec.json.decode(data, type=_Kept) if data else None
         if stored is None or stored.made_of != _made_of(job):
             return None
         return msgspec.json.decode(stored.findings, type=OpenFindings)
-    except msgspec.DecodeError:  # it is made again
+    except (msgspec.DecodeError, DamageError):  # it is made again
         return None
 
 
