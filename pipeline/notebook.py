@@ -6,7 +6,6 @@ is made from; docs/columns.md has their columns, units and dtypes.
 
 from __future__ import annotations
 
-import difflib
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from pipeline.errors import SettingsError, StorageError
 from pipeline.ledger.inputs import last_closed_day
 from pipeline.schema import LEDGER, SNAPSHOT
 from pipeline.settings import Rules
+from pipeline.spelling import nearest
 from pipeline.store import Store
 from pipeline.transform import idle, spend, utilization
 
@@ -133,5 +133,6 @@ def _day(name: str, value: date | str | None) -> date | None:
 def _check_columns(columns: Collection[str] | None, known: Sequence[str]) -> None:
     for name in columns or ():
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-            raise SettingsError(f"no column {name!r}; did you mean {near!r}? See docs/columns.md")
+            near = nearest(name, known)
+            hint = f"did you mean {near!r}? " if near else ""
+            raise SettingsError(f"no column {name!r}; {hint}See docs/columns.md")

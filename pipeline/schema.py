@@ -16,12 +16,6 @@ import pyarrow as pa  # noqa: TID253 - every column has one of its types
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA_VERSION = 2
-"""Part of every ledger day's digest: raise it when a stored column changes meaning."""
-
-FINDINGS_VERSION = 4
-"""Part of every findings day's digest: raise it when a stored column or what it means changes."""
-
 MICROS_PER_UNIT = 1_000_000
 
 BUSY_ABOVE_PCT = 5.0

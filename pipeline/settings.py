@@ -6,7 +6,6 @@ file is read, not when a value is first used.
 
 from __future__ import annotations
 
-import difflib
 import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
@@ -18,6 +17,7 @@ from pipeline.addresses import check_api_url, check_host, check_url
 from pipeline.currency import MINOR_UNITS, nearest
 from pipeline.errors import SettingsError
 from pipeline.model import ACCOUNT_NAME
+from pipeline.spelling import nearest as nearest_word
 from pipeline.toml_files import parse_toml, read_toml
 
 if TYPE_CHECKING:
@@ -269,6 +269,10 @@ def _settings(raw: dict[str, Any], source: str) -> Settings:
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at `$.")
         where = _named_place(raw, place.rstrip("`")) or "top level"
+        choices = _choices(where) if reason.startswith("Invalid enum value") else []
+        if choices:
+            reason = reason.replace("Invalid enum value", "invalid value")
+            reason += f"; one of: {', '.join(choices)}"
         raise SettingsError(f"{source}: {where}: {reason}") from error
     try:
         _check(settings)
@@ -288,6 +292,23 @@ def _named_place(raw: dict[str, Any], place: str) -> str:
             except msgspec.ValidationError:
                 return f"{section}.{name}{rest}"
     return place
+
+
+def _choices(place: str) -> list[str]:
+    """The values that the setting ``place`` can have; none where it is not a choice."""
+    kind: Any = Settings
+    for name in place.split("."):
+        if get_origin(kind) is dict:
+            kind = get_args(kind)[1]
+            continue
+        fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
+        kind = fields.get(name)
+        if not _is_section(kind) and get_origin(kind) is not dict:
+            break
+    options = [kind] if get_origin(kind) is Literal else get_args(kind)
+    return [
+        str(value) for each in options if get_origin(each) is Literal for value in get_args(each)
+    ]
 
 
 def _check(settings: Settings) -> None:
@@ -357,8 +378,9 @@ def _check_keys(raw: object, kind: type[Section], source: str, prefix: str) -> N
     fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
     for key, value in raw.items():
         if key not in fields:
-            near = difflib.get_close_matches(key, fields, n=1, cutoff=0.0)
-            hint = f"did you mean {prefix}{near[0]}?" if near else "it has no settings"
+            near = nearest_word(key, fields)
+            valid = f"valid are {', '.join(fields)}" if fields else "it has no settings"
+            hint = f"did you mean {prefix}{near}?" if near else valid
             raise SettingsError(f"{source}: unknown setting {prefix}{key}; {hint}")
         section = fields[key]
         if _is_section(section):

@@ -23,7 +23,9 @@ SHARED = {
     "redact",
     "rules",
     "schema",
+    "schema_versions",
     "settings",
+    "spelling",
     "toml_files",
     "version",
 }

@@ -16,7 +16,16 @@ from itertools import pairwise
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from pipeline.cli.commands import findings, fleet, maintenance, pipeline, simulator
+from pipeline.cli.commands import (
+    findings,
+    fleet,
+    maintenance,
+    pipeline,
+    simulator,
+    spend,
+    what_if,
+    why,
+)
 from pipeline.cli.options import Options, Program, source_of
 from pipeline.cli.run import describe_unexpected, json_result, redactor_of
 from pipeline.cli.streams import PROGRAM, LogFormat, Streams
@@ -33,7 +42,7 @@ def cli() -> None:
     """Where each dollar of a rented GPU fleet went, which of it was wasted, and what to do."""
 
 
-for module in (pipeline, fleet, findings, maintenance, simulator):
+for module in (pipeline, fleet, findings, why, spend, what_if, maintenance, simulator):
     for command in module.COMMANDS:
         cli.add_command(command)
 

@@ -25,8 +25,17 @@ format_option = click.option(
 )
 
 
-def print_rows(frame: pd.DataFrame, output_format: str, columns: Sequence[str], title: str) -> None:
-    """Print all rows of ``frame``; a table has only ``columns``, the most important first."""
+def print_rows(
+    frame: pd.DataFrame,
+    output_format: str,
+    columns: Sequence[str],
+    title: str,
+    stays: Sequence[str] = (),
+) -> None:
+    """Print all rows of ``frame``; a table has only ``columns``, the most important first.
+
+    ``stays``: those that a table has however narrow the terminal is.
+    """
     import msgspec
 
     from pipeline.report.output.csv_files import readable, to_csv
@@ -40,7 +49,7 @@ def print_rows(frame: pd.DataFrame, output_format: str, columns: Sequence[str], 
         rows = msgspec.json.format(msgspec.json.encode(tables.records(frame)), indent=2).decode()
         print_result(printable(rows))
     else:
-        print_result(tables.table(frame[list(columns)], title), is_drawn=True)
+        print_result(tables.table(frame[list(columns)], title, stays), is_drawn=True)
 
 
 def write_file(path: Path, data: bytes) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import os
 import time
@@ -17,6 +16,7 @@ from pipeline.cli.streams import PROGRAM
 from pipeline.errors import Exit, FleetLedgerError, StorageError
 from pipeline.keys import PASSWORD_VARIABLE, Secret, find_key, find_password
 from pipeline.redact import Redactor
+from pipeline.spelling import nearest
 from pipeline.terminal import bars
 from pipeline.terminal.text import printable
 from pipeline.version import __version__
@@ -212,9 +212,12 @@ def _raise(error: FleetLedgerError) -> NoReturn:
 def _unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """A warning for each variable with our prefix that is not ours: most likely a typo."""
     known = [str(option.envvar) for option in GLOBAL_OPTIONS] + [PASSWORD_VARIABLE]
-    return [
-        f"the variable {name} is unknown and ignored; "
-        f"did you mean {difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]}?"
-        for name in sorted(environment)
-        if name.startswith("FLEETLEDGER_") and name not in known
-    ]
+    prefix = f"{PROGRAM.upper()}_"
+    ends = {name.removeprefix(prefix): name for name in known if name.startswith(prefix)}
+    messages = []
+    for name in sorted(environment):
+        if name.startswith(prefix) and name not in known:
+            near = nearest(name.removeprefix(prefix), ends)
+            hint = f"did you mean {ends[near]}?" if near else f"known are {', '.join(known)}"
+            messages.append(f"the variable {name} is unknown and ignored; {hint}")
+    return messages

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from pipeline import schema
 from pipeline.errors import ApiError
 from pipeline.extract.api_errors import RefusedError
 from pipeline.extract.budget import BudgetError, RequestBudget, Timing
@@ -24,6 +23,7 @@ from pipeline.extract.walk_by_time import NotWalkableByTimeError, TimeWalk
 from pipeline.extract.walk_v2 import walk_v2
 from pipeline.model import Certificate, Snapshot, State
 from pipeline.progress import ignore
+from pipeline.schema_versions import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -193,7 +193,7 @@ def _snapshot(
         request_ids=tuple(walk.request_ids),
         warnings=tuple(walk.warnings),
         tool_version=tool_version,
-        schema_version=schema.SCHEMA_VERSION,
+        schema_version=SCHEMA_VERSION,
     )
     return Snapshot(
         certificate=certificate, table=table, quarantine=tuple(walk.record_set.quarantine.values())

@@ -17,7 +17,7 @@ import msgspec
 
 from pipeline import rules as catalogue
 from pipeline.errors import DamageError, Exit, SettingsError, StorageError
-from pipeline.jobs import provenance
+from pipeline.jobs import open_findings, provenance
 from pipeline.jobs.coverage import coverage, warn_of_missing
 from pipeline.jobs.ledger import rate_card
 from pipeline.ledger.inputs import unbroken_since
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from pipeline.jobs import Job
     from pipeline.jobs.coverage import Coverage
+    from pipeline.model import NotObserved
     from pipeline.store import Store
 
 POLICIES = "policies"
@@ -69,6 +70,11 @@ class DayFindings:
     coverage: Coverage
     incomplete: list[str] = field(default_factory=list)
     """The inputs that were damaged, missing or incomplete, each with what is wrong with it."""
+
+    @property
+    def missing(self) -> tuple[NotObserved, ...]:
+        """The accounts that are not observed on the day."""
+        return self.coverage.missing(self.day, self.policy.accounts)
 
 
 def read_policy(settings: Settings, since: date) -> DatedPolicy:
@@ -131,6 +137,13 @@ def findings_of(
     frame = job.store.read_findings(day) if missing and is_stored else _in_order(previous)
     incomplete = _incomplete(job, day, sorted(left_out))
     return DayFindings(day, frame, _in_force(policies, day), before, known, incomplete)
+
+
+def keep_open(job: Job, judged: DayFindings) -> None:
+    """Keep the open findings of the last closed day for the terminal, if nothing is missing."""
+    if not judged.incomplete and not any(lost.in_settings for lost in judged.missing):
+        rows = open_findings.short(open_findings.ranked(judged.findings))
+        open_findings.keep(job, judged.day, rows)
 
 
 def _in_order(frame: pd.DataFrame) -> pd.DataFrame:

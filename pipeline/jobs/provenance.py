@@ -18,7 +18,7 @@ import msgspec
 
 from pipeline.errors import DamageError
 from pipeline.ledger import inputs
-from pipeline.schema import FINDINGS_VERSION
+from pipeline.schema_versions import FINDINGS_VERSION
 from pipeline.store import layout
 from pipeline.transform.findings.judge import LOOKBACK_DAYS
 

@@ -10,7 +10,7 @@ import msgspec
 
 from pipeline.errors import SettingsError, StorageError
 from pipeline.jobs.coverage import warn_of_missing
-from pipeline.jobs.findings import findings_of, note_damaged
+from pipeline.jobs.findings import findings_of, keep_open, note_damaged
 from pipeline.jobs.future_snapshots import warn_of_future_snapshots
 from pipeline.jobs.owner_reports import owner_files
 from pipeline.jobs.report_build import (
@@ -23,7 +23,8 @@ from pipeline.jobs.report_mail import message
 from pipeline.jobs.stored_inputs import previously_not_observed, read_inputs
 from pipeline.ledger.inputs import last_closed_day
 from pipeline.report.summary import Provenance
-from pipeline.schema import FINDINGS, FINDINGS_VERSION
+from pipeline.schema import FINDINGS
+from pipeline.schema_versions import FINDINGS_VERSION
 from pipeline.settings import override
 from pipeline.transform.budgets import evaluate
 
@@ -63,8 +64,11 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
         raise StorageError(
             f"{job.store.url('')}: nothing to report from yet; run `fleetledger extract` first"
         )
-    day = _checked(day, last_closed(job), refs)
+    closed = last_closed(job)
+    day = _checked(day, closed, refs)
     judged = None if day is None else findings_of(job, day)
+    if judged is not None and day == closed:
+        keep_open(job, judged)
     stored = read_inputs(job.store, settings, refs, judged)
     for name in stored.damaged:
         note_damaged(job, name)

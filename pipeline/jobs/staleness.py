@@ -11,7 +11,7 @@ from pipeline.jobs import provenance
 from pipeline.jobs.coverage import coverage
 from pipeline.jobs.findings import inputs_of, stored_policies
 from pipeline.report.summary import Provenance  # noqa: TC001 - msgspec reads the types at run time
-from pipeline.schema import FINDINGS_VERSION
+from pipeline.schema_versions import FINDINGS_VERSION
 from pipeline.store import layout
 from pipeline.store.check import Problem, Severity
 

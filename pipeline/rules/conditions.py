@@ -13,13 +13,13 @@ column that the condition needs makes the outcome INSUFFICIENT_DATA, as in the b
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING
 
 from pipeline.errors import SettingsError
 from pipeline.rules.clauses import LISTED, Clause, Rule, measures_in, plain_sentence
 from pipeline.rules.measures import MEASURES
+from pipeline.spelling import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,8 +95,9 @@ def _known(
     measure: str, source: str, *, only: str | None = None, but_not: tuple[str, ...] = ()
 ) -> None:
     if measure not in MEASURES:
-        near = difflib.get_close_matches(measure, MEASURES, n=1, cutoff=0.0)[0]
-        raise SettingsError(f"{source}: unknown column {measure}; did you mean {near}?")
+        near = nearest(measure, MEASURES)
+        hint = f"did you mean {near}?" if near else "docs/findings.md has all of them"
+        raise SettingsError(f"{source}: unknown column {measure}; {hint}")
     unit = MEASURES[measure].unit
     if unit in but_not or (only is not None and unit != only):
         wanted = "numbers" if but_not else f"{only}s"

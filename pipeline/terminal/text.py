@@ -1,4 +1,4 @@
-"""Escapes the control characters of a text."""
+"""Makes texts safe for a terminal: control characters are escaped, or replaced in a table."""
 
 from __future__ import annotations
 
@@ -14,3 +14,25 @@ def printable(text: str) -> str:
     Line breaks and tabs stay.
     """
     return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text.replace("\r\n", "\n"))
+
+
+def one_cell(text: str, longest: int) -> str:
+    """``text`` in one line of at most ``longest`` characters, without control characters."""
+    shown = text if len(text) <= longest else f"{text[: longest - 1]}…"
+    if shown.isprintable():
+        return shown
+    return "".join(c if c.isprintable() else "�" for c in shown)
+
+
+_UNITS = (
+    ("year", 365 * 86_400), ("month", 30 * 86_400), ("day", 86_400), ("hour", 3600), ("minute", 60),
+)  # fmt: skip
+
+
+def age(seconds: int) -> str:
+    """A length of time as people name it: ``5 months``, ``1 hour``."""
+    for unit, length in _UNITS:
+        if seconds >= length:
+            number = seconds // length
+            return f"{number} {unit}" + ("" if number == 1 else "s")
+    return "less than a minute"

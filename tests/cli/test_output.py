@@ -101,7 +101,7 @@ def test_no_terminal_is_so_narrow_that_a_number_is_cut(
     shown = CONTROL.sub("", tables.table(frame, "title"))
     assert "…" not in shown
     for header, number in {
-        "waste": "123,456,789.123456",
+        "waste": "123,456,789.12",
         "count": "16",
         "pct": "33.25",
         "created_at": "2026-03-02 01:02:03Z",

@@ -1,16 +1,19 @@
-"""The commands about findings: findings, replay, what-if."""
+"""The commands about findings: findings, replay."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.options import Command, print_result
+from pipeline.cli.filters import RuleId, check_rule, warn_of_no_match
+from pipeline.cli.options import Command, is_json, print_result
 from pipeline.cli.output import format_option, print_rows
 from pipeline.cli.param_types import Day, Number
 from pipeline.cli.run import run
 from pipeline.errors import ReadOnlyError, SettingsError, StorageError
+from pipeline.terminal.amounts import MICROS, money
 
 if TYPE_CHECKING:
     from datetime import date
@@ -19,16 +22,22 @@ if TYPE_CHECKING:
 
     from pipeline.jobs import Job
     from pipeline.jobs.findings import DayFindings
+    from pipeline.jobs.open_findings import Filters, OpenFindings
 
 OPEN = (
-    "name", "rule_id", "grade", "provable_waste_micros", "counted_saving_micros", "action",
-    "found_on", "waiting_cost_micros", "owner", "project_id", "state",
+    "name", "action", "counted_saving_micros", "grade", "rule_id", "suspected_saving_micros",
+    "provable_waste_micros", "found_on", "waiting_cost_micros", "owner", "project_id", "state",
 )  # fmt: skip
 CHANGED = (
     "name", "rule_id", "state", "gone_reason", "promised_micros", "realised_micros", "owner",
     "project_id",
 )  # fmt: skip
 """Columns of the tables, the most important first: a narrow terminal leaves out the last ones."""
+STAYS = ("name", "action", "counted_saving_micros")
+"""What every terminal shows."""
+UNWRAPPED = ("action", "found_on")
+SHOWN_ROWS = 20
+ACTED_ON = "acted_on_within_14_days"
 
 
 @click.command(cls=Command)
@@ -39,44 +48,135 @@ CHANGED = (
     "--changes", is_flag=True, help="Only the findings that are new, reopened or gone on that day."
 )
 @click.option("--owner", metavar="NAME", help="Only this owner's clusters.")
+@click.option("--project", metavar="PATTERN", help="Only projects whose id matches; * and ? work.")
+@click.option("--rule", type=RuleId(), help="Only this rule's findings.")
+@click.option(
+    "--min-saving",
+    type=Number(0, 1e12),
+    metavar="AMOUNT",
+    help="Only findings that save at least this much over 30 days.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    help="At most so many; 0 for all. [default: 20 in a table, else all]",
+)
 @click.option("--rebuild", is_flag=True, help="Judge every day again, from the first day on.")
 @format_option
 def findings(
-    day: date | None, owner: str | None, output_format: str, *, changes: bool, rebuild: bool
-) -> None:
-    """List the open findings, most money first, or the changes."""
+    day: date | None, limit: int | None, output_format: str, *, changes: bool, rebuild: bool,
+    owner: str | None, project: str | None, rule: str | None, min_saving: float | None,
+) -> None:  # fmt: skip
+    """List the open findings, those that save most first, or the changes."""
 
     def action(job: Job) -> dict[str, object]:
-        from pipeline.jobs.coverage import warn_of_missing
-        from pipeline.jobs.report import last_closed
-        from pipeline.report.text.rules import RuleText
-        from pipeline.terminal.tables import records
-        from pipeline.transform.findings import lifecycle
+        from pipeline.jobs import open_findings
 
-        closed = last_closed(job)
-        if closed is None:
-            raise StorageError(
-                "no day is closed yet, so there are no findings: a day closes with the first "
-                "complete snapshot after its end (UTC)"
-            )
-        if day is not None and day > closed:
-            raise SettingsError(f"--date {day}: the last closed day is {closed}")
-        judged_day = day or closed
-        judged = _judged(job, judged_day, rebuild=rebuild)
-        missing = judged.coverage.missing(judged_day, judged.policy.accounts)
-        warn_of_missing(job, judged_day, missing)
-        table = judged.findings
-        rows = lifecycle.changes(table, judged_day) if changes else _open(table)
-        if owner is not None:
-            rows = rows[rows["owner"].astype(object) == owner]
-        rows = RuleText(job.settings, judged.policy.applied.rulebook).with_reasons(rows)
-        kind = "changes" if changes else "findings"
-        print_rows(
-            rows, output_format, CHANGED if changes else OPEN, f"{len(rows)} {kind} of {judged_day}"
+        check_rule(rule, job.settings)
+        minimum = None if min_saving is None else round(min_saving * MICROS)
+        filters = open_findings.Filters(
+            owner=owner, project=project, rule=rule, min_saving_micros=minimum
         )
-        return {"date": judged_day.isoformat(), kind: records(rows)}
+        is_short = output_format == "table" and not (is_json() or changes or rebuild)
+        if is_short and day is None and (kept := open_findings.kept(job)) is not None:
+            _print_open(job, kept, filters, limit)
+            return {}
+        judged = closed_findings(job, day, rebuild=rebuild)
+        if not changes:
+            rows = open_findings.ranked(judged.findings)
+            listed = open_findings.OpenFindings(judged.day, open_findings.short(rows))
+            if output_format == "table":
+                _print_open(job, listed, filters, limit)
+        else:
+            from pipeline.transform.findings import lifecycle
+
+            rows = lifecycle.changes(judged.findings, judged.day)
+            listed = open_findings.OpenFindings(judged.day, open_findings.short(rows))
+            warn_of_no_match(listed.rows, filters, "change")
+        return _print_full(
+            job, judged, rows, listed, filters, limit, output_format, changes=changes
+        )
 
     run("findings", action, is_recorded=False, needs_data=True)
+
+
+def _print_open(job: Job, listed: OpenFindings, filters: Filters, limit: int | None) -> None:
+    """The table of those that save most, the total of all that match, and how many more exist."""
+    from pipeline.terminal.drawing import Column, draw
+
+    rows = [row for row in listed.rows if filters.match(row)]
+    warn_of_no_match(listed.rows, filters, "open finding")
+    most = SHOWN_ROWS if limit is None else limit or len(rows)
+    shown, currency = rows[:most], job.settings.currency
+    values = {name: [getattr(row, name) for row in shown] for name in OPEN}
+    if not any(values["suspected_saving_micros"]):
+        del values["suspected_saving_micros"]
+    columns = [
+        Column.of(name, cells, wraps=name not in UNWRAPPED, stays=name in STAYS)
+        for name, cells in values.items()
+    ]
+    of_all = f" of {len(rows)}" if len(rows) > len(shown) else ""
+    title = f"{len(shown)}{of_all} open findings of {listed.day}; {currency} over 30 days"
+    print_result(draw(columns, title), is_drawn=True)
+    total, in_shown = (sum(row.saving_micros for row in part) for part in (rows, shown))
+    suspected = sum(row.suspected_saving_micros or 0 for row in rows)
+    print_result(
+        f"total saving {money(total)} {currency}"
+        + (f", {money(in_shown)} of it in the rows shown" if len(rows) > len(shown) else "")
+        + (f"; suspected besides {money(suspected)} {currency}" if suspected else "")
+    )
+    if len(rows) > len(shown):
+        print_result(f"{len(rows) - len(shown)} more: --limit 0 shows all")
+
+
+def _print_full(
+    job: Job, judged: DayFindings, rows: pd.DataFrame, listed: OpenFindings, filters: Filters,
+    limit: int | None, output_format: str, *, changes: bool,
+) -> dict[str, object]:  # fmt: skip
+    """The rows that match, with all columns; the command's part of the ``--json`` object."""
+    from pipeline.report.text.rules import RuleText
+    from pipeline.terminal.tables import records
+
+    matching = rows[[filters.match(row) for row in listed.rows]]
+    if output_format != "table" and not changes:
+        warn_of_no_match(listed.rows, filters, "open finding")
+    kind = "changes" if changes else "findings"
+    is_table = output_format == "table"
+    shown = matching.head(limit) if limit else matching
+    shown = RuleText(job.settings, judged.policy.applied.rulebook).with_reasons(shown)
+    if changes or not is_table:
+        of_all = f" of {len(matching)}" if len(matching) > len(shown) else ""
+        title = f"{len(shown)}{of_all} {kind} of {judged.day}"
+        print_rows(shown, output_format, CHANGED if changes else OPEN, title)
+    saving = matching["counted_saving_micros"].sum()
+    return {
+        "date": judged.day.isoformat(),
+        kind: records(shown),
+        "total": {kind: len(matching), "counted_saving_micros": int(saving)},
+    }
+
+
+def closed_findings(job: Job, day: date | None, *, rebuild: bool = False) -> DayFindings:
+    """The findings of ``day``, by default of the last closed one, which are kept for later.
+
+    Raises:
+        StorageError: no day is closed yet.
+        SettingsError: ``day`` is not closed.
+    """
+    from pipeline.jobs.coverage import warn_of_missing
+    from pipeline.jobs.report import last_closed
+
+    closed = last_closed(job)
+    if closed is None:
+        raise StorageError(
+            "no day is closed yet, so there are no findings: a day closes with the first "
+            "complete snapshot after its end (UTC)"
+        )
+    if day is not None and day > closed:
+        raise SettingsError(f"--date {day}: the last closed day is {closed}")
+    judged = _judged(job, day or closed, is_last=day is None, rebuild=rebuild)
+    warn_of_missing(job, judged.day, judged.missing)
+    return judged
 
 
 @click.command(cls=Command)
@@ -93,7 +193,8 @@ def replay(first: date, last: date, other: str | None, output_format: str) -> No
     """Try the rules on past days.
 
     The table counts, for each rule, the clusters it flags and those of them that were stopped or
-    terminated later; CSV lists the first flag of each cluster.
+    gone within 14 days, with their share of those whose 14 days are over; CSV lists the first flag
+    of each cluster.
     """
 
     def action(job: Job) -> dict[str, object]:
@@ -103,97 +204,36 @@ def replay(first: date, last: date, other: str | None, output_format: str) -> No
 
         settings = job.settings if other is None else read_settings(other, "--settings")
         done = replay_rules(job, first, last, settings)
-        rows = done.precision if output_format == "table" else done.flags
+        counts = done.precision.assign(**{ACTED_ON: done.precision["precision"]})
+        rows = _in_words(counts) if output_format == "table" else done.flags
         print_rows(rows, output_format, list(rows.columns), f"{first} to {last}")
-        return {"precision": records(done.precision), "flags": records(done.flags)}
+        return {"precision": records(counts), "flags": records(done.flags)}
 
     run("replay", action, is_recorded=False, needs_data=True)
 
 
-@click.command("what-if", cls=Command)
-@click.option(
-    "--stop", metavar="PATTERN", help="Stop the clusters whose id, name or project matches."
-)
-@click.option(
-    "--match", default="*", show_default=True, help="The clusters that the other options change."
-)
-@click.option("--gpus", type=click.IntRange(1, 10_000), help="Give each cluster this many GPUs.")
-@click.option("--hours-a-week", type=Number(1, 168), help="Run each cluster at most this long.")
-@click.option(
-    "--rate-card",
-    metavar="FILE",
-    help="Price the clusters by the [rate_card] of this settings file.",
-)
-@format_option
-def what_if(
-    stop: str | None, match: str, gpus: int | None, hours_a_week: float | None,
-    rate_card: str | None, output_format: str,
-) -> None:  # fmt: skip
-    """Estimate the cost of 30 days after one change to the fleet."""
-    from pipeline.settings import read_settings
-
-    if sum(value is not None for value in (stop, gpus, hours_a_week, rate_card)) != 1:
-        raise SettingsError("give one of --stop, --gpus, --hours-a-week, --rate-card")
-    prices = {} if rate_card is None else read_settings(rate_card, "--rate-card").rate_card
-
-    from pipeline.transform.what_if import Change
-
-    if stop is not None:
-        change = Change("stop", stop)
-    elif gpus is not None:
-        change = Change("gpus", match, gpus)
-    elif hours_a_week is not None:
-        change = Change("schedule", match, hours_a_week)
-    else:
-        change = Change("rate_card", match, rate_card=prices)
-
-    def action(job: Job) -> dict[str, object]:
-        from pipeline.jobs.findings import what_if as price_change
-        from pipeline.terminal.tables import money, records
-
-        rows = price_change(job, change)
-        priced = rows[rows["is_priced"].astype(bool)]
-        totals = {
-            name: int(priced[f"{name}_micros"].sum())
-            for name in ("before", "after", "difference", "saving", "run_rate_saving")
-        }
-        print_rows(rows, output_format, list(rows.columns), f"{len(rows)} clusters, 30 days")
-        if output_format == "table":
-            for name, micros in totals.items():
-                label = name.replace("run_rate", "run-rate").replace("_", " ")
-                print_result(f"{label:<16} {money(micros):>16} {job.settings.currency}")
-            if len(priced) < len(rows):
-                print_result(f"{len(rows) - len(priced)} of them have no price and are in no total")
-        return {
-            **{f"{name}_micros": micros for name, micros in totals.items()},
-            "clusters": records(rows),
-        }
-
-    run("what-if", action, is_recorded=False, needs_data=True)
+def _in_words(counts: pd.DataFrame) -> pd.DataFrame:
+    """The share that was acted on, as a table shows it."""
+    shares = [None if math.isnan(share) else f"{share:.0%}" for share in counts[ACTED_ON]]
+    shown = counts.drop(columns="precision")
+    shown[ACTED_ON] = shares
+    return shown
 
 
-def _judged(job: Job, day: date, *, rebuild: bool) -> DayFindings:
+def _judged(job: Job, day: date, *, is_last: bool, rebuild: bool) -> DayFindings:
     """The findings of ``day``; stored, unless the store is read-only."""
-    from pipeline.jobs.findings import findings_of
+    from pipeline.jobs.findings import findings_of, keep_open
 
     try:
         with job.store.lock("derive"):
-            return findings_of(job, day, rebuild=rebuild)
+            judged = findings_of(job, day, rebuild=rebuild)
+            if is_last:
+                keep_open(job, judged)
+            return judged
     except ReadOnlyError:
         if rebuild:
             raise
         return findings_of(job, day, is_stored=False)
 
 
-def _open(table: pd.DataFrame) -> pd.DataFrame:
-    """The open findings that are not excluded, most money first."""
-    rows = table[(table["outcome"] == "FINDING") & table["exclusion"].isna()]
-    return rows.sort_values(
-        ["provable_waste_micros", "counted_saving_micros", "spend_micros"],
-        ascending=False,
-        na_position="last",
-        kind="stable",
-    )
-
-
-COMMANDS = (findings, replay, what_if)
+COMMANDS = (findings, replay)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.cli.filters import GPU_TYPES, REGIONS, STATUSES, OneOf, check_listed, others
 from pipeline.cli.options import Command, print_note, print_result
 from pipeline.cli.output import format_option, print_rows
 from pipeline.cli.param_types import Age, Instant, Number
 from pipeline.cli.run import run
+from pipeline.cli.streams import PROGRAM
+from pipeline.terminal.amounts import rate
+from pipeline.terminal.text import age
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+
     import pandas as pd
 
     from pipeline.jobs import Job
@@ -41,9 +47,17 @@ age_option = click.option(
 @click.option(
     "--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="Clusters per page."
 )
-@click.option("--status", help="running, stopped, starting, stopping, error, pending")
-@click.option("--gpu-type", help="A100, H100, RTX4090, V100, T4")
-@click.option("--region", help="us-east-1, us-west-2, eu-west-1, ap-southeast-1")
+@click.option("--status", type=OneOf(STATUSES), help=", ".join(STATUSES))
+@click.option(
+    "--gpu-type",
+    type=OneOf(GPU_TYPES, is_closed=False),
+    help=f"{', '.join(GPU_TYPES)}, or another that is listed",
+)
+@click.option(
+    "--region",
+    type=OneOf(REGIONS, is_closed=False),
+    help=f"{', '.join(REGIONS)}, or another that is listed",
+)
 @click.option("--project-id")
 @click.option("--template-id")
 @click.option("--sort-by", type=click.Choice(SORT_KEYS), default="created_at", show_default=True)
@@ -64,8 +78,13 @@ def clusters(max_age: timedelta, output_format: str, **parameters: Any) -> None:
         from pipeline.transform import snapshot_queries
 
         fleet, sources = _fleet(job, max_age)
+        check_listed("--gpu-type", parameters["gpu_type"], GPU_TYPES, fleet["gpu_type"])
+        check_listed("--region", parameters["region"], REGIONS, fleet["region"])
         matched = snapshot_queries.select(fleet, limit=None, **parameters)
+        _warn_of_unmatched(fleet, matched, parameters)
         pages = max(1, -(-len(matched) // limit))
+        if page > pages:
+            print_note(f"page {page} is beyond the last page, which is {pages}")
         rows = matched.iloc[(page - 1) * limit : page * limit]
         title = f"page {page} of {pages}: {len(rows)} of {len(matched)} clusters that match"
         print_rows(rows, output_format, SHOWN, f"{title}, {len(fleet)} in the fleet")
@@ -88,7 +107,7 @@ def clusters(max_age: timedelta, output_format: str, **parameters: Any) -> None:
 
 
 @click.command(cls=Command)
-@click.option("--status", default="running", show_default=True)
+@click.option("--status", type=OneOf(STATUSES), default="running", show_default=True)
 @age_option
 def overview(status: str, max_age: timedelta) -> None:
     """Show the number, cost and GPU use of running clusters."""
@@ -96,13 +115,12 @@ def overview(status: str, max_age: timedelta) -> None:
     def action(job: Job) -> dict[str, object]:
         import msgspec
 
-        from pipeline.terminal.tables import money
         from pipeline.transform import snapshot_queries
 
         fleet, sources = _fleet(job, max_age)
         totals = snapshot_queries.overview(fleet, status=status)
         mean = totals.average_gpu_utilization_pct
-        cost = f"{money(totals.total_hourly_cost_micros)} {job.settings.currency}"
+        cost = f"{rate(totals.total_hourly_cost_micros)} {job.settings.currency}"
         print_result(f"{status} clusters        {totals.total_clusters}")
         print_result(f"cost per hour           {cost}{' or more' if totals.without_rate else ''}")
         print_result(f"average GPU utilization {'—' if mean is None else f'{mean:.1f} %'}")
@@ -121,8 +139,10 @@ def overview(status: str, max_age: timedelta) -> None:
 
 @click.command("dev-clusters", cls=Command)
 @click.option("--project-id", help="Only this project.")
-@click.option("--status", default="stopped", show_default=True)
-@click.option("--gpu-type", default="RTX4090", show_default=True)
+@click.option("--status", type=OneOf(STATUSES), default="stopped", show_default=True)
+@click.option(
+    "--gpu-type", type=OneOf(GPU_TYPES, is_closed=False), default="RTX4090", show_default=True
+)
 @click.option("--word", "words", multiple=True, default=("dev", "sandbox"), show_default=True)
 @age_option
 @format_option
@@ -137,7 +157,9 @@ def dev_clusters(max_age: timedelta, output_format: str, **parameters: Any) -> N
         from pipeline.transform import snapshot_queries
 
         fleet, sources = _fleet(job, max_age)
+        check_listed("--gpu-type", parameters["gpu_type"], GPU_TYPES, fleet["gpu_type"])
         rows = snapshot_queries.dev_clusters(fleet, **parameters)
+        _warn_of_unmatched(fleet, rows, parameters)
         print_rows(rows, output_format, SHOWN, f"{len(rows)} development clusters")
         return {"clusters": records(rows), "sources": sources}
 
@@ -182,6 +204,21 @@ def candidates(
     run("candidates", action, is_recorded=False)
 
 
+def _warn_of_unmatched(
+    fleet: pd.DataFrame, matched: pd.DataFrame, parameters: Mapping[str, Any]
+) -> None:
+    """A line on stderr if nothing matches, which names a project or template that is not listed."""
+    if len(matched) or fleet.empty:
+        return
+    for name in ("project_id", "template_id"):
+        text = parameters.get(name)
+        if text is not None and not (fleet[name] == text).any():
+            option = f"--{name.replace('_', '-')}"
+            print_note(f"no cluster matches {option} {text!r}{others(text, fleet[name].unique())}")
+            return
+    print_note("no cluster matches these options")
+
+
 def _fleet(job: Job, max_age: timedelta) -> tuple[pd.DataFrame, list[Source]]:
     """The fleet and its sources; a stored snapshot among them is noted with its age."""
     from pipeline.jobs.fleet import fleet_now
@@ -191,7 +228,8 @@ def _fleet(job: Job, max_age: timedelta) -> tuple[pd.DataFrame, list[Source]]:
         if source.source == "snapshot":
             print_note(
                 f"{source.account}: from the snapshot of {source.observed_at:%Y-%m-%d %H:%M:%SZ}, "
-                f"{timedelta(seconds=source.age_seconds)} old; --max-age 0m asks the API"
+                f"{age(source.age_seconds)} old; `{PROGRAM} extract` takes a new one, --max-age 0m "
+                "asks the API"
             )
     return fleet, sources
 

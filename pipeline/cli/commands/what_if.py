@@ -1,0 +1,82 @@
+"""The command what-if."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.options import Command, print_result
+from pipeline.cli.output import format_option, print_rows
+from pipeline.cli.param_types import Number
+from pipeline.cli.run import run
+from pipeline.errors import SettingsError
+from pipeline.terminal.amounts import money
+
+if TYPE_CHECKING:
+    from pipeline.jobs import Job
+
+
+@click.command("what-if", cls=Command)
+@click.option(
+    "--stop", metavar="PATTERN", help="Stop the clusters whose id, name or project matches."
+)
+@click.option(
+    "--match", default="*", show_default=True, help="The clusters that the other options change."
+)
+@click.option("--gpus", type=click.IntRange(1, 10_000), help="Give each cluster this many GPUs.")
+@click.option("--hours-a-week", type=Number(1, 168), help="Run each cluster at most this long.")
+@click.option(
+    "--rate-card",
+    metavar="FILE",
+    help="Price the clusters by the [rate_card] of this settings file.",
+)
+@format_option
+def what_if(
+    stop: str | None, match: str, gpus: int | None, hours_a_week: float | None,
+    rate_card: str | None, output_format: str,
+) -> None:  # fmt: skip
+    """Estimate the cost of 30 days after one change to the fleet."""
+    from pipeline.settings import read_settings
+
+    if sum(value is not None for value in (stop, gpus, hours_a_week, rate_card)) != 1:
+        raise SettingsError("give one of --stop, --gpus, --hours-a-week, --rate-card")
+    prices = {} if rate_card is None else read_settings(rate_card, "--rate-card").rate_card
+
+    from pipeline.transform.what_if import Change
+
+    if stop is not None:
+        change = Change("stop", stop)
+    elif gpus is not None:
+        change = Change("gpus", match, gpus)
+    elif hours_a_week is not None:
+        change = Change("schedule", match, hours_a_week)
+    else:
+        change = Change("rate_card", match, rate_card=prices)
+
+    def action(job: Job) -> dict[str, object]:
+        from pipeline.jobs.findings import what_if as price_change
+        from pipeline.terminal.tables import records
+
+        rows = price_change(job, change)
+        priced = rows[rows["is_priced"].astype(bool)]
+        totals = {
+            name: int(priced[f"{name}_micros"].sum())
+            for name in ("before", "after", "difference", "saving", "run_rate_saving")
+        }
+        print_rows(rows, output_format, list(rows.columns), f"{len(rows)} clusters, 30 days")
+        if output_format == "table":
+            for name, micros in totals.items():
+                label = name.replace("run_rate", "run-rate").replace("_", " ")
+                print_result(f"{label:<16} {money(micros):>16} {job.settings.currency}")
+            if len(priced) < len(rows):
+                print_result(f"{len(rows) - len(priced)} of them have no price and are in no total")
+        return {
+            **{f"{name}_micros": micros for name, micros in totals.items()},
+            "clusters": records(rows),
+        }
+
+    run("what-if", action, is_recorded=False, needs_data=True)
+
+
+COMMANDS = (what_if,)

@@ -1,0 +1,94 @@
+"""All that is known about one cluster: its findings, what decided the other rules, and its days."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import SettingsError
+from pipeline.schema import BAND_COLUMNS, CLUSTER_KEY
+from pipeline.spelling import near
+from pipeline.transform.observed import observed_days
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from pipeline.jobs import Job
+    from pipeline.jobs.findings import DayFindings
+
+HISTORY_DAYS = 30
+_COLUMNS = (
+    *("account", "date", "cluster_id", "name", "project_id", "region", "gpu_type", "gpu_count"),
+    *("template_id", "status", "hourly_rate_micros", "spend_micros", "spend_low_micros"),
+    *("spend_high_micros", "running_seconds", "observed_seconds", "gpu_weight_seconds"),
+    *("gpu_sum_mpct_seconds", "gpu_max_pct", "last_observed_at", *BAND_COLUMNS),
+)
+_MPCT = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Cluster:
+    """One cluster as of a day."""
+
+    newest: Mapping[Any, Any]
+    """Its newest ledger row."""
+    outcomes: pd.DataFrame
+    """Its rows of ``schema.FINDINGS``: one for each rule."""
+    days: pd.DataFrame
+    """Its last days: date, status, money, running hours, mean and highest GPU use."""
+
+
+def cluster_of(job: Job, judged: DayFindings, text: str) -> Cluster:
+    """The cluster whose id or name is ``text``.
+
+    Raises:
+        SettingsError: there is none, or several have the name.
+    """
+    first = judged.day - timedelta(days=HISTORY_DAYS - 1)
+    ledger = job.store.read_ledger(first, judged.day, columns=_COLUMNS, damaged=[])
+    ledger = observed_days(ledger, judged.coverage.until)
+    account, cluster_id = _key_of(ledger, text)
+    mine, outcomes = (
+        rows[((rows["account"] == account) & (rows["cluster_id"] == cluster_id)).to_numpy(bool)]
+        for rows in (ledger, judged.findings)
+    )
+    mine = mine.sort_values("date", kind="stable")
+    return Cluster(mine.iloc[-1].to_dict(), outcomes.reset_index(drop=True), _days(mine))
+
+
+def _key_of(ledger: pd.DataFrame, text: str) -> tuple[str, str]:
+    """The account and id of the cluster that ``text`` names."""
+    newest = ledger.sort_values("date", kind="stable").drop_duplicates(CLUSTER_KEY, keep="last")
+    for column, remedy in (("cluster_id", "accounts"), ("name", "clusters")):
+        matching = newest[(newest[column] == text).to_numpy(bool, na_value=False)]
+        keys = [(str(account), str(name)) for account, name in matching[CLUSTER_KEY].to_numpy()]
+        if len(keys) > 1:
+            named = ", ".join(f"{name} ({account})" for account, name in sorted(keys))
+            raise SettingsError(f"CLUSTER {text!r}: {len(keys)} {remedy} have it: {named}")
+        if keys:
+            return keys[0]
+    names = [*newest["name"].dropna().astype(str), *newest["cluster_id"].astype(str)]
+    meant = near(text, names) or [name for name in names if text and text in name][:3]
+    hint = f"did you mean {' or '.join(meant)}?" if meant else "give a cluster's id or its name"
+    raise SettingsError(
+        f"CLUSTER {text!r}: no cluster of the last {HISTORY_DAYS} days has this id or name; {hint}"
+    )
+
+
+def _days(rows: pd.DataFrame) -> pd.DataFrame:
+    """What ``rows`` of the ledger say of each day."""
+    weight = rows["gpu_weight_seconds"].astype("float64")
+    use = rows["gpu_sum_mpct_seconds"].astype("float64") / _MPCT / weight.where(weight > 0)
+    columns = ["date", "status", "spend_micros", "spend_low_micros", "spend_high_micros"]
+    return (
+        rows[columns]
+        .assign(
+            running_hours=(rows["running_seconds"].astype("float64") / 3600).round(1),
+            gpu_mean_pct=use.round(1),
+            gpu_max_pct=rows["gpu_max_pct"],
+        )
+        .reset_index(drop=True)
+    )
