@@ -434,12 +434,7 @@ IDLE = Table(
     "one idle candidate over the rules' window (14 days unless set), most provable waste first",
     (
         *_WINDOW_FACTS,
-        Column(
-            "spend_micros",
-            INT,
-            "Spend of the rules' window; that of findings is of 30 days.",
-            nullable=True,
-        ),
+        Column("window_spend_micros", INT, "Spend of the rules' window.", nullable=True),
         Column("running_seconds", INT, "Time it ran."),
         Column("gpu_mean_pct", REAL, "Mean GPU use.", nullable=True),
         Column("gpu_max_pct", REAL, "Highest GPU reading.", nullable=True),

@@ -7,8 +7,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import SettingsError
-from pipeline.schema import BAND_COLUMNS, CLUSTER_KEY
+from pipeline.report.text.action_text import with_gpu_need
+from pipeline.schema import CLUSTER_KEY
 from pipeline.spelling import near
+from pipeline.transform import utilization
+from pipeline.transform.fold import between
 from pipeline.transform.observed import observed_days
 
 if TYPE_CHECKING:
@@ -20,12 +23,6 @@ if TYPE_CHECKING:
     from pipeline.jobs.findings import DayFindings
 
 HISTORY_DAYS = 30
-_COLUMNS = (
-    *("account", "date", "cluster_id", "name", "project_id", "region", "gpu_type", "gpu_count"),
-    *("template_id", "status", "hourly_rate_micros", "spend_micros", "spend_low_micros"),
-    *("spend_high_micros", "running_seconds", "observed_seconds", "gpu_weight_seconds"),
-    *("gpu_sum_mpct_seconds", "gpu_max_pct", "last_observed_at", *BAND_COLUMNS),
-)
 _MPCT = 1000
 
 
@@ -37,6 +34,8 @@ class Cluster:
     """Its newest ledger row."""
     outcomes: pd.DataFrame
     """Its rows of ``schema.FINDINGS``: one for each rule."""
+    evidence: Mapping[Any, Any]
+    """Its utilization over the rules' window, with the GPUs needed; empty if it is not in it."""
     days: pd.DataFrame
     """Its last days: date, status, money, running hours, mean and highest GPU use."""
 
@@ -48,7 +47,7 @@ def cluster_of(job: Job, judged: DayFindings, text: str) -> Cluster:
         SettingsError: there is none, or several have the name.
     """
     first = judged.day - timedelta(days=HISTORY_DAYS - 1)
-    ledger = job.store.read_ledger(first, judged.day, columns=_COLUMNS, damaged=[])
+    ledger = job.store.read_ledger(first, judged.day, damaged=[])
     ledger = observed_days(ledger, judged.coverage.until)
     account, cluster_id = _key_of(ledger, text)
     mine, outcomes = (
@@ -56,7 +55,16 @@ def cluster_of(job: Job, judged: DayFindings, text: str) -> Cluster:
         for rows in (ledger, judged.findings)
     )
     mine = mine.sort_values("date", kind="stable")
-    return Cluster(mine.iloc[-1].to_dict(), outcomes.reset_index(drop=True), _days(mine))
+    window = job.settings.rules.idle_window_days
+    recent = utilization.rank(
+        between(mine, judged.day - timedelta(days=window - 1), judged.day), judged.coverage.until
+    )
+    return Cluster(
+        newest=mine.iloc[-1].to_dict(),
+        outcomes=outcomes.reset_index(drop=True),
+        evidence=next(iter(with_gpu_need(recent).to_dict("records")), {}),
+        days=_days(mine),
+    )
 
 
 def _key_of(ledger: pd.DataFrame, text: str) -> tuple[str, str]:

@@ -61,6 +61,8 @@ class BudgetNumbers(msgspec.Struct, frozen=True, kw_only=True):
     amount_micros: int
     spent_micros: int
     forecast_micros: int | None
+    reached_on: date | None
+    """The day on which spend or its forecast reaches the amount; None if on none of the month."""
 
 
 class BudgetAlert(msgspec.Struct, frozen=True, kw_only=True):

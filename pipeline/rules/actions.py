@@ -28,7 +28,7 @@ ACTIONS = {
             "terminate",
             "low",
             "high: its disks are deleted",
-            "none: create it again",
+            "none; create a new cluster",
             "nothing of the cluster; snapshots that the vendor keeps may be",
             (_DELETE,),
         ),

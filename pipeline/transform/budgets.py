@@ -10,6 +10,9 @@ cluster (a cost threshold per cluster). Alerts:
 - pace: the share spent is ahead of the share of the month elapsed by a tenth of the amount, after
   at least 3 days. Not for clusters.
 
+``reached_on`` is the day on which spend, and after the last closed day the forecast, reaches the
+amount; none if that is not before the month's end.
+
 What has fired is passed in and returned: keys of budget, group, month and alert. In a new month
 everything can fire again; within a month nothing fires twice, even if a forecast goes up and down.
 """
@@ -32,11 +35,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import date
 
+    from numpy.typing import NDArray
+
     from pipeline import settings
-    from pipeline.arrays import Floats, Ints
+    from pipeline.arrays import Floats
 
 ACTUAL_PCT = (50, 80, 100)
 FORECAST, PACE = "forecast", "pace"
+FLEET = "fleet"
+"""The only group of a budget for everything."""
 AHEAD = 0.10
 _GROUPED_BY = {"project": "project_id", "gpu_type": "gpu_type", "cluster": "cluster_id"}
 STATUS_COLUMNS = (
@@ -47,6 +54,7 @@ STATUS_COLUMNS = (
     "spent_share",
     "elapsed_share",
     "forecast_micros",
+    "reached_on",
 )
 
 
@@ -109,11 +117,13 @@ def _status(
     days = int(ago.max(initial=-1)) + 1
     series = np.zeros((len(groups), days))
     np.add.at(series, (code[code >= 0], days - 1 - ago[code >= 0]), spend[code >= 0])
-    lacking = np.full(len(groups), bool(missing) and budget.per == "fleet")
+    lacking = np.full(len(groups), bool(missing) and budget.per == FLEET)
     lacking[code[rows["account"].isin(missing).to_numpy(bool) & (code >= 0)]] = True
     month_days = calendar.monthrange(as_of.year, as_of.month)[1]
-    ahead = spent + _remaining(series, as_of, month_days - as_of.day)
+    to_come = _to_come(series, as_of, month_days - as_of.day)
+    ahead = spent + np.rint(to_come.sum(axis=1)).astype(np.int64)
     amount = round(budget.amount * MICROS_PER_UNIT)
+    has_forecast = np.full(len(groups), days >= LEAST_DAYS) & ~lacking
     table = pd.DataFrame(
         {
             "budget": name,
@@ -122,27 +132,42 @@ def _status(
             "spent_micros": spent,
             "spent_share": spent / amount,
             "elapsed_share": as_of.day / month_days,
-            "forecast_micros": pd.Series(ahead, dtype="Int64").where(
-                np.full(len(groups), days >= LEAST_DAYS) & ~lacking
-            ),
+            "forecast_micros": pd.Series(ahead, dtype="Int64").where(has_forecast),
+            "reached_on": _reached_on(series, to_come * has_forecast[:, None], as_of, amount),
         }
     )
     wanted = [fnmatchcase(group, budget.match) for group in table["group"]]
     return table[np.array(wanted, dtype=bool)]
 
 
-def _remaining(series: Floats, as_of: date, days_left: int) -> Ints:
-    """The forecast of the days left of each group's series, which ends on ``as_of``."""
+def _to_come(series: Floats, as_of: date, days_left: int) -> Floats:
+    """The forecast of the days left: a row per group's series, which end on ``as_of``."""
+    days = np.zeros((len(series), days_left))
     if series.shape[1] < LEAST_DAYS:
-        return np.zeros(len(series), dtype=np.int64)
+        return days
     start = day_number(as_of) - series.shape[1] + 1
-    sums = [round(float(combined(each, start, days_left).sum())) for each in series]
-    return np.array(sums, dtype=np.int64)
+    for row, each in enumerate(series):
+        days[row] = combined(each, start, days_left)
+    return days
+
+
+def _reached_on(
+    series: Floats, to_come: Floats, as_of: date, amount: int
+) -> NDArray[np.datetime64]:
+    """The day of the month on which each group's spend reaches ``amount``; NaT if on none."""
+    spent = series[:, -as_of.day :]
+    # A group per row, a day per column.
+    reached = np.concatenate([spent, to_come], axis=1).cumsum(axis=1) >= amount
+    if not reached.shape[1]:
+        return np.full(len(series), "NaT", dtype="datetime64[s]")
+    first = np.datetime64(as_of, "D") - spent.shape[1] + 1
+    days = (first + reached.argmax(axis=1)).astype("datetime64[s]")
+    return np.where(reached.any(axis=1), days, np.datetime64("NaT"))
 
 
 def _group(budget: settings.Budget, rows: pd.DataFrame) -> pd.Series[Any]:
-    if budget.per == "fleet":
-        return pd.Series("fleet", index=rows.index, dtype="str")
+    if budget.per == FLEET:
+        return pd.Series(FLEET, index=rows.index, dtype="str")
     values = rows[_GROUPED_BY[budget.per]]
     if budget.per == "cluster":
         return rows["account"].astype("str") + "/" + values.astype("str")

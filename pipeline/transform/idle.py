@@ -41,7 +41,7 @@ def of_findings(utilization: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFra
 
 
 def _ranked(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.sort_values(
+    return rows.rename(columns={"spend_micros": "window_spend_micros"}).sort_values(
         ["provable_waste_micros", *schema.CLUSTER_KEY],
         ascending=[False, True, True],
         kind="stable",

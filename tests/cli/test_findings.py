@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from typing import TYPE_CHECKING
 
@@ -149,3 +151,15 @@ def test_a_day_that_is_not_closed_is_neither_replayed_nor_priced(run: Run, api: 
         ran = run(*command)
         assert ran.code == 12, ran
         assert "no day is closed yet" in ran.err
+
+
+def test_the_csv_of_findings_is_that_of_the_report(history: Run, data: Path) -> None:
+    history("report")
+    reported = rows_of((data / "reports/latest/findings.csv").read_text())
+    printed = rows_of(history("findings", "--format", "csv").out)
+    assert printed
+    assert all(row in reported for row in printed)
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))

@@ -83,3 +83,22 @@ def test_no_budgets_and_no_ledger_mean_no_alerts(ledger: Make) -> None:
     empty = budgets.evaluate({"all": Budget(amount=1.0)}, ledger(), date(2026, 3, 1))
     assert empty.table.empty
     assert empty.alerts.empty
+
+
+def test_the_day_that_uses_a_budget_up_is_seen_or_forecast(days: Make, ledger: Make) -> None:
+    rows = ledger(*days("2026-03-01", 10))  # 240.00 a day
+    budget = {
+        name: Budget(amount=amount)
+        for name, amount in (("seen", 480.0), ("forecast", 4800.0), ("lasts", 7441.0))
+    }
+    got = budgets.evaluate(budget, rows, date(2026, 3, 10)).table.set_index("budget")["reached_on"]
+    assert got["seen"] == pd.Timestamp("2026-03-02")
+    assert got["forecast"] == pd.Timestamp("2026-03-20")
+    assert pd.isna(got["lasts"])
+
+
+def test_without_a_forecast_no_day_is_named_that_has_not_come(days: Make, ledger: Make) -> None:
+    rows = ledger(*days("2026-03-01", 10))
+    budget = {"seen": Budget(amount=480.0), "unknown": Budget(amount=4800.0)}
+    got = budgets.evaluate(budget, rows, date(2026, 3, 10), missing=["default"]).table
+    assert got["reached_on"].isna().tolist() == [False, True]

@@ -50,7 +50,7 @@ def test_nightly_snapshots_at_two_speak_for_that_hour_alone(days: Make, ledger: 
     # 60 of 1,440 hours are sampled; all others may have been busy.
     bound = 23 / 24 + (1 - 0.05 ** (1 / 60)) / 24
     assert got["busy_share_bound"].tolist() == pytest.approx([bound])
-    waste, spend = got["provable_waste_micros"].iloc[0], got["spend_micros"].iloc[0]
+    waste, spend = got["provable_waste_micros"].iloc[0], got["window_spend_micros"].iloc[0]
     assert waste == pytest.approx(spend * (1 - bound), abs=1)
 
 
@@ -59,7 +59,7 @@ def test_one_random_instant_a_day_speaks_for_the_whole_day(days: Make, ledger: M
     got = candidates_of(ledger(*days("2026-03-01", 14, seen=[2], **whole_day)))
     assert got["busy_share_bound"].tolist() == pytest.approx([0.19264], abs=1e-5)
     assert got["grade"].tolist() == ["likely"]
-    waste, spend = got["provable_waste_micros"].iloc[0], got["spend_micros"].iloc[0]
+    waste, spend = got["provable_waste_micros"].iloc[0], got["window_spend_micros"].iloc[0]
     assert waste == int(spend * 0.05 ** (1 / 14))
 
 

@@ -134,6 +134,7 @@ def _print_full(
     limit: int | None, output_format: str, *, changes: bool,
 ) -> dict[str, object]:  # fmt: skip
     """The rows that match, with all columns; the command's part of the ``--json`` object."""
+    from pipeline.report.output.csv_files import finding_cells, to_csv
     from pipeline.report.text.rules import RuleText
     from pipeline.terminal.tables import records
 
@@ -143,7 +144,13 @@ def _print_full(
     kind = "changes" if changes else "findings"
     is_table = output_format == "table"
     shown = matching.head(limit) if limit else matching
-    shown = RuleText(job.settings, judged.policy.applied.rulebook).with_reasons(shown)
+    rule_text = RuleText(job.settings, judged.policy.applied.rulebook)
+    if output_format == "csv" and not is_json():
+        # The columns of a report's findings.csv, under the same names.
+        cells = finding_cells(shown, judged.day, rule_text, judged.missing)
+        print_result(to_csv(cells).decode().rstrip("\r\n"))
+        return {}
+    shown = rule_text.with_reasons(shown)
     if changes or not is_table:
         of_all = f" of {len(matching)}" if len(matching) > len(shown) else ""
         title = f"{len(shown)}{of_all} {kind} of {judged.day}"

@@ -49,7 +49,9 @@ def why(cluster: str, day: date | None) -> None:
         outcomes = rule_text.with_reasons(explained.outcomes)
         entries = cluster_text.exclusion_entries(outcomes, judged.day)
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
-        sections = cluster_text.sections(explained.newest, outcomes, rule_text, judged.day)
+        sections = cluster_text.sections(
+            explained.newest, outcomes, explained.evidence, rule_text, judged.day
+        )
         for line in sections:
             print_result(_fitted(line, width))
         print_result("")

@@ -113,30 +113,34 @@ def findings_rows(
 ) -> pd.DataFrame:
     """Every FINDING, most provable money first; then those that are gone or could not be judged."""
     with_state = findings[(findings["outcome"] == FINDING) | findings["state"].notna()]
-    ranked = (
-        rule_text.with_reasons(with_state)
-        .assign(is_past=with_state["outcome"] != FINDING)
-        .sort_values(
-            [
-                "is_past",
-                "provable_waste_micros",
-                "gone_on",
-                "spend_micros",
-                *CLUSTER_KEY,
-                "rule_id",
-            ],
-            ascending=[True, False, False, False, True, True, True],
-            kind="stable",
-        )
+    ranked = with_state.assign(is_past=with_state["outcome"] != FINDING).sort_values(
+        [
+            "is_past",
+            "provable_waste_micros",
+            "gone_on",
+            "spend_micros",
+            *CLUSTER_KEY,
+            "rule_id",
+        ],
+        ascending=[True, False, False, False, True, True, True],
+        kind="stable",
     )
+    return finding_cells(ranked, day, rule_text, not_observed)
+
+
+def finding_cells(
+    findings: pd.DataFrame, day: date, rule_text: RuleText, not_observed: Sequence[NotObserved] = ()
+) -> pd.DataFrame:
+    """Rows of ``schema.FINDINGS`` in the columns of findings.csv, in the order they have."""
+    rows = rule_text.with_reasons(findings)
     # As of the last day each finding has data of.
-    end = ranked["gone_on"].fillna(last_known(ranked, day, not_observed))
-    rows = ranked.assign(
-        first_seen_on=ranked["found_on"],
-        days_open=(end - ranked["found_on"]).dt.days.astype("Int64"),
-        promised_saving_micros=ranked["promised_micros"],
-        promised_so_far_micros=promised_by_now(ranked, day, not_observed),
-        realised_saving_micros=ranked["realised_micros"],
+    end = rows["gone_on"].fillna(last_known(rows, day, not_observed))
+    rows = rows.assign(
+        first_seen_on=rows["found_on"],
+        days_open=(end - rows["found_on"]).dt.days.astype("Int64"),
+        promised_saving_micros=rows["promised_micros"],
+        promised_so_far_micros=promised_by_now(rows, day, not_observed),
+        realised_saving_micros=rows["realised_micros"],
     ).drop(columns=["promised_micros", "realised_micros", "found_on"])
     return readable(rows)[list(FINDINGS_COLUMNS)]
 

@@ -7,10 +7,22 @@ from typing import TYPE_CHECKING
 from pipeline.report.summary import BudgetAlert, BudgetNumbers, rows_as
 from pipeline.report.tables import Field, top_table
 from pipeline.report.text import names
-from pipeline.report.text.numbers import NBSP, count, count_of, known, percent, share
-from pipeline.transform.budgets import FORECAST, PACE
+from pipeline.report.text.numbers import (
+    NBSP,
+    UNKNOWN,
+    count,
+    count_of,
+    day_short,
+    known,
+    month_long,
+    percent,
+    share,
+)
+from pipeline.transform.budgets import FLEET, FORECAST, PACE
 
 if TYPE_CHECKING:
+    from datetime import date
+
     import pandas as pd
 
     from pipeline.report.model import Table
@@ -33,13 +45,45 @@ def sentences(budgets: Budgets, money: Money) -> list[str]:
     return alerts[:_SHOWN] + ([f"And {count(more)} more."] if more > 0 else [])
 
 
-def lede(budgets: Budgets, money: Money) -> list[str]:
-    """How many thresholds were crossed, for the first sentences of the report."""
-    crossed = len(_alerts(budgets, money))
-    verb = "was" if crossed == 1 else "were"
-    if not crossed:
-        return []
-    return [f"{count_of(crossed, 'budget threshold')} {verb} newly crossed; details are below."]
+def outlook(budgets: Budgets, day: date, money: Money) -> list[str]:
+    """The fleet's budgets, and how many others are or will be exceeded; what happens when."""
+    rows = budgets.table
+    is_fleet = rows["group"] == FLEET
+    others = rows[~is_fleet & rows["reached_on"].notna()]
+    texts = [_outlook(row, day, money) for row in rows[is_fleet].to_dict("records")]
+    if len(others):
+        ranked = others.sort_values(["reached_on", "budget", "group"], kind="stable")
+        first = ranked.to_dict("records")[0]
+        many = f"{count(len(others))} of {count_of(int((~is_fleet).sum()), 'other budget')}"
+        verb = "is" if len(others) == 1 else "are"
+        which = "" if len(others) == 1 else "the first is "
+        texts.append(
+            f"{many} {verb} used up this month: {which}{_of_group(first)}, on "
+            f"{day_short(first['reached_on'].date())}."
+        )
+    return texts
+
+
+def _outlook(row: Record, day: date, money: Money) -> str:
+    """When a fleet's budget is used up, or what of it is expected to be left."""
+    amount = money.rounded(row["amount_micros"])
+    budget = f"The budget of {amount} for {month_long(day)}"
+    reached, forecast = known(row["reached_on"]), known(row["forecast_micros"])
+    if reached is not None and reached.date() <= day:
+        more = money.rounded(row["spent_micros"] - row["amount_micros"])
+        return f"{budget} was used up on {day_short(reached.date())}; {more} more is spent."
+    if forecast is None:
+        return f"{share(row['spent_micros'], row['amount_micros'])} of {_lower(budget)} is spent."
+    if reached is not None:
+        over = money.rounded(forecast - row["amount_micros"])
+        when = day_short(reached.date())
+        return f"{budget} is forecast to be used up on {when} and exceeded by {over}."
+    left = money.rounded(row["amount_micros"] - forecast)
+    return f"{budget} is forecast to last, with {left} left."
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def table(budgets: pd.DataFrame, money: Money) -> Table:
@@ -65,6 +109,7 @@ def table(budgets: pd.DataFrame, money: Money) -> Table:
                 lambda row: money.rounded(known(row["forecast_micros"])),
                 is_number=True,
             ),
+            Field("Used up", _used_up),
         ),
         _SHOWN,
         more="more with a smaller share",
@@ -92,14 +137,28 @@ def _alerts(budgets: Budgets, money: Money) -> list[str]:
 
 
 def _subject(row: Record) -> str:
+    return f"Budget {_of_group(row)}"
+
+
+def _of_group(row: Record) -> str:
     name = names.shown(str(row["budget"]))
     group = names.shown(str(row["group"]))
-    return f"Budget {name}" if group == "fleet" else f"Budget {name} of {group}"
+    return name if group == FLEET else f"{name} of {group}"
+
+
+def _used_up(row: Record) -> str:
+    reached = known(row["reached_on"])
+    if reached is not None:
+        return day_short(reached.date())
+    return UNKNOWN if known(row["forecast_micros"]) is None else "not this month"
 
 
 def numbers(budgets: Budgets | None) -> tuple[BudgetNumbers, ...] | None:
     """The same for ``summary.json``."""
-    return None if budgets is None else rows_as(BudgetNumbers, budgets.table)
+    if budgets is None:
+        return None
+    rows = budgets.table
+    return rows_as(BudgetNumbers, rows.assign(reached_on=rows["reached_on"].dt.date))
 
 
 def alert_numbers(budgets: Budgets | None) -> tuple[BudgetAlert, ...] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.report.model import Fact, Reason
+from pipeline.report.text.action_text import measured, what_to_do
 from pipeline.report.text.numbers import (
     Money,
     count_of,
@@ -19,7 +20,6 @@ from pipeline.report.text.numbers import (
     percent,
     share,
 )
-from pipeline.report.text.rules import action
 from pipeline.rules import LIKELY, SUSPECTED
 from pipeline.schema import BAND_COLUMNS, BAND_EDGES_PCT
 
@@ -34,15 +34,15 @@ _CERTAINTY = {LIKELY: "likely", SUSPECTED: "possibly"}
 """How waste is qualified that is not proven."""
 
 
-def reason(finding: Record, rule_text: RuleText, money: Money) -> Reason:
-    """One finding, opened."""
+def reason(finding: Record, evidence: Record, rule_text: RuleText, money: Money) -> Reason:
+    """One finding, opened; ``evidence`` as for :func:`seen`, with the GPUs needed."""
     rule = str(finding["rule_id"])
     return Reason(
         rule=rule_text.name(rule),
         rule_id=rule,
         statement=sentence(finding, rule_text),
         facts=_facts(
-            ("Action", action(finding["action"])),
+            ("Action", what_to_do(finding["action"], measured(finding, evidence), money)),
             ("Cost", _cost(finding, money)),
             ("Found", _first_found(finding, money)),
         ),

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pipeline.report import charts
+from pipeline.report.by_cluster import key_of, keys_of, records_of, rows_of
 from pipeline.report.model import Column, FindingRow, FindingsTable
 from pipeline.report.sections import finding_details
 from pipeline.report.text import names
+from pipeline.report.text.action_text import with_gpu_need
 from pipeline.report.text.numbers import NBSP, UNKNOWN, count, count_of, known, percent
 from pipeline.rules import GRADES, IDLE, IDLE_LOADED
-from pipeline.schema import CLUSTER_KEY
 from pipeline.transform.findings.by_cluster import by_cluster, open_findings
 from pipeline.transform.fold import between
 from pipeline.transform.totals import known_sum
@@ -47,12 +48,12 @@ def findings_table(inputs: ReportInputs, totals: Totals) -> FindingsTable:
     ranked = by_cluster(findings)
     has_amount = (ranked[["waste", "saving", "suspected"]].fillna(0) > 0).any(axis=1)
     shown = ranked[has_amount].head(settings.report.max_rows)
-    keys = _keys(shown)
+    keys = keys_of(shown)
     maker = _RowMaker(
         money=inputs.money,
         rule_text=rule_text,
-        utilization=_records(inputs.utilization, keys),
-        evidence=_records(inputs.evidence, keys),
+        utilization=records_of(inputs.utilization, keys),
+        evidence=records_of(with_gpu_need(inputs.evidence), keys),
         findings=_grouped(findings, keys, rule_text),
         daily_use=_daily_use(inputs, keys),
         repeated_ids=_repeated_ids(ranked),
@@ -86,7 +87,7 @@ class _RowMaker:
         account, cluster_id = key
         findings = self.findings[key]
         lead = findings[0]
-        window = self.utilization.get(key, {})
+        window, evidence = self.utilization.get(key, {}), self.evidence.get(key, {})
         waste, spend, saving = known(sums["waste"]), known(sums["spend"]), known(sums["saving"])
         grade = str(known(lead["grade"]) or "")
         line = self.daily_use.get(key, [])
@@ -114,9 +115,10 @@ class _RowMaker:
             evidence=_evidence(lead),
             why=names.shown(finding_details.sentence(lead, self.rule_text), _WHY),
             reasons=tuple(
-                finding_details.reason(row, self.rule_text, self.money) for row in findings
+                finding_details.reason(row, evidence, self.rule_text, self.money)
+                for row in findings
             ),
-            seen=finding_details.seen(lead, self.evidence.get(key, {}), window),
+            seen=finding_details.seen(lead, evidence, window),
             sort=(
                 *(name.lower(), project.lower()),
                 *_numbers(window.get("hourly_rate_micros"), window.get("gpu_mean_pct")),
@@ -167,19 +169,11 @@ def _evidence(finding: Record) -> str:
     return f"{read}, \N{LESS-THAN OR EQUAL TO}{NBSP}{percent(100 * bound)} busy" if proves else read
 
 
-def _records(frame: pd.DataFrame, keys: Sequence[Key]) -> dict[Key, Record]:
-    """The rows of the clusters ``keys``, as records."""
-    rows = _only(frame, keys)
-    return {
-        (str(record["account"]), record["cluster_id"]): record for record in rows.to_dict("records")
-    }
-
-
 def _grouped(
     findings: pd.DataFrame, keys: Sequence[Key], rule_text: RuleText
 ) -> dict[Key, list[Record]]:
     """The findings of each cluster: most provable waste, then most saving, then the rulebook."""
-    rows = _only(findings, keys)
+    rows = rows_of(findings, keys)
     rows = rows.assign(place=rows["rule_id"].astype("str").map(rule_text.rank)).sort_values(
         ["provable_waste_micros", "counted_saving_micros", "place"],
         ascending=[False, False, True],
@@ -188,20 +182,8 @@ def _grouped(
     )
     out: dict[Key, list[Record]] = {}
     for record in rows.to_dict("records"):
-        out.setdefault((str(record["account"]), record["cluster_id"]), []).append(record)
+        out.setdefault(key_of(record), []).append(record)
     return out
-
-
-def _keys(frame: pd.DataFrame) -> list[Key]:
-    return list(zip(frame["account"].astype("str"), frame["cluster_id"], strict=True))
-
-
-def _only(frame: pd.DataFrame, keys: Sequence[Key]) -> pd.DataFrame:
-    wanted = pd.MultiIndex.from_tuples(keys, names=CLUSTER_KEY) if keys else None
-    if wanted is None:
-        return frame.iloc[:0]
-    have = pd.MultiIndex.from_arrays([frame["account"].astype("str"), frame["cluster_id"]])
-    return frame[have.isin(wanted)]
 
 
 def _daily_use(inputs: ReportInputs, keys: Sequence[Key]) -> dict[Key, list[float | None]]:
@@ -209,7 +191,7 @@ def _daily_use(inputs: ReportInputs, keys: Sequence[Key]) -> dict[Key, list[floa
     if inputs.day is None or not keys:
         return {}
     first = inputs.day - timedelta(days=_SPARK_DAYS - 1)
-    rows = _only(between(inputs.ledger, first, inputs.day), keys)
+    rows = rows_of(between(inputs.ledger, first, inputs.day), keys)
     place = (rows["date"] - pd.Timestamp(first)).dt.days
     mean = rows["gpu_sum_mpct_seconds"] / rows["gpu_weight_seconds"].replace(0, pd.NA) / 1000
     grid: dict[Key, list[float | None]] = {key: [None] * _SPARK_DAYS for key in keys}
@@ -271,7 +253,7 @@ def _note(findings: pd.DataFrame, ranked: pd.DataFrame, shown: int, rule_text: R
         return "No findings."
     if ranked.empty:
         return "No finding has an amount."
-    rules = _by_rule(_only(findings, _keys(ranked)), rule_text)
+    rules = _by_rule(rows_of(findings, keys_of(ranked)), rule_text)
     text = f"{count_of(len(ranked), 'cluster')}: {rules}."
     if shown < len(ranked):
         text += f" The {count(shown)} with the largest amounts are shown; findings.csv lists all."
@@ -282,7 +264,7 @@ def _folded(findings: pd.DataFrame, ranked: pd.DataFrame, rule_text: RuleText) -
     """The clusters whose findings have no amount, in one sentence; empty if there are none."""
     if ranked.empty:
         return ""
-    rules = _by_rule(_only(findings, _keys(ranked)), rule_text)
+    rules = _by_rule(rows_of(findings, keys_of(ranked)), rule_text)
     return (
         f"{count_of(len(ranked), 'cluster')} with findings that have no amount ({rules}) are in "
         "findings.csv."

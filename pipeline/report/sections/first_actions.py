@@ -10,16 +10,15 @@ import shlex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-import numpy as np
-
 from pipeline.addresses import is_loopback
+from pipeline.report.by_cluster import key_of, keys_of, records_of
 from pipeline.report.model import Fact, FirstAction, FirstActions
 from pipeline.report.sections.finding_details import sentence
 from pipeline.report.text import names
+from pipeline.report.text.action_text import arithmetic, imperative, measured, with_gpu_need
 from pipeline.report.text.numbers import (
     UNKNOWN,
     Money,
-    count,
     count_of,
     day_short,
     known,
@@ -28,7 +27,6 @@ from pipeline.rules import ACTIONS, GRADES, IDLE, IDLE_LOADED
 from pipeline.schema import CLUSTER_KEY
 from pipeline.settings import Api
 from pipeline.transform.findings.by_cluster import open_findings
-from pipeline.transform.findings.savings import gpus_needed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,30 +39,18 @@ if TYPE_CHECKING:
     Record = Mapping[Any, Any]
 
 _SHOWN = 10
-_VERBS = {
-    "terminate": "Terminate",
-    "stop": "Stop",
-    "schedule": "Stop outside its hours:",
-    "move": "Move to its peers' price:",
-    "review": "Review",
-}
 
 
 def first_actions(inputs: ReportInputs) -> FirstActions:
     """The first ten actions, and a line about the others."""
     rows = _ranked(inputs.findings)
     shown = rows.head(_SHOWN)
-    # Of a cluster's GPUs, the number is in its utilization and not in its findings.
-    sizes = inputs.evidence[[*CLUSTER_KEY, "gpu_count", "gpu_p95_pct", "memory_max_pct"]]
-    sized = shown.astype({"account": "str"}).merge(
-        sizes.astype({"account": "str"}), on=CLUSTER_KEY, how="left"
-    )
-    needed = np.nan_to_num(gpus_needed(sized))
+    evidence = records_of(with_gpu_need(inputs.evidence), keys_of(shown))
     return FirstActions(
         summary=_summary(rows, inputs.money),
         rows=tuple(
-            _action(inputs, record, known(gpus))
-            for record, gpus in zip(sized.to_dict("records"), needed, strict=True)
+            _action(inputs, record, evidence.get(key_of(record), {}))
+            for record in shown.to_dict("records")
         ),
         more=_more(rows.iloc[_SHOWN:], inputs.money),
     )
@@ -82,7 +68,7 @@ def _ranked(findings: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _action(inputs: ReportInputs, row: Record, needed: float | None) -> FirstAction:
+def _action(inputs: ReportInputs, row: Record, evidence: Record) -> FirstAction:
     money, action = inputs.money, ACTIONS[str(row["action"])]
     owner = known(row["owner"])
     cluster_id = str(row["cluster_id"])
@@ -91,24 +77,27 @@ def _action(inputs: ReportInputs, row: Record, needed: float | None) -> FirstAct
     saving = money.rounded(int(row["counted_saving_micros"]))
     return FirstAction(
         anchor=_anchor(inputs, row),
-        action=_imperative(action.id, known(row["gpu_count"]), needed),
+        action=imperative(action.id, evidence),
         name=names.label(known(row["name"]), cluster_id),
         cluster_id=names.shown(cluster_id),
         where=" · ".join(
-            names.shown(str(part)) for part in (known(row["project_id"]), owner) if part
+            f"{what} {names.shown(str(part))}"
+            for what, part in (("project", known(row["project_id"])), ("owner", owner))
+            if part
         ),
         saving=saving,
         run_rate="" if run_rate == saving else run_rate,
         grade=str(known(row["grade"]) or UNKNOWN),
         why=sentence(row, inputs.rule_text),
-        since=day_short(since.date()) if since is not None else UNKNOWN,
+        since=day_short(since.date()) if since is not None else "",
         takes=tuple(
             Fact(term=term, value="", meaning=text)
             for term, text in (
                 ("Effort", action.effort),
+                ("Undo", action.rollback),
                 ("Risk", action.risk),
-                ("Way back", action.rollback),
                 ("Still charged", action.remains),
+                ("Arithmetic", arithmetic(action.id, measured(row, evidence), money)),
             )
             if text
         ),
@@ -129,12 +118,6 @@ def _anchor(inputs: ReportInputs, row: Record) -> str:
 def _is_idle(row: Record) -> bool:
     """Whether the finding is about doing no work, which has lasted since a moment."""
     return str(row["rule_id"]) in (IDLE.id, IDLE_LOADED.id)
-
-
-def _imperative(action: str, gpus: int | None, needed: float | None) -> str:
-    if action == "resize" and gpus and needed is not None:
-        return f"Resize from {count_of(int(gpus), 'GPU')} to {count(int(needed))}:"
-    return _VERBS.get(action, "Resize")
 
 
 def _command(settings: Settings, account: str, cluster_id: str, method: str, path: str) -> str:

@@ -60,6 +60,8 @@ def section(inputs: ReportInputs, totals: Totals) -> Section | None:
             tables.append(_estimates(forecast, money))
     if budgets is not None:
         titles.append("budgets")
+        if inputs.day is not None:
+            sentences += budget_parts.outlook(budgets, inputs.day, money)
         sentences += budget_parts.sentences(budgets, money)
         if len(budgets.table):
             tables.append(budget_parts.table(budgets.table, money))
@@ -72,13 +74,13 @@ def section(inputs: ReportInputs, totals: Totals) -> Section | None:
 
 
 def lede(inputs: ReportInputs) -> tuple[str, ...]:
-    """The part for the first sentences of the report."""
+    """The part for the first sentences of the report, as one sentence or paragraph."""
     sentences = []
     if inputs.forecast is not None and inputs.forecast.quoted is not None:
         sentences.append(_short(inputs.forecast, inputs.forecast.quoted, inputs.money))
-    if inputs.budgets is not None:
-        sentences += budget_parts.lede(inputs.budgets, inputs.money)
-    return tuple(sentences)
+    if inputs.budgets is not None and inputs.day is not None:
+        sentences += budget_parts.outlook(inputs.budgets, inputs.day, inputs.money)
+    return (" ".join(sentences),) if sentences else ()
 
 
 def card(inputs: ReportInputs) -> Card | None:
@@ -122,8 +124,11 @@ def _sentence(forecast: Forecast, money: Money) -> str:
 
 
 def _short(forecast: Forecast, best: Estimate, money: Money) -> str:
-    """The forecast in one sentence."""
+    """The forecast in one sentence, with its interval or else its error."""
     text = f"{period(forecast)} is forecast to cost {money.rounded(best.total_micros)}"
+    if best.low_micros is not None and best.high_micros is not None:
+        low, high = money.rounded(best.low_micros), money.rounded(best.high_micros)
+        return f"{text}, 8 times out of 10 between {low} and {high}."
     if best.error_share is not None:
         text += f" (past forecasts were off by {_error(best)})"
     return f"{text}."

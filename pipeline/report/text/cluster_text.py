@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from pipeline.report.text.action_text import measured, what_to_do
 from pipeline.report.text.numbers import UNKNOWN, Money, known
 from pipeline.report.text.plain_values import plain_value
-from pipeline.report.text.rules import action
 from pipeline.rules import FINDING, MEASURES
 
 if TYPE_CHECKING:
@@ -39,9 +39,17 @@ def facts(newest: Record) -> dict[str, object]:
 
 
 def sections(
-    newest: Record, outcomes: pd.DataFrame, rule_text: RuleText, day: date
+    newest: Record, outcomes: pd.DataFrame, evidence: Record, rule_text: RuleText, day: date
 ) -> Iterator[str]:
-    """The lines about a cluster; an indented one continues what is above it."""
+    """The lines about a cluster; an indented one continues what is above it.
+
+    Args:
+        newest: its newest ledger row.
+        outcomes: its findings and the outcomes of the other rules.
+        evidence: its utilization over the rules' window, with the GPUs needed.
+        rule_text: the rules in words.
+        day: the day that was judged.
+    """
     money = Money(rule_text.settings.currency)
     cluster = facts(newest)
     rows = outcomes.to_dict("records")
@@ -61,7 +69,7 @@ def sections(
     findings = [row for row in rows if row["outcome"] == FINDING]
     for row in sorted(findings, key=lambda row: -int(known(row["net_saving_micros"]) or 0)):
         yield ""
-        yield from _finding(row, rule_text, money)
+        yield from _finding(row, evidence, rule_text, money)
     if not findings:
         yield ""
         yield "no finding"
@@ -74,13 +82,14 @@ def sections(
             yield f"  {row['rule_id']}: {outcome}: {_text(known(row['reason']))}{gone}"
 
 
-def _finding(row: Record, rule_text: RuleText, money: Money) -> Iterator[str]:
+def _finding(row: Record, evidence: Record, rule_text: RuleText, money: Money) -> Iterator[str]:
     """A finding with its evidence, action, arithmetic and history."""
     rule_id = str(row["rule_id"])
     grade = known(row["grade"])
     yield f"{rule_text.name(rule_id)} [{rule_id}]" + (f", {grade}" if grade else "")
     yield f"  {_text(known(row['reason']))}."
-    yield f"  action: {_text(known(row['action']))}. {action(row['action'])}"
+    todo = what_to_do(row["action"], measured(row, evidence), money)
+    yield f"  action: {_text(known(row['action']))}. {todo}"
     for term, text in (
         ("evidence", _evidence(row)),
         ("saving over 30 days", _saving(row, money)),

@@ -15,10 +15,9 @@ import pandas as pd
 
 from pipeline.report.model import Column, Table, Tag
 from pipeline.report.text import names
-from pipeline.report.text.numbers import NBSP, Money, count, known, percent
+from pipeline.report.text.numbers import NBSP, Money, count, percent
 from pipeline.report.text.plain_values import plain_pair, plain_value, times
 from pipeline.rules import (
-    ACTIONS,
     MEASURES,
     NOT_OBSERVED,
     OPERATORS,
@@ -35,14 +34,6 @@ if TYPE_CHECKING:
     from pipeline.settings import Settings
 
 _OPERATORS = {**OPERATORS, "in": "one of", "like": "like"}
-_ACTIONS = {
-    "terminate": "Terminate it if its storage is no longer needed, else stop it.",
-    "stop": "Stop it while it is not in use; its storage may still be charged.",
-    "schedule": "Run it on a schedule: it is only used at some hours.",
-    "resize": "Give it fewer or smaller GPUs and watch its use afterwards.",
-    "move": "Move it to a cheaper offer.",
-    "review": "Ask its owner what it is for.",
-}
 _INFINITE = float("inf")
 _BRACES = re.compile(r"\{(\w+)\}")
 _DECISION = ("decided_by", "decided_limit", "decided_value", "account")
@@ -225,22 +216,6 @@ class RuleText:
             return Money(self.settings.currency).exact(round(limit * MICROS_PER_UNIT))
         figures = count(int(limit)) if limit == int(limit) else f"{limit:,.2f}"
         return figures if unit == "count" else f"{figures} {unit}"
-
-
-def action(name: str | None) -> str:
-    """What to do, its effort and risk, and how to undo it."""
-    key = str(known(name) or "")
-    if key not in ACTIONS:
-        return ""
-    sentence = _ACTIONS.get(key, key)
-    if key == "review":
-        return sentence
-    what = ACTIONS[key]
-    risk, _, because = what.risk.partition(": ")
-    return (
-        f"{sentence} Effort {what.effort}, risk {risk} ({because}); "
-        f"rollback: {what.rollback.replace(': ', ', ')}."
-    )
 
 
 def _each(text: Callable[..., str | None], rows: pd.DataFrame, *columns: str) -> pd.Series[Any]:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 DAYS_AHEAD = 30
 HEADROOM = 0.80
 """After a resize the present 95th percentile may fill this much of the GPUs that remain."""
-_MEMORY_HEADROOM = 0.90
+MEMORY_HEADROOM = 0.90
 """After a resize the present highest memory use may fill this much of the GPUs that remain."""
 
 
@@ -133,24 +133,33 @@ def _part(micros: Ints, share: Floats) -> Ints:
     return np.floor(micros * np.clip(share, 0.0, 1.0)).astype(np.int64)
 
 
-def gpus_needed(evidence: pd.DataFrame) -> Floats:
-    """GPUs that hold its 95th percentile of GPU use with headroom, and its highest memory use.
+@dataclass(frozen=True)
+class GpuNeed:
+    """GPUs that each cluster needs; NaN where the number of GPUs or their use is unknown."""
 
-    NaN where the number of GPUs or their use is unknown. Unknown memory use is taken as full.
-    """
+    for_work: Floats
+    """To hold its 95th percentile of GPU use, with headroom."""
+    for_memory: Floats
+    """To hold its highest memory use, with headroom; all of them where that is unknown."""
+    gpus: Floats
+    """For both: at least one, at most those it has."""
+
+
+def gpu_need(evidence: pd.DataFrame) -> GpuNeed:
+    """How many GPUs would do, for every cluster of the evidence."""
     gpus = evidence["gpu_count"].to_numpy(np.float64, na_value=np.nan)
     p95 = evidence["gpu_p95_pct"].to_numpy(np.float64, na_value=np.nan)
     memory = evidence["memory_max_pct"].to_numpy(np.float64, na_value=100.0)
     for_work = np.ceil(gpus * p95 / 100.0 / HEADROOM)
-    for_memory = np.ceil(gpus * memory / 100.0 / _MEMORY_HEADROOM)
+    for_memory = np.ceil(gpus * memory / 100.0 / MEMORY_HEADROOM)
     needed: Floats = np.minimum(np.maximum(np.maximum(for_work, for_memory), 1.0), gpus)
-    return needed
+    return GpuNeed(for_work, for_memory, needed)
 
 
 def spare_share(evidence: pd.DataFrame) -> Floats:
     """The share of GPUs that are not needed; 0 where it is unknown."""
     gpus = evidence["gpu_count"].to_numpy(np.float64, na_value=0.0)
-    return np.nan_to_num(ratio(gpus - gpus_needed(evidence), gpus, 0.0))
+    return np.nan_to_num(ratio(gpus - gpu_need(evidence).gpus, gpus, 0.0))
 
 
 def _storage_while_stopped(evidence: pd.DataFrame) -> Ints:

@@ -75,9 +75,18 @@ def budgets(name: str) -> Budgets:
         "spent_micros": 8_500 * UNIT,
         "spent_share": 0.85,
         "elapsed_share": 22 / 30,
-        "forecast_micros": 11_000 * UNIT,
+        "forecast_micros": 16_000 * UNIT,
+        "reached_on": pd.Timestamp("2026-11-27"),
     }
-    team = {**fleet, "budget": name, "group": name, "spent_micros": 0, "spent_share": 0.0}
+    team = {
+        **fleet,
+        "budget": name,
+        "group": name,
+        "spent_micros": 0,
+        "spent_share": 0.0,
+        "forecast_micros": 9_000 * UNIT,
+        "reached_on": pd.NaT,
+    }
     alerts = [{**fleet, "alert": alert} for alert in ("50 %", "80 %", "forecast")]
     return Budgets(pd.DataFrame([fleet, team]), pd.DataFrame(alerts), ())
 

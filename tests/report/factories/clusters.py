@@ -160,6 +160,8 @@ class Cluster:
             "gpu_mean_pct": self.use,
             "gpu_p95_pct": self.use,
             "gpu_max_pct": self.use,
+            "memory_mean_pct": 35.0 if samples else None,
+            "memory_max_pct": 40.0 if samples else None,
             "cpu_mean_pct": 2.5 if samples else None,
             "cpu_max_pct": 4.0 if samples else None,
             "idle_share_pct": None if not samples else 0.0 if busy else 100.0,

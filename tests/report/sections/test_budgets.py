@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import pytest
 
 from pipeline.report.sections import budgets
 from pipeline.report.text.numbers import Money
 from pipeline.transform.budgets import Budgets
 from tests.report.factories import analyses
+from tests.report.factories.clusters import UNIT
 from tests.report.reading import plain, section_of, sentences, table
 
 if TYPE_CHECKING:
@@ -18,7 +21,7 @@ def test_of_a_budgets_spent_parts_only_the_highest_line_is_named(
     views: dict[str, ReportView],
 ) -> None:
     section = section_of(views["full"], "ahead")
-    assert sentences(section)[1:] == [
+    assert sentences(section)[2:] == [
         "Budget fleet: 80 % of $10,000 is spent ($8,500).",
         "Budget fleet: $10,000 is forecast to be exceeded.",
     ]
@@ -30,7 +33,7 @@ def test_budgets_beyond_twenty_are_counted_below_the_table() -> None:
     many = pd.concat([rows.tail(1).assign(group=f"g{n:02}") for n in range(23)])
     shown = budgets.table(many, Money("USD"))
     assert len(shown.rows) == 20
-    assert shown.totals == (("3 more with a smaller share", "", "", "", "", ""),)
+    assert shown.totals == (("3 more with a smaller share", "", "", "", "", "", ""),)
 
 
 def test_lines_beyond_twenty_are_counted() -> None:
@@ -39,6 +42,40 @@ def test_lines_beyond_twenty_are_counted() -> None:
     texts = budgets.sentences(Budgets(many, many, ()), Money("USD"))
     assert len(texts) == 21
     assert texts[-1] == "And 2 more."
-    assert [plain(text) for text in budgets.lede(Budgets(many, many, ()), Money("USD"))] == [
-        "22 budget thresholds were newly crossed; details are below."
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, "The budget of $10,000 for November 2026 is forecast to be used up on 27 Nov and exceeded by $6,000."),  # noqa: E501
+        ({"reached_on": pd.Timestamp("2026-11-20"), "spent_micros": 10_500 * UNIT},
+         "The budget of $10,000 for November 2026 was used up on 20 Nov; $500 more is spent."),
+        ({"reached_on": pd.NaT, "forecast_micros": 9_100 * UNIT},
+         "The budget of $10,000 for November 2026 is forecast to last, with $900 left."),
+        ({"reached_on": pd.NaT, "forecast_micros": pd.NA},
+         "85 % of the budget of $10,000 for November 2026 is spent."),
+    ],
+    ids=["exceeded", "used up", "lasts", "no forecast"],
+)  # fmt: skip
+def test_the_first_sentences_say_when_the_fleets_budget_is_used_up(
+    values: dict[str, object], expected: str
+) -> None:
+    fleet = analyses.budgets("team").table.head(1).assign(**values)  # type: ignore[arg-type]
+    assert [plain(text) for text in lede(fleet)] == [expected]
+
+
+def test_the_first_sentences_count_the_other_budgets_and_name_the_first() -> None:
+    team = analyses.budgets("team").table.tail(1)
+    many = pd.concat(
+        [
+            team.assign(group=group, reached_on=pd.to_datetime(day))
+            for group, day in (("b", "2026-11-29"), ("a", "2026-11-25"), ("c", None))
+        ]
+    )
+    assert [plain(text) for text in lede(many)] == [
+        "2 of 3 other budgets are used up this month: the first is team of a, on 25 Nov."
     ]
+
+
+def lede(rows: pd.DataFrame) -> list[str]:
+    return budgets.outlook(Budgets(rows, rows.iloc[:0], ()), date(2026, 11, 22), Money("USD"))

@@ -16,6 +16,8 @@ from tests.report.reading import plain
 if TYPE_CHECKING:
     from pipeline.report.inputs import ReportInputs
 
+TIMES = "\N{MULTIPLICATION SIGN}"
+
 
 def savings(inputs: ReportInputs, **by_cluster: tuple[str, int]) -> ReportInputs:
     """Grade and counted saving of the finding ``idle`` of some clusters."""
@@ -39,7 +41,7 @@ def test_proven_comes_before_likely_and_most_saved_first() -> None:
 def test_an_action_names_its_way_back_and_the_vendors_request() -> None:
     (row, *_) = first_actions(normal()).rows
     assert (row.action, row.name) == ("Terminate", "forgotten")
-    assert [fact.term for fact in row.takes] == ["Effort", "Risk", "Way back", "Still charged"]
+    assert [fact.term for fact in row.takes] == ["Effort", "Undo", "Risk", "Still charged"]
     (call,) = row.calls
     assert call == (
         'curl -X DELETE -H "Authorization: Bearer $TENSORONE_API_KEY" '
@@ -84,3 +86,13 @@ def test_an_action_on_a_cluster_of_unknown_size_is_shown() -> None:
         {"gpu_count": "Int64", "gpu_p95_pct": "float64"}
     )
     assert first_actions(replace(inputs, evidence=unknown)).rows[0].name == "forgotten"
+
+
+def test_a_resize_says_from_how_many_gpus_to_how_many_and_why() -> None:
+    (row,) = [row for row in first_actions(normal()).rows if row.action.startswith("Resize")]
+    assert (plain(row.action), row.name) == ("Resize from 4 GPUs to 2:", "half-used")
+    (sum_,) = [plain(fact.meaning) for fact in row.takes if fact.term == "Arithmetic"]
+    assert sum_ == (
+        f"GPUs needed: the larger of 4 {TIMES} 18 % 95th percentile of GPU use / 80 % = 0.90 and "
+        f"4 {TIMES} 40 % highest memory use / 90 % = 1.78, rounded up: 2 of 4."
+    )

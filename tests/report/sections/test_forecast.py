@@ -9,6 +9,7 @@ from pipeline.report.sections import forecast
 from pipeline.report.text.numbers import UNKNOWN
 from pipeline.report.view import build
 from tests.report.factories import analyses
+from tests.report.factories.clusters import UNIT
 from tests.report.factories.results import full
 from tests.report.reading import plain, section_of, sentences
 
@@ -24,9 +25,24 @@ def test_the_forecast_says_its_error_and_what_already_runs(views: dict[str, Repo
     )
     (card,) = (card for card in view.cards if card.label.startswith("Forecast"))
     assert (card.value, plain(card.note)) == ("$16,000", "past forecasts were off by 3.1 %")
-    assert "November 2026 is forecast to cost $16,000 (past forecasts were off by 3.1 %)." in [
-        plain(sentence) for sentence in view.headline.lede
-    ]
+    assert plain(view.headline.lede[-1]).startswith(
+        "November 2026 is forecast to cost $16,000 (past forecasts were off by 3.1 %). The budget"
+    )
+
+
+def test_the_first_sentences_have_the_interval_where_there_is_one() -> None:
+    month = analyses.forecast()
+    tested = replace(
+        month,
+        estimates=tuple(
+            replace(each, low_micros=15_000 * UNIT, high_micros=18_000 * UNIT)
+            for each in month.estimates
+        ),
+    )
+    (sentence,) = forecast.lede(replace(full(), forecast=tested, budgets=None))
+    assert plain(sentence) == (
+        "November 2026 is forecast to cost $16,000, 8 times out of 10 between $15,000 and $18,000."
+    )
 
 
 def test_a_refused_forecast_is_a_dash_with_its_reason() -> None:
@@ -44,7 +60,7 @@ def test_a_forecast_tested_on_few_days_says_on_how_few() -> None:
     few = replace(
         month, estimates=tuple(replace(estimate, origins=1) for estimate in month.estimates)
     )
-    (sentence, _) = forecast.lede(replace(full(), forecast=few))
+    (sentence,) = forecast.lede(replace(full(), forecast=few))
     assert "(past forecasts were off by 3.1 %, on 1 day only)" in plain(sentence)
 
 
