@@ -97,6 +97,8 @@ class Reason(Part, frozen=True):
     statement: str
     """The rule's own reason, with its numbers."""
     facts: tuple[Fact, ...]
+    week: Chart | None = None
+    """Of a cluster that runs in off-hours: the hours of its week."""
 
 
 class Tag(Part, frozen=True):

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipeline.report import charts
 from pipeline.report.model import Column, FindingRow, FindingsTable
-from pipeline.report.sections import finding_details
+from pipeline.report.sections import finding_details, off_hours_week
 from pipeline.report.text import names
 from pipeline.report.text.numbers import NBSP, UNKNOWN, count, count_of, known, percent
 from pipeline.rules import GRADES, IDLE, IDLE_LOADED
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pipeline.report.inputs import ReportInputs
+    from pipeline.report.model import Chart
     from pipeline.report.text.numbers import Money
     from pipeline.report.text.rules import RuleText
     from pipeline.transform.totals import Totals
@@ -55,6 +56,7 @@ def findings_table(inputs: ReportInputs, totals: Totals) -> FindingsTable:
         evidence=_records(inputs.evidence, keys),
         findings=_grouped(findings, keys, rule_text),
         daily_use=_daily_use(inputs, keys),
+        weeks=off_hours_week.weeks(inputs, _only(findings, keys)),
         repeated_ids=_repeated_ids(ranked),
     )
     rows = tuple(
@@ -79,6 +81,7 @@ class _RowMaker:
     evidence: dict[Key, Record]
     findings: dict[Key, list[Record]]
     daily_use: dict[Key, list[float | None]]
+    weeks: dict[Key, Chart]
     repeated_ids: frozenset[str]
 
     def row(self, key: Key, sums: Record) -> FindingRow:
@@ -114,7 +117,8 @@ class _RowMaker:
             evidence=_evidence(lead),
             why=names.shown(finding_details.sentence(lead, self.rule_text), _WHY),
             reasons=tuple(
-                finding_details.reason(row, self.rule_text, self.money) for row in findings
+                finding_details.reason(row, self.rule_text, self.money, self.weeks)
+                for row in findings
             ),
             seen=finding_details.seen(lead, self.evidence.get(key, {}), window),
             sort=(
