@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,17 @@ WIDE, NARROW = 1006, 330
 """Widths of a chart across the page, and on a phone of 390 pixels."""
 
 
+@dataclass(frozen=True)
+class DailyBudget:
+    """A line over the days ``first`` to ``last``, with its label."""
+
+    first: str
+    last: str
+    units: float
+    text: str
+    is_label_left: bool = True
+
+
 def spend_by_day(
     rows: pd.DataFrame,
     days: Sequence[str],
@@ -65,20 +77,30 @@ def spend_by_day(
     projects: Sequence[str],
     symbol: str,
     width: int = WIDE,
+    *,
+    ahead: pd.DataFrame | None = None,
+    budget: DailyBudget | None = None,
 ) -> Picture:
-    """Stacked bars. ``rows``: day, project, units, order, tip; ``labelled``: days with a label."""
+    """Stacked bars. ``rows``: day, project, units, order, tip; ``labelled``: days with a label.
+
+    ``ahead``, a line with a band: day, units, low, high (null: no band); the first day is the last
+    of the bars.
+    """
     colors = [f"var({c})" for c in _colors(projects)]
-    return _styled(
-        alt.Chart(rows, width=width - _MONEY_WIDE - 10, height=230)
+    x = alt.X(
+        "day:O",
+        sort=None,
+        scale=alt.Scale(domain=list(days), paddingInner=0.12, paddingOuter=0.06),
+        axis=alt.Axis(title=None, values=list(labelled), labelAngle=0, labelOverlap=False),
+    )
+    axis = _money_axis(symbol)
+    y = alt.Y("units:Q", axis=axis)
+    bars = (
+        alt.Chart(rows)
         .mark_bar(stroke="var(--card)", strokeWidth=0.5)
         .encode(
-            x=alt.X(
-                "day:O",
-                sort=None,
-                scale=alt.Scale(domain=list(days), paddingInner=0.12, paddingOuter=0.06),
-                axis=alt.Axis(title=None, values=list(labelled), labelAngle=0, labelOverlap=False),
-            ),
-            y=alt.Y("units:Q", axis=_money_axis(symbol)),
+            x=x,
+            y=y,
             color=alt.Color(
                 "project:N", scale=alt.Scale(domain=list(projects), range=colors), legend=None
             ),
@@ -86,6 +108,58 @@ def spend_by_day(
             description="tip:N",
         )
     )
+    layers = [bars]
+    if ahead is not None:
+        layers += _ahead_layers(ahead, x, axis, budget)
+    if budget is not None:
+        layers += _budget_layers(budget, x, y)
+    return _styled(alt.layer(*layers).properties(width=width - _MONEY_WIDE - 10, height=230))
+
+
+def _ahead_layers(
+    ahead: pd.DataFrame, x: alt.X, axis: alt.Axis, budget: DailyBudget | None
+) -> list[alt.Chart]:
+    y = alt.Y("units:Q", axis=axis)
+    base = alt.Chart(ahead).encode(x=x)
+    layers = []
+    has_band = bool(ahead["low"].notna().all())
+    if has_band:
+        band = base.mark_area(color="var(--muted)", opacity=0.3, aria=False)
+        layers.append(band.encode(y=alt.Y("low:Q", axis=axis), y2="high:Q"))
+    line = base.mark_line(color="var(--ink)", strokeWidth=2, strokeDash=[2, 3], aria=False)
+    layers.append(line.encode(y=y))
+    # Its label goes above the band, or below it where the budget's line is.
+    top, bottom = (
+        float(ahead[column].iloc[1:].agg(which))
+        for column, which in (("high" if has_band else "units", "max"), ("low", "min"))
+    )
+    is_free = budget is None or not 0.8 * top < budget.units < 1.3 * top
+    at = top if is_free or not has_band else bottom
+    last = pd.DataFrame([{"day": ahead["day"].iloc[-1], "units": at, "text": "forecast"}])
+    return [*layers, *_label_layers(last, x, y, align="right", dy=-7 if at == top else 10)]
+
+
+def _budget_layers(budget: DailyBudget, x: alt.X, y: alt.Y) -> list[alt.Chart]:
+    ends = pd.DataFrame([{"day": d, "units": budget.units} for d in (budget.first, budget.last)])
+    line = alt.Chart(ends).mark_line(color="var(--bad)", strokeWidth=2, aria=False)
+    side = "left" if budget.is_label_left else "right"
+    label = ends.iloc[:1] if side == "left" else ends.iloc[1:]
+    return [
+        line.encode(x=x, y=y),
+        *_label_layers(label.assign(text=budget.text), x, y, align=side, dy=-9),
+    ]
+
+
+def _label_layers(
+    rows: pd.DataFrame, x: alt.X, y: alt.Y, *, align: str, dx: int = 0, dy: int = 0
+) -> list[alt.Chart]:
+    """Words beside marks, on a ground of the page's colour so that they are read over others."""
+    base = alt.Chart(rows).encode(x=x, y=y, text="text:N")
+    place: dict[str, Any] = {"align": align, "dx": dx, "dy": dy, "aria": False}
+    ground = base.mark_text(
+        **place, color="var(--card)", stroke="var(--card)", strokeWidth=4, strokeJoin="round"
+    )
+    return [ground, base.mark_text(**place, color="var(--ink)")]
 
 
 def waste(rows: pd.DataFrame, bars_wide: int = 205) -> Picture:
