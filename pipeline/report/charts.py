@@ -55,6 +55,10 @@ _NAMES_WIDE = 205
 _NAMES_NARROW = 130
 """For 18 letters."""
 _MONEY_WIDE = 56
+_FIGURES_WIDE = 90
+"""What the figures beside the bars of the waterfall take."""
+_STEP = 20
+"""Height of a row of the waterfall."""
 WIDE, NARROW = 1006, 330
 """Widths of a chart across the page, and on a phone of 390 pixels."""
 
@@ -171,17 +175,7 @@ def waste(rows: pd.DataFrame, bars_wide: int = 205) -> Picture:
             "position:N",
             sort=None,
             scale=alt.Scale(domain=names, paddingInner=0.35),
-            axis=alt.Axis(
-                title=None,
-                domain=False,
-                ticks=False,
-                minExtent=names_wide,
-                maxExtent=names_wide,
-                # Names come shortened in the middle; a cut at the end could make two of them equal.
-                labelLimit=0,
-                # Two clusters may share a name: the axis counts positions, and shows names.
-                labelExpr=_lookup(names, list(rows["name"])),
-            ),
+            axis=_names_axis(names, list(rows["name"]), names_wide),
         ),
         x=alt.X("units:Q", axis=None, scale=alt.Scale(domainMin=0)),
         description="tip:N",
@@ -200,6 +194,56 @@ def waste(rows: pd.DataFrame, bars_wide: int = 205) -> Picture:
     ).encode(text="text:N")
     return _styled(
         alt.layer(bars, numbers), padding={"left": 5, "right": 80, "top": 5, "bottom": 5}
+    )
+
+
+def waterfall(rows: pd.DataFrame, width: int = WIDE) -> Picture:
+    """From a first total over changes to a last one, each row beginning where the one before ends.
+
+    ``rows``: position, name, start, end (units; equal for a total), text, tip. The axis does not
+    begin at 0, so totals are ticks and not bars: only lengths of changes are compared.
+    """
+    names = list(rows["position"])
+    names_wide = _NAMES_WIDE if width == WIDE else _NAMES_NARROW
+    table = rows.assign(
+        right=rows[["start", "end"]].max(axis=1),
+        kind=[
+            "total" if end == start else "more" if end > start else "less"
+            for start, end in zip(rows["start"], rows["end"], strict=True)
+        ],
+        next=[*names[1:], names[-1]],
+    )
+    axis = _names_axis(names, list(rows["name"]), names_wide)
+    y = alt.Y("position:N", sort=None, scale=alt.Scale(domain=names, paddingInner=0.3), axis=axis)
+    plot = width - names_wide - 20
+    low, high = float(rows[["start", "end"]].min().min()), float(table["right"].max())
+    beside = (high - low) * _FIGURES_WIDE / (plot - _FIGURES_WIDE)
+    x = alt.X(
+        "start:Q",
+        axis=None,
+        scale=alt.Scale(domain=[low - 0.08 * beside, high + beside], nice=False, zero=False),
+    )
+    base = alt.Chart(table).encode(y=y)
+    links = base.mark_rule(color="var(--muted)", strokeDash=[2, 2], aria=False).encode(
+        x=alt.X("end:Q", axis=None), y2="next:N"
+    )
+    color = alt.Color(
+        "kind:N",
+        scale=alt.Scale(domain=["more", "less"], range=["var(--c2)", "var(--c1)"]),
+        legend=None,
+    )
+    bars = base.transform_filter("datum.kind != 'total'").mark_bar()
+    ticks = base.transform_filter("datum.kind == 'total'").mark_tick(
+        color="var(--ink)", thickness=4, height=_STEP * 0.7
+    )
+    texts = base.mark_text(align="left", dx=6, color="var(--ink)", aria=False)
+    return _styled(
+        alt.layer(
+            links,
+            bars.encode(x=x, x2="end:Q", color=color, description="tip:N"),
+            ticks.encode(x=x, description="tip:N"),
+            texts.encode(x=alt.X("right:Q", axis=None), text="text:N"),
+        ).properties(width=plot, height=_STEP * len(names))
     )
 
 
@@ -337,6 +381,20 @@ def _money_axis(symbol: str, suffix: str = "") -> alt.Axis:
         minExtent=_MONEY_WIDE,
         maxExtent=_MONEY_WIDE,
         labelExpr=f"{_quoted(symbol)} + format(datum.value, '~s') + {_quoted(suffix)}",
+    )
+
+
+def _names_axis(positions: Sequence[str], names: Sequence[str], wide: int) -> alt.Axis:
+    return alt.Axis(
+        title=None,
+        domain=False,
+        ticks=False,
+        minExtent=wide,
+        maxExtent=wide,
+        # Names come shortened in the middle; a cut at the end could make two of them equal.
+        labelLimit=0,
+        # Two clusters may share a name: the axis counts positions, and shows names.
+        labelExpr=_lookup(positions, names),
     )
 
 
