@@ -17,6 +17,8 @@ import altair as alt
 import pandas as pd
 import vl_convert
 
+from pipeline.report import label_places
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -47,6 +49,7 @@ SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down"
 GRADES = {"proven": "--bad", "likely": "--c2", "suspected": "--c7"}
 
 _FONT = "Arial"
+_RIM = ' stroke="var(--card)" stroke-width="0.5"'
 _PNG = b"\x89PNG\r\n\x1a\n"
 _SIZE = 12
 _TICKS = 5
@@ -57,6 +60,7 @@ _NAMES_NARROW = 130
 _MONEY_WIDE = 56
 _FIGURES_WIDE = 90
 """What the figures beside the bars of the waterfall take."""
+_SCATTER_HIGH = 250
 _STEP = 20
 """Height of a row of the waterfall."""
 WIDE, NARROW = 1006, 330
@@ -155,7 +159,7 @@ def _budget_layers(budget: DailyBudget, x: alt.X, y: alt.Y) -> list[alt.Chart]:
 
 
 def _label_layers(
-    rows: pd.DataFrame, x: alt.X, y: alt.Y, *, align: str, dx: int = 0, dy: int = 0
+    rows: pd.DataFrame, x: alt.X, y: alt.Y, *, align: str, dx: float = 0, dy: float = 0
 ) -> list[alt.Chart]:
     """Words beside marks, on a ground of the page's colour so that they are read over others."""
     base = alt.Chart(rows).encode(x=x, y=y, text="text:N")
@@ -248,20 +252,35 @@ def waterfall(rows: pd.DataFrame, width: int = WIDE) -> Picture:
 
 
 def price_against_use(
-    rows: pd.DataFrame, gpu_types: Sequence[str], symbol: str, corner: tuple[float, float]
+    rows: pd.DataFrame,
+    gpu_types: Sequence[str],
+    symbol: str,
+    corner: tuple[float, float],
+    width: int = 380,
 ) -> Picture:
-    """Points over a shaded corner. ``rows``: use, rate, gpu, tip; ``corner``: use and rate."""
+    """Points over a shaded corner; ``corner``: use and rate.
+
+    ``rows``: use, rate, gpu, name, tip; a name is written beside its point where it is not empty,
+    and these rows come first.
+    """
     use, rate = corner
-    top = max(float(rows["rate"].max()), rate) * 1.05
-    shaded = pd.DataFrame([{"x": 0.0, "x2": use, "y": rate, "y2": top}])
+    top = max(float(rows["rate"].max()), rate)
+    # Marks at 0 and at the highest values stay clear of the axes and their labels.
+    uses, rates = (-4.0, 104.0), (-0.05 * top, 1.06 * top)
+    shaded = pd.DataFrame([{"x": uses[0], "x2": use, "y": rate, "y2": rates[1]}])
     x = alt.X(
         "x:Q",
-        scale=alt.Scale(domain=[0, 100], nice=False),
+        scale=alt.Scale(domain=list(uses), nice=False),
         axis=alt.Axis(
-            title="mean GPU use, %", tickCount=_TICKS, grid=False, titleFontWeight="normal"
+            title="mean GPU use, %",
+            values=list(range(0, 101, 20)),
+            grid=False,
+            titleFontWeight="normal",
         ),
     )
-    y = alt.Y("y:Q", scale=alt.Scale(domain=[0, top], nice=False), axis=_money_axis(symbol, "/h"))
+    y = alt.Y(
+        "y:Q", scale=alt.Scale(domain=list(rates), nice=False), axis=_money_axis(symbol, "/h")
+    )
     corner_mark = (
         alt.Chart(shaded)
         .mark_rect(color="var(--shade)", aria=False)
@@ -288,7 +307,53 @@ def price_against_use(
             description="tip:N",
         )
     )
-    return _styled(alt.layer(corner_mark, points).properties(width=380, height=270))
+    named = _named(rows, uses, rates, width)
+    return _styled(
+        alt.layer(corner_mark, points, *_name_layers(named, x, y)).properties(
+            width=width, height=_SCATTER_HIGH
+        )
+    )
+
+
+def _named(
+    rows: pd.DataFrame, uses: tuple[float, float], rates: tuple[float, float], width: int
+) -> pd.DataFrame:
+    """The rows with a name: x, y, and where it is written: text, at_x, at_y, align, is_near."""
+    per_use, per_rate = width / (uses[1] - uses[0]), _SCATTER_HIGH / (rates[1] - rates[0])
+    points = list(
+        zip((rows["use"] - uses[0]) * per_use, (rates[1] - rows["rate"]) * per_rate, strict=True)
+    )
+    named = rows[rows["name"] != ""]
+    places = label_places.places(points, list(named["name"]), width, _SCATTER_HIGH)
+    return pd.DataFrame(
+        {
+            "x": named["use"].tolist(),
+            "y": named["rate"].tolist(),
+            "text": named["name"].tolist(),
+            "at_x": [uses[0] + place.x / per_use for place in places],
+            "at_y": [rates[1] - place.y / per_rate for place in places],
+            "align": ["left" if place.is_right else "right" for place in places],
+            "is_near": [place.is_near for place in places],
+        }
+    )
+
+
+def _name_layers(named: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
+    """A ring around each named point, its name, and a line to it where it is not right beside."""
+    if named.empty:
+        return []
+    ring = alt.Chart(named).mark_point(
+        color="var(--ink)", size=110, strokeWidth=1.5, opacity=1, aria=False
+    )
+    layers = [ring.encode(x=x, y=y)]
+    far = named[~named["is_near"]]
+    if len(far):
+        lead = alt.Chart(far).mark_rule(color="var(--ink)", aria=False)
+        layers.append(lead.encode(x=x, y=y, x2="at_x:Q", y2="at_y:Q"))
+    for align, rows in named.groupby("align"):
+        at = rows[["at_x", "at_y", "text"]].set_axis(["x", "y", "text"], axis=1)
+        layers += _label_layers(at, x, y, align=str(align))
+    return layers
 
 
 def svg(chart: Picture, label: str) -> str:
@@ -301,6 +366,8 @@ def svg(chart: Picture, label: str) -> str:
     body = re.sub(r' (?:aria-[a-z]+|role|class|pointer-events)="[^"]*"', _kept_label, body)
     body = re.sub(r"<(path|rect)([^>]*?) data-tip=\"([^\"]*)\"([^>]*?)/>", _with_title, body)
     body = re.sub(r' data-tip="[^"]*"', "", body)
+    body = re.sub(r' (?:d|transform)="[^"]*"', _shorter, body)
+    body = re.sub(r"<g>((?:<path[^>]*(?:/>|><title>[^<]*</title></path>))+)</g>", _shared, body)
     view = box.group(1) if box else "0 0 1 1"
     return f'<svg viewBox="{view}" role="img" aria-label="{escape(label)}">{body}'
 
@@ -366,6 +433,19 @@ def _kept_label(attribute: re.Match[str]) -> str:
 def _with_title(mark: re.Match[str]) -> str:
     name, before, tip, after = mark.groups()
     return f"<{name}{before}{after}><title>{tip}</title></{name}>"
+
+
+def _shorter(attribute: re.Match[str]) -> str:
+    """Coordinates to a hundredth of a pixel: a fifth of a page's bytes would be their digits."""
+    return re.sub(r"\d+\.\d{3,}", lambda n: f"{float(n.group(0)):.2f}", attribute.group(0))
+
+
+def _shared(group: re.Match[str]) -> str:
+    """A group of marks says once what rim all of them have."""
+    marks = group.group(1)
+    if marks.count(_RIM) < marks.count("<path"):
+        return group.group(0)
+    return f"<g{_RIM}>{marks.replace(_RIM, '')}</g>"
 
 
 def _colors(series: Sequence[str]) -> list[str]:
