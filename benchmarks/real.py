@@ -33,7 +33,7 @@ import pandas as pd
 from pipeline.rules.catalogue import OFF_HOURS
 from pipeline.settings import Rules
 from pipeline.transform.findings.confidence import busy_share_bound
-from pipeline.transform.findings.off_hours import off_hour_masks, off_hours
+from pipeline.transform.findings.off_hours import off_hours, week_hours
 from pipeline.transform.findings.rule_engine import truth_of
 from pipeline.transform.fold import Fold
 
@@ -219,7 +219,7 @@ def off_hours_claims(
         is_old = old["off_hours_per_week"].to_numpy() >= rules.off_hours_min_per_week
         is_new = truth_of(OFF_HOURS.when, new, rules).is_true
         for name, which, source in (("old rule", is_old, window), ("new rule", is_new, past)):
-            claimed = masks_to_hours(off_hour_masks(source, start + day))
+            claimed = masks_to_hours(week_hours(source, start + day).off)
             for row in np.flatnonzero(which & ~is_idle & ~claimed.all(axis=1)):
                 inside = claimed[row]
                 claims[name].append(Claim(after[row][inside].mean(), after[row][~inside].mean()))

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 import zlib
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
 import pandas as pd
 import vl_convert
+
+from pipeline.report import label_places
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +49,7 @@ SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down"
 GRADES = {"proven": "--bad", "likely": "--c2", "suspected": "--c7"}
 
 _FONT = "Arial"
+_RIM = ' stroke="var(--card)" stroke-width="0.5"'
 _PNG = b"\x89PNG\r\n\x1a\n"
 _SIZE = 12
 _TICKS = 5
@@ -54,8 +58,24 @@ _NAMES_WIDE = 205
 _NAMES_NARROW = 130
 """For 18 letters."""
 _MONEY_WIDE = 56
+_FIGURES_WIDE = 90
+"""What the figures beside the bars of the waterfall take."""
+_SCATTER_HIGH = 250
+_STEP = 20
+"""Height of a row of the waterfall."""
 WIDE, NARROW = 1006, 330
 """Widths of a chart across the page, and on a phone of 390 pixels."""
+
+
+@dataclass(frozen=True)
+class DailyBudget:
+    """A line over the days ``first`` to ``last``, with its label."""
+
+    first: str
+    last: str
+    units: float
+    text: str
+    is_label_left: bool = True
 
 
 def spend_by_day(
@@ -65,20 +85,30 @@ def spend_by_day(
     projects: Sequence[str],
     symbol: str,
     width: int = WIDE,
+    *,
+    ahead: pd.DataFrame | None = None,
+    budget: DailyBudget | None = None,
 ) -> Picture:
-    """Stacked bars. ``rows``: day, project, units, order, tip; ``labelled``: days with a label."""
+    """Stacked bars. ``rows``: day, project, units, order, tip; ``labelled``: days with a label.
+
+    ``ahead``, a line with a band: day, units, low, high (null: no band); the first day is the last
+    of the bars.
+    """
     colors = [f"var({c})" for c in _colors(projects)]
-    return _styled(
-        alt.Chart(rows, width=width - _MONEY_WIDE - 10, height=230)
+    x = alt.X(
+        "day:O",
+        sort=None,
+        scale=alt.Scale(domain=list(days), paddingInner=0.12, paddingOuter=0.06),
+        axis=alt.Axis(title=None, values=list(labelled), labelAngle=0, labelOverlap=False),
+    )
+    axis = _money_axis(symbol)
+    y = alt.Y("units:Q", axis=axis)
+    bars = (
+        alt.Chart(rows)
         .mark_bar(stroke="var(--card)", strokeWidth=0.5)
         .encode(
-            x=alt.X(
-                "day:O",
-                sort=None,
-                scale=alt.Scale(domain=list(days), paddingInner=0.12, paddingOuter=0.06),
-                axis=alt.Axis(title=None, values=list(labelled), labelAngle=0, labelOverlap=False),
-            ),
-            y=alt.Y("units:Q", axis=_money_axis(symbol)),
+            x=x,
+            y=y,
             color=alt.Color(
                 "project:N", scale=alt.Scale(domain=list(projects), range=colors), legend=None
             ),
@@ -86,6 +116,58 @@ def spend_by_day(
             description="tip:N",
         )
     )
+    layers = [bars]
+    if ahead is not None:
+        layers += _ahead_layers(ahead, x, axis, budget)
+    if budget is not None:
+        layers += _budget_layers(budget, x, y)
+    return _styled(alt.layer(*layers).properties(width=width - _MONEY_WIDE - 10, height=230))
+
+
+def _ahead_layers(
+    ahead: pd.DataFrame, x: alt.X, axis: alt.Axis, budget: DailyBudget | None
+) -> list[alt.Chart]:
+    y = alt.Y("units:Q", axis=axis)
+    base = alt.Chart(ahead).encode(x=x)
+    layers = []
+    has_band = bool(ahead["low"].notna().all())
+    if has_band:
+        band = base.mark_area(color="var(--muted)", opacity=0.3, aria=False)
+        layers.append(band.encode(y=alt.Y("low:Q", axis=axis), y2="high:Q"))
+    line = base.mark_line(color="var(--ink)", strokeWidth=2, strokeDash=[2, 3], aria=False)
+    layers.append(line.encode(y=y))
+    # Its label goes above the band, or below it where the budget's line is.
+    top, bottom = (
+        float(ahead[column].iloc[1:].agg(which))
+        for column, which in (("high" if has_band else "units", "max"), ("low", "min"))
+    )
+    is_free = budget is None or not 0.8 * top < budget.units < 1.3 * top
+    at = top if is_free or not has_band else bottom
+    last = pd.DataFrame([{"day": ahead["day"].iloc[-1], "units": at, "text": "forecast"}])
+    return [*layers, *_label_layers(last, x, y, align="right", dy=-7 if at == top else 10)]
+
+
+def _budget_layers(budget: DailyBudget, x: alt.X, y: alt.Y) -> list[alt.Chart]:
+    ends = pd.DataFrame([{"day": d, "units": budget.units} for d in (budget.first, budget.last)])
+    line = alt.Chart(ends).mark_line(color="var(--bad)", strokeWidth=2, aria=False)
+    side = "left" if budget.is_label_left else "right"
+    label = ends.iloc[:1] if side == "left" else ends.iloc[1:]
+    return [
+        line.encode(x=x, y=y),
+        *_label_layers(label.assign(text=budget.text), x, y, align=side, dy=-9),
+    ]
+
+
+def _label_layers(
+    rows: pd.DataFrame, x: alt.X, y: alt.Y, *, align: str, dx: float = 0, dy: float = 0
+) -> list[alt.Chart]:
+    """Words beside marks, on a ground of the page's colour so that they are read over others."""
+    base = alt.Chart(rows).encode(x=x, y=y, text="text:N")
+    place: dict[str, Any] = {"align": align, "dx": dx, "dy": dy, "aria": False}
+    ground = base.mark_text(
+        **place, color="var(--card)", stroke="var(--card)", strokeWidth=4, strokeJoin="round"
+    )
+    return [ground, base.mark_text(**place, color="var(--ink)")]
 
 
 def waste(rows: pd.DataFrame, bars_wide: int = 205) -> Picture:
@@ -97,17 +179,7 @@ def waste(rows: pd.DataFrame, bars_wide: int = 205) -> Picture:
             "position:N",
             sort=None,
             scale=alt.Scale(domain=names, paddingInner=0.35),
-            axis=alt.Axis(
-                title=None,
-                domain=False,
-                ticks=False,
-                minExtent=names_wide,
-                maxExtent=names_wide,
-                # Names come shortened in the middle; a cut at the end could make two of them equal.
-                labelLimit=0,
-                # Two clusters may share a name: the axis counts positions, and shows names.
-                labelExpr=_lookup(names, list(rows["name"])),
-            ),
+            axis=_names_axis(names, list(rows["name"]), names_wide),
         ),
         x=alt.X("units:Q", axis=None, scale=alt.Scale(domainMin=0)),
         description="tip:N",
@@ -129,21 +201,86 @@ def waste(rows: pd.DataFrame, bars_wide: int = 205) -> Picture:
     )
 
 
+def waterfall(rows: pd.DataFrame, width: int = WIDE) -> Picture:
+    """From a first total over changes to a last one, each row beginning where the one before ends.
+
+    ``rows``: position, name, start, end (units; equal for a total), text, tip. The axis does not
+    begin at 0, so totals are ticks and not bars: only lengths of changes are compared.
+    """
+    names = list(rows["position"])
+    names_wide = _NAMES_WIDE if width == WIDE else _NAMES_NARROW
+    table = rows.assign(
+        right=rows[["start", "end"]].max(axis=1),
+        kind=[
+            "total" if end == start else "more" if end > start else "less"
+            for start, end in zip(rows["start"], rows["end"], strict=True)
+        ],
+        next=[*names[1:], names[-1]],
+    )
+    axis = _names_axis(names, list(rows["name"]), names_wide)
+    y = alt.Y("position:N", sort=None, scale=alt.Scale(domain=names, paddingInner=0.3), axis=axis)
+    plot = width - names_wide - 20
+    low, high = float(rows[["start", "end"]].min().min()), float(table["right"].max())
+    beside = (high - low) * _FIGURES_WIDE / (plot - _FIGURES_WIDE)
+    x = alt.X(
+        "start:Q",
+        axis=None,
+        scale=alt.Scale(domain=[low - 0.08 * beside, high + beside], nice=False, zero=False),
+    )
+    base = alt.Chart(table).encode(y=y)
+    links = base.mark_rule(color="var(--muted)", strokeDash=[2, 2], aria=False).encode(
+        x=alt.X("end:Q", axis=None), y2="next:N"
+    )
+    color = alt.Color(
+        "kind:N",
+        scale=alt.Scale(domain=["more", "less"], range=["var(--c2)", "var(--c1)"]),
+        legend=None,
+    )
+    bars = base.transform_filter("datum.kind != 'total'").mark_bar()
+    ticks = base.transform_filter("datum.kind == 'total'").mark_tick(
+        color="var(--ink)", thickness=4, height=_STEP * 0.7
+    )
+    texts = base.mark_text(align="left", dx=6, color="var(--ink)", aria=False)
+    return _styled(
+        alt.layer(
+            links,
+            bars.encode(x=x, x2="end:Q", color=color, description="tip:N"),
+            ticks.encode(x=x, description="tip:N"),
+            texts.encode(x=alt.X("right:Q", axis=None), text="text:N"),
+        ).properties(width=plot, height=_STEP * len(names))
+    )
+
+
 def price_against_use(
-    rows: pd.DataFrame, gpu_types: Sequence[str], symbol: str, corner: tuple[float, float]
+    rows: pd.DataFrame,
+    gpu_types: Sequence[str],
+    symbol: str,
+    corner: tuple[float, float],
+    width: int = 380,
 ) -> Picture:
-    """Points over a shaded corner. ``rows``: use, rate, gpu, tip; ``corner``: use and rate."""
+    """Points over a shaded corner; ``corner``: use and rate.
+
+    ``rows``: use, rate, gpu, name, tip; a name is written beside its point where it is not empty,
+    and these rows come first.
+    """
     use, rate = corner
-    top = max(float(rows["rate"].max()), rate) * 1.05
-    shaded = pd.DataFrame([{"x": 0.0, "x2": use, "y": rate, "y2": top}])
+    top = max(float(rows["rate"].max()), rate)
+    # Marks at 0 and at the highest values stay clear of the axes and their labels.
+    uses, rates = (-4.0, 104.0), (-0.05 * top, 1.06 * top)
+    shaded = pd.DataFrame([{"x": uses[0], "x2": use, "y": rate, "y2": rates[1]}])
     x = alt.X(
         "x:Q",
-        scale=alt.Scale(domain=[0, 100], nice=False),
+        scale=alt.Scale(domain=list(uses), nice=False),
         axis=alt.Axis(
-            title="mean GPU use, %", tickCount=_TICKS, grid=False, titleFontWeight="normal"
+            title="mean GPU use, %",
+            values=list(range(0, 101, 20)),
+            grid=False,
+            titleFontWeight="normal",
         ),
     )
-    y = alt.Y("y:Q", scale=alt.Scale(domain=[0, top], nice=False), axis=_money_axis(symbol, "/h"))
+    y = alt.Y(
+        "y:Q", scale=alt.Scale(domain=list(rates), nice=False), axis=_money_axis(symbol, "/h")
+    )
     corner_mark = (
         alt.Chart(shaded)
         .mark_rect(color="var(--shade)", aria=False)
@@ -170,7 +307,53 @@ def price_against_use(
             description="tip:N",
         )
     )
-    return _styled(alt.layer(corner_mark, points).properties(width=380, height=270))
+    named = _named(rows, uses, rates, width)
+    return _styled(
+        alt.layer(corner_mark, points, *_name_layers(named, x, y)).properties(
+            width=width, height=_SCATTER_HIGH
+        )
+    )
+
+
+def _named(
+    rows: pd.DataFrame, uses: tuple[float, float], rates: tuple[float, float], width: int
+) -> pd.DataFrame:
+    """The rows with a name: x, y, and where it is written: text, at_x, at_y, align, is_near."""
+    per_use, per_rate = width / (uses[1] - uses[0]), _SCATTER_HIGH / (rates[1] - rates[0])
+    points = list(
+        zip((rows["use"] - uses[0]) * per_use, (rates[1] - rows["rate"]) * per_rate, strict=True)
+    )
+    named = rows[rows["name"] != ""]
+    places = label_places.places(points, list(named["name"]), width, _SCATTER_HIGH)
+    return pd.DataFrame(
+        {
+            "x": named["use"].tolist(),
+            "y": named["rate"].tolist(),
+            "text": named["name"].tolist(),
+            "at_x": [uses[0] + place.x / per_use for place in places],
+            "at_y": [rates[1] - place.y / per_rate for place in places],
+            "align": ["left" if place.is_right else "right" for place in places],
+            "is_near": [place.is_near for place in places],
+        }
+    )
+
+
+def _name_layers(named: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
+    """A ring around each named point, its name, and a line to it where it is not right beside."""
+    if named.empty:
+        return []
+    ring = alt.Chart(named).mark_point(
+        color="var(--ink)", size=110, strokeWidth=1.5, opacity=1, aria=False
+    )
+    layers = [ring.encode(x=x, y=y)]
+    far = named[~named["is_near"]]
+    if len(far):
+        lead = alt.Chart(far).mark_rule(color="var(--ink)", aria=False)
+        layers.append(lead.encode(x=x, y=y, x2="at_x:Q", y2="at_y:Q"))
+    for align, rows in named.groupby("align"):
+        at = rows[["at_x", "at_y", "text"]].set_axis(["x", "y", "text"], axis=1)
+        layers += _label_layers(at, x, y, align=str(align))
+    return layers
 
 
 def svg(chart: Picture, label: str) -> str:
@@ -183,6 +366,8 @@ def svg(chart: Picture, label: str) -> str:
     body = re.sub(r' (?:aria-[a-z]+|role|class|pointer-events)="[^"]*"', _kept_label, body)
     body = re.sub(r"<(path|rect)([^>]*?) data-tip=\"([^\"]*)\"([^>]*?)/>", _with_title, body)
     body = re.sub(r' data-tip="[^"]*"', "", body)
+    body = re.sub(r' (?:d|transform)="[^"]*"', _shorter, body)
+    body = re.sub(r"<g>((?:<path[^>]*(?:/>|><title>[^<]*</title></path>))+)</g>", _shared, body)
     view = box.group(1) if box else "0 0 1 1"
     return f'<svg viewBox="{view}" role="img" aria-label="{escape(label)}">{body}'
 
@@ -250,6 +435,19 @@ def _with_title(mark: re.Match[str]) -> str:
     return f"<{name}{before}{after}><title>{tip}</title></{name}>"
 
 
+def _shorter(attribute: re.Match[str]) -> str:
+    """Coordinates to a hundredth of a pixel: a fifth of a page's bytes would be their digits."""
+    return re.sub(r"\d+\.\d{3,}", lambda n: f"{float(n.group(0)):.2f}", attribute.group(0))
+
+
+def _shared(group: re.Match[str]) -> str:
+    """A group of marks says once what rim all of them have."""
+    marks = group.group(1)
+    if marks.count(_RIM) < marks.count("<path"):
+        return group.group(0)
+    return f"<g{_RIM}>{marks.replace(_RIM, '')}</g>"
+
+
 def _colors(series: Sequence[str]) -> list[str]:
     return list(SERIES[: len(series)])
 
@@ -263,6 +461,20 @@ def _money_axis(symbol: str, suffix: str = "") -> alt.Axis:
         minExtent=_MONEY_WIDE,
         maxExtent=_MONEY_WIDE,
         labelExpr=f"{_quoted(symbol)} + format(datum.value, '~s') + {_quoted(suffix)}",
+    )
+
+
+def _names_axis(positions: Sequence[str], names: Sequence[str], wide: int) -> alt.Axis:
+    return alt.Axis(
+        title=None,
+        domain=False,
+        ticks=False,
+        minExtent=wide,
+        maxExtent=wide,
+        # Names come shortened in the middle; a cut at the end could make two of them equal.
+        labelLimit=0,
+        # Two clusters may share a name: the axis counts positions, and shows names.
+        labelExpr=_lookup(positions, names),
     )
 
 

@@ -46,7 +46,7 @@ class Table(Part, frozen=True):
 
 
 class Section(Part, frozen=True):
-    """A part that some reports have: sentences that hold its numbers, and tables.
+    """A part that some reports have: sentences that hold its numbers, tables, perhaps a chart.
 
     The text and the mail show the sentences only; a section without any is on the page alone.
     """
@@ -56,6 +56,7 @@ class Section(Part, frozen=True):
     title: str
     sentences: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
+    chart: Chart | None = None
 
 
 class Chart(Part, frozen=True):
@@ -97,6 +98,8 @@ class Reason(Part, frozen=True):
     statement: str
     """The rule's own reason, with its numbers."""
     facts: tuple[Fact, ...]
+    week: Chart | None = None
+    """Of a cluster that runs in off-hours: the hours of its week."""
 
 
 class Tag(Part, frozen=True):

@@ -6,7 +6,7 @@ user's own rules, parsed from text, never executed. ``markdown``: docs/findings.
 """
 
 from pipeline.rules.actions import ACTIONS, Action
-from pipeline.rules.catalogue import IDLE, IDLE_LOADED, RULES, SPEND_ANOMALY
+from pipeline.rules.catalogue import IDLE, IDLE_LOADED, OFF_HOURS, RULES, SPEND_ANOMALY
 from pipeline.rules.clauses import (
     CLEAR,
     FINDING,
@@ -42,6 +42,7 @@ __all__ = [
     "NOT_APPLICABLE",
     "NOT_OBSERVED",
     "NO_LONGER_LISTED",
+    "OFF_HOURS",
     "OPERATORS",
     "OUTCOMES",
     "PROVEN",

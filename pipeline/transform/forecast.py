@@ -75,6 +75,8 @@ class Estimate:
     high_micros: int | None
     origins: int
     """Days it was tested from."""
+    daily_micros: tuple[int, ...] = ()
+    """Of ``remaining_micros``, what falls on each day that is left."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def forecast(ledger: pd.DataFrame, as_of: date, until: date | None = None) -> Fo
     estimates = [_floor(past, series, start, days_left, spent)]
     for name, (method, least) in METHODS.items():
         if len(series) >= least:
-            ahead = float(method(series, start, days_left).sum())
+            ahead = method(series, start, days_left)
             horizon = _horizon(len(series) - least, days_left)
             tested = _back_test(series, start, method, least, horizon)
             estimates.append(_estimate(name, ahead, spent, tested, days_left))
@@ -271,10 +273,11 @@ def _floor(
         for origin in range(LEAST_DAYS, len(series) - horizon + 1)
     ]
     today = ahead(day == start + len(series) - 1, days_left)
-    return _estimate(FLOOR, float(today.sum()), spent, tested, days_left)
+    return _estimate(FLOOR, today, spent, tested, days_left)
 
 
-def _estimate(name: str, ahead: float, spent: int, tested: Tested, days_left: int) -> Estimate:
+def _estimate(name: str, daily: Floats, spent: int, tested: Tested, days_left: int) -> Estimate:
+    ahead = float(daily.sum())
     pairs = [(float(guess.sum()), float(actual.sum())) for guess, actual in tested]
     total = sum(actual for _, actual in pairs)
     missed = sum(abs(guess - actual) for guess, actual in pairs)
@@ -291,6 +294,7 @@ def _estimate(name: str, ahead: float, spent: int, tested: Tested, days_left: in
         low_micros=low,
         high_micros=high,
         origins=len(tested),
+        daily_micros=tuple(np.rint(daily).astype(np.int64).tolist()),
     )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -8,8 +9,10 @@ import pytest
 
 from pipeline.report import charts
 from pipeline.report.output import render
+from pipeline.report.sections.waste_charts import use_chart
 from pipeline.report.view import build
-from tests.report.factories.results import normal
+from tests.report.factories.results import hostile, normal
+from tests.report.reading import plain
 
 if TYPE_CHECKING:
     from pipeline.report.model import ReportView
@@ -40,7 +43,10 @@ def test_every_mark_has_its_number_as_a_title(views: dict[str, ReportView]) -> N
 
 def test_names_cannot_break_out_of_a_picture(views: dict[str, ReportView]) -> None:
     view = views["hostile"]
-    for chart in (view.spend.chart, view.waste_chart, view.use_chart):
+    inputs = hostile()
+    table = inputs.utilization.assign(unused_micros=range(1, len(inputs.utilization) + 1))
+    named = use_chart(replace(inputs, utilization=table.astype({"unused_micros": "Int64"})))
+    for chart in (view.spend.chart, view.waste_chart, view.use_chart, named):
         evil = ET.fromstring(chart.svg)  # noqa: S314  # that is the test
         tags = {element.tag for element in evil.iter()}
         assert tags <= {"svg", "g", "path", "text", "title", "line", "rect"}
@@ -105,3 +111,33 @@ def test_the_small_line_breaks_where_nothing_was_read(
     values: list[float | None], path: str
 ) -> None:
     assert charts.line(values) == path
+
+
+def test_the_clusters_with_most_unused_money_are_named_in_the_scatter_plot() -> None:
+    inputs = normal()
+    unused = {f"cluster_a{n}": micros for n, micros in enumerate((0, 70, 60, 50, 40, 90, 20), 1)}
+    table = inputs.utilization
+    table = table.assign(unused_micros=table["cluster_id"].map(unused).astype("Int64"))
+    chart = use_chart(replace(inputs, utilization=table))
+    for drawn in (chart.svg, chart.narrow):
+        texts = re.findall(r"<text[^>]*>([^<]*)</text>", drawn)
+        # cluster_a1 has nothing unused, and a6 has no readings.
+        assert {text for text in texts if not re.match(r"[\d$]|mean", text)} == {
+            *("forgotten", "notebook", "half-used", "night-batch", "waiting"),
+        }
+    assert plain(chart.summary).endswith("Named: the 5 with the most unused money.")
+
+
+def test_marks_of_the_scatter_plot_stay_clear_of_the_axes(views: dict[str, ReportView]) -> None:
+    marks = re.findall(
+        r'<path transform="translate\(([\d.]+),([\d.]+)\)"', views["normal"].use_chart.svg
+    )
+    assert len(marks) >= 6
+    assert min(float(x) for x, _ in marks) > 10
+    assert max(float(y) for _, y in marks) < 245
+
+
+def test_coordinates_have_at_most_two_decimals(views: dict[str, ReportView]) -> None:
+    view = views["normal"]
+    for drawn in (view.spend.chart.svg, view.use_chart.svg, view.waste_chart.svg):
+        assert not re.search(r' (?:d|transform)="[^"]*\.\d{3}', drawn)

@@ -69,6 +69,7 @@ def test_weekends_are_learned_after_four_weeks(row: Make, ledger: Make) -> None:
     ]
     got = by_method(ledger(*rows), date(2026, 2, 8), until=date(2026, 2, 15))
     assert got[SEASONAL].remaining_micros == 540 * UNIT
+    assert got[SEASONAL].daily_micros == (100 * UNIT,) * 5 + (20 * UNIT,) * 2
     assert got[SEASONAL].error_share == pytest.approx(0)
     assert got[SEASONAL].error_share < got[RUN_RATE].error_share < got[NAIVE].error_share
     assert SEASONAL not in by_method(ledger(*rows[:27]), date(2026, 1, 31))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.report.model import Fact, Reason
+from pipeline.report.sections import off_hours_week
 from pipeline.report.text.action_text import measured, what_to_do
 from pipeline.report.text.numbers import (
     Money,
@@ -26,16 +27,32 @@ from pipeline.schema import BAND_COLUMNS, BAND_EDGES_PCT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pipeline.report.model import Chart
     from pipeline.report.text.rules import RuleText
 
+    Key = tuple[str, str]
     Record = Mapping[Any, Any]
 
 _CERTAINTY = {LIKELY: "likely", SUSPECTED: "possibly"}
 """How waste is qualified that is not proven."""
 
 
-def reason(finding: Record, evidence: Record, rule_text: RuleText, money: Money) -> Reason:
-    """One finding, opened; ``evidence`` as for :func:`seen`, with the GPUs needed."""
+def reason(
+    finding: Record,
+    evidence: Record,
+    rule_text: RuleText,
+    money: Money,
+    weeks: Mapping[Key, Chart],
+) -> Reason:
+    """One finding, opened.
+
+    Args:
+        finding: the row.
+        evidence: as for :func:`seen`, with the GPUs needed.
+        rule_text: the rules in words.
+        money: the currency.
+        weeks: the hours of the week of clusters with off-hours.
+    """
     rule = str(finding["rule_id"])
     return Reason(
         rule=rule_text.name(rule),
@@ -46,6 +63,9 @@ def reason(finding: Record, evidence: Record, rule_text: RuleText, money: Money)
             ("Cost", _cost(finding, money)),
             ("Found", _first_found(finding, money)),
         ),
+        week=weeks.get((str(finding["account"]), finding["cluster_id"]))
+        if rule == off_hours_week.RULE
+        else None,
     )
 
 

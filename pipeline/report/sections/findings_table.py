@@ -13,7 +13,7 @@ import pandas as pd
 from pipeline.report import charts
 from pipeline.report.by_cluster import key_of, keys_of, records_of, rows_of
 from pipeline.report.model import Column, FindingRow, FindingsTable
-from pipeline.report.sections import finding_details
+from pipeline.report.sections import finding_details, off_hours_week
 from pipeline.report.text import names
 from pipeline.report.text.action_text import with_gpu_need
 from pipeline.report.text.numbers import NBSP, UNKNOWN, count, count_of, known, percent
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pipeline.report.inputs import ReportInputs
+    from pipeline.report.model import Chart
     from pipeline.report.text.numbers import Money
     from pipeline.report.text.rules import RuleText
     from pipeline.transform.totals import Totals
@@ -56,6 +57,7 @@ def findings_table(inputs: ReportInputs, totals: Totals) -> FindingsTable:
         evidence=records_of(with_gpu_need(inputs.evidence), keys),
         findings=_grouped(findings, keys, rule_text),
         daily_use=_daily_use(inputs, keys),
+        weeks=off_hours_week.weeks(inputs, rows_of(findings, keys)),
         repeated_ids=_repeated_ids(ranked),
     )
     rows = tuple(
@@ -80,6 +82,7 @@ class _RowMaker:
     evidence: dict[Key, Record]
     findings: dict[Key, list[Record]]
     daily_use: dict[Key, list[float | None]]
+    weeks: dict[Key, Chart]
     repeated_ids: frozenset[str]
 
     def row(self, key: Key, sums: Record) -> FindingRow:
@@ -115,7 +118,7 @@ class _RowMaker:
             evidence=_evidence(lead),
             why=names.shown(finding_details.sentence(lead, self.rule_text), _WHY),
             reasons=tuple(
-                finding_details.reason(row, evidence, self.rule_text, self.money)
+                finding_details.reason(row, evidence, self.rule_text, self.money, self.weeks)
                 for row in findings
             ),
             seen=finding_details.seen(lead, evidence, window),

@@ -1,17 +1,20 @@
 """Spend by day and project: the chart, its legend with totals, and the same as a table.
 
+The chart also has the forecast and the fleet's budget, where there are any.
+
 The six projects with most money have a colour of their own; the rest are added up as one.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from pipeline.report import charts
 from pipeline.report.model import Chart, Column, SpendByDay, Swatch, Table
-from pipeline.report.sections import not_observed
+from pipeline.report.sections import not_observed, spend_ahead
 from pipeline.report.text import names
 from pipeline.report.text.numbers import UNKNOWN, count_of, day_short, days_span, share
 from pipeline.schema import MICROS_PER_UNIT
@@ -50,7 +53,9 @@ def spend_by_day(inputs: ReportInputs, totals: Totals) -> SpendByDay:
         if len(grid.columns) > 1
         else f"{money.rounded(spend)} from {days_span(totals.first, totals.day)}, all in {top}."
     )
-    summary = " ".join([summary, *not_observed.note(totals)])
+    drawing = _drawing(grid, inputs)
+    notes = spend_ahead.sentences(inputs, drawing.ahead, drawing.budget)
+    summary = " ".join([summary, *notes, *not_observed.note(totals)])
     swatches = tuple(
         Swatch(
             css=f"c{place}",
@@ -64,8 +69,8 @@ def spend_by_day(inputs: ReportInputs, totals: Totals) -> SpendByDay:
         chart=Chart(
             title=title,
             summary=summary,
-            svg=_draw(grid, money, summary, charts.WIDE),
-            narrow=_draw(grid, money, summary, charts.NARROW),
+            svg=_draw(drawing, money, summary, charts.WIDE),
+            narrow=_draw(drawing, money, summary, charts.NARROW),
         ),
         projects=swatches,
         by_day=_table(grid, money, frozenset(inputs.days)),
@@ -107,12 +112,31 @@ def _unique(labels: list[str]) -> list[str]:
     return labels
 
 
-def _draw(grid: pd.DataFrame, money: Money, summary: str, width: int) -> str:
-    days = [day_short(stamp.date()) for stamp in grid.index]
-    # A window of more than a year meets the same day twice.
-    axis_days = days if len(set(days)) == len(days) else [f"{d:%Y-%m-%d}" for d in grid.index]
+@dataclass(frozen=True, eq=False)
+class _Drawing:
+    """What is drawn: bars, and what is ahead of them."""
+
+    grid: pd.DataFrame
+    ahead: pd.DataFrame | None
+    budget: spend_ahead.BudgetPace | None
+
+
+def _drawing(grid: pd.DataFrame, inputs: ReportInputs) -> _Drawing:
+    is_current = inputs.day == grid.index[-1].date()
+    ahead = None
+    if is_current:
+        ahead = spend_ahead.forecast_days(inputs, int(grid.iloc[-1].sum()))
+    return _Drawing(grid, ahead, spend_ahead.fleet_budget(inputs) if is_current else None)
+
+
+def _draw(drawing: _Drawing, money: Money, summary: str, width: int) -> str:
+    grid, ahead = drawing.grid, drawing.ahead
+    dates = [stamp.date() for stamp in grid.index]
+    later = [] if ahead is None else ahead["date"].tolist()[1:]
+    axis = _axis([*dates, *later])
+    axis_days = list(axis.values())
     long = (
-        grid.set_axis(axis_days, axis=0)
+        grid.set_axis([axis[day] for day in dates], axis=0)
         .rename_axis(index="day")
         .reset_index()
         .melt(id_vars="day", var_name="project", value_name="micros")
@@ -131,8 +155,36 @@ def _draw(grid: pd.DataFrame, money: Money, summary: str, width: int) -> str:
         list(grid.columns),
         symbol=money.symbol,
         width=width,
+        ahead=None
+        if ahead is None
+        else spend_ahead.units(ahead).assign(day=ahead["date"].map(axis)),
+        budget=_budget_line(drawing, axis, money),
     )
     return charts.svg(chart, f"Stacked bar chart of spend per day. {summary}")
+
+
+def _axis(days: list[date]) -> dict[date, str]:
+    """How each day is written; a window of more than a year meets the same day twice."""
+    short = [day_short(day) for day in days]
+    return dict(zip(days, short if len({*short}) == len(days) else map(str, days), strict=True))
+
+
+def _budget_line(
+    drawing: _Drawing, axis: dict[date, str], money: Money
+) -> charts.DailyBudget | None:
+    """Over the days of its month that are drawn; None where it would not fit."""
+    budget = drawing.budget
+    if budget is None or not spend_ahead.is_drawable(budget, drawing.grid.sum(axis=1).max()):
+        return None
+    days = list(axis)
+    of_month = [day for day in days if budget.first <= day <= budget.last]
+    return charts.DailyBudget(
+        first=axis[of_month[0]],
+        last=axis[of_month[-1]],
+        units=budget.per_day_micros / MICROS_PER_UNIT,
+        text=spend_ahead.label(budget, money),
+        is_label_left=days.index(of_month[0]) <= len(days) // 2,
+    )
 
 
 def _labelled(days: list[str], most: int) -> list[str]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from pipeline.report.model import Column, Section, Table
+import pandas as pd
+
+from pipeline.report import charts
+from pipeline.report.model import Chart, Column, Section, Table
 from pipeline.report.sections import not_observed
 from pipeline.report.summary import BridgeNumbers
 from pipeline.report.tables import Field, top_table
 from pipeline.report.text import names
-from pipeline.report.text.numbers import Money, count, days_span, known
+from pipeline.report.text.numbers import NBSP, Money, count, days_span, known
+from pipeline.schema import MICROS_PER_UNIT
 from pipeline.transform.fold import between
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from pipeline.report.inputs import ReportInputs
     from pipeline.transform.spend_change import SpendChange
     from pipeline.transform.totals import Totals
@@ -64,6 +67,40 @@ def section(inputs: ReportInputs, totals: Totals) -> Section | None:
         )
         if len(moved)
         else (),
+        chart=_waterfall(change, moved, inputs.ledger, money) if len(moved) else None,
+    )
+
+
+def _waterfall(
+    change: SpendChange, moved: pd.DataFrame, ledger: pd.DataFrame, money: Money
+) -> Chart | None:
+    """The table's rows as a chart; None where the spend of both periods is not at hand."""
+    totals = _totals(change, ledger)
+    if totals is None:
+        return None
+    before, after = totals
+    amounts = [int(micros) for micros in moved["micros"]]
+    levels = list(accumulate(amounts, initial=before))
+    causes = [_CAUSES[cause] for cause in moved["cause"]]
+    texts = [money.exact(before), *map(money.signed, amounts), money.exact(after)]
+    rows = pd.DataFrame(
+        {
+            "name": [days_span(*change.before), *causes, days_span(*change.after)],
+            "start": [micros / MICROS_PER_UNIT for micros in (before, *levels[:-1], after)],
+            "end": [micros / MICROS_PER_UNIT for micros in (before, *levels[1:], after)],
+            "text": texts,
+        }
+    )
+    rows["position"] = [str(place) for place in range(len(rows))]
+    rows["tip"] = rows["name"] + " · " + rows["text"]
+    parts = "; ".join(f"{name} {text}" for name, text in zip(rows["name"], texts, strict=True))
+    label = f"Waterfall chart. {parts}. Its axis does not begin at 0."
+    narrow = rows.assign(name=rows["name"].str.replace(rf"{NBSP}\d{{4}}$", "", regex=True))
+    return Chart(
+        title="Change of spend by cause",
+        summary=label,
+        svg=charts.svg(charts.waterfall(rows), label),
+        narrow=charts.svg(charts.waterfall(narrow, charts.NARROW), label),
     )
 
 
@@ -84,23 +121,29 @@ def _by_cause(
         ),
         totals=(
             ("All causes", "", money.signed(difference)),
-            *_both_periods(change, ledger, difference, money),
+            *_both_periods(change, ledger, money),
         ),
     )
 
 
 def _both_periods(
-    change: SpendChange, ledger: pd.DataFrame, difference: int, money: Money
+    change: SpendChange, ledger: pd.DataFrame, money: Money
 ) -> tuple[tuple[str, ...], ...]:
     """Both periods' spend, where the ledger rows at hand hold all of both."""
-    periods = (change.before, change.after)
-    before, after = (int(between(ledger, *days)["spend_micros"].sum()) for days in periods)
-    if after - before != difference:
+    totals = _totals(change, ledger)
+    if totals is None:
         return ()
+    before, after = totals
     return (
         (days_span(*change.before), "", money.exact(before)),
         (days_span(*change.after), "", money.exact(after)),
     )
+
+
+def _totals(change: SpendChange, ledger: pd.DataFrame) -> tuple[int, int] | None:
+    periods = (change.before, change.after)
+    before, after = (int(between(ledger, *days)["spend_micros"].sum()) for days in periods)
+    return (before, after) if after - before == int(change.rows["micros"].sum()) else None
 
 
 def _largest_changes(rows: pd.DataFrame, money: Money) -> Table:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _BARS = 10
 _POINTS = 200
+_NAMED = 5
+_NARROW = 260
+"""Pixels between the axes on a phone."""
 _TYPES = len(charts.SERIES) - 1
 
 
@@ -87,6 +90,10 @@ def use_chart(inputs: ReportInputs) -> Chart:
     rows = known_rows.sort_values(
         ["spend_micros", *CLUSTER_KEY], ascending=[False, True, True], na_position="last"
     ).head(_POINTS)
+    # The named ones come first.
+    rows = rows.sort_values("unused_micros", ascending=False, na_position="last", kind="stable")
+    worst = rows.head(_NAMED)["unused_micros"].fillna(0).gt(0)
+    named = int(worst.sum())
     kinds, series = _kinds(rows)
     rates = _units(rows["hourly_rate_micros"])
     points = pd.DataFrame(
@@ -94,6 +101,12 @@ def use_chart(inputs: ReportInputs) -> Chart:
             "use": rows["gpu_mean_pct"].clip(0, 100).tolist(),
             "rate": rates.tolist(),
             "gpu": kinds,
+            "name": [
+                names.label(name, cluster_id, 28) if place < named else ""
+                for place, (name, cluster_id) in enumerate(
+                    zip(rows["name"], rows["cluster_id"], strict=True)
+                )
+            ],
             "tip": [
                 f"{names.label(n, c)} · {k} · {money.rate(r)} · {percent(u)} GPU use"
                 for n, c, k, r, u in zip(
@@ -116,13 +129,20 @@ def use_chart(inputs: ReportInputs) -> Chart:
         f"{'is' if inside == 1 else 'are'} in the shaded corner: above {limit} and below "
         f"{percent(corner[0])} GPU use."
     )
+    if named:
+        most = "one" if named == 1 else count(named)
+        summary += f" Named: the {most} with the most unused money."
     if len(known_rows) > len(rows):
         summary += f" Only the {count(len(rows))} with the highest spend are drawn."
-    chart = charts.price_against_use(points, series, money.symbol, corner)
+    label = f"Scatter plot of price per hour against mean GPU use. {summary}"
+    short = points.assign(name=[names.shown(n, 18) if n else "" for n in points["name"]])
     return Chart(
         title=title,
         summary=summary,
-        svg=charts.svg(chart, f"Scatter plot of price per hour against mean GPU use. {summary}"),
+        svg=charts.svg(charts.price_against_use(points, series, money.symbol, corner), label),
+        narrow=charts.svg(
+            charts.price_against_use(short, series, money.symbol, corner, _NARROW), label
+        ),
         legend=tuple((f"c{n} s{n}", kind) for n, kind in enumerate(series, start=1)),
     )
 

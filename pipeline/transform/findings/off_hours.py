@@ -70,6 +70,17 @@ class Week(NamedTuple):
     busy: Ints
 
 
+class WeekHours(NamedTuple):
+    """Hours of the week as seven 24-bit masks for each cluster, Monday first."""
+
+    seen: Ints
+    """With a sample in at least one week."""
+    busy: Ints
+    """Busy in at least one week."""
+    off: Ints
+    """The off-hours."""
+
+
 def off_hours(trailing: Fold, window: Fold, last_day: int, min_per_week: int) -> pd.DataFrame:
     """Every off-hours measure, one row per cluster.
 
@@ -103,9 +114,10 @@ def off_hours(trailing: Fold, window: Fold, last_day: int, min_per_week: int) ->
     )
 
 
-def off_hour_masks(trailing: Fold, last_day: int) -> Ints:
-    """The off-hours of each cluster as seven 24-bit masks, Monday first."""
-    return _unpack(_off(_union(_weeks(trailing, last_day))))
+def week_hours(trailing: Fold, last_day: int) -> WeekHours:
+    """The hours of the four weeks united: what the off-hours are claimed from."""
+    whole = _union(_weeks(trailing, last_day))
+    return WeekHours(_unpack(whole.seen), _unpack(whole.busy), _unpack(_off(whole)))
 
 
 def _weeks(fold: Fold, last_day: int) -> list[Week]:

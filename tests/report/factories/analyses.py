@@ -34,7 +34,10 @@ def with_analyses(inputs: ReportInputs, name: str) -> ReportInputs:
 def forecast(*, refused: str | None = None) -> Forecast:
     """Of November."""
     floor = Estimate("floor", 7_000 * UNIT, 14_000 * UNIT, 0.2, None, None, 20)
-    combined = Estimate("combined", 9_000 * UNIT, 16_000 * UNIT, 0.031, 15_000 * UNIT, None, 20)
+    daily = (1_125 * UNIT,) * 8
+    combined = Estimate(
+        "combined", 9_000 * UNIT, 16_000 * UNIT, 0.031, 15_000 * UNIT, None, 20, daily
+    )
     return Forecast(
         first=date(2026, 11, 1),
         until=date(2026, 11, 30),

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
+from html import unescape
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -59,3 +61,31 @@ def test_both_periods_are_shown_where_the_ledger_holds_them(views: dict[str, Rep
         f"9 to 15{NBSP}Nov{NBSP}2026",
         f"16 to 22{NBSP}Nov{NBSP}2026",
     ]
+
+
+def test_the_waterfall_has_the_figures_of_the_table_and_meets_both_periods(
+    views: dict[str, ReportView],
+) -> None:
+    inputs = normal()
+    week = inputs.ledger["date"] > pd.Timestamp(DAY - timedelta(days=7))
+    spend = inputs.ledger["spend_micros"]
+    after, before = (int(spend[rows].sum()) for rows in (week, ~week))
+    rest = (after - before) // UNIT - 700 + 250
+    change = analyses.spend_change(("a", "new", 700), ("b", "gone", -250), ("c", "rate", rest))
+    section = spend_change.section(replace(inputs, spend_change=change), views["normal"].totals)
+    assert section is not None
+    assert section.chart is not None
+    why = table(section, "Causes")
+    money = inputs.money
+    figures = [money.exact(before), *(row[2] for row in why.rows), money.exact(after)]
+    for drawn in (section.chart.svg, section.chart.narrow):
+        texts = [unescape(text) for text in re.findall(r"<text[^>]*>([^<]*)</text>", drawn)]
+        assert [text for text in texts if text in figures] == figures
+    assert "does not begin at 0" in section.chart.summary
+    assert 320 <= float(section.chart.narrow.split('"', 2)[1].split()[2]) <= 340
+
+
+def test_without_the_spend_of_both_periods_there_is_no_waterfall(
+    views: dict[str, ReportView],
+) -> None:
+    assert section_of(views["full"], "causes").chart is None
