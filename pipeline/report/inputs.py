@@ -7,6 +7,8 @@ from datetime import date, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pipeline.periods import Period, last_days
+from pipeline.report.text import periods
 from pipeline.report.text.numbers import Money
 from pipeline.report.text.rules import RuleText
 from pipeline.rules import RULES
@@ -91,6 +93,25 @@ class ReportInputs:
             return self.ledger
         first = self.day - timedelta(days=self.settings.report.window_days - 1)
         return between(self.ledger, first, self.day)
+
+    @property
+    def period(self) -> Period | None:
+        """What the report covers; None before a day is closed."""
+        if self.day is None:
+            return None
+        return last_days(self.day, self.settings.report.window_days)
+
+    def covered(self, form: periods.Form = "dates") -> str:
+        """The name of its period, with how many days are known; empty before a day is closed."""
+        return periods.label(self.period, self.days, form) if self.period else ""
+
+    def during(self) -> str:
+        """``in May 2026``, ``from 1 to 30 Nov 2026``; empty before a day is closed."""
+        return periods.during(self.period, self.days) if self.period else ""
+
+    def last_days(self, days: int, form: periods.Form = "column") -> str:
+        """The name of the ``days`` days up to the report's date, such as ``30 d (12 d known)``."""
+        return periods.label(last_days(self.day or date.max, days), self.days, form)
 
     @property
     def money(self) -> Money:

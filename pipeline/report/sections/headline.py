@@ -18,7 +18,6 @@ from pipeline.report.text.numbers import (
     count,
     count_of,
     day_long,
-    days_span,
     percent,
     share,
 )
@@ -58,13 +57,14 @@ def _finding(inputs: ReportInputs, totals: Totals) -> str:
         return f"No result: {count_of(totals.damaged, 'stored file')} cannot be read"
     if not totals.clusters:
         seen = "No cluster was seen" if totals.not_observed else "The fleet was empty: no cluster"
-        return f"{seen} from {days_span(totals.first, totals.day)}"
+        return f"{seen} {inputs.during()}"
     if totals.waste_micros:
         waste = money.rounded(totals.waste_micros)
         return (
-            f"{waste} provably wasted in {evidence_days} days; {_holders(totals, inputs.findings)}"
+            f"{waste} provably wasted in {inputs.last_days(evidence_days, 'days')}; "
+            f"{_holders(totals, inputs.findings)}"
         )
-    window = count_of(totals.days_known, "day")
+    window = inputs.covered("days")
     spent = f"{money.rounded(totals.spend_micros)} spent in {window}"
     if totals.spend_micros is None:
         spent = f"Spend of {window} is unknown"
@@ -157,7 +157,7 @@ def _lede(inputs: ReportInputs, totals: Totals) -> tuple[str, ...]:
         sentence
         for sentence in (
             _yesterday(totals, money),
-            _window(totals, money),
+            _window(inputs, totals),
             _unproven(totals, money),
             _saving(totals, money),
             *forecast.lede(inputs),
@@ -182,12 +182,12 @@ def _days_before(totals: Totals) -> str:
     return "the day before" if few == 1 else f"the mean of the {count_of(few, 'day')} before"
 
 
-def _window(totals: Totals, money: Money) -> str:
-    if totals.spend_micros is None or totals.first is None or totals.day is None:
+def _window(inputs: ReportInputs, totals: Totals) -> str:
+    if totals.spend_micros is None:
         return "The cost of the clusters is unknown: the API returned neither a cost nor a rate."
     sentence = (
-        f"{count_of(totals.clusters, 'cluster')} cost {money.rounded(totals.spend_micros)} "
-        f"from {days_span(totals.first, totals.day)}"
+        f"{count_of(totals.clusters, 'cluster')} cost {inputs.money.rounded(totals.spend_micros)} "
+        f"{inputs.during()}"
     )
     if totals.gpu_use_pct is not None:
         sentence += f"; mean GPU use while running was {percent(totals.gpu_use_pct)}"
