@@ -50,6 +50,10 @@ class Period:
             return f"{self.first:%Y-%m}-to-{self.last:%d}"
         return f"{self.last}-{self.days}d"
 
+    def each_day(self) -> list[date]:
+        """Its days, in order."""
+        return [self.first + offset * _DAY for offset in range(self.days)]
+
     def known(self, days: Collection[date]) -> int:
         """How many of ``days`` are in it."""
         return sum(self.first <= day <= self.last for day in {*days})
@@ -57,8 +61,7 @@ class Period:
     def missing(self, days: Collection[date]) -> tuple[Days, ...]:
         """Its days that are not among ``days``, as runs of consecutive days."""
         runs: list[Days] = []
-        for offset in range(self.days):
-            day = self.first + offset * _DAY
+        for day in self.each_day():
             if day in days:
                 continue
             if runs and runs[-1][1] == day - _DAY:

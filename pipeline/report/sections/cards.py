@@ -29,9 +29,10 @@ def cards(inputs: ReportInputs, totals: Totals) -> tuple[Card, ...]:
     if totals.day is None or totals.first is None:
         return ()
     money, forecast_card = inputs.money, forecast.card(inputs)
+    is_month = inputs.period is not None and inputs.period.kind.startswith("month")
     return (
         _without(_day(totals, money), totals),
-        _without(_month(totals, money), totals, in_part=True),
+        *([] if is_month else [_without(_month(totals, money), totals, in_part=True)]),
         *([_without(forecast_card, totals, in_part=True)] if forecast_card else []),
         _without(_window(totals, inputs), totals, in_part=True),
         _without(_waste(totals, inputs), totals),

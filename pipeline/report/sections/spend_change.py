@@ -9,7 +9,8 @@ from pipeline.report.sections import not_observed
 from pipeline.report.summary import BridgeNumbers
 from pipeline.report.tables import Field, top_table
 from pipeline.report.text import names
-from pipeline.report.text.numbers import Money, count, days_span, known
+from pipeline.report.text.numbers import Money, count, known
+from pipeline.report.text.periods import in_span, span
 from pipeline.transform.fold import between
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ def section(inputs: ReportInputs, totals: Totals) -> Section | None:
         title="Why spend changed",
         sentences=(
             (
-                f"Spend from {days_span(*change.after)} was {text} from "
-                f"{days_span(*change.before)}{': ' + parts if parts else ''}."
+                f"Spend {in_span(*change.after)} was {text} "
+                f"{in_span(*change.before)}{': ' + parts if parts else ''}."
             ),
             *not_observed.note(totals),
         ),
@@ -72,7 +73,7 @@ def _by_cause(
 ) -> Table:
     difference = int(moved["micros"].sum())
     return Table(
-        caption=f"Causes: {days_span(*change.after)} compared with {days_span(*change.before)}",
+        caption=f"Causes: {span(*change.after)} compared with {span(*change.before)}",
         columns=(
             Column(label="Cause"),
             Column(label="Clusters", is_number=True),
@@ -98,8 +99,8 @@ def _both_periods(
     if after - before != difference:
         return ()
     return (
-        (days_span(*change.before), "", money.exact(before)),
-        (days_span(*change.after), "", money.exact(after)),
+        (span(*change.before), "", money.exact(before)),
+        (span(*change.after), "", money.exact(after)),
     )
 
 

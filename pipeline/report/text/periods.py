@@ -46,6 +46,13 @@ def span(first: date, last: date) -> str:
     return days_span(first, last)
 
 
+def in_span(first: date, last: date) -> str:
+    """``in May 2026``, ``on 14 May 2026``, ``from 1 to 29 Apr 2026``."""
+    name = span(first, last)
+    word = "on" if first == last else "in" if name == month_long(first) else "from"
+    return f"{word} {name}"
+
+
 def listed(runs: Sequence[Days]) -> str:
     """Runs of days: ``1 to 3 May 2026, 9 May 2026``."""
     return ", ".join(days_span(*run) for run in runs)
