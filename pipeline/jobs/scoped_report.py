@@ -117,10 +117,8 @@ def _last_known(job: Job, known: Coverage, period: Period, account: str) -> date
         return max(ref.day for ref in within)
     whose = f" of account {account}" if account else ""
     own = [ref.day for ref in closed if account in ("", ref.account)]
-    there = f"they are {min(own)} to {max(own)}" if own else "it has none"
-    raise StorageError(
-        f"no closed day{whose} from {period.first} to {period.last} in the ledger: {there}"
-    )
+    there = f"the closed days are {min(own)} to {max(own)}" if own else "it has none at all"
+    raise StorageError(f"no closed day{whose} from {period.first} to {period.last}: {there}")
 
 
 def _context(job: Job, settings: Settings, judged: DayFindings, scope: Scope) -> ReportContext:
