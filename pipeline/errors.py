@@ -22,7 +22,7 @@ class Exit(IntEnum):
     API_UNAVAILABLE = 11
     """Nothing was stored."""
     STORAGE = 12
-    """The store cannot be read or written, or is still empty."""
+    """The store cannot be read or written, is empty, or has no closed day of what was asked for."""
     DAMAGE = 13
     LOCKED = 75
     """Another run holds the lock (EX_TEMPFAIL: try again later)."""

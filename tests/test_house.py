@@ -19,6 +19,7 @@ SHARED = {
     "errors",
     "keys",
     "model",
+    "periods",
     "progress",
     "redact",
     "rules",

@@ -8,6 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
+
+from pipeline.periods import EXAMPLES, MONTH_TO_DATE, parse
 
 MINUTES = {"m": 1, "h": 60, "d": 1440}
 SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -27,6 +30,30 @@ class Day(click.ParamType[date]):
             return value if isinstance(value, date) else date.fromisoformat(str(value))
         except ValueError:
             self.fail(f"{value!r} is not a day, such as 2026-06-15", param, ctx)
+
+
+class PeriodName(click.ParamType[str]):
+    """The name of a period, as :func:`pipeline.periods.parse` reads it."""
+
+    name = "PERIOD"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """The name; click's usage error if it names no period."""
+        text = str(value)
+        try:
+            parse(text, date.max)
+        except ValueError:
+            self.fail(f"{text[:40]!r} is no period: give {EXAMPLES}", param, ctx)
+        return text
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The one name that is a word."""
+        del ctx, param
+        return [CompletionItem(MONTH_TO_DATE)] if MONTH_TO_DATE.startswith(incomplete) else []
 
 
 class Instant(click.ParamType[datetime]):

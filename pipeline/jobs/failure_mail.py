@@ -49,7 +49,7 @@ def send_failure(
         day,
         reported.day if reported else None,
         reported.view.title if reported else "",
-        render.link_to(reported.view, job.settings.report.base_url) if reported else "",
+        render.link_to(job.settings.report.base_url, f"reports/{reported.day}") if reported else "",
     )
     message = compose(
         mail=settings,

@@ -99,14 +99,22 @@ def read_policy(settings: Settings, since: date) -> DatedPolicy:
 
 
 def findings_of(
-    job: Job, day: date, *, rebuild: bool = False, is_stored: bool = True
+    job: Job,
+    day: date,
+    *,
+    rebuild: bool = False,
+    is_stored: bool = True,
+    applies_settings: bool = True,
 ) -> DayFindings:
     """The findings of ``day``; where they or those of earlier days are stale, they are built again.
+
+    Settings that changed since the last run are in force from ``day`` on, if ``applies_settings``.
 
     Ledger files that cannot be read are left out, with a warning, and named in the result. Nothing
     is written unless ``is_stored``.
     """
-    policies = _policies(job, day, is_stored=is_stored)
+    policies = stored_policies(job.store) if not applies_settings else []
+    policies = policies or _policies(job, day, is_stored=is_stored)
     known = coverage(job)
     days = inputs_of(job.store, policies, known, day)
     if not days:

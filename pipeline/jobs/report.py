@@ -58,14 +58,9 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
         StorageError: there is no snapshot yet.
     """
     settings = override(job.settings, "report", window=window)
-    warn_of_future_snapshots(job)
-    refs = job.snapshots()
-    if not refs:
-        raise StorageError(
-            f"{job.store.url('')}: nothing to report from yet; run `fleetledger extract` first"
-        )
+    refs = readable_snapshots(job)
     closed = last_closed(job)
-    day = _checked(day, closed, refs)
+    day = check_day(day, closed, refs)
     judged = None if day is None else findings_of(job, day)
     if judged is not None and day == closed:
         keep_open(job, judged)
@@ -89,6 +84,21 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
     return StoredReport(folder_day, job.store.publish_report(folder_day, files), view)
 
 
+def readable_snapshots(job: Job) -> Sequence[SnapshotRef]:
+    """All snapshots that a report may read; those from the future are named.
+
+    Raises:
+        StorageError: there are none.
+    """
+    warn_of_future_snapshots(job)
+    refs = job.snapshots()
+    if not refs:
+        raise StorageError(
+            f"{job.store.url('')}: nothing to report from yet; run `fleetledger extract` first"
+        )
+    return refs
+
+
 def _context(job: Job, settings: Settings, judged: DayFindings) -> ReportContext:
     """The previous report, and the policy of the day."""
     earlier = (day for day in job.store.report_days() if day < judged.day)
@@ -105,11 +115,11 @@ def _fleet_inputs(
         report_inputs(context, stored, judged.findings),
         budgets=_budgets(job, context.settings, stored, judged.day),
         has_owners=bool(judged.policy.owners),
-        provenance=_provenance(judged, stored.damaged),
+        provenance=provenance_of(judged, stored.damaged),
     )
 
 
-def _provenance(judged: DayFindings, damaged: Sequence[str]) -> Provenance:
+def provenance_of(judged: DayFindings, damaged: Sequence[str]) -> Provenance:
     """What the report is made from; ``damaged``: what it could not read, besides the findings."""
     lacking = dict.fromkeys([*judged.incomplete, *(f"{key}: damaged" for key in damaged)])
     return Provenance(
@@ -159,8 +169,12 @@ def _remember(job: Job, alerts: _FiredAlerts) -> None:
     job.store.put_state("budgets", msgspec.json.encode(alerts))
 
 
-def _checked(asked: date | None, closed: date | None, refs: Sequence[SnapshotRef]) -> date | None:
-    """The day to report on: only a closed one, which does not change any more."""
+def check_day(asked: date | None, closed: date | None, refs: Sequence[SnapshotRef]) -> date | None:
+    """The day to report on: only a closed one, which does not change any more.
+
+    Raises:
+        SettingsError: ``asked`` is not closed, or is before the first snapshot.
+    """
     if asked is None:
         return closed
     first = min(ref.day for ref in refs)

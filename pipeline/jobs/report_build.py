@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pipeline.jobs.stored_inputs import UNUSUAL_DAYS, StoredInputs
+from pipeline.jobs.stored_inputs import ALL, UNUSUAL_DAYS, Scope, StoredInputs
 from pipeline.report import view
 from pipeline.report.inputs import ReportInputs
 from pipeline.report.output import render
@@ -18,6 +18,7 @@ from pipeline.transform import anomalies, changes, unobserved_spend, utilization
 from pipeline.transform.findings import exclusions, judge
 from pipeline.transform.forecast import Forecast, forecast
 from pipeline.transform.observed import observed_on
+from pipeline.transform.period_review import PeriodReview, review
 from pipeline.transform.spend_change import SpendChange, last_two_weeks, spend_change
 from pipeline.version import __version__
 
@@ -39,6 +40,15 @@ class ReportContext:
     """The date of the report before this one."""
     not_observed_before: tuple[NotObserved, ...] = ()
     """The accounts that report lacked: this one shows what came after their last day."""
+    scope: Scope = ALL
+    realised: pd.DataFrame | None = None
+    """What acting on findings saved on the days of the scope's period."""
+
+    @property
+    def since(self) -> date | None:
+        """The date to compare with: the day before the period, or that of the previous report."""
+        period = self.scope.period
+        return self.previous_report if period is None else period.first - timedelta(days=1)
 
 
 def base_inputs(
@@ -69,22 +79,28 @@ def report_inputs(
     day, settings, excluded = context.day, context.settings, context.policy.exclusions
     # Comparisons and forecasts need accounts that have data up to the day.
     history = observed_on(stored.history, stored.observed_until, day)
-    since = context.previous_report or day - timedelta(days=1)
-    unusual_days = (
-        min((day - context.previous_report).days, UNUSUAL_DAYS)
-        if (context.previous_report)
-        else UNUSUAL_DAYS
-    )
+    since = context.since or day - timedelta(days=1)
+    period = context.scope.period
+    unusual_days = (day - since).days
+    if period is None:
+        unusual_days = min(unusual_days, UNUSUAL_DAYS) if context.since else UNUSUAL_DAYS
+    reviewed = None
+    if period is not None:
+        reviewed = review(period, day, stored.account_days, context.realised)
     return replace(
         base_inputs(settings, day, stored, findings),
         # Those of the day: a rule may have been removed or changed since.
         rules=tuple(context.policy.applied.rulebook),
         not_observed=stored.not_observed,
-        previous_report=context.previous_report,
+        previous_report=context.since,
+        account=context.scope.account,
+        review=reviewed,
         not_observed_before=context.not_observed_before,
         status_changes=changes.since(history, since, day, _earlier_ends(context, history)),
         unusual_days=anomalies.unusual_days(history, settings.rules, day, unusual_days),
-        spend_change=_spend_change(stored, day),
+        spend_change=_spend_change(stored, day)
+        if reviewed is None
+        else _change_of_period(stored, reviewed, day),
         forecast=_forecast(stored, history, day),
         exclusion_costs=exclusions.costs(excluded, findings, day) if excluded else None,
         unobserved_micros=_unobserved_spend(stored, day, settings.report.window_days),
@@ -107,6 +123,16 @@ def _spend_change(stored: StoredInputs, day: date) -> SpendChange | None:
     if not stored.days or stored.days[0] > before[0]:
         return None
     return spend_change(observed_on(stored.ledger, stored.observed_until, day), before, after)
+
+
+def _change_of_period(
+    stored: StoredInputs, reviewed: PeriodReview, day: date
+) -> SpendChange | None:
+    """From the period before; None where the two cannot be compared."""
+    if reviewed.incomparable:
+        return None
+    before, period = reviewed.before, reviewed.period
+    return spend_change(stored.ledger, (before.first, before.last), (period.first, day))
 
 
 def _forecast(stored: StoredInputs, history: pd.DataFrame, day: date) -> Forecast:

@@ -47,8 +47,11 @@ def message(
     inputs: ReportInputs,
     view: ReportView,
     files: Mapping[str, bytes],
+    folder: str = "",
 ) -> bytes:
-    """A report as a message to ``mail.to``; ``day`` is the date of its folder.
+    """A report as a message to ``mail.to``; ``day`` is its date.
+
+    ``folder``: where it is stored, if that is not the folder of the day's report.
 
     It is the first of ``_choices`` that is no larger than ``MOST_BYTES``.
 
@@ -57,13 +60,15 @@ def message(
     """
     owner = inputs.owner
     link = render.link_to(
-        view,
         inputs.settings.report.base_url,
+        folder or f"reports/{day}",
         f"report-{slug(owner)}.html" if owner else "report.html",
     )
     pictures = render.mail_pictures(view)
     composed = b""
-    for attached in _choices(mail, day, view, files):
+    where = f"the folder {folder or f'reports/{day}'} where FleetLedger stores its data"
+    parts = [part for part in (owner, folder) if part]
+    for attached in _choices(mail, where, view, files):
         composed = compose(
             mail=mail,
             subject=view.headline.subject,
@@ -71,7 +76,7 @@ def message(
             html=render.mail_html(view, link, pictures, attached.rest),
             pictures=pictures,
             attachments=attached.files,
-            identity=" ".join([*job.store.accounts(), *([owner] if owner else [])]),
+            identity=" ".join([*job.store.accounts(), *parts]),
             day=day,
             kind="notice" if inputs.day is None else "report",
             sent_at=job.now(),
@@ -82,13 +87,12 @@ def message(
 
 
 def _choices(
-    mail: Mail, day: date, view: ReportView, files: Mapping[str, bytes]
+    mail: Mail, folder: str, view: ReportView, files: Mapping[str, bytes]
 ) -> Iterator[_Attached]:
     """What to attach, the best first: page and CSV, the page, its first rows, nothing.
 
     The page is without its script: mail gateways remove it, or the whole page because of it.
     """
-    folder = f"the folder reports/{day} where FleetLedger stores its data"
     if mail.attach == "html":
         page, csv = render.html(view, has_script=False).encode(), files["findings.csv"]
         if len(csv) < MOST_BYTES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date  # noqa: TC003 - msgspec reads the types at run time
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,8 +17,7 @@ from pipeline.store import layout
 from pipeline.store.check import Problem, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import date
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pipeline.jobs import Job
     from pipeline.store import Store
@@ -28,6 +28,7 @@ _DAYS_NAMED = 3
 class _Summary(msgspec.Struct):
     """The part of ``summary.json`` about a report's inputs."""
 
+    day: date | None = None
     inputs: Provenance | None = None
 
 
@@ -68,29 +69,34 @@ def reports(store: Store) -> Iterator[Problem]:
     Reports of earlier versions of findings are not compared.
     """
     stored = store.findings_digests()
-    made_from = {day: _inputs(store, day) for day in store.report_days()}
-    stale = [
-        day
-        for day, inputs in made_from.items()
-        if inputs is not None
-        and inputs.findings_version == FINDINGS_VERSION
-        and (inputs.incomplete or inputs.findings != stored.get(day))
-    ]
-    if stale:
+    days = [day for day in store.report_days() if _is_stale(store, layout.report(day), stored)]
+    scoped = [folder for folder in store.scoped_reports() if _is_stale(store, folder, stored)]
+    changed = "the inputs were incomplete, or have changed since; make each again with: report"
+    if days:
         yield _warning(
-            layout.report(stale[0]),
-            f"{_count(len(stale), 'report')} ({_named(stale)}): the inputs were incomplete, or "
-            "have changed since; make each again with: report --date DAY",
+            layout.report(days[0]),
+            f"{_count(len(days), 'report')} ({_named(days)}): {changed} --date DAY",
+        )
+    if scoped:
+        names = [folder.removeprefix(f"{layout.REPORTS}/") for folder in scoped]
+        yield _warning(
+            scoped[0],
+            f"{_count(len(scoped), 'report')} ({_named(names)}): {changed}, with its --period and "
+            "--account",
         )
 
 
-def _inputs(store: Store, day: date) -> Provenance | None:
-    """The inputs that the report of ``day`` names; None where it names none."""
+def _is_stale(store: Store, folder: str, stored: Mapping[date, str]) -> bool:
+    """Whether the report in ``folder`` was made from other findings, or from incomplete inputs."""
     try:
-        data = store.files.read(f"{layout.report(day)}/summary.json")
-        return msgspec.json.decode(data, type=_Summary).inputs
+        data = store.files.read(f"{folder}/summary.json")
+        summary = msgspec.json.decode(data, type=_Summary)
     except (FleetLedgerError, msgspec.DecodeError):  # missing or damaged: check reports that itself
-        return None
+        return False
+    inputs = summary.inputs
+    if inputs is None or inputs.findings_version != FINDINGS_VERSION or summary.day is None:
+        return False
+    return bool(inputs.incomplete) or inputs.findings != stored.get(summary.day)
 
 
 def _warning(key: str, message: str) -> Problem:
@@ -101,7 +107,7 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}" + ("" if number == 1 else "s")
 
 
-def _named(days: Sequence[date]) -> str:
+def _named(days: Sequence[object]) -> str:
     more = len(days) - _DAYS_NAMED
     named = ", ".join(str(day) for day in days[:_DAYS_NAMED])
     return named + (f" and {more} more" if more > 0 else "")

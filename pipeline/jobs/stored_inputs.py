@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from pipeline.jobs.findings import DayFindings
     from pipeline.model import Certificate, NotObserved, SnapshotRef
+    from pipeline.periods import Period
     from pipeline.settings import Settings
     from pipeline.store import Store
 
@@ -33,6 +35,23 @@ _HISTORY_COLUMNS = (
     *("date", "account", "cluster_id", "name", "project_id", "gpu_type", "template_id"),
     *("status", "hourly_rate_micros", "expires_at", "spend_micros", "flags"),
 )
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a report is limited to."""
+
+    account: str = ""
+    """Empty: all accounts."""
+    period: Period | None = None
+    """None: the settings' window."""
+
+    def has(self, account: str) -> bool:
+        """Whether ``account`` is in it."""
+        return self.account in ("", account)
+
+
+ALL = Scope()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -45,6 +64,8 @@ class StoredInputs:
     """Older days too, with the few columns that forecasts and comparisons need."""
     days: tuple[date, ...]
     """The days that have a ledger, empty ones included."""
+    account_days: Mapping[str, frozenset[date]]
+    """Those of each account."""
     certificates: tuple[Certificate, ...]
     """Of the snapshots behind the ledger rows."""
     damaged: tuple[str, ...]
@@ -82,9 +103,17 @@ class StoredInputs:
 
 
 def read_inputs(
-    store: Store, settings: Settings, refs: Sequence[SnapshotRef], judged: DayFindings | None
+    store: Store,
+    settings: Settings,
+    refs: Sequence[SnapshotRef],
+    judged: DayFindings | None,
+    scope: Scope = ALL,
 ) -> StoredInputs:
-    """Ledger rows of the window, of the date's month and of the findings' look-back."""
+    """Ledger rows of the window, of the date's month and of the findings' look-back.
+
+    With a period in ``scope``, also those of the period before, and the history that unusual days
+    anywhere in it need.
+    """
     damaged: list[str] = []
     if judged is None:
         no_rows = store.read_ledger(date.max, date.max).assign(owner=None)
@@ -93,6 +122,7 @@ def read_inputs(
             ledger=no_rows,
             history=no_rows,
             days=(),
+            account_days={},
             certificates=certificates,
             damaged=tuple(damaged),
             snapshot_spacing_seconds=None,
@@ -102,22 +132,31 @@ def read_inputs(
     day, coverage, policy = judged.day, judged.coverage, judged.policy
     lookback = max(settings.report.window_days, judge.TRAILING_DAYS)
     first = min(day - timedelta(days=lookback - 1), day.replace(day=1))
-    ledger = observed_days(store.read_ledger(first, day, damaged=damaged), coverage.until)
-    oldest = min(first, day - timedelta(days=anomalies.HISTORY_DAYS + UNUSUAL_DAYS - 1))
-    history = store.read_ledger(oldest, day, columns=_HISTORY_COLUMNS, damaged=damaged)
-    history = observed_days(history, coverage.until)
+    unusual, reach = day - timedelta(days=UNUSUAL_DAYS - 1), first
+    if scope.period is not None and (before := scope.period.before(day)) is not None:
+        unusual, reach = min(unusual, scope.period.first), min(first, before.first)
+    accounts = [scope.account] if scope.account else None
+    rows = store.read_ledger(reach, day, accounts, damaged=damaged)
+    ledger = observed_days(rows, coverage.until)
+    oldest = min(reach, unusual - timedelta(days=anomalies.HISTORY_DAYS))
+    rows = store.read_ledger(oldest, day, accounts, _HISTORY_COLUMNS, damaged)
+    history = observed_days(rows, coverage.until)
     damaged = list(dict.fromkeys(damaged))
-    days = {
-        ref.day
-        for ref in store.ledger_days(None, first, day)
-        if ref.key not in damaged and coverage.has(ref.account, ref.day)
-    }
-    behind = [ref for ref in refs if first <= ref.day <= day + timedelta(days=1)]
+    days: dict[str, set[date]] = defaultdict(set)
+    for ref in store.ledger_days(scope.account or None, reach, day):
+        if ref.key not in damaged and coverage.has(ref.account, ref.day):
+            days[ref.account].add(ref.day)
+    behind = [
+        ref
+        for ref in refs
+        if first <= ref.day <= day + timedelta(days=1) and scope.has(ref.account)
+    ]
     certificates = _certificates(store, behind, damaged)
     return StoredInputs(
         ledger=ledger.assign(owner=owner_over_time(policy.owners, ledger)),
         history=history.assign(owner=owner_over_time(policy.owners, history)),
-        days=tuple(sorted(days)),
+        days=tuple(sorted(set().union(*days.values()))),
+        account_days={account: frozenset(known) for account, known in days.items()},
         certificates=certificates,
         damaged=tuple(damaged),
         snapshot_spacing_seconds=usual_spacing(behind),
@@ -126,7 +165,8 @@ def read_inputs(
         not_observed=tuple(
             lost
             for lost in coverage.missing(day, policy.accounts)
-            if lost.in_settings or (lost.until is not None and lost.until >= first)
+            if scope.has(lost.account)
+            and (lost.in_settings or (lost.until is not None and lost.until >= first))
         ),
     )
 

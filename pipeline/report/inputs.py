@@ -7,6 +7,8 @@ from datetime import date, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pipeline.periods import Period, last_days
+from pipeline.report.text import periods
 from pipeline.report.text.numbers import Money
 from pipeline.report.text.rules import RuleText
 from pipeline.rules import RULES
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from pipeline.settings import Settings
     from pipeline.transform.budgets import Budgets
     from pipeline.transform.forecast import Forecast
+    from pipeline.transform.period_review import PeriodReview
     from pipeline.transform.spend_change import SpendChange
 
 
@@ -52,11 +55,15 @@ class ReportInputs:
     """The program's, for the footer."""
     owner: str = ""
     """Whose clusters the report is about; empty for all."""
+    account: str = ""
+    """The account it is about; empty for all."""
+    review: PeriodReview | None = None
+    """Of the period it is about; None: it is about the settings' window."""
     not_observed: tuple[NotObserved, ...] = ()
     """Accounts without data on ``day``; the ledger has no row of theirs after their last day."""
 
     previous_report: date | None = None
-    """The date of the report before this one."""
+    """The date of the report before this one; for a period, the day before it."""
     not_observed_before: tuple[NotObserved, ...] = ()
     """Accounts that the previous report lacked: this one shows what came after their last day."""
     status_changes: pd.DataFrame | None = None
@@ -64,7 +71,7 @@ class ReportInputs:
     unusual_days: pd.DataFrame | None = None
     """``transform.anomalies.unusual_days``."""
     spend_change: SpendChange | None = None
-    """Of the last two weeks."""
+    """Of the last two weeks; for a period, from the one before."""
     forecast: Forecast | None = None
     """Of the month."""
     budgets: Budgets | None = None
@@ -91,6 +98,27 @@ class ReportInputs:
             return self.ledger
         first = self.day - timedelta(days=self.settings.report.window_days - 1)
         return between(self.ledger, first, self.day)
+
+    @property
+    def period(self) -> Period | None:
+        """What the report covers; None before a day is closed."""
+        if self.day is None:
+            return None
+        if self.review is not None:
+            return self.review.period
+        return last_days(self.day, self.settings.report.window_days)
+
+    def covered(self, form: periods.Form = "dates") -> str:
+        """The name of its period, with how many days are known; empty before a day is closed."""
+        return periods.label(self.period, self.days, form) if self.period else ""
+
+    def during(self) -> str:
+        """``in May 2026``, ``from 1 to 30 Nov 2026``; empty before a day is closed."""
+        return periods.during(self.period, self.days) if self.period else ""
+
+    def last_days(self, days: int, form: periods.Form = "column") -> str:
+        """The name of the ``days`` days up to the report's date, such as ``30 d (12 d known)``."""
+        return periods.label(last_days(self.day or date.max, days), self.days, form)
 
     @property
     def money(self) -> Money:

@@ -110,6 +110,35 @@ class LifeNumbers(msgspec.Struct, frozen=True, kw_only=True):
     """Always 0: a saving that no finding promised is not credited."""
 
 
+class MissingDays(msgspec.Struct, frozen=True, kw_only=True):
+    """Consecutive days without data."""
+
+    account: str | None
+    """Whose; null for all accounts of the report."""
+    first: date
+    last: date
+
+
+class PeriodNumbers(msgspec.Struct, frozen=True, kw_only=True):
+    """The period a report is about."""
+
+    name: str
+    """As the report names it."""
+    first: date
+    last: date
+    days: int
+    days_known: int
+    missing: tuple[MissingDays, ...]
+    before: tuple[date, date]
+    """What it is compared with."""
+    before_micros: int | None
+    """What that cost; null where the two cannot be compared."""
+    not_compared: tuple[MissingDays, ...]
+    """The days without data for which they cannot."""
+    realised_micros: int | None
+    """What acting on findings saved on its days; null where it is unknown."""
+
+
 class OwnerNumbers(msgspec.Struct, frozen=True, kw_only=True):
     """What one owner has; ``owner`` is null for clusters without one."""
 
@@ -150,6 +179,9 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     exclusions: tuple[ExclusionNumbers, ...] | None = None
     unobservable_micros: int | None = None
     inputs: Provenance | None = None
+    account: str | None = None
+    """The account that the report is about; without it, all."""
+    period: PeriodNumbers | None = None
 
     def as_json(self) -> dict[str, object]:
         """The numbers that the report has, as JSON values by key."""

@@ -23,6 +23,7 @@ from pipeline.report.sections import (
     headline,
     outcomes,
     owners,
+    period,
     spend_by_day,
     spend_change,
     unused_spend,
@@ -116,6 +117,8 @@ def _numbers(inputs: ReportInputs) -> Numbers:
         exclusions=exclusions.numbers(inputs.exclusion_costs),
         unobservable_micros=inputs.unobserved_micros,
         inputs=inputs.provenance,
+        account=inputs.account or None,
+        period=period.numbers(inputs),
     )
 
 

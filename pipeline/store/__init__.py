@@ -177,15 +177,26 @@ class Store:
         """The days that have findings, and their digests."""
         return listings.findings_digests(self.files)
 
-    def read_findings(self, day: date) -> pd.DataFrame:
-        """The findings of a day."""
+    def read_findings(self, day: date, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """The findings of a day, with only these of their columns if any are given."""
         from pipeline.store import findings
 
-        return findings.read(self.files, day)
+        return findings.read(self.files, day, columns)
 
     def publish_report(self, day: date, files: Mapping[str, bytes]) -> str:
         """Store a day's report in place of an earlier one; its path as a user names it."""
         return self.files.url(reports.publish(self.files, day, files))
+
+    def publish_scoped_report(self, folder: str, files: Mapping[str, bytes]) -> str:
+        """Store a report of a period or an account in ``folder``; its path as a user names it.
+
+        It is not one of the days' reports: nothing sends it, and ``latest`` never names it.
+        """
+        return self.files.url(reports.publish_scoped(self.files, folder, files))
+
+    def scoped_reports(self) -> list[str]:
+        """The folders of the reports of periods and accounts."""
+        return listings.scoped_reports(self.files)
 
     def report_days(self) -> list[date]:
         """The days that have a report."""

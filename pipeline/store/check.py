@@ -155,9 +155,9 @@ def _verify_final_day(files: Files, key: str) -> None:
 
 def _report_problems(files: Files) -> Iterator[Problem]:
     days = listings.report_days(files)
-    for day in days:
-        for name, error in reports.verify(files, day)[1].items():
-            yield Problem(Severity.DAMAGE, f"{layout.report(day)}/{name}", str(error))
+    for folder in (*map(layout.report, days), *listings.scoped_reports(files)):
+        for name, error in reports.verify(files, folder)[1].items():
+            yield Problem(Severity.DAMAGE, f"{folder}/{name}", str(error))
     key = f"{layout.REPORTS}/{layout.LATEST}"
     latest = files.read_pointer(key)
     for name in files.folders(layout.REPORTS):

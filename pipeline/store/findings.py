@@ -13,7 +13,7 @@ from pipeline.store import layout, listings, tables
 from pipeline.store.damage import damaged
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from datetime import date
 
     import pandas as pd
@@ -53,8 +53,8 @@ def left_out(files: Files, day: date) -> list[str]:
     return msgspec.json.decode(notes.get(_LEFT_OUT, "[]"), type=list[str])
 
 
-def read(files: Files, day: date) -> pd.DataFrame:
-    """The findings of ``day``.
+def read(files: Files, day: date, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """The findings of ``day``, with only these of their columns if any are given.
 
     Raises:
         StorageError: there are none.
@@ -65,7 +65,7 @@ def read(files: Files, day: date) -> pd.DataFrame:
             f"no findings of {day} in {files.place}; make them with: report --date {day}"
         )
     key = stored[-1][1]
-    table, notes = tables.read(files, key, FINDINGS)
+    table, notes = tables.read(files, key, FINDINGS, columns)
     if notes.get("date") != day.isoformat():
         raise damaged(files, key, "it is another day's file")
     return FINDINGS.to_pandas(table)

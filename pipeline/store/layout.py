@@ -44,6 +44,7 @@ _LEDGER = re.compile(rf"{LEDGER}/account=({_NAME})/date=({_DAY})/({_DIGEST})\.pa
 _FINAL = re.compile(rf"{LEDGER}/account=({_NAME})/date=({_DAY})/({_DIGEST})\.final\.json")
 _FINDINGS = re.compile(rf"{FINDINGS}/date=({_DAY})/({_DIGEST})\.parquet")
 _REPORT = re.compile(rf"{REPORTS}/({_DAY})/({_NAME})")
+_SCOPED = re.compile(rf"({REPORTS}/(?:periods|accounts/{_NAME})/{_NAME})/({_NAME})")
 _RUN = re.compile(rf"{RUNS}/\d{{8}}T\d{{6}}Z-\d{{3}}-{_NAME}\.json")
 _STATE = re.compile(rf"{STATE}/({_NAME})")
 _STAMP = "%Y%m%dT%H%M%SZ"
@@ -122,6 +123,21 @@ def parse_report(key: str) -> tuple[date, str] | None:
     match = _REPORT.fullmatch(key)
     day = None if match is None else _parse_day(match[1])
     return None if match is None or day is None else (day, match[2])
+
+
+def scoped_report(name: str, account: str = "") -> str:
+    """The folder of the report ``name`` of a period, or of an account.
+
+    No part of it is a date at the place of a day's report, so that it is never taken for one.
+    """
+    scope = f"accounts/{safe_name(account)}" if account else "periods"
+    return f"{REPORTS}/{scope}/{safe_name(name)}"
+
+
+def parse_scoped_report(key: str) -> tuple[str, str] | None:
+    """The folder and name of a file of such a report; None if it is not one."""
+    match = _SCOPED.fullmatch(key)
+    return None if match is None else (match[1], match[2])
 
 
 def run(command: str, started_at: datetime, number: int) -> str:

@@ -72,6 +72,12 @@ def report_days(files: Files) -> list[date]:
     return sorted({pair[0] for pair in parsed if pair is not None})
 
 
+def scoped_reports(files: Files) -> list[str]:
+    """The folders of the reports of periods and accounts."""
+    parsed = (layout.parse_scoped_report(key) for key in files.keys(layout.REPORTS))
+    return sorted({pair[0] for pair in parsed if pair is not None})
+
+
 def discarded_snapshots(files: Files, account: str) -> list[str]:
     """The keys of an account's discarded snapshots."""
     keys = files.keys(f"{layout.DISCARDED}/account={layout.safe_name(account)}")

@@ -1,4 +1,7 @@
-"""Reports: a folder of files per day with their SHA-256 sums, and a pointer to the newest."""
+"""Reports: a folder of files with their SHA-256 sums per day, and a pointer to the newest day's.
+
+Reports of periods and accounts have folders of their own, to which nothing points.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,16 @@ _POINTER = f"{layout.REPORTS}/{layout.LATEST}"
 
 def publish(files: Files, day: date, contents: Mapping[str, bytes]) -> str:
     """Store a day's report in place of an earlier one; its folder's key."""
-    folder = layout.report(day)
-    named = {layout.safe_name(name): data for name, data in sorted(contents.items())}
-    files.put_folder(folder, named | {layout.SUMS: _sums(named)})
+    folder = publish_scoped(files, layout.report(day), contents)
     newest = max(listings.report_days(files), default=day)
     files.set_pointer(_POINTER, str(max(newest, day)))
+    return folder
+
+
+def publish_scoped(files: Files, folder: str, contents: Mapping[str, bytes]) -> str:
+    """Store a report in ``folder``, in place of an earlier one; the folder's key."""
+    named = {layout.safe_name(name): data for name, data in sorted(contents.items())}
+    files.put_folder(folder, named | {layout.SUMS: _sums(named)})
     log.info("published %s: %d files", folder, len(named))
     return folder
 
@@ -52,7 +60,7 @@ def read(files: Files, day: date) -> dict[str, bytes]:
         StorageError: there is none.
         DamageError: one of them is not what was written.
     """
-    contents, errors = verify(files, day)
+    contents, errors = verify(files, layout.report(day))
     if errors:
         raise next(iter(errors.values()))
     if not contents:
@@ -62,9 +70,8 @@ def read(files: Files, day: date) -> dict[str, bytes]:
     return contents
 
 
-def verify(files: Files, day: date) -> tuple[dict[str, bytes], dict[str, DamageError]]:
-    """The files of a day's report, and the errors of those that are damaged, both by name."""
-    folder = layout.report(day)
+def verify(files: Files, folder: str) -> tuple[dict[str, bytes], dict[str, DamageError]]:
+    """The files of the report in ``folder``, and the errors of damaged ones, both by name."""
     contents = {key.removeprefix(folder + "/"): files.read(key) for key in files.keys(folder)}
     sums = contents.pop(layout.SUMS, None)
     text = None if sums is None else self_hash.unsealed_text(sums)

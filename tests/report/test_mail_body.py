@@ -101,11 +101,11 @@ def test_a_mail_shows_its_pictures_and_has_their_content_as_text(
 
 def test_a_mail_links_to_the_row_of_the_published_report(views: dict[str, ReportView]) -> None:
     view = views["normal"]
-    link = render.link_to(view, "https://reports.example.com/gpu/")
+    link = render.link_to("https://reports.example.com/gpu/", "reports/2026-11-22")
     assert link == LINK
     assert f'href="{LINK}#cluster_a2"' in render.mail_html(view, link)
     assert f"\n{LINK}\n" in render.mail_text(view, link)
-    assert render.link_to(view, None) == ""
+    assert render.link_to(None, "reports/2026-11-22") == ""
 
 
 @pytest.mark.parametrize("name", SETS)

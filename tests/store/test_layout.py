@@ -44,6 +44,14 @@ def test_a_ledger_days_path_gives_its_reference(account: str, day: date, digest:
         assert others(ref.key) is None
 
 
+@given(NAMES, NAMES, NAMES)
+def test_a_scoped_reports_files_are_of_no_days_report(account: str, name: str, file: str) -> None:
+    for folder in (layout.scoped_report(name), layout.scoped_report(name, account)):
+        assert layout.parse_scoped_report(f"{folder}/{file}") == (folder, file)
+        assert layout.parse_report(f"{folder}/{file}") is None
+    assert layout.parse_scoped_report("reports/2026-05-14/report.html") is None
+
+
 @given(st.text(max_size=90))
 def test_no_name_leads_out_of_its_folder(name: str) -> None:
     for make in (
@@ -51,6 +59,7 @@ def test_no_name_leads_out_of_its_folder(name: str) -> None:
         lambda: layout.ledger(name, date(2026, 1, 1), "abcd").key,
         lambda: layout.ledger("default", date(2026, 1, 1), name).key,
         lambda: layout.state(name),
+        lambda: layout.scoped_report("2026-05", name or "-"),
         lambda: layout.lock(name),
         lambda: layout.run(name, datetime(2026, 1, 1, tzinfo=UTC), 0),
     ):

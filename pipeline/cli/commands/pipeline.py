@@ -11,7 +11,7 @@ import click
 
 from pipeline.cli.options import Command, print_note, print_result
 from pipeline.cli.output import write_file
-from pipeline.cli.param_types import Day, SpreadLength
+from pipeline.cli.param_types import Day, PeriodName, SpreadLength
 from pipeline.cli.run import run
 from pipeline.errors import SettingsError
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
     from pipeline.jobs import Job
     from pipeline.jobs.report import StoredReport
+
+
+REPORTED = ("anomalies", "status_changes", "account", "period")
+"""The keys of a report's numbers that the ``--json`` object has."""
 
 
 @click.command(cls=Command)
@@ -75,18 +79,32 @@ def ledger(*, rebuild: bool) -> None:
 @click.command(cls=Command)
 @click.option("--date", "day", type=Day(), help="The report's date. [default: the last closed day]")
 @click.option("--window", metavar="DAYS", help="Days the report covers, such as 30d.")
-def report(day: date | None, window: str | None) -> None:
+@click.option(
+    "--period",
+    type=PeriodName(),
+    help="A month, a day, or 'month' for the month to date, instead of --window.",
+)
+@click.option("--account", metavar="NAME", help="Only this account. [default: all]")
+def report(day: date | None, window: str | None, period: str | None, account: str | None) -> None:
     """Make a report from the stored data; print its folder."""
     from pipeline.settings import WINDOW
 
     if window is not None and not re.match(WINDOW, window):
         raise SettingsError(f"--window {window[:40]!r}: give a number of days, such as 30d")
+    for option, value in (("--window", window), ("--date", day)):
+        if period is not None and value is not None:
+            raise SettingsError(f"give --period or {option}, not both")
 
     def action(job: Job) -> dict[str, object]:
         from pipeline.jobs.report import make_report
+        from pipeline.jobs.scoped_report import Asked, make_scoped_report
 
         with job.store.lock("derive"):
-            reported = make_report(job, day, window)
+            if period is None and account is None:
+                reported = make_report(job, day, window)
+            else:
+                asked = Asked(period=period, account=account, day=day, window=window)
+                reported = make_scoped_report(job, asked)
         print_result(reported.folder)
         return report_as_json(reported)
 
@@ -155,7 +173,7 @@ def report_as_json(reported: StoredReport) -> dict[str, object]:
         "date": reported.day.isoformat(),
         "folder": reported.folder,
         "title": reported.view.title,
-        **{name: numbers[name] for name in ("anomalies", "status_changes") if name in numbers},
+        **{name: numbers[name] for name in REPORTED if name in numbers},
     }
 
 

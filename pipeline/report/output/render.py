@@ -48,9 +48,10 @@ def html(view: ReportView, *, has_script: bool = True) -> str:
     )
 
 
-def link_to(view: ReportView, base_url: str | None, page: str = "report.html") -> str:
-    """The address of the published page; empty where reports are not published."""
-    return f"{base_url.rstrip('/')}/{view.totals.day}/{page}" if base_url else ""
+def link_to(base_url: str | None, folder: str, page: str = "report.html") -> str:
+    """The address of the published page in ``folder``; empty where reports are not published."""
+    place = folder.removeprefix("reports/")
+    return f"{base_url.rstrip('/')}/{place}/{page}" if base_url else ""
 
 
 def mail_text(view: ReportView, link: str = "", rest: str = "") -> str:

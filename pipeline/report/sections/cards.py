@@ -29,12 +29,13 @@ def cards(inputs: ReportInputs, totals: Totals) -> tuple[Card, ...]:
     if totals.day is None or totals.first is None:
         return ()
     money, forecast_card = inputs.money, forecast.card(inputs)
+    is_month = inputs.period is not None and inputs.period.kind.startswith("month")
     return (
         _without(_day(totals, money), totals),
-        _without(_month(totals, money), totals, in_part=True),
+        *([] if is_month else [_without(_month(totals, money), totals, in_part=True)]),
         *([_without(forecast_card, totals, in_part=True)] if forecast_card else []),
-        _without(_window(totals, money), totals, in_part=True),
-        _without(_waste(totals, money, inputs.settings.rules.idle_window_days), totals),
+        _without(_window(totals, inputs), totals, in_part=True),
+        _without(_waste(totals, inputs), totals),
         _use(totals),
     )
 
@@ -69,7 +70,7 @@ def _month(totals: Totals, money: Money) -> Card:
     return Card(label="Month to date", value=money.rounded(totals.month_micros), note=note)
 
 
-def _window(totals: Totals, money: Money) -> Card:
+def _window(totals: Totals, inputs: ReportInputs) -> Card:
     estimated = max(0, (totals.spend_micros or 0) - totals.metered_micros)
     note = "all metered"
     if totals.spend_micros is None:
@@ -79,13 +80,14 @@ def _window(totals: Totals, money: Money) -> Card:
     elif estimated:
         note = f"{share(estimated, totals.spend_micros)} estimated"
     return Card(
-        label=f"Spend in {count_of(totals.days_known, 'day')}",
-        value=money.rounded(totals.spend_micros),
+        label=f"Spend, {inputs.covered('column')}",
+        value=inputs.money.rounded(totals.spend_micros),
         note=note,
     )
 
 
-def _waste(totals: Totals, money: Money, evidence_days: int) -> Card:
+def _waste(totals: Totals, inputs: ReportInputs) -> Card:
+    money = inputs.money
     if not totals.judged:
         return Card(
             label="Proven waste", value=UNKNOWN, note="nothing could be judged", tone="warn"
@@ -94,7 +96,7 @@ def _waste(totals: Totals, money: Money, evidence_days: int) -> Card:
     if totals.unproven_micros:
         note += f"; {money.rounded(totals.unproven_micros)} more is not proven"
     return Card(
-        label=f"Proven waste, {evidence_days} days",
+        label=f"Proven waste, {inputs.last_days(inputs.settings.rules.idle_window_days)}",
         value=money.rounded(totals.waste_micros),
         note=note,
         tone="bad" if totals.waste_micros else "good",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.model import Certificate, State
 from pipeline.report.model import Fact
 from pipeline.report.sections import not_observed
-from pipeline.report.text import names
+from pipeline.report.text import names, periods
 from pipeline.report.text.numbers import Money, count, count_of, duration, moment, percent, share
 from pipeline.schema import CLUSTER_KEY
 
@@ -40,8 +40,8 @@ def data_quality(inputs: ReportInputs, totals: Totals) -> tuple[Fact, ...]:
     facts = [*not_observed.facts(totals), _snapshots(certificates)]
     if inputs.day is not None:
         facts += [
-            _days(totals),
-            *_spend(totals, inputs.window, money),
+            _days(inputs),
+            *_spend(inputs, totals),
             *_unobserved(inputs.unobserved_micros, money),
             *_time(inputs.window),
         ]
@@ -70,25 +70,28 @@ def _snapshots(certificates: Sequence[Certificate]) -> Fact:
     )
 
 
-def _days(totals: Totals) -> Fact:
-    wanted = (totals.day - totals.first).days + 1 if totals.day and totals.first else 0
-    missing = wanted - totals.days_known
+def _days(inputs: ReportInputs) -> Fact:
+    period = inputs.period
+    missing = period.missing(inputs.days) if period else ()
     return Fact(
         term="Days",
-        value=f"{count(totals.days_known)} of {count_of(wanted, 'day')}",
-        meaning=f"Without a closed ledger: {count_of(missing, 'day')}. The spend of these days is "
+        value=f"{count(period.known(inputs.days))} of {count_of(period.days, 'day')}"
+        if period
+        else "none",
+        meaning=f"Without a closed ledger: {periods.listed(missing)}. The spend of these days is "
         "unknown and not included."
         if missing
-        else "Every day of the window is closed.",
+        else "Every day is closed.",
         tone="warn" if missing else "plain",
     )
 
 
-def _spend(totals: Totals, window: pd.DataFrame, money: Money) -> list[Fact]:
+def _spend(inputs: ReportInputs, totals: Totals) -> list[Fact]:
+    window, money = inputs.window, inputs.money
     estimated = max(0, (totals.spend_micros or 0) - totals.metered_micros)
     facts = [
         Fact(
-            term="Spend of the window",
+            term=f"Spend, {inputs.covered('column')}",
             value=money.span(totals.low_micros, totals.high_micros),
             meaning="The lowest and the highest that it can have been, given the snapshots.",
         ),

@@ -31,20 +31,25 @@ _SHOWN = 20
 def section(inputs: ReportInputs, totals: Totals) -> Section | None:
     """What became of clusters and of findings; None where there is nothing to report of either."""
     followed = _follow_up(inputs)
+    period = inputs.review
     sentences = [*cluster_changes.sentences(inputs.status_changes)]
     tables: list[Table] = []
     if followed is not None:
-        sentences += _sentences(followed, inputs.money)
+        sentences += _sentences(followed, inputs.money, is_period=period is not None)
         tables = [
             _new(followed, inputs.rule_text, inputs.money),
             _gone(followed.gone, inputs.rule_text, inputs.money),
-            _acted_on(followed.acted_on, inputs.rule_text, inputs.money),
         ]
+        if period is None:
+            tables.append(_acted_on(followed.acted_on, inputs.rule_text, inputs.money))
+    if period is not None and period.realised is not None and len(period.realised):
+        sentences.append(_saved_in_period(period.realised, inputs))
+        tables.append(_realised(period.realised, inputs.rule_text, inputs.money))
     if not sentences:
         return None
     return Section(
         key="since",
-        title="Since the last report",
+        title="Since the last report" if period is None else f"Changes {inputs.during()}",
         sentences=(*sentences, *not_observed.note(totals)),
         tables=(
             *(table for table in tables if table.rows),
@@ -65,7 +70,7 @@ def _follow_up(inputs: ReportInputs) -> FollowUp | None:
     )
 
 
-def _sentences(followed: FollowUp, money: Money) -> list[str]:
+def _sentences(followed: FollowUp, money: Money, *, is_period: bool) -> list[str]:
     counts = ["No new findings"]
     if len(followed.new):
         counts = [
@@ -84,7 +89,7 @@ def _sentences(followed: FollowUp, money: Money) -> list[str]:
             f"{count_of(followed.unjudged, 'earlier finding')} could not be judged this time: "
             "unknown, not resolved."
         )
-    if len(followed.acted_on):
+    if len(followed.acted_on) and not is_period:
         sentences.append(
             f"{count_of(len(followed.acted_on), 'cluster')} ended or stopped after a finding "
             f"(the API does not say by whom): {money.rounded(followed.realised_micros)} was not "
@@ -143,6 +148,31 @@ def _acted_on(acted_on: pd.DataFrame, rule_text: RuleText, money: Money) -> Tabl
         _SHOWN,
         more="more",
         sum_label=f"All {count(len(acted_on))}",
+    )
+
+
+def _saved_in_period(saved: pd.DataFrame, inputs: ReportInputs) -> str:
+    return (
+        f"{count_of(len(clusters(saved)), 'cluster')} ended or stopped after a finding (the API "
+        f"does not say by whom): {inputs.money.rounded(int(saved['realised_micros'].sum()))} was "
+        f"not spent {inputs.during()}."
+    )
+
+
+def _realised(saved: pd.DataFrame, rule_text: RuleText, money: Money) -> Table:
+    """What was saved on the days of a period alone."""
+    return top_table(
+        "Realised savings",
+        saved,
+        (
+            *_cluster_and_finding(rule_text),
+            Field("Action", lambda row: str(known(row["gone_reason"]) or "reopened")),
+            Field("Date", _gone_on),
+            _amount("Saved", "realised_micros", money),
+        ),
+        _SHOWN,
+        more="more",
+        sum_label=f"All {count(len(saved))}",
     )
 
 

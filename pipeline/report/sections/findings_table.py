@@ -19,6 +19,7 @@ from pipeline.report.text.action_text import with_gpu_need
 from pipeline.report.text.numbers import NBSP, UNKNOWN, count, count_of, known, percent
 from pipeline.rules import GRADES, IDLE, IDLE_LOADED
 from pipeline.transform.findings.by_cluster import by_cluster, open_findings
+from pipeline.transform.findings.judge import TRAILING_DAYS
 from pipeline.transform.fold import between
 from pipeline.transform.totals import known_sum
 
@@ -64,7 +65,7 @@ def findings_table(inputs: ReportInputs, totals: Totals) -> FindingsTable:
         maker.row(key, record) for key, record in zip(keys, shown.to_dict("records"), strict=True)
     )
     return FindingsTable(
-        columns=_columns(settings.rules.idle_window_days),
+        columns=_columns(inputs),
         rows=rows,
         totals=_totals(ranked[has_amount], len(rows), totals, inputs.money),
         note=_note(findings, ranked[has_amount], len(rows), rule_text),
@@ -211,15 +212,16 @@ def _repeated_ids(ranked: pd.DataFrame) -> frozenset[str]:
     return frozenset(ids[ids.duplicated(keep=False)])
 
 
-def _columns(evidence_days: int) -> tuple[Column, ...]:
+def _columns(inputs: ReportInputs) -> tuple[Column, ...]:
+    evidence_days = inputs.settings.rules.idle_window_days
     return (
         Column(label="Cluster"),
         Column(label="Project"),
         Column(label="GPUs, price"),
         Column(label="GPU use", is_number=True),
         Column(label="Finding"),
-        Column(label=f"Spend, 30{NBSP}d", is_number=True),
-        Column(label=f"Waste, {evidence_days}{NBSP}d", is_number=True),
+        Column(label=f"Spend, {inputs.last_days(TRAILING_DAYS)}", is_number=True),
+        Column(label=f"Waste, {inputs.last_days(evidence_days)}", is_number=True),
         Column(label=f"Saving, 30{NBSP}d", is_number=True),
         Column(label="Evidence"),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.report.model import Headline
-from pipeline.report.sections import forecast, not_observed
+from pipeline.report.sections import forecast, not_observed, period
 from pipeline.report.text import names
 from pipeline.report.text.numbers import (
     UNKNOWN,
@@ -18,7 +18,6 @@ from pipeline.report.text.numbers import (
     count,
     count_of,
     day_long,
-    days_span,
     percent,
     share,
 )
@@ -38,15 +37,18 @@ def headline(inputs: ReportInputs, totals: Totals) -> Headline:
     """The first sentences of the report."""
     return Headline(
         title=_title(inputs, totals),
-        subject=_subject(totals, inputs.owner),
-        kicker=_kicker(totals, inputs.owner),
+        subject=_subject(inputs, totals),
+        kicker=_kicker(inputs, totals),
         lede=not_observed.sentence(totals) + _lede(inputs, totals),
     )
 
 
 def _title(inputs: ReportInputs, totals: Totals) -> str:
     """The main finding, and which accounts it is not about."""
-    parts = [_finding(inputs, totals), not_observed.phrase(not_observed.missing(totals))]
+    finding = _finding(inputs, totals)
+    if inputs.review is not None and totals.clusters:
+        finding = period.title(inputs, totals, inputs.review)
+    parts = [finding, not_observed.phrase(not_observed.missing(totals))]
     return "; ".join(part for part in parts if part)
 
 
@@ -58,13 +60,14 @@ def _finding(inputs: ReportInputs, totals: Totals) -> str:
         return f"No result: {count_of(totals.damaged, 'stored file')} cannot be read"
     if not totals.clusters:
         seen = "No cluster was seen" if totals.not_observed else "The fleet was empty: no cluster"
-        return f"{seen} from {days_span(totals.first, totals.day)}"
+        return f"{seen} {inputs.during()}"
     if totals.waste_micros:
         waste = money.rounded(totals.waste_micros)
         return (
-            f"{waste} provably wasted in {evidence_days} days; {_holders(totals, inputs.findings)}"
+            f"{waste} provably wasted in {inputs.last_days(evidence_days, 'days')}; "
+            f"{_holders(totals, inputs.findings)}"
         )
-    window = count_of(totals.days_known, "day")
+    window = inputs.covered("days")
     spent = f"{money.rounded(totals.spend_micros)} spent in {window}"
     if totals.spend_micros is None:
         spent = f"Spend of {window} is unknown"
@@ -101,10 +104,13 @@ def _holders(totals: Totals, findings: pd.DataFrame) -> str:
     return f"{subject} of {count(totals.wasteful)} clusters {verb} {held}"
 
 
-def _subject(totals: Totals, owner: str) -> str:
+def _subject(inputs: ReportInputs, totals: Totals) -> str:
     lost = not_observed.short(not_observed.missing(totals))
-    text = _short_finding(totals) + (f"; {lost} not observed" if lost else "")
-    return f"{owner}: {text}" if owner else text
+    is_period = inputs.review is not None and totals.clusters
+    text = period.subject(inputs, totals) if is_period else _short_finding(totals)
+    text += f"; {lost} not observed" if lost else ""
+    account = f"account {inputs.account}" if inputs.account else ""
+    return ": ".join(part for part in (inputs.owner, account, text) if part)
 
 
 def _short_finding(totals: Totals) -> str:
@@ -127,11 +133,18 @@ def _short_finding(totals: Totals) -> str:
     return f"{text} ({totals.day.isoformat()})"
 
 
-def _kicker(totals: Totals, owner: str) -> str:
+def _kicker(inputs: ReportInputs, totals: Totals) -> str:
     parts = ["GPU cost report"]
-    if totals.day is not None:
+    if inputs.review is not None and totals.day is not None:
+        as_of = f"findings as of {day_long(totals.day)}"
+        parts.append(f"{inputs.covered()}, {as_of} (UTC)")
+    elif totals.day is not None:
         parts.append(f"{day_long(totals.day)} (UTC)")
-    return " · ".join([*parts, *([f"only clusters of {names.shown(owner)}"] if owner else [])])
+    if inputs.account:
+        parts.append(f"only account {names.shown(inputs.account)}")
+    if inputs.owner:
+        parts.append(f"only clusters of {names.shown(inputs.owner)}")
+    return " · ".join(parts)
 
 
 def _lede(inputs: ReportInputs, totals: Totals) -> tuple[str, ...]:
@@ -156,8 +169,8 @@ def _lede(inputs: ReportInputs, totals: Totals) -> tuple[str, ...]:
     return tuple(
         sentence
         for sentence in (
-            _yesterday(totals, money),
-            _window(totals, money),
+            *_period(inputs, totals),
+            _window(inputs, totals),
             _unproven(totals, money),
             _saving(totals, money),
             *forecast.lede(inputs),
@@ -165,6 +178,14 @@ def _lede(inputs: ReportInputs, totals: Totals) -> tuple[str, ...]:
         )
         if sentence
     )
+
+
+def _period(inputs: ReportInputs, totals: Totals) -> tuple[str, ...]:
+    """Of a period what limits its figures, and its proven waste; else the spend of the day."""
+    if inputs.review is None:
+        return (_yesterday(totals, inputs.money),)
+    limits = period.lede(inputs, totals, inputs.review)
+    return (*limits, f"{_finding(inputs, totals)}.") if totals.waste_micros else limits
 
 
 def _yesterday(totals: Totals, money: Money) -> str:
@@ -182,12 +203,12 @@ def _days_before(totals: Totals) -> str:
     return "the day before" if few == 1 else f"the mean of the {count_of(few, 'day')} before"
 
 
-def _window(totals: Totals, money: Money) -> str:
-    if totals.spend_micros is None or totals.first is None or totals.day is None:
+def _window(inputs: ReportInputs, totals: Totals) -> str:
+    if totals.spend_micros is None:
         return "The cost of the clusters is unknown: the API returned neither a cost nor a rate."
     sentence = (
-        f"{count_of(totals.clusters, 'cluster')} cost {money.rounded(totals.spend_micros)} "
-        f"from {days_span(totals.first, totals.day)}"
+        f"{count_of(totals.clusters, 'cluster')} cost {inputs.money.rounded(totals.spend_micros)} "
+        f"{inputs.during()}"
     )
     if totals.gpu_use_pct is not None:
         sentence += f"; mean GPU use while running was {percent(totals.gpu_use_pct)}"

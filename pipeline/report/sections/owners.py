@@ -56,9 +56,9 @@ def _table(table: pd.DataFrame, inputs: ReportInputs) -> Table:
     fields = (
         Field("Owner", _owner),
         number("Clusters", "clusters"),
-        amount(f"Spend, {settings.report.window_days}{NBSP}d", "spend_micros"),
+        amount(f"Spend, {inputs.covered('column')}", "spend_micros"),
         number("Clusters with findings", "findings"),
-        amount(f"Waste, {settings.rules.idle_window_days}{NBSP}d", "waste_micros"),
+        amount(f"Waste, {inputs.last_days(settings.rules.idle_window_days)}", "waste_micros"),
         amount(f"Saving, 30{NBSP}d", "saving_micros"),
     )
     return top_table("By owner", table, fields, len(table), sum_label="All")

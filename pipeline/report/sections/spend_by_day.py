@@ -16,7 +16,7 @@ from pipeline.report import charts
 from pipeline.report.model import Chart, Column, SpendByDay, Swatch, Table
 from pipeline.report.sections import not_observed, spend_ahead
 from pipeline.report.text import names
-from pipeline.report.text.numbers import UNKNOWN, count_of, day_short, days_span, share
+from pipeline.report.text.numbers import UNKNOWN, count_of, day_short, share
 from pipeline.schema import MICROS_PER_UNIT
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ def spend_by_day(inputs: ReportInputs, totals: Totals) -> SpendByDay:
     top = grid.columns[0]
     summary = (
         f"{top} accounts for {share(int(sums.iloc[0]), spend)} of the {money.rounded(spend)} spent "
-        f"from {days_span(totals.first, totals.day)}."
+        f"{inputs.during()}."
         if len(grid.columns) > 1
-        else f"{money.rounded(spend)} from {days_span(totals.first, totals.day)}, all in {top}."
+        else f"{money.rounded(spend)} {inputs.during()}, all in {top}."
     )
     drawing = _drawing(grid, inputs)
     notes = spend_ahead.sentences(inputs, drawing.ahead, drawing.budget)

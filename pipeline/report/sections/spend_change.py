@@ -13,7 +13,8 @@ from pipeline.report.sections import not_observed
 from pipeline.report.summary import BridgeNumbers
 from pipeline.report.tables import Field, top_table
 from pipeline.report.text import names
-from pipeline.report.text.numbers import NBSP, Money, count, days_span, known
+from pipeline.report.text.numbers import NBSP, Money, count, known
+from pipeline.report.text.periods import in_span, span
 from pipeline.schema import MICROS_PER_UNIT
 from pipeline.transform.fold import between
 
@@ -56,8 +57,8 @@ def section(inputs: ReportInputs, totals: Totals) -> Section | None:
         title="Why spend changed",
         sentences=(
             (
-                f"Spend from {days_span(*change.after)} was {text} from "
-                f"{days_span(*change.before)}{': ' + parts if parts else ''}."
+                f"Spend {in_span(*change.after)} was {text} "
+                f"{in_span(*change.before)}{': ' + parts if parts else ''}."
             ),
             *not_observed.note(totals),
         ),
@@ -85,7 +86,7 @@ def _waterfall(
     texts = [money.exact(before), *map(money.signed, amounts), money.exact(after)]
     rows = pd.DataFrame(
         {
-            "name": [days_span(*change.before), *causes, days_span(*change.after)],
+            "name": [span(*change.before), *causes, span(*change.after)],
             "start": [micros / MICROS_PER_UNIT for micros in (before, *levels[:-1], after)],
             "end": [micros / MICROS_PER_UNIT for micros in (before, *levels[1:], after)],
             "text": texts,
@@ -109,7 +110,7 @@ def _by_cause(
 ) -> Table:
     difference = int(moved["micros"].sum())
     return Table(
-        caption=f"Causes: {days_span(*change.after)} compared with {days_span(*change.before)}",
+        caption=f"Causes: {span(*change.after)} compared with {span(*change.before)}",
         columns=(
             Column(label="Cause"),
             Column(label="Clusters", is_number=True),
@@ -135,8 +136,8 @@ def _both_periods(
         return ()
     before, after = totals
     return (
-        (days_span(*change.before), "", money.exact(before)),
-        (days_span(*change.after), "", money.exact(after)),
+        (span(*change.before), "", money.exact(before)),
+        (span(*change.after), "", money.exact(after)),
     )
 
 

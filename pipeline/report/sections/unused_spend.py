@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pipeline.report.model import Section, Table
 from pipeline.report.tables import Field, top_table
 from pipeline.report.text import names
-from pipeline.report.text.numbers import count, days_span, known, percent, share
+from pipeline.report.text.numbers import count, known, percent, share
 from pipeline.transform.unused_spend import unused_spend
 
 if TYPE_CHECKING:
@@ -24,19 +24,19 @@ _CUTS = (
 )
 
 
-def section(inputs: ReportInputs, totals: Totals) -> Section | None:
+def section(inputs: ReportInputs, _totals: Totals) -> Section | None:
     """A sentence and a table per cut; None where no cluster has a price and readings."""
     by_cut = [unused_spend(inputs.utilization, column) for column, _, _ in _CUTS]
     projects = by_cut[0]
     unused = int(projects["unused_micros"].sum())
-    if not unused or totals.first is None or totals.day is None:
+    if not unused:
         return None
     money = inputs.money
     spend = int(projects["spend_micros"].sum())
     top = projects.iloc[0]
     text = (
-        f"{money.rounded(unused)} of the {money.rounded(spend)} spent from "
-        f"{days_span(totals.first, totals.day)} paid for GPU time that was not used "
+        f"{money.rounded(unused)} of the {money.rounded(spend)} spent {inputs.during()} paid for "
+        "GPU time that was not used "
         f"({share(unused, spend)}); {money.rounded(int(top['unused_micros']))} of it in "
         f"{names.shown(known(top['project_id']))}. This is not a saving: the unused part of a GPU "
         "cannot be returned."
