@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.report.output import render
+from pipeline.report.view import build
 from tests.report.browsing import DESK, OPEN_ALL, PHONE, Visit
 from tests.report.factories.results import SETS
+from tests.report.factories.states import STATES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +39,26 @@ def test_a_page_never_scrolls_sideways(
     with Visit(browser, pages[name].as_uri(), viewport=viewport) as visit:
         visit.page.evaluate(OPEN_ALL)
         assert visit.page.evaluate("document.documentElement.scrollWidth") == viewport["width"]
+
+
+CUT = """all => all.filter(e => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1)
+    .map(e => e.outerHTML)"""
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_a_state_fits_a_phone(browser: Browser, tmp_path: Path, name: str) -> None:
+    file = tmp_path / "page.html"
+    file.write_text(render.html(build(STATES[name]())), encoding="utf-8")
+    with Visit(browser, file.as_uri(), viewport=PHONE) as visit:
+        visit.page.evaluate(OPEN_ALL)
+        assert visit.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+        cells = ".first .number, .cards dd, .findings td, h1, p"
+        assert visit.page.locator(cells).evaluate_all(CUT) == []
+        amounts = visit.page.locator(".first .number b").evaluate_all(
+            "all => all.map(e => e.getClientRects().length)"
+        )
+        assert set(amounts) <= {1}
+        assert visit.troubles == []
 
 
 @pytest.mark.parametrize("name", ["normal", "hostile"])

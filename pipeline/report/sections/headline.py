@@ -189,6 +189,10 @@ def _window(totals: Totals, money: Money) -> str:
         f"{count_of(totals.clusters, 'cluster')} cost {money.rounded(totals.spend_micros)} "
         f"from {days_span(totals.first, totals.day)}"
     )
+    days = (totals.day - totals.first).days + 1
+    if totals.days_known < days:
+        verb = "is" if totals.days_known == 1 else "are"
+        sentence += f" ({count(totals.days_known)} of {count_of(days, 'day')} {verb} known)"
     if totals.gpu_use_pct is not None:
         sentence += f"; mean GPU use while running was {percent(totals.gpu_use_pct)}"
     return sentence + "."
