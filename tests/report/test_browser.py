@@ -2,77 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tomllib
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pipeline.report.output import render
+from pipeline.report.view import build
+from tests.report.browsing import DESK, OPEN_ALL, PHONE, Visit
 from tests.report.factories.results import SETS
+from tests.report.factories.states import STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
-
-    from pipeline.report.model import ReportView
+    from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.browser
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
-PHONE = {"width": 390, "height": 844}
-DESK = {"width": 1200, "height": 900}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM:
-        if os.environ.get("CI") == "true":
-            pytest.fail("no chromium on this machine, and CI must open the page")
-        pytest.skip("no chromium on this machine: apt-get install chromium")
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415  # needless without a browser
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield started
-        started.close()
-
-
-@pytest.fixture(scope="module")
-def pages(
-    views: dict[str, ReportView], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("pages")
-    files = {name: folder / f"{name}.html" for name in SETS}
-    for name, file in files.items():
-        file.write_text(render.html(views[name]), encoding="utf-8")
-    return files
-
-
-class Visit:
-    """One page, and what went wrong on it."""
-
-    def __init__(self, browser: Browser, url: str, **options: Any) -> None:  # noqa: ANN401
-        self.troubles: list[str] = []
-        self.requests: list[str] = []
-        self.context = browser.new_context(**{"viewport": DESK} | options)
-        self.page: Page = self.context.new_page()
-        self.page.on("console", lambda message: self.troubles.append(message.text))
-        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        self.page.on("dialog", lambda dialog: self.troubles.append(dialog.message))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.goto(url)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.context.close()
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -91,8 +37,28 @@ def test_a_page_never_scrolls_sideways(
     browser: Browser, pages: dict[str, Path], name: str, viewport: dict[str, int]
 ) -> None:
     with Visit(browser, pages[name].as_uri(), viewport=viewport) as visit:
-        visit.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        visit.page.evaluate(OPEN_ALL)
         assert visit.page.evaluate("document.documentElement.scrollWidth") == viewport["width"]
+
+
+CUT = """all => all.filter(e => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1)
+    .map(e => e.outerHTML)"""
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_a_state_fits_a_phone(browser: Browser, tmp_path: Path, name: str) -> None:
+    file = tmp_path / "page.html"
+    file.write_text(render.html(build(STATES[name]())), encoding="utf-8")
+    with Visit(browser, file.as_uri(), viewport=PHONE) as visit:
+        visit.page.evaluate(OPEN_ALL)
+        assert visit.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+        cells = ".first .number, .cards dd, .findings td, h1, p"
+        assert visit.page.locator(cells).evaluate_all(CUT) == []
+        amounts = visit.page.locator(".first .number b").evaluate_all(
+            "all => all.map(e => e.getClientRects().length)"
+        )
+        assert set(amounts) <= {1}
+        assert visit.troubles == []
 
 
 @pytest.mark.parametrize("name", ["normal", "hostile"])

@@ -154,4 +154,5 @@ def _environment(*, autoescape: bool) -> Environment:
 def _asset(name: str) -> str:
     loader = _pages().loader
     assert loader is not None  # noqa: S101  # set above
-    return loader.get_source(_pages(), name)[0]
+    # Without space at its ends: validators leave it out when they check the hash.
+    return loader.get_source(_pages(), name)[0].strip()

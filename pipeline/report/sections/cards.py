@@ -94,7 +94,8 @@ def _waste(totals: Totals, inputs: ReportInputs) -> Card:
         )
     note = f"in {count_of(totals.wasteful, 'cluster')}" if totals.waste_micros else "none"
     if totals.unproven_micros:
-        note += f"; {money.rounded(totals.unproven_micros)} more is not proven"
+        more = " more" if totals.waste_micros else ""
+        note += f"; {money.rounded(totals.unproven_micros)}{more} is not proven"
     return Card(
         label=f"Proven waste, {inputs.last_days(inputs.settings.rules.idle_window_days)}",
         value=money.rounded(totals.waste_micros),

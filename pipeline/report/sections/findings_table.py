@@ -68,7 +68,9 @@ def findings_table(inputs: ReportInputs, totals: Totals) -> FindingsTable:
         columns=_columns(inputs),
         rows=rows,
         totals=_totals(ranked[has_amount], len(rows), totals, inputs.money),
-        note=_note(findings, ranked[has_amount], len(rows), rule_text),
+        note=_note(findings, ranked[has_amount], len(rows), rule_text)
+        if totals.judged
+        else "No findings: nothing could be judged.",
         folded=_folded(findings, ranked[~has_amount], rule_text),
     )
 
@@ -240,7 +242,8 @@ def _totals(
 
     if ranked.empty:
         return ()
-    lines = [line(f"All {count_of(len(ranked), 'cluster')}", ranked)]
+    # One row is its own sum.
+    lines = [line(f"All {count_of(len(ranked), 'cluster')}", ranked)] if len(ranked) > 1 else []
     if shown < len(ranked):
         more = f"{count(len(ranked) - shown)} more in findings.csv"
         lines[:0] = [

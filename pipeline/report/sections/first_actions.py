@@ -23,7 +23,7 @@ from pipeline.report.text.numbers import (
     day_short,
     known,
 )
-from pipeline.rules import ACTIONS, GRADES, IDLE, IDLE_LOADED
+from pipeline.rules import ACTIONS, CLEAR, FINDING, GRADES, IDLE, IDLE_LOADED
 from pipeline.schema import CLUSTER_KEY
 from pipeline.settings import Api
 from pipeline.transform.findings.by_cluster import open_findings
@@ -47,7 +47,7 @@ def first_actions(inputs: ReportInputs) -> FirstActions:
     shown = rows.head(_SHOWN)
     evidence = records_of(with_gpu_need(inputs.evidence), keys_of(shown))
     return FirstActions(
-        summary=_summary(rows, inputs.money),
+        summary=_summary(rows, inputs.money) or _nothing(inputs.findings),
         rows=tuple(
             _action(inputs, record, evidence.get(key_of(record), {}))
             for record in shown.to_dict("records")
@@ -133,7 +133,7 @@ def _command(settings: Settings, account: str, cluster_id: str, method: str, pat
 
 def _summary(rows: pd.DataFrame, money: Money) -> str:
     if rows.empty:
-        return "No finding is sure enough to act on for money."
+        return ""
     parts = [
         f"{money.rounded(int(part['counted_saving_micros'].sum()))} {grade}"
         for grade in GRADES
@@ -143,6 +143,15 @@ def _summary(rows: pd.DataFrame, money: Money) -> str:
         f"{count_of(len(rows), 'action')} would save {' and '.join(parts)} over the next 30 days, "
         "if the clusters stay as they are."
     )
+
+
+def _nothing(findings: pd.DataFrame) -> str:
+    """Why there is no action."""
+    if len(open_findings(findings)):
+        return "No finding is sure enough to act on for money."
+    if findings["outcome"].isin([FINDING, CLEAR]).any():
+        return "Nothing to do: there are no findings."
+    return "Nothing could be judged, so there is nothing to do yet."
 
 
 def _more(rest: pd.DataFrame, money: Money) -> str:

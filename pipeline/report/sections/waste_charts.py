@@ -34,7 +34,8 @@ def waste_chart(inputs: ReportInputs, totals: Totals) -> Chart:
     ranked = by_cluster(findings)
     top = ranked[ranked["waste"].fillna(0) > 0].head(_BARS)
     if top.empty:
-        return Chart(title=title, summary="No waste was found.")
+        none = "No waste was found." if totals.judged else "Nothing could be judged."
+        return Chart(title=title, summary=none)
     money = inputs.money
     leads = (
         findings.sort_values("provable_waste_micros", ascending=False, kind="stable")

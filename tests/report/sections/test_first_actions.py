@@ -77,7 +77,24 @@ def test_an_excluded_finding_is_no_action() -> None:
     excluded = inputs.findings.assign(exclusion="kept: standby (ops, until 2027-01-01)")
     shown = first_actions(replace(inputs, findings=excluded))
     assert shown.rows == ()
+    assert shown.summary == "Nothing to do: there are no findings."
+
+
+def test_where_there_is_nothing_to_do_the_reason_is_given() -> None:
+    inputs = normal()
+    unsure = inputs.findings.assign(counted_saving_micros=0)
+    shown = first_actions(replace(inputs, findings=unsure))
     assert shown.summary == "No finding is sure enough to act on for money."
+    unjudged = inputs.findings.assign(outcome="INSUFFICIENT_DATA")
+    shown = first_actions(replace(inputs, findings=unjudged))
+    assert shown.summary == "Nothing could be judged, so there is nothing to do yet."
+
+
+def test_a_resize_to_the_same_size_names_no_sizes() -> None:
+    inputs = normal()
+    full = inputs.evidence.assign(gpu_p95_pct=100.0)
+    actions = {row.name: row.action for row in first_actions(replace(inputs, evidence=full)).rows}
+    assert actions["half-used"] == "Resize"
 
 
 def test_an_action_on_a_cluster_of_unknown_size_is_shown() -> None:
