@@ -8,6 +8,7 @@ fonts are not known here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import hypot
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -62,7 +63,12 @@ class _Box:
 
 
 _OFFSETS = sorted(
-    ((dx, lines * _LINE) for dx in (_NEAR, 24.0, 48.0) for lines in range(-4, 5)),
+    (
+        (dx, lines * _LINE)
+        for dx in (_NEAR, 24.0, 48.0)
+        for lines in range(-4, 5)
+        if lines or dx == _NEAR
+    ),
     key=lambda offset: (abs(offset[0]) + abs(offset[1]), offset[1]),
 )
 
@@ -75,18 +81,20 @@ def places(
     """
     chart = _Box(0, 0, width, height)
     taken: list[_Box] = []
-    found = []
+    chosen = []
     for point, text in zip(points, texts, strict=False):
         options = [_place(point, *offset, is_right) for offset in _OFFSETS for is_right in (1, 0)]
         boxes = [_box(place, text) for place in options]
         costs = [
-            _cost(box, taken, points, len(texts), chart) + place_cost
-            for place_cost, box in enumerate(boxes)
+            _cost(box, taken, points, len(texts), chart)
+            + _COST_NAMED * _crossed(point, place, points[: len(texts)])
+            + farness
+            for farness, (place, box) in enumerate(zip(options, boxes, strict=True))
         ]
         best = costs.index(min(costs))
         taken.append(boxes[best])
-        found.append(options[best])
-    return found
+        chosen.append(options[best])
+    return chosen
 
 
 def _place(point: tuple[float, float], dx: float, dy: float, is_right: int) -> Place:
@@ -98,6 +106,17 @@ def _box(place: Place, text: str) -> _Box:
     wide = _LETTER * len(text)
     left = place.x if place.is_right else place.x - wide
     return _Box(left, place.y - _LINE / 2, left + wide, place.y + _LINE / 2)
+
+
+def _crossed(start: tuple[float, float], place: Place, named: Sequence[tuple[float, float]]) -> int:
+    """How many other named points the line to the name runs through."""
+    dx, dy = place.x - start[0], place.y - start[1]
+    length = hypot(dx, dy)
+    count = 0
+    for x, y in ((point[0] - start[0], point[1] - start[1]) for point in named if point != start):
+        along = (x * dx + y * dy) / length
+        count += 0 < along < length and abs(x * dy - y * dx) / length < 2 * _MARK
+    return count
 
 
 def _cost(

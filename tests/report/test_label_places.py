@@ -13,10 +13,10 @@ def test_a_name_stays_inside_the_chart() -> None:
 
 def test_names_cover_neither_each_other_nor_points() -> None:
     points = [(20.0, 50.0)] * 3 + [(50.0, 36.0)]
-    found = places(points, ["train"] * 3, 200, 100)
-    assert found[0].is_near
-    assert not found[1].is_near
-    boxes = [(place.x, place.x + 35, place.y - 7, place.y + 7) for place in found]
+    chosen = places(points, ["train"] * 3, 200, 100)
+    assert chosen[0].is_near
+    assert not chosen[1].is_near
+    boxes = [(place.x, place.x + 35, place.y - 7, place.y + 7) for place in chosen]
     for at, (left, right, top, bottom) in enumerate(boxes):
         assert not (left < 50 < right and top < 36 < bottom)
         assert all(bottom <= box[2] or box[3] <= top or right <= box[0] for box in boxes[at + 1 :])

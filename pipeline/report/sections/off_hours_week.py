@@ -71,7 +71,7 @@ def _sentences(times: str, seen: list[int], off: list[int], action: str) -> list
     length = sum(mask.bit_count() for mask in off)
     of_week = f"{count(length)} of the {HOURS_OF_WEEK} hours of the week"
     unseen = HOURS_OF_WEEK - sum(mask.bit_count() for mask in seen)
-    said = (
+    proposal = (
         f"Proposed: off {times} (UTC), {of_week}; on otherwise."
         if action == "schedule"
         else f"Off-hours: {times} (UTC), {of_week}; the evidence is too weak to propose them."
@@ -80,7 +80,7 @@ def _sentences(times: str, seen: list[int], off: list[int], action: str) -> list
         f"Busy: GPU use above {BUSY_ABOVE_PCT:g}{NBSP}% in at least one of the last {WEEKS} weeks; "
         "quiet: read, and never above it."
     )
-    sentences = [said, meaning]
+    sentences = [proposal, meaning]
     if unseen:
         verbs = ("was", "counts") if unseen == 1 else ("were", "count")
         sentences.append(f"{count_of(unseen, 'hour')} {verbs[0]} never seen, and {verbs[1]} as on.")

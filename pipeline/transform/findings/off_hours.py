@@ -116,8 +116,8 @@ def off_hours(trailing: Fold, window: Fold, last_day: int, min_per_week: int) ->
 
 def week_hours(trailing: Fold, last_day: int) -> WeekHours:
     """The hours of the four weeks united: what the off-hours are claimed from."""
-    whole = _union(_weeks(trailing, last_day))
-    return WeekHours(_unpack(whole.seen), _unpack(whole.busy), _unpack(_off(whole)))
+    united = _union(_weeks(trailing, last_day))
+    return WeekHours(_unpack(united.seen), _unpack(united.busy), _unpack(_off(united)))
 
 
 def _weeks(fold: Fold, last_day: int) -> list[Week]:

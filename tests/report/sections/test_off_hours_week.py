@@ -53,14 +53,14 @@ def test_weak_evidence_proposes_nothing() -> None:
 
 
 def test_an_hour_that_was_never_seen_is_drawn_and_described_as_such_and_stays_on() -> None:
-    whole, less = week(), week(unseen=1)
-    assert "never seen, and count" not in whole.summary
+    usual, less = week(), week(unseen=1)
+    assert "never seen, and count" not in usual.summary
     assert plain(less.summary).endswith("1 hour was never seen, and counts as on.")
     label = ET.fromstring(less.svg).attrib["aria-label"]  # noqa: S314  # ours
     assert "Sun: never seen 0 to 1, quiet 1 to 24" in label
     assert "from Fri 18:00 to Sun 00:00, and from Sun 01:00 to Mon 09:00" in label
     # One more stroke across a cell than the legend has.
-    assert less.svg.count("l8-8") == whole.svg.count("l8-8") + 1
+    assert less.svg.count("l8-8") == usual.svg.count("l8-8") + 1
 
 
 def test_the_picture_is_small_and_has_no_colour_of_its_own() -> None:

@@ -40,7 +40,7 @@ def masks(*hours: int) -> list[int]:
         ),
     ],
 )
-def test_off_hours_are_said_as_when_to_switch_off_and_on(off: list[int], words: str) -> None:
+def test_off_hours_are_written_as_when_to_switch_off_and_on(off: list[int], words: str) -> None:
     assert off_times(off) == words
 
 
