@@ -98,6 +98,7 @@ def report_inputs(
         not_observed_before=context.not_observed_before,
         status_changes=changes.since(history, since, day, _earlier_ends(context, history)),
         unusual_days=anomalies.unusual_days(history, settings.rules, day, unusual_days),
+        detectable_micros=anomalies.detectable_change(history, settings.rules, day),
         spend_change=_spend_change(stored, day)
         if reviewed is None
         else _change_of_period(stored, reviewed, day),

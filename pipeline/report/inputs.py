@@ -70,6 +70,8 @@ class ReportInputs:
     """``transform.changes.since`` the previous report."""
     unusual_days: pd.DataFrame | None = None
     """``transform.anomalies.unusual_days``."""
+    detectable_micros: int | None = None
+    """``transform.anomalies.detectable_change``; None also where too little is known."""
     spend_change: SpendChange | None = None
     """Of the last two weeks; for a period, from the one before."""
     forecast: Forecast | None = None

@@ -24,6 +24,7 @@ unusual.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -145,21 +146,11 @@ def scan(
     No ``dims`` means the fleet. A group without rows on a day that the ledger has spent
     nothing that day. Columns: date, the dims, spend, usual and deviation in micros, score.
     """
-    keys = dims or ["_fleet"]
-    worked = rows.assign(_fleet="fleet", _day=day_numbers(rows["date"]))
-    worked = worked[worked["_day"] <= day_number(last)]
     columns = ["date", *dims, "spend_micros", "usual_micros", "deviation_micros", "score"]
-    if worked.empty:
+    series, first, names = _daily(rows, dims, last)
+    if names.empty:
         return pd.DataFrame(columns=columns).astype({"date": "datetime64[us]"})
-    first = int(worked["_day"].min())
-    width = day_number(last) - first + 1
-    groups = worked.groupby(keys, observed=True, dropna=False, sort=True)
-    group = groups.ngroup().to_numpy()
-    series = np.zeros((groups.ngroups, width))
-    series[:, ~np.isin(np.arange(width), worked["_day"].to_numpy() - first)] = np.nan
-    spend = worked["spend_micros"].to_numpy(np.float64, na_value=0.0)
-    np.add.at(series, (group, worked["_day"].to_numpy() - first), spend)
-    names = groups.size().reset_index()[keys]
+    width = series.shape[1]
     parts = []
     for column in range(max(0, width - days), width):
         scores = score(series, first, column)
@@ -173,6 +164,47 @@ def scan(
         part["deviation_micros"] = part["spend_micros"] - part["usual_micros"]
         parts.append(part[columns])
     return _ordered(pd.concat(parts, ignore_index=True))
+
+
+def _daily(rows: pd.DataFrame, dims: list[str], last: date) -> tuple[Floats, int, pd.DataFrame]:
+    """Spend of each group (a row) on each day (a column) up to ``last``, NaN on unknown days.
+
+    Also the number of the first day, and the groups' values of ``dims``.
+    """
+    worked = rows.assign(_fleet="fleet", _day=day_numbers(rows["date"]))
+    worked = worked[worked["_day"] <= day_number(last)]
+    if worked.empty:
+        return np.zeros((0, 0)), 0, worked[dims]
+    keys = dims or ["_fleet"]
+    first = int(worked["_day"].min())
+    width = day_number(last) - first + 1
+    groups = worked.groupby(keys, observed=True, dropna=False, sort=True)
+    series = np.zeros((groups.ngroups, width))
+    column = worked["_day"].to_numpy() - first
+    series[:, ~np.isin(np.arange(width), column)] = np.nan
+    spend = worked["spend_micros"].to_numpy(np.float64, na_value=0.0)
+    np.add.at(series, (groups.ngroup().to_numpy(), column), spend)
+    return series, first, groups.size().reset_index()[keys]
+
+
+def detectable_change(rows: pd.DataFrame, rules: settings.Rules, last: date) -> int | None:
+    """The smallest change of the fleet's spend on ``last`` that is unusual, in micros.
+
+    None where there are too few earlier days to compare with.
+    """
+    series, first, _ = _daily(rows, [], last)
+    if not len(series):
+        return None
+    scores = score(series, first, series.shape[1] - 1)
+    smallest = scores.detectable(rules)[0]
+    is_known = np.isfinite(smallest) and _has_history(scores, rules)[0]
+    return math.ceil(smallest) if is_known else None
+
+
+def _has_history(scores: Scores, rules: settings.Rules) -> NDArray[np.bool_]:
+    """Whether there are enough days to compare with."""
+    enough = scores.earlier_days >= rules.anomaly_min_days
+    return np.asarray(enough & (scores.history_days >= rules.anomaly_min_history))
 
 
 def unusual_days(rows: pd.DataFrame, rules: settings.Rules, last: date, days: int) -> pd.DataFrame:
@@ -198,8 +230,7 @@ def is_unusual(scores: Scores, rules: settings.Rules) -> NDArray[np.bool_]:
     """Which series are unusual on the day, by the rule's own thresholds."""
     with np.errstate(invalid="ignore"):
         return np.asarray(
-            (scores.earlier_days >= rules.anomaly_min_days)
-            & (scores.history_days >= rules.anomaly_min_history)
+            _has_history(scores, rules)
             & (scores.score > rules.anomaly_score)
             & (scores.deviation >= rules.anomaly_min_money * MICROS_PER_UNIT)
             & (scores.deviation > rules.anomaly_past_factor * scores.past_deviation)

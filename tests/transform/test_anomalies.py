@@ -154,3 +154,20 @@ def test_after_a_week_of_nothing_only_more_than_ever_is_unusual() -> None:
     rests[0, -1] = 800.0 * UNIT
     rests[1, -1] = 1000.0 * UNIT
     assert flags(rests).tolist() == [False, True, False]
+
+
+def test_the_smallest_unusual_change_is_unusual_and_a_smaller_one_is_not(
+    days: Make, ledger: Make
+) -> None:
+    def spend_of_last_day(amount: int) -> pd.DataFrame:
+        rows = ledger(*days("2026-03-01", 30, spend_micros=1000 * UNIT))
+        rows.loc[rows["date"] == rows["date"].max(), "spend_micros"] = amount
+        return rows
+
+    last = date(2026, 3, 30)
+    smallest = anomalies.detectable_change(spend_of_last_day(1000 * UNIT), Rules(), last)
+    assert smallest is not None
+    for change, found in ((smallest + 1, 1), (smallest - UNIT, 0), (-smallest - 1, 1)):
+        rows = spend_of_last_day(1000 * UNIT + change)
+        assert len(anomalies.scan(rows, [], Rules(), last)) == found
+    assert anomalies.detectable_change(spend_of_last_day(0), Rules(), date(2026, 3, 10)) is None

@@ -5,7 +5,8 @@ It is part of the report, because a number without it seems more certain than it
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pipeline.model import Certificate, State
@@ -17,6 +18,7 @@ from pipeline.schema import CLUSTER_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     import pandas as pd
 
@@ -32,6 +34,8 @@ _STATES = {
 }
 _SKEW_SHOWN_SECONDS = 60
 _DAMAGED_NAMED = 3
+_MOST_HOURS = 0.9
+"""With snapshots in fewer hours, their number is among what limits the figures."""
 
 
 def data_quality(inputs: ReportInputs, totals: Totals) -> tuple[Fact, ...]:
@@ -41,8 +45,10 @@ def data_quality(inputs: ReportInputs, totals: Totals) -> tuple[Fact, ...]:
     if inputs.day is not None:
         facts += [
             _days(inputs),
+            *_hours(inputs),
             *_spend(inputs, totals),
             *_unobserved(inputs.unobserved_micros, money),
+            *_unusual(inputs),
             *_time(inputs.window),
         ]
     facts += [*_limits_of_v2(certificates), *_troubles(certificates)]
@@ -67,6 +73,56 @@ def _snapshots(certificates: Sequence[Certificate]) -> Fact:
         meaning=f"The newest ended {moment(newest)}. Only a complete snapshot proves that a "
         "cluster missing from it is gone. More snapshots make findings stronger.",
         tone="warn" if len(parts) > 1 or not states[State.COMPLETE] else "plain",
+    )
+
+
+def _hours(inputs: ReportInputs) -> tuple[Fact, ...]:
+    """In how many hours of the rules' window a snapshot was taken; of several accounts, each."""
+    if inputs.day is None or inputs.period is None:
+        return ()
+    days = min(inputs.settings.rules.idle_window_days, inputs.period.days)
+    first = inputs.day - timedelta(days=days - 1)
+    hours: defaultdict[str, set[tuple[date, int]]] = defaultdict(set)
+    for certificate in inputs.certificates:
+        at = certificate.started_at
+        if first <= at.date() <= inputs.day:
+            hours[certificate.account].add((at.date(), at.hour))
+    if not hours:
+        return ()
+    seen = sorted({len(of_account) for of_account in hours.values()})
+    few = " to ".join(count(number) for number in {seen[0]: 0, seen[-1]: 0})
+    total = 24 * days
+    return (
+        Fact(
+            term="Hours with a snapshot",
+            value=f"{few} of {count(total)} in {count_of(days, 'day')}",
+            meaning="What a cluster did in the other hours is not known; running time without a "
+            "sample counts as busy.",
+            tone="warn" if seen[0] < _MOST_HOURS * total else "plain",
+        ),
+    )
+
+
+def _unusual(inputs: ReportInputs) -> tuple[Fact, ...]:
+    """Which change of a day's spend would have been reported as unusual."""
+    if inputs.unusual_days is None:
+        return ()
+    smallest, days = inputs.detectable_micros, inputs.settings.rules.anomaly_min_days
+    if smallest is None:
+        return (
+            Fact(
+                term="Unusual spend",
+                value="not judged",
+                meaning=f"It needs {count_of(days, 'earlier day')} of the fleet to compare with.",
+            ),
+        )
+    return (
+        Fact(
+            term="Unusual spend",
+            value=f"from {inputs.money.rounded(smallest)} a day",
+            meaning="A smaller change of the fleet's daily spend is within what its days usually "
+            "differ by, and is not reported.",
+        ),
     )
 
 

@@ -5,16 +5,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import pytest
 
 from pipeline.report.sections import data_quality
 from pipeline.report.summary import Provenance
 from pipeline.report.text.numbers import NBSP, UNKNOWN
 from pipeline.report.view import build
 from tests.report.factories.clusters import DAY, certificate
-from tests.report.factories.results import LAST_14_DAYS, normal
+from tests.report.factories.results import LAST_14_DAYS, full, normal
 from tests.report.reading import fact, plain
 
 if TYPE_CHECKING:
+    from pipeline.model import Certificate
     from pipeline.report.model import ReportView
 
 
@@ -59,3 +61,37 @@ def test_a_clock_that_is_off_is_stated(views: dict[str, ReportView]) -> None:
     inputs = replace(normal(), certificates=(certificate(clock_skew_seconds=7200.0),))
     facts = data_quality.data_quality(inputs, views["normal"].totals)
     assert plain(fact(facts, "Clock").value) == "off by up to 2.0 h"
+
+
+def test_the_hours_with_a_snapshot_are_counted_and_few_of_them_limit_the_figures(
+    views: dict[str, ReportView],
+) -> None:
+    def taken(hours: int, account: str = "default") -> list[Certificate]:
+        start = certificate().started_at - timedelta(days=14)
+        return [
+            certificate(account=account, started_at=start + timedelta(hours=hour, minutes=minute))
+            for hour in range(hours)
+            for minute in (5, 50)  # two of one hour are one hour
+        ]
+
+    def hours_of(certificates: list[Certificate]) -> tuple[str, str]:
+        inputs = replace(normal(), certificates=tuple(certificates))
+        seen = fact(
+            data_quality.data_quality(inputs, views["normal"].totals), "Hours with a snapshot"
+        )
+        return plain(seen.value), seen.tone
+
+    assert hours_of(taken(14)) == ("14 of 336 in 14 days", "warn")
+    assert hours_of(taken(336)) == ("336 of 336 in 14 days", "plain")
+    assert hours_of(taken(336) + taken(20, "lab")) == ("20 to 336 of 336 in 14 days", "warn")
+
+
+@pytest.mark.parametrize(
+    ("micros", "value"), [(1_240_000_000, "from $1,240 a day"), (None, "not judged")]
+)
+def test_the_smallest_unusual_change_is_stated(
+    micros: int | None, value: str, views: dict[str, ReportView]
+) -> None:
+    inputs = replace(full(), detectable_micros=micros)
+    facts = data_quality.data_quality(inputs, views["full"].totals)
+    assert plain(fact(facts, "Unusual spend").value) == value
