@@ -130,9 +130,11 @@ def _alerts(budgets: Budgets, money: Money) -> list[str]:
         f"({money.rounded(row['spent_micros'])})."
         for row in highest.to_dict("records")
     ]
+    # Of a fleet's forecast the outlook says more.
+    is_repeated = (rows["alert"] == FORECAST) & (rows["group"] == FLEET)
     return spent + [
         f"{_subject(row)}: {money.rounded(row['amount_micros'])} {_ALERTS[row['alert']]}."
-        for row in rows[~actual].to_dict("records")
+        for row in rows[~actual & ~is_repeated].to_dict("records")
     ]
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pipeline.report.text import names
 from pipeline.report.text.numbers import count_of, month_long
 from pipeline.schema import MICROS_PER_UNIT
 
@@ -122,7 +121,7 @@ def sentences(
 
 def _budget_sentence(budget: BudgetPace, day: date, money: Money) -> str:
     text = (
-        f"The budget {names.shown(budget.name)} of {money.rounded(budget.amount_micros)} for "
+        f"The budget of {money.rounded(budget.amount_micros)} for "
         f"{month_long(day)} is {money.rounded(budget.per_day_micros)} a day"
     )
     left, days = budget.amount_micros - budget.spent_micros, (budget.last - day).days

@@ -23,7 +23,6 @@ def test_of_a_budgets_spent_parts_only_the_highest_line_is_named(
     section = section_of(views["full"], "ahead")
     assert sentences(section)[2:] == [
         "Budget fleet: 80 % of $10,000 is spent ($8,500).",
-        "Budget fleet: $10,000 is forecast to be exceeded.",
     ]
     assert [row[0] for row in table(section, "Budgets").rows] == ["fleet", "team-a"]
 

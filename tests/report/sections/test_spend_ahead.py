@@ -96,7 +96,7 @@ def test_the_budget_of_the_fleet_is_a_line_with_its_amount_per_day(
     chart = drawn(with_budget(36_000, spent), views)
     assert "budget: $1,200 a day" in words(chart)
     assert plain(chart.summary).endswith(
-        f"The budget fleet of $36,000 for November 2026 {sentence}"
+        f"The budget of $36,000 for November 2026 {sentence}"
     )
 
 
