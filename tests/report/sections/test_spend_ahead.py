@@ -95,9 +95,7 @@ def test_the_budget_of_the_fleet_is_a_line_with_its_amount_per_day(
 ) -> None:
     chart = drawn(with_budget(36_000, spent), views)
     assert "budget: $1,200 a day" in words(chart)
-    assert plain(chart.summary).endswith(
-        f"The budget of $36,000 for November 2026 {sentence}"
-    )
+    assert plain(chart.summary).endswith(f"The budget of $36,000 for November 2026 {sentence}")
 
 
 def test_a_budget_of_groups_and_one_far_above_the_bars_have_no_line(
