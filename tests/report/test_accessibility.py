@@ -86,6 +86,10 @@ CONTRAST = """() => {
         const style = getComputedStyle(e);
         const hasText = [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
         if (e.closest(".hidden, script, style") || !e.getClientRects().length) { return; }
+        // Its outline in the colour of the ground; the text itself is drawn over it.
+        if (e.matches("svg text") && e.getAttribute("fill") === e.getAttribute("stroke")) {
+            return;
+        }
         if (e.matches("svg text")) { judge(e, ink(style.fill), 4.5); }
         else if (hasText && !e.closest("svg")) { judge(e, ink(style.color), 4.5); }
         if (e.matches(".swatch, .spark path")) {
