@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.report.text.numbers import Money
 from pipeline.report.text.rules import RuleText
 from pipeline.rules import RULES
+from pipeline.transform.findings.follow_up import follow_up
 from pipeline.transform.fold import between
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pipeline.rules import Rule
     from pipeline.settings import Settings
     from pipeline.transform.budgets import Budgets
+    from pipeline.transform.findings.follow_up import FollowUp
     from pipeline.transform.forecast import Forecast
     from pipeline.transform.spend_change import SpendChange
 
@@ -91,6 +93,15 @@ class ReportInputs:
             return self.ledger
         first = self.day - timedelta(days=self.settings.report.window_days - 1)
         return between(self.ledger, first, self.day)
+
+    @cached_property
+    def followed(self) -> FollowUp | None:
+        """What became of the findings since the report before."""
+        if self.day is None or self.since is None:
+            return None
+        return follow_up(
+            self.findings, self.day, self.since, self.not_observed, self.not_observed_before
+        )
 
     @property
     def money(self) -> Money:

@@ -34,8 +34,8 @@ _CERTAINTY = {LIKELY: "likely", SUSPECTED: "possibly"}
 """How waste is qualified that is not proven."""
 
 
-def reason(finding: Record, rule_text: RuleText, money: Money) -> Reason:
-    """One finding, opened."""
+def reason(finding: Record, rule_text: RuleText, money: Money, *, is_lead: bool) -> Reason:
+    """One finding, opened; ``is_lead``: its cluster's first, which names the cluster's cost."""
     rule = str(finding["rule_id"])
     return Reason(
         rule=rule_text.name(rule),
@@ -43,7 +43,7 @@ def reason(finding: Record, rule_text: RuleText, money: Money) -> Reason:
         statement=sentence(finding, rule_text),
         facts=_facts(
             ("Action", action(finding["action"])),
-            ("Cost", _cost(finding, money)),
+            ("Cost", _cost(finding, money, with_spend=is_lead)),
             ("Found", _first_found(finding, money)),
         ),
     )
@@ -148,17 +148,18 @@ def _expires(window: Record) -> str:
     return moment(expires) if expires is not None else ""
 
 
-def _cost(finding: Record, money: Money) -> str:
+def _cost(finding: Record, money: Money, *, with_spend: bool) -> str:
     """Cost so far, what of it is waste, and the saving as arithmetic."""
     spend, waste = known(finding["spend_micros"]), known(finding["provable_waste_micros"])
     parts = []
-    if spend is not None:
+    if with_spend and spend is not None:
         parts.append(f"{money.exact(spend)} in the last 30 days")
     if waste:
         certainty = _CERTAINTY.get(str(known(finding["grade"])), "provably")
         parts.append(f"{certainty} wasted {money.exact(waste)} in the rule's window")
-    saving = _saving(finding, money)
-    return "; ".join([*parts, *saving]) + "." if parts or saving else ""
+    parts += _saving(finding, money)
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 def _saving(finding: Record, money: Money) -> Iterable[str]:

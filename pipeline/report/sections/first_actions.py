@@ -27,7 +27,7 @@ from pipeline.report.text.numbers import (
 from pipeline.rules import ACTIONS, CLEAR, FINDING, GRADES, IDLE, IDLE_LOADED
 from pipeline.schema import CLUSTER_KEY
 from pipeline.settings import Api
-from pipeline.transform.findings.by_cluster import open_findings
+from pipeline.transform.findings.by_cluster import open_findings, repeated_ids
 from pipeline.transform.findings.savings import gpus_needed
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def first_actions(inputs: ReportInputs) -> FirstActions:
     """The first ten actions, and a line about the others."""
     rows = _ranked(inputs.findings)
     shown = rows.head(_SHOWN)
+    repeated = repeated_ids(inputs.findings)
     # Of a cluster's GPUs, the number is in its utilization and not in its findings.
     sizes = inputs.evidence[[*CLUSTER_KEY, "gpu_count", "gpu_p95_pct", "memory_max_pct"]]
     sized = shown.astype({"account": "str"}).merge(
@@ -63,11 +64,16 @@ def first_actions(inputs: ReportInputs) -> FirstActions:
     return FirstActions(
         summary=_summary(rows, inputs.money) or _nothing(inputs.findings),
         rows=tuple(
-            _action(inputs, record, known(gpus))
+            _action(inputs, record, known(gpus), repeated)
             for record, gpus in zip(sized.to_dict("records"), needed, strict=True)
         ),
         more=_more(rows.iloc[_SHOWN:], inputs.money),
     )
+
+
+def first_clusters(findings: pd.DataFrame) -> pd.DataFrame:
+    """Account and id of the clusters whose actions are shown."""
+    return _ranked(findings).head(_SHOWN)[CLUSTER_KEY]
 
 
 def _ranked(findings: pd.DataFrame) -> pd.DataFrame:
@@ -82,7 +88,9 @@ def _ranked(findings: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _action(inputs: ReportInputs, row: Record, needed: float | None) -> FirstAction:
+def _action(
+    inputs: ReportInputs, row: Record, needed: float | None, repeated: frozenset[str]
+) -> FirstAction:
     money, action = inputs.money, ACTIONS[str(row["action"])]
     owner = known(row["owner"])
     cluster_id = str(row["cluster_id"])
@@ -90,7 +98,7 @@ def _action(inputs: ReportInputs, row: Record, needed: float | None) -> FirstAct
     run_rate = money.rounded(known(row["run_rate_saving_micros"]))
     saving = money.rounded(int(row["counted_saving_micros"]))
     return FirstAction(
-        anchor=_anchor(inputs, row),
+        anchor=names.anchor(cluster_id, str(row["account"]) if cluster_id in repeated else None),
         action=_imperative(action.id, known(row["gpu_count"]), needed),
         name=names.label(known(row["name"]), cluster_id),
         cluster_id=names.shown(cluster_id),
@@ -117,13 +125,6 @@ def _action(inputs: ReportInputs, row: Record, needed: float | None) -> FirstAct
             for method, path in action.calls
         ),
     )
-
-
-def _anchor(inputs: ReportInputs, row: Record) -> str:
-    """Of the cluster's row: its id, with its account where several accounts have that id."""
-    accounts = inputs.findings.loc[inputs.findings["cluster_id"] == row["cluster_id"], "account"]
-    is_repeated = len(set(accounts)) > 1
-    return names.anchor(str(row["cluster_id"]), str(row["account"]) if is_repeated else None)
 
 
 def _is_idle(row: Record) -> bool:
