@@ -106,8 +106,8 @@ class Report(Section, frozen=True):
     window: Annotated[str, Meta(pattern=WINDOW)] = "30d"
     base_url: str | None = None
     """URL of the published reports, for the links in a mail."""
-    max_rows: Count = 200
-    """Findings shown on the page; the CSV has all."""
+    max_rows: Count = 100
+    """Clusters whose findings are on the page; the CSV has all."""
 
     @property
     def window_days(self) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from pipeline.schema import CLUSTER_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from pipeline.arrays import Bools
 
     Key = tuple[str, str]
     Record = Mapping[Any, Any]
@@ -25,13 +27,18 @@ def key_of(record: Record) -> Key:
     return str(record["account"]), record["cluster_id"]
 
 
+def are_of(frame: pd.DataFrame, keys: Sequence[Key]) -> Bools:
+    """Whether each row is of one of the clusters ``keys``."""
+    # The id alone leaves few rows, which are then compared with their account.
+    are = frame["cluster_id"].isin({cluster_id for _, cluster_id in keys}).to_numpy(bool, copy=True)
+    few, wanted = frame.loc[are, CLUSTER_KEY], set(keys)
+    are[are] = [key in wanted for key in keys_of(few)]
+    return are
+
+
 def rows_of(frame: pd.DataFrame, keys: Sequence[Key]) -> pd.DataFrame:
     """The rows of the clusters ``keys``."""
-    if not keys:
-        return frame.iloc[:0]
-    wanted = pd.MultiIndex.from_tuples(keys, names=CLUSTER_KEY)
-    have = pd.MultiIndex.from_arrays([frame["account"].astype("str"), frame["cluster_id"]])
-    return frame[have.isin(wanted)]
+    return frame[are_of(frame, keys)]
 
 
 def records_of(frame: pd.DataFrame, keys: Sequence[Key]) -> dict[Key, Record]:

@@ -12,6 +12,7 @@ from pipeline.report.text import periods
 from pipeline.report.text.numbers import Money
 from pipeline.report.text.rules import RuleText
 from pipeline.rules import RULES
+from pipeline.transform.findings.follow_up import follow_up
 from pipeline.transform.fold import between
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pipeline.rules import Rule
     from pipeline.settings import Settings
     from pipeline.transform.budgets import Budgets
+    from pipeline.transform.findings.follow_up import FollowUp
     from pipeline.transform.forecast import Forecast
     from pipeline.transform.period_review import PeriodReview
     from pipeline.transform.spend_change import SpendChange
@@ -100,6 +102,15 @@ class ReportInputs:
             return self.ledger
         first = self.day - timedelta(days=self.settings.report.window_days - 1)
         return between(self.ledger, first, self.day)
+
+    @cached_property
+    def followed(self) -> FollowUp | None:
+        """What became of the findings since the report before."""
+        if self.day is None or self.since is None:
+            return None
+        return follow_up(
+            self.findings, self.day, self.since, self.not_observed, self.not_observed_before
+        )
 
     @property
     def period(self) -> Period | None:

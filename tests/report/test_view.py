@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from pipeline import schema
+from pipeline.report.output import render
 from pipeline.report.text.numbers import MINUS, NBSP, UNKNOWN
 from pipeline.report.view import build
 from pipeline.settings import Report, Settings
@@ -164,13 +166,67 @@ def test_an_excluded_finding_is_in_no_number_but_is_counted() -> None:
 
 def test_rows_beyond_the_limit_are_summed_and_left_to_the_csv() -> None:
     inputs = report_inputs(NORMAL, settings=Settings(report=Report(window="14d", max_rows=1)))
-    table = build(inputs).findings
+    saves = inputs.findings["cluster_id"] == "cluster_a2"  # so that no other is to act on first
+    saving = inputs.findings["counted_saving_micros"].where(saves, 0)
+    findings = inputs.findings.assign(counted_saving_micros=saving)
+    table = build(replace(inputs, findings=findings)).findings
     assert len(table.rows) == 1
     labels = [plain(total[0]) for total in table.totals]
-    assert labels == ["1 shown", "2 more in findings.csv", "All 3 clusters", "Proven part"]
+    assert labels == ["1 shown", "1 more in findings.csv", "All 2 clusters", "Proven part"]
     assert [total[-3] for total in table.totals] == [
         *("$7,900.50", "$700.25", "$8,600.75", "$7,900.50"),
     ]
+
+
+def test_a_first_action_is_among_the_rows_wherever_its_waste_ranks() -> None:
+    inputs = report_inputs(NORMAL, settings=Settings(report=Report(window="14d", max_rows=1)))
+    proven = (inputs.findings["cluster_id"] == "cluster_a4") & inputs.findings["grade"].notna()
+    grades = inputs.findings["grade"].astype("object").mask(proven, "proven")
+    saves_nothing = inputs.findings["cluster_id"] == "cluster_a3"
+    counted = inputs.findings["counted_saving_micros"].mask(saves_nothing, 0)
+    findings = inputs.findings.assign(grade=grades, counted_saving_micros=counted)
+    view = build(replace(inputs, findings=schema.FINDINGS.enforce(findings)))
+    assert [row.name for row in view.first.rows] == ["forgotten", "half-used"]
+    assert [row.name for row in view.findings.rows] == ["forgotten", "half-used"]
+    assert view.findings.note.endswith(
+        " 2 are shown, those to act on first among them; findings.csv lists all."
+    )
+    assert [total[-3] for total in view.findings.totals][:3] == [
+        *("$7,900.50", "$700.25", "$8,600.75"),
+    ]
+
+
+def test_a_first_action_links_to_its_row_where_another_account_has_the_id_too() -> None:
+    idle = Cluster("same", "a", "p", 9.0, 0.0, grades={"idle": "likely"}, waste=9.0)
+    busy = Cluster("same", "b", "p", 9.0, 90.0, account="second")
+    view = build(report_inputs([idle, busy]))
+    assert [row.anchor for row in view.first.rows] == [row.anchor for row in view.findings.rows]
+
+
+@pytest.mark.slow
+def test_the_page_of_a_large_fleet_is_small_and_says_what_it_leaves_out() -> None:
+    clusters = [
+        Cluster(
+            *(f"cluster_{n}", f"training-run-{n}", f"project-{n % 40}", 20.0 + n % 7, 0.2),
+            days=1,
+            grades={"idle": "likely", "underutilized": "likely", "seed_candidate": ""},
+            waste=10.0 + n,
+        )
+        for n in range(5000)
+    ]
+    view = build(report_inputs(clusters))
+    assert len(render.html(view).encode()) <= 600_000
+    assert len(view.findings.rows) == 100
+    assert [plain(total[0]) for total in view.findings.totals] == [
+        *("100 shown", "4,900 more in findings.csv", "All 5,000 clusters", "Proven part"),
+    ]
+    shown, rest, everything = (
+        round(100 * float(total[-3].replace("$", "").replace(",", "")))
+        for total in view.findings.totals[:3]
+    )
+    assert shown + rest == everything
+    anchors = {row.anchor for row in view.findings.rows}
+    assert all(row.anchor in anchors for row in view.first.rows)
 
 
 def test_the_same_id_in_two_accounts_keeps_two_rows() -> None:

@@ -16,13 +16,13 @@ from pipeline.report.tables import Field, top_table
 from pipeline.report.text import names
 from pipeline.report.text.numbers import NBSP, UNKNOWN, Money, count, count_of, day_short, known
 from pipeline.transform.findings.by_cluster import clusters
-from pipeline.transform.findings.follow_up import FollowUp, follow_up
 from pipeline.transform.findings.lifecycle import REOPENED
 
 if TYPE_CHECKING:
     from pipeline.report.inputs import ReportInputs
     from pipeline.report.tables import Record
     from pipeline.report.text.rules import RuleText
+    from pipeline.transform.findings.follow_up import FollowUp
     from pipeline.transform.totals import Totals
 
 _SHOWN = 20
@@ -30,7 +30,7 @@ _SHOWN = 20
 
 def section(inputs: ReportInputs, totals: Totals) -> Section | None:
     """What became of clusters and of findings; None where there is nothing to report of either."""
-    followed = _follow_up(inputs)
+    followed = inputs.followed
     period = inputs.review
     sentences = [*cluster_changes.sentences(inputs.status_changes)]
     tables: list[Table] = []
@@ -55,18 +55,6 @@ def section(inputs: ReportInputs, totals: Totals) -> Section | None:
             *(table for table in tables if table.rows),
             *cluster_changes.tables(inputs),
         ),
-    )
-
-
-def _follow_up(inputs: ReportInputs) -> FollowUp | None:
-    if inputs.day is None or inputs.since is None:
-        return None
-    return follow_up(
-        inputs.findings,
-        inputs.day,
-        inputs.since,
-        inputs.not_observed,
-        inputs.not_observed_before,
     )
 
 
@@ -203,7 +191,7 @@ def _gone_on(row: Record) -> str:
 
 def numbers(inputs: ReportInputs) -> LifeNumbers | None:
     """The same for ``summary.json``."""
-    followed = _follow_up(inputs)
+    followed = inputs.followed
     if followed is None:
         return None
     return LifeNumbers(

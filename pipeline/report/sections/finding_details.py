@@ -6,6 +6,7 @@ the time in each utilization band, and the arithmetic of the saving.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.report.model import Fact, Reason
@@ -37,35 +38,36 @@ _CERTAINTY = {LIKELY: "likely", SUSPECTED: "possibly"}
 """How waste is qualified that is not proven."""
 
 
+@dataclass(frozen=True)
+class ClusterEvidence:
+    """What the findings of one cluster are explained with."""
+
+    evidence: Record
+    """As for :func:`seen`, with the GPUs needed."""
+    week: Chart | None
+    """The hours of the week, of a cluster with off-hours."""
+
+
 def reason(
     finding: Record,
-    evidence: Record,
+    cluster: ClusterEvidence,
     rule_text: RuleText,
     money: Money,
-    weeks: Mapping[Key, Chart],
+    *,
+    is_lead: bool,
 ) -> Reason:
-    """One finding, opened.
-
-    Args:
-        finding: the row.
-        evidence: as for :func:`seen`, with the GPUs needed.
-        rule_text: the rules in words.
-        money: the currency.
-        weeks: the hours of the week of clusters with off-hours.
-    """
+    """One finding, opened; ``is_lead``: its cluster's first, which names the cluster's cost."""
     rule = str(finding["rule_id"])
     return Reason(
         rule=rule_text.name(rule),
         rule_id=rule,
         statement=sentence(finding, rule_text),
         facts=_facts(
-            ("Action", what_to_do(finding["action"], measured(finding, evidence), money)),
-            ("Cost", _cost(finding, money)),
+            ("Action", what_to_do(finding["action"], measured(finding, cluster.evidence), money)),
+            ("Cost", _cost(finding, money, with_spend=is_lead)),
             ("Found", _first_found(finding, money)),
         ),
-        week=weeks.get((str(finding["account"]), finding["cluster_id"]))
-        if rule == off_hours_week.RULE
-        else None,
+        week=cluster.week if rule == off_hours_week.RULE else None,
     )
 
 
@@ -168,17 +170,18 @@ def _expires(window: Record) -> str:
     return moment(expires) if expires is not None else ""
 
 
-def _cost(finding: Record, money: Money) -> str:
+def _cost(finding: Record, money: Money, *, with_spend: bool) -> str:
     """Cost so far, what of it is waste, and the saving as arithmetic."""
     spend, waste = known(finding["spend_micros"]), known(finding["provable_waste_micros"])
     parts = []
-    if spend is not None:
+    if with_spend and spend is not None:
         parts.append(f"{money.exact(spend)} in the last 30 days")
     if waste:
         certainty = _CERTAINTY.get(str(known(finding["grade"])), "provably")
         parts.append(f"{certainty} wasted {money.exact(waste)} in the rule's window")
-    saving = _saving(finding, money)
-    return "; ".join([*parts, *saving]) + "." if parts or saving else ""
+    parts += _saving(finding, money)
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 def _saving(finding: Record, money: Money) -> Iterable[str]:

@@ -8,23 +8,27 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from pipeline.report import charts
-from pipeline.report.by_cluster import key_of, keys_of, records_of, rows_of
+from pipeline.report.by_cluster import are_of, key_of, keys_of, records_of, rows_of
 from pipeline.report.model import Column, FindingRow, FindingsTable
 from pipeline.report.sections import finding_details, off_hours_week
+from pipeline.report.sections.first_actions import first_clusters
 from pipeline.report.text import names
 from pipeline.report.text.action_text import with_gpu_need
 from pipeline.report.text.numbers import NBSP, UNKNOWN, count, count_of, known, percent
 from pipeline.rules import GRADES, IDLE, IDLE_LOADED
-from pipeline.transform.findings.by_cluster import by_cluster, open_findings
+from pipeline.transform.findings.by_cluster import by_cluster, open_findings, repeated_ids
 from pipeline.transform.findings.judge import TRAILING_DAYS
 from pipeline.transform.fold import between
 from pipeline.transform.totals import known_sum
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
 
     from pipeline.report.inputs import ReportInputs
     from pipeline.report.model import Chart
@@ -49,7 +53,11 @@ def findings_table(inputs: ReportInputs, totals: Totals) -> FindingsTable:
     findings = open_findings(inputs.findings)
     ranked = by_cluster(findings)
     has_amount = (ranked[["waste", "saving", "suspected"]].fillna(0) > 0).any(axis=1)
-    shown = ranked[has_amount].head(settings.report.max_rows)
+    ranked, without_amount = ranked[has_amount].reset_index(drop=True), ranked[~has_amount]
+    # The first actions link to their rows, so that these are shown wherever they rank.
+    is_first = are_of(ranked, keys_of(first_clusters(inputs.findings)))
+    is_shown = is_first | (np.cumsum(~is_first) <= settings.report.max_rows - is_first.sum())
+    shown = ranked[is_shown]
     keys = keys_of(shown)
     maker = _RowMaker(
         money=inputs.money,
@@ -59,7 +67,7 @@ def findings_table(inputs: ReportInputs, totals: Totals) -> FindingsTable:
         findings=_grouped(findings, keys, rule_text),
         daily_use=_daily_use(inputs, keys),
         weeks=off_hours_week.weeks(inputs, rows_of(findings, keys)),
-        repeated_ids=_repeated_ids(ranked),
+        repeated_ids=repeated_ids(inputs.findings),
     )
     rows = tuple(
         maker.row(key, record) for key, record in zip(keys, shown.to_dict("records"), strict=True)
@@ -67,11 +75,11 @@ def findings_table(inputs: ReportInputs, totals: Totals) -> FindingsTable:
     return FindingsTable(
         columns=_columns(inputs),
         rows=rows,
-        totals=_totals(ranked[has_amount], len(rows), totals, inputs.money),
-        note=_note(findings, ranked[has_amount], len(rows), rule_text)
+        totals=_totals(ranked, is_shown, totals, inputs.money),
+        note=_note(findings, ranked, len(rows), rule_text)
         if totals.judged
         else "No findings: nothing could be judged.",
-        folded=_folded(findings, ranked[~has_amount], rule_text),
+        folded=_folded(findings, without_amount, rule_text),
     )
 
 
@@ -95,6 +103,7 @@ class _RowMaker:
         lead = findings[0]
         window, evidence = self.utilization.get(key, {}), self.evidence.get(key, {})
         waste, spend, saving = known(sums["waste"]), known(sums["spend"]), known(sums["saving"])
+        cluster = finding_details.ClusterEvidence(evidence, self.weeks.get(key))
         grade = str(known(lead["grade"]) or "")
         line = self.daily_use.get(key, [])
         name = names.label(lead["name"], cluster_id)
@@ -121,7 +130,9 @@ class _RowMaker:
             evidence=_evidence(lead),
             why=names.shown(finding_details.sentence(lead, self.rule_text), _WHY),
             reasons=tuple(
-                finding_details.reason(row, evidence, self.rule_text, self.money, self.weeks)
+                finding_details.reason(
+                    row, cluster, self.rule_text, self.money, is_lead=row is lead
+                )
                 for row in findings
             ),
             seen=finding_details.seen(lead, evidence, window),
@@ -208,12 +219,6 @@ def _daily_use(inputs: ReportInputs, keys: Sequence[Key]) -> dict[Key, list[floa
     return grid
 
 
-def _repeated_ids(ranked: pd.DataFrame) -> frozenset[str]:
-    """Ids that occur in more than one account."""
-    ids = ranked["cluster_id"]
-    return frozenset(ids[ids.duplicated(keep=False)])
-
-
 def _columns(inputs: ReportInputs) -> tuple[Column, ...]:
     evidence_days = inputs.settings.rules.idle_window_days
     return (
@@ -234,7 +239,7 @@ _BEFORE_SUMS = 4
 
 
 def _totals(
-    ranked: pd.DataFrame, shown: int, totals: Totals, money: Money
+    ranked: pd.DataFrame, is_shown: npt.NDArray[np.bool_], totals: Totals, money: Money
 ) -> tuple[tuple[str, ...], ...]:
     def line(label: str, rows: pd.DataFrame) -> tuple[str, ...]:
         sums = [known_sum(rows[column]) for column in ("spend", "waste", "saving")]
@@ -244,11 +249,11 @@ def _totals(
         return ()
     # One row is its own sum.
     lines = [line(f"All {count_of(len(ranked), 'cluster')}", ranked)] if len(ranked) > 1 else []
-    if shown < len(ranked):
-        more = f"{count(len(ranked) - shown)} more in findings.csv"
+    shown, rest = ranked[is_shown], ranked[~is_shown]
+    if len(rest):
         lines[:0] = [
-            line(f"{count(shown)} shown", ranked.head(shown)),
-            line(more, ranked.iloc[shown:]),
+            line(f"{count(len(shown))} shown", shown),
+            line(f"{count(len(rest))} more in findings.csv", rest),
         ]
     if totals.unproven_micros:
         before = [""] * (_BEFORE_SUMS + 1)
@@ -264,7 +269,10 @@ def _note(findings: pd.DataFrame, ranked: pd.DataFrame, shown: int, rule_text: R
     rules = _by_rule(rows_of(findings, keys_of(ranked)), rule_text)
     text = f"{count_of(len(ranked), 'cluster')}: {rules}."
     if shown < len(ranked):
-        text += f" The {count(shown)} with the largest amounts are shown; findings.csv lists all."
+        text += (
+            f" {count(shown)} {'is' if shown == 1 else 'are'} shown, those to act on first among "
+            "them; findings.csv lists all."
+        )
     return text
 
 

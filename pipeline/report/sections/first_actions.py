@@ -26,7 +26,7 @@ from pipeline.report.text.numbers import (
 from pipeline.rules import ACTIONS, CLEAR, FINDING, GRADES, IDLE, IDLE_LOADED
 from pipeline.schema import CLUSTER_KEY
 from pipeline.settings import Api
-from pipeline.transform.findings.by_cluster import open_findings
+from pipeline.transform.findings.by_cluster import open_findings, repeated_ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,14 +46,20 @@ def first_actions(inputs: ReportInputs) -> FirstActions:
     rows = _ranked(inputs.findings)
     shown = rows.head(_SHOWN)
     evidence = records_of(with_gpu_need(inputs.evidence), keys_of(shown))
+    repeated = repeated_ids(inputs.findings)
     return FirstActions(
         summary=_summary(rows, inputs.money) or _nothing(inputs.findings),
         rows=tuple(
-            _action(inputs, record, evidence.get(key_of(record), {}))
+            _action(inputs, record, evidence.get(key_of(record), {}), repeated)
             for record in shown.to_dict("records")
         ),
         more=_more(rows.iloc[_SHOWN:], inputs.money),
     )
+
+
+def first_clusters(findings: pd.DataFrame) -> pd.DataFrame:
+    """Account and id of the clusters whose actions are shown."""
+    return _ranked(findings).head(_SHOWN)[CLUSTER_KEY]
 
 
 def _ranked(findings: pd.DataFrame) -> pd.DataFrame:
@@ -68,7 +74,9 @@ def _ranked(findings: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _action(inputs: ReportInputs, row: Record, evidence: Record) -> FirstAction:
+def _action(
+    inputs: ReportInputs, row: Record, evidence: Record, repeated: frozenset[str]
+) -> FirstAction:
     money, action = inputs.money, ACTIONS[str(row["action"])]
     owner = known(row["owner"])
     cluster_id = str(row["cluster_id"])
@@ -76,7 +84,7 @@ def _action(inputs: ReportInputs, row: Record, evidence: Record) -> FirstAction:
     run_rate = money.rounded(known(row["run_rate_saving_micros"]))
     saving = money.rounded(int(row["counted_saving_micros"]))
     return FirstAction(
-        anchor=_anchor(inputs, row),
+        anchor=names.anchor(cluster_id, str(row["account"]) if cluster_id in repeated else None),
         action=imperative(action.id, evidence),
         name=names.label(known(row["name"]), cluster_id),
         cluster_id=names.shown(cluster_id),
@@ -106,13 +114,6 @@ def _action(inputs: ReportInputs, row: Record, evidence: Record) -> FirstAction:
             for method, path in action.calls
         ),
     )
-
-
-def _anchor(inputs: ReportInputs, row: Record) -> str:
-    """Of the cluster's row: its id, with its account where several accounts have that id."""
-    accounts = inputs.findings.loc[inputs.findings["cluster_id"] == row["cluster_id"], "account"]
-    is_repeated = len(set(accounts)) > 1
-    return names.anchor(str(row["cluster_id"]), str(row["account"]) if is_repeated else None)
 
 
 def _is_idle(row: Record) -> bool:

@@ -21,6 +21,12 @@ def clusters(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[CLUSTER_KEY].drop_duplicates()
 
 
+def repeated_ids(findings: pd.DataFrame) -> frozenset[str]:
+    """Ids of clusters with open findings that occur in more than one account."""
+    ids = clusters(open_findings(findings))["cluster_id"]
+    return frozenset(ids[ids.duplicated(keep=False)])
+
+
 def waste(findings: pd.DataFrame) -> pd.Series[Any]:
     """Micros wasted per cluster, whatever the grade: the largest of its findings."""
     open_rows = open_findings(findings)

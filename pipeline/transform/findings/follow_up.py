@@ -107,8 +107,8 @@ def last_known(
     ends = {
         lost.account: pd.Timestamp(lost.until) for lost in not_observed if lost.until is not None
     }
-    known = [ends.get(name, pd.Timestamp(day)) for name in findings["account"].astype("object")]
-    return pd.Series(known, index=findings.index, dtype="datetime64[us]")
+    known = findings["account"].astype("object").map(ends).astype("datetime64[us]")
+    return known.fillna(pd.Timestamp(day))
 
 
 def promised_by_now(
