@@ -169,8 +169,8 @@ class FirstAction(Part, frozen=True):
     since: str
     takes: tuple[Fact, ...]
     """Effort, risk, the way back, what stays charged."""
-    calls: tuple[str, ...]
-    """Commands to copy; never run."""
+    calls: tuple[Fact, ...]
+    """What a command does, and the command to copy; never run."""
 
 
 class FirstActions(Part, frozen=True):

@@ -5,7 +5,7 @@ may use. ``clauses``: what a rule is made of. ``catalogue``: the built-in rules.
 user's own rules, parsed from text, never executed. ``markdown``: docs/findings.md.
 """
 
-from pipeline.rules.actions import ACTIONS, Action
+from pipeline.rules.actions import ACTIONS, Action, Call
 from pipeline.rules.catalogue import IDLE, IDLE_LOADED, OFF_HOURS, RULES, SPEND_ANOMALY
 from pipeline.rules.clauses import (
     CLEAR,
@@ -50,6 +50,7 @@ __all__ = [
     "SPEND_ANOMALY",
     "SUSPECTED",
     "Action",
+    "Call",
     "Basis",
     "Clause",
     "Measure",

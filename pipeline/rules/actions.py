@@ -6,6 +6,16 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Call:
+    """One of the vendor's documented requests."""
+
+    method: str
+    path: str
+    """Below the cluster's."""
+    does: str
+
+
+@dataclass(frozen=True)
 class Action:
     """One action, by its stable id."""
 
@@ -15,11 +25,12 @@ class Action:
     rollback: str
     remains: str = ""
     """What is still charged afterwards."""
-    calls: tuple[tuple[str, str], ...] = ()
-    """The vendor's documented requests that carry it out: method, and path below the cluster."""
+    calls: tuple[Call, ...] = ()
+    """That carry it out."""
 
 
-_DELETE, _STOP, _START = ("DELETE", ""), ("POST", "/stop"), ("POST", "/start")
+_DELETE = Call("DELETE", "", "Terminate it")
+_STOP, _START = Call("POST", "/stop", "Stop it"), Call("POST", "/start", "Start it")
 
 ACTIONS = {
     action.id: action
@@ -28,9 +39,9 @@ ACTIONS = {
             "terminate",
             "low",
             "high: its disks are deleted",
-            "none; create a new cluster",
+            "none (deletes its disks)",
             "nothing of the cluster; snapshots that the vendor keeps may be",
-            (_DELETE,),
+            (_STOP, _DELETE),
         ),
         Action(
             "stop",

@@ -8,7 +8,6 @@ from pipeline.report.summary import BudgetAlert, BudgetNumbers, rows_as
 from pipeline.report.tables import Field, top_table
 from pipeline.report.text import names
 from pipeline.report.text.numbers import (
-    NBSP,
     UNKNOWN,
     count,
     count_of,
@@ -125,9 +124,9 @@ def _alerts(budgets: Budgets, money: Money) -> list[str]:
     parts = parts.sort_values("part", kind="stable")
     highest = parts.drop_duplicates(["budget", "group"], keep="last").sort_index()
     spent = [
-        f"{_subject(row)}: {row['part']}{NBSP}% of {money.rounded(row['amount_micros'])} "
-        f"{'or more ' if row['alert'] == _SPENT else ''}is spent "
-        f"({money.rounded(row['spent_micros'])})."
+        f"{_subject(row)}: {share(row['spent_micros'], row['amount_micros'])} of "
+        f"{money.rounded(row['amount_micros'])} is spent ({money.rounded(row['spent_micros'])}), "
+        f"with {percent(100 * row['elapsed_share'])} of the month elapsed."
         for row in highest.to_dict("records")
     ]
     # Of a fleet's forecast the outlook says more.

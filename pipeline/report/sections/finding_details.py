@@ -22,7 +22,7 @@ from pipeline.report.text.numbers import (
     percent,
     share,
 )
-from pipeline.rules import LIKELY, SUSPECTED
+from pipeline.rules import IDLE, IDLE_LOADED, LIKELY, SUSPECTED
 from pipeline.schema import BAND_COLUMNS, BAND_EDGES_PCT
 
 if TYPE_CHECKING:
@@ -150,7 +150,9 @@ def _bands(window: Record) -> str:
 
 def _since(finding: Record, evidence: Record) -> str:
     since, busy = known(finding["since_at"]), known(evidence.get("last_busy_at"))
-    parts = [moment(since)] if since is not None else []
+    # Of use, the evidence holds from a moment on; of anything else, the moment says nothing.
+    is_of_use = str(finding["rule_id"]) in (IDLE.id, IDLE_LOADED.id)
+    parts = [moment(since)] if since is not None and is_of_use else []
     if busy is not None:
         parts.append(f"last seen busy {moment(busy)}")
     return "; ".join(parts)

@@ -125,7 +125,7 @@ class _RowMaker:
             rules=", ".join(self.rule_text.name(str(row["rule_id"])) for row in findings),
             spend=self.money.exact(spend),
             waste=self.money.exact(waste),
-            saving=self.money.exact(saving),
+            saving=_saving(sums, self.money),
             grade=grade or UNKNOWN,
             evidence=_evidence(lead),
             why=names.shown(finding_details.sentence(lead, self.rule_text), _WHY),
@@ -151,6 +151,12 @@ class _RowMaker:
 def _pattern(cluster_id: str) -> str:
     """A JSON string, in ASCII, that matches the id alone; empty for an id of endless length."""
     return json.dumps(glob.escape(cluster_id)) if len(cluster_id) <= _LONGEST_ID else ""
+
+
+def _saving(sums: Record, money: Money) -> str:
+    """What counts; in parentheses what does not, since it is only suspected."""
+    saving, suspected = known(sums["saving"]), known(sums["suspected"])
+    return f"({money.exact(suspected)})" if suspected and not saving else money.exact(saving)
 
 
 def _words(findings: Sequence[Record], rule_text: RuleText) -> str:
@@ -225,7 +231,7 @@ def _columns(inputs: ReportInputs) -> tuple[Column, ...]:
         Column(label="Cluster"),
         Column(label="Project"),
         Column(label="GPUs, price"),
-        Column(label="GPU use", is_number=True),
+        Column(label=f"GPU use, {inputs.covered('column')}", is_number=True),
         Column(label="Finding"),
         Column(label=f"Spend, {inputs.last_days(TRAILING_DAYS)}", is_number=True),
         Column(label=f"Waste, {inputs.last_days(evidence_days)}", is_number=True),
@@ -257,7 +263,10 @@ def _totals(
         ]
     if totals.unproven_micros:
         before = [""] * (_BEFORE_SUMS + 1)
-        lines.append(("Proven part", *before, money.exact(totals.waste_micros), "", ""))
+        waste, saving = (
+            money.exact(micros) for micros in (totals.waste_micros, totals.saving_proven_micros)
+        )
+        lines.append(("Proven part", *before, waste, saving, ""))
     return tuple(lines)
 
 

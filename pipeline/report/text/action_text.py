@@ -90,11 +90,11 @@ def _resize(evidence: Record) -> str:
     if not gpus or not needed:
         return ""
     by_work, by_memory = (
-        f"{count(int(gpus))}{_TIMES}{percent(evidence[value])} {what} / {percent(100 * room)}"
-        f" = {evidence[value] * int(gpus) / 100 / room:,.2f}"
+        f"{count(int(gpus))}{_TIMES}{percent(evidence[value])} {what} / {percent(100 * share)}"
+        f" = {evidence[value] * int(gpus) / 100 / share:,.2f}"
         if known(evidence.get(value)) is not None
         else f"{what} unknown"
-        for value, what, room in (
+        for value, what, share in (
             ("gpu_p95_pct", "95th percentile of GPU use", HEADROOM),
             ("memory_max_pct", "highest memory use", MEMORY_HEADROOM),
         )
