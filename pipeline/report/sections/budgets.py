@@ -33,9 +33,8 @@ if TYPE_CHECKING:
 _SHOWN = 20
 _ALERTS = {
     FORECAST: "is forecast to be exceeded",
-    PACE: "is being spent faster than the month elapses",
+    PACE: "is being spent faster than the month passes",
 }
-_SPENT = "100 %"
 
 
 def sentences(budgets: Budgets, money: Money) -> list[str]:
@@ -71,7 +70,7 @@ def _outlook(row: Record, day: date, money: Money) -> str:
     reached, forecast = known(row["reached_on"]), known(row["forecast_micros"])
     if reached is not None and reached.date() <= day:
         more = money.rounded(row["spent_micros"] - row["amount_micros"])
-        return f"{budget} was used up on {day_short(reached.date())}; {more} more is spent."
+        return f"{budget} was used up on {day_short(reached.date())}; {more} more has been spent."
     if forecast is None:
         return f"{share(row['spent_micros'], row['amount_micros'])} of {_lower(budget)} is spent."
     if reached is not None:
@@ -125,9 +124,8 @@ def _alerts(budgets: Budgets, money: Money) -> list[str]:
     parts = parts.sort_values("part", kind="stable")
     highest = parts.drop_duplicates(["budget", "group"], keep="last").sort_index()
     spent = [
-        f"{_subject(row)}: {row['part']}{NBSP}% of {money.rounded(row['amount_micros'])} "
-        f"{'or more ' if row['alert'] == _SPENT else ''}is spent "
-        f"({money.rounded(row['spent_micros'])})."
+        f"{_subject(row)}: {money.rounded(row['spent_micros'])} is spent, at least "
+        f"{row['part']}{NBSP}% of {money.rounded(row['amount_micros'])}."
         for row in highest.to_dict("records")
     ]
     return spent + [

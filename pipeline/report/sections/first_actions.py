@@ -13,12 +13,13 @@ from urllib.parse import quote, urlsplit
 from pipeline.addresses import is_loopback
 from pipeline.report.by_cluster import key_of, keys_of, records_of
 from pipeline.report.model import Fact, FirstAction, FirstActions
-from pipeline.report.sections.finding_details import sentence
+from pipeline.report.sections.finding_details import detail, sentence
 from pipeline.report.text import names
 from pipeline.report.text.action_text import arithmetic, imperative, measured, with_gpu_need
 from pipeline.report.text.numbers import (
     UNKNOWN,
     Money,
+    by_grade,
     count_of,
     day_short,
     known,
@@ -97,6 +98,7 @@ def _action(inputs: ReportInputs, row: Record, evidence: Record) -> FirstAction:
                 ("Undo", action.rollback),
                 ("Risk", action.risk),
                 ("Still charged", action.remains),
+                ("Evidence", detail(row, inputs.rule_text)),
                 ("Arithmetic", arithmetic(action.id, measured(row, evidence), money)),
             )
             if text
@@ -134,21 +136,18 @@ def _command(settings: Settings, account: str, cluster_id: str, method: str, pat
 def _summary(rows: pd.DataFrame, money: Money) -> str:
     if rows.empty:
         return ""
-    parts = [
-        f"{money.rounded(int(part['counted_saving_micros'].sum()))} {grade}"
-        for grade in GRADES
-        if len(part := rows[rows["grade"].astype("object") == grade])
-    ]
+    grades = rows["grade"].astype("object")
+    saved = {g: int(rows.loc[grades == g, "counted_saving_micros"].sum()) for g in GRADES}
     return (
-        f"{count_of(len(rows), 'action')} would save {' and '.join(parts)} over the next 30 days, "
-        "if the clusters stay as they are."
+        f"{count_of(len(rows), 'action')} would save {by_grade(saved, money)} over the next "
+        "30 days, if the clusters otherwise stay as they are."
     )
 
 
 def _nothing(findings: pd.DataFrame) -> str:
     """Why there is no action."""
     if len(open_findings(findings)):
-        return "No finding is sure enough to act on for money."
+        return "No finding is certain enough for its saving to count."
     if findings["outcome"].isin([FINDING, CLEAR]).any():
         return "Nothing to do: there are no findings."
     return "Nothing could be judged, so there is nothing to do yet."
@@ -158,4 +157,4 @@ def _more(rest: pd.DataFrame, money: Money) -> str:
     if rest.empty:
         return ""
     saved = money.rounded(int(rest["counted_saving_micros"].sum()))
-    return f"{count_of(len(rest), 'more action')}, {saved} together, are among the findings."
+    return f"{count_of(len(rest), 'more action')}, {saved} together, are listed with the findings."
