@@ -1,4 +1,4 @@
-"""FleetLedger: where each dollar of a rented GPU fleet went, and which of it was wasted.
+"""FleetLedger: where each dollar of a rented GPU fleet went, and how much of it was wasted.
 
 In a notebook::
 

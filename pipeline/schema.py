@@ -575,7 +575,7 @@ FINDINGS = Table(
         Column(
             "run_rate_saving_micros",
             INT,
-            "The net saving at its run rate: not limited by what it has cost so far.",
+            "The net saving at its recent cost: not limited by what it has cost so far.",
             nullable=True,
         ),
         Column(
@@ -589,7 +589,7 @@ FINDINGS = Table(
     ),
     ("account", "cluster_id", "rule_id"),
     note="The reason of an outcome in words follows from three columns: `needs:samples>="
-    'idle_min_samples`, `5` and `3` read "Number of hours with a GPU reading is 3, not at least 5" '
+    'idle_min_samples`, `5` and `3` read "Number of hours with a GPU reading is 3, below 5" '
     '(the labels of measures are those of docs/findings.md); without a value it "is unknown". '
     "findings.csv, unjudged.csv and `fleetledger findings` have it in words, as `reason`.",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import html
 import io
 import re
 import tokenize
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from pipeline.rules import RULES, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +61,49 @@ INSTEAD_OF_PHRASE = {
     "an address that is none": "an invalid address",
     "an answer that is no answer": "an unusable response",
 }
+
+INSTEAD_FOR_READERS = {
+    "all metered": "all from cost counters",
+    "are in findings.csv": "is (or are) listed in findings.csv",
+    "at its run rate": "at its recent cost",
+    "at most so many": "at most this many",
+    "compared with the mean": "more than, less than or the same as the mean",
+    "far from any snapshot": "not observed",
+    "if the clusters stay as they are": "if the clusters otherwise stay as they are",
+    "in no number": "in no figure",
+    "in the rule's window": "in the last 14 days",
+    "is not above": "is at most",
+    "is not at least": "is below",
+    "is not at most": "is above",
+    "is not below": "is at least",
+    "judged only with": "needs",
+    "lowest and the highest that it can": "the lowest and the highest amount that",
+    "month elapses": "month passes",
+    "more is spent": "more has been spent",
+    "of remaining charges": "still charged",
+    "on average": "mean",
+    "or more is spent": "is spent, at least",
+    "printed are": "prints",
+    "proven before likely": "proven findings first, then likely ones",
+    "robust score": "distance against the usual spread",
+    "sampled part of": "the part that was sampled",
+    "shifts of a week against the others give": "at 1 of 168 shifts",
+    "so many days": "this many days",
+    "the larger of": "the larger, after both values",
+    "their structure, the certificates": "a verb: reports",
+    "undo: none": "undo: not possible",
+    "were never busy": "was never seen busy",
+    "which of it was wasted": "how much was wasted",
+    "without a closed ledger": "not known",
+}
+"""Phrases that readers stumbled over, and what to write: in no text that customers read."""
+
+READ = ("README.md", "docs/findings.md", "docs/how-a-finding-is-proven.md", "reports/templates/")
+SHOWN = ("pipeline/cli/", "pipeline/jobs/", "pipeline/report/", "pipeline/rules/")
+"""Packages whose texts are shown; their docstrings only if they are help texts."""
+GOLD = (".txt", ".html")
+MOST_WORDS = 30
+"""Of a rule's sentence."""
 
 INSTEAD_OF_NAME = {
     "one": "the noun: ref, cluster, row, day, record",
@@ -150,6 +196,66 @@ def violations(path: str) -> list[str]:
     for line, name in names(tree):
         bad += in_name(line, name)
     return bad
+
+
+def shown_texts(source: str, *, is_help: bool) -> Iterator[tuple[int, str]]:
+    """The texts of a module, each with its line: an f-string as one, without docstrings."""
+    tree = ast.parse(source)
+    parts = {id(each) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)
+             for each in node.values}  # fmt: skip
+    skipped = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if id(node) in parts or (id(node) in skipped and not is_help):
+            continue
+        if isinstance(node, ast.JoinedStr):
+            values = (v.value if isinstance(v, ast.Constant) else "{}" for v in node.values)
+            yield node.lineno, "".join(map(str, values))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, node.value
+
+
+def read_by_customers() -> Iterator[tuple[str, list[tuple[int, str]]]]:
+    """Each file with texts that customers read, and those texts."""
+    for path in FILES:
+        source = (ROOT / path).read_text(encoding="utf-8")
+        if path.startswith(READ):
+            yield path, [(1, source)]
+        elif path.startswith(SHOWN):
+            yield path, list(shown_texts(source, is_help=path.startswith("pipeline/cli/")))
+    for gold in sorted((ROOT / "tests/gold").iterdir()):
+        if gold.suffix in GOLD:
+            text = html.unescape(re.sub(r"<[^>]*>", " ", gold.read_text(encoding="utf-8")))
+            yield f"tests/gold/{gold.name}", [(1, text)]
+
+
+def stumbling(line: int, text: str) -> Iterator[str]:
+    flat = " ".join(text.split()).lower()
+    for phrase, instead in INSTEAD_FOR_READERS.items():
+        if phrase in flat:
+            yield f"line {line}: {phrase!r}: write {instead}"
+
+
+def test_what_customers_read_has_no_phrase_that_the_style_sheet_replaced() -> None:
+    shown = list(read_by_customers())
+    assert len(shown) > 130
+    bad = [f"{path}: {b}" for path, parts in shown for part in parts for b in stumbling(*part)]
+    assert not bad, "\n".join(bad)
+
+
+@pytest.mark.parametrize("phrase", INSTEAD_FOR_READERS)
+def test_a_replaced_phrase_is_noticed_however_it_is_written(phrase: str) -> None:
+    head, _, tail = phrase.capitalize().partition(" ")
+    for source in (f'x = "{head} "\\\n    "{tail}"', f'x = f"{{y}} {head} {tail} {{z}}"'):
+        bad = [b for part in shown_texts(source, is_help=False) for b in stumbling(*part)]
+        assert any(repr(phrase) in b for b in bad)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_a_rules_sentence_is_one_short_sentence(rule: Rule) -> None:
+    assert rule.sentence[0].isupper() or rule.sentence.startswith("{")
+    assert not re.search(r"; |\. |[.;]$", rule.sentence)
+    assert len(rule.sentence.split()) <= MOST_WORDS
+    assert not rule.detail.endswith(".")
 
 
 @pytest.mark.parametrize("path", FILES)

@@ -39,7 +39,7 @@ INTERRUPTED = 130
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name=PROGRAM)
 def cli() -> None:
-    """Where each dollar of a rented GPU fleet went, which of it was wasted, and what to do."""
+    """Shows where each dollar of a rented GPU fleet went, how much was wasted, and what to do."""
 
 
 for module in (pipeline, fleet, findings, why, spend, what_if, maintenance, simulator):

@@ -30,9 +30,9 @@ _IDLE_GRADES = (
     ),
     (SUSPECTED, ()),
 )
-_SAMPLED = (
-    "{busy_samples} of {samples} sampled hours were busy, so at most {busy_share_bound} of its "
-    "running time was (95 % confidence)"
+_USE = (
+    "It ran for {running_hours}; its GPU use was at or below 5 % for {idle_share_pct} of the part "
+    "that was sampled"
 )
 
 IDLE = Rule(
@@ -47,23 +47,25 @@ IDLE = Rule(
     when=(*_LITTLE_USED, Clause("memory_mean_pct", "<", "idle_loaded_memory_pct")),
     grades=_IDLE_GRADES,
     sentence=(
-        "GPU at or below 5 % for {idle_share_pct} of the sampled part of {running_hours} running, "
-        f"CPU {{cpu_mean_pct}} on average; {_SAMPLED}"
+        "Its GPU was seen busy in {busy_samples} of {samples} sampled hours, so it was busy for at "
+        "most {busy_share_bound} of its running time (95 % confidence)"
     ),
+    detail=f"{_USE}. Mean CPU use was {{cpu_mean_pct}}",
     actions=((PROVEN, "terminate"), (LIKELY, "stop"), (None, "review")),
     terminate_if=(Clause("idle_streak_days", ">=", "idle_terminate_days"),),
     source=(
-        "AWS Compute Optimizer's idle rule for GPU instances: GPU not active for more than 99 % of "
-        "the look-back, CPU below 5 % at most, 14 days, 30 hours of metrics. Its CPU line is a "
-        "maximum; a sampled maximum misses peaks, so ours is a mean of 10 %."
+        "AWS Compute Optimizer calls a GPU instance idle if, over 14 days with at least 30 hours "
+        "of metrics, its GPU was inactive for more than 99 % of the time and its CPU use never "
+        "reached 5 %. The highest of a few samples misses peaks, so this rule limits the mean CPU "
+        "use, to 10 %."
     ),
     comment=(
         "Proven needs snapshots at random instants: at a fixed minute, a job that works at other "
         "minutes of every hour is never seen. `extract --spread 60m` in the crontab takes them at "
-        "random. Running time without a sample counts as busy, so a grade needs samples of nearly "
-        "all of it. Idle time of the past does not promise that the cluster stays idle. Known "
-        "limit: a cluster younger than a week is judged by the days it has had. One created on a "
-        "Friday for office use can be graded likely idle until Monday, but not proven."
+        "random. Running time without a sample counts as busy, so likely and proven need samples "
+        "of most of it. Past idle time does not promise that the cluster stays idle. Known limit: "
+        "a cluster younger than a week is judged by the days it has had. One created on a Friday "
+        "for office use can be graded likely idle until Monday, but not proven."
     ),
     waste="provable_waste_micros",
 )
@@ -80,8 +82,12 @@ IDLE_LOADED = Rule(
     when=(*_LITTLE_USED, Clause("memory_mean_pct", ">=", "idle_loaded_memory_pct")),
     grades=_IDLE_GRADES,
     sentence=(
-        "GPU at or below 5 % for {idle_share_pct} of the sampled part of {running_hours} running, "
-        f"but memory at {{memory_mean_pct}}: a model may be waiting for requests; {_SAMPLED}"
+        "Its GPU was seen busy in {busy_samples} of {samples} sampled hours, but mean memory use "
+        "was {memory_mean_pct}: a model may be waiting for requests"
+    ),
+    detail=(
+        "So its GPU was busy for at most {busy_share_bound} of its running time (95 % confidence). "
+        f"{_USE}"
     ),
     actions=((None, "review"),),
     source="Princeton's Job Defense Shield excludes jobs with high GPU memory for this reason.",
@@ -124,21 +130,23 @@ UNDERUTILIZED = Rule(
         (SUSPECTED, ()),
     ),
     sentence=(
-        "mean GPU use {gpu_mean_pct}, 95 % of its sampled running time at or below {gpu_p95_pct}, "
-        "over {running_hours} running and {samples} sampled hours"
+        "Its mean GPU use was {gpu_mean_pct}, and for 95 % of its sampled running time it was at "
+        "or below {gpu_p95_pct}"
     ),
+    detail="It ran for {running_hours}; {samples} hours were sampled",
     actions=((LIKELY, "resize"), (None, "review")),
     source=(
-        "Princeton's Job Defense Shield (mean at most 25 %, and material). The 95th percentile "
-        "keeps out clusters with bursts; likely needs samples that exclude, with 95 % confidence, "
-        "that more than 5 % of the time was above its limit."
+        "Princeton's Job Defense Shield: a mean of at most 25 %, and spend that matters. The limit "
+        "on the 95th percentile leaves out clusters with bursts. Likely needs samples that "
+        "exclude, with 95 % confidence, that use was above that limit for more than 5 % of the "
+        "time."
     ),
     comment=(
         "Never proven: the API reports one number for all GPUs of a cluster. A mean of 25 % may be "
         "one busy GPU of four, where fewer GPUs would do, or four GPUs a quarter busy, where they "
-        "may not. The saving assumes that the work divides among fewer GPUs, and that the reported "
-        "memory is the GPUs': fewer GPUs must hold what they hold now. A cluster that reports no "
-        "GPU use is not judged."
+        "may not. The saving assumes that fewer GPUs can share the work, and that the reported "
+        "memory is GPU memory: fewer GPUs must hold what all of them hold now. A cluster that "
+        "reports no GPU use is not judged."
     ),
 )
 
@@ -153,12 +161,12 @@ SEED_CANDIDATE = Rule(
         Clause("hourly_rate_micros", ">", "seed_hourly_rate"),
         Clause("gpu_mean_pct", "<", "seed_utilization_pct"),
     ),
-    sentence="{hourly_rate_micros} an hour at a mean GPU use of {gpu_mean_pct}",
+    sentence="It costs {hourly_rate_micros} an hour, and its mean GPU use was {gpu_mean_pct}",
     actions=((None, "review"),),
     source="The vendor's own example of cost optimisation on the List Clusters page.",
     comment=(
         "The example judges one reading at one moment; this rule judges the mean of the window. "
-        "It asks for a review and counts no saving."
+        "It asks for a review; no saving is counted."
     ),
 )
 
@@ -182,26 +190,30 @@ OFF_HOURS = Rule(
         (SUSPECTED, ()),
     ),
     sentence=(
-        "{off_hours_per_week} of the 168 hours of the week, in runs of at least 12, were never "
-        "busy in {off_hours_weeks} weeks ({off_hours_samples} sampled hours in {observed_days}); "
-        "of the hours that the other weeks call quiet, each week was busy in at most "
-        "{off_hours_busy_share}; {off_hours_shift_rank} of 168 shifts of a week against the others "
-        "give as many"
+        "It was never seen busy in {off_hours_per_week} of the 168 hours of the week, over "
+        "{off_hours_weeks} weeks"
+    ),
+    detail=(
+        "These off-hours form runs of at least 12 hours and have {off_hours_samples} samples from "
+        "{observed_days}. Test 1: in the off-hours of the other weeks, each week was busy in at "
+        "most {off_hours_busy_share} of its samples. Test 2: shifted against the other weeks by "
+        "0 to 167 hours, a week gives as many off-hours at {off_hours_shift_rank} of 168 shifts; "
+        "without a weekly rhythm most shifts do"
     ),
     actions=((LIKELY, "schedule"), (None, "review")),
     source=(
-        "OptScale's off-schedule report: the 168 hours of the week. The tests on weeks that are "
-        "left out: chosen on real series (docs/accuracy.md)."
+        "The 168 hours of the week come from OptScale's off-schedule report. The tests of each "
+        "week against the others were chosen on real series (docs/accuracy.md)."
     ),
     comment=(
         "An hour without a sample counts as busy. Only runs of at least 12 hours count, so that "
         "chance gaps between bursts do not add up to a schedule. Quiet hours alone predict little: "
         "on real series the next week was three quarters as busy in them as in others. So each of "
         "up to four weeks must confirm the others, and the rhythm must be that of the week, not of "
-        "chance. Never proven: four weeks hold only four Mondays. Known limits: clusters younger "
-        "than two weeks are not judged, nor those that report their use in only half of the hours, "
-        "nor any cluster if `idle_window_days` is less than two weeks; with two weeks of history, "
-        "a holiday in one of them hides a schedule."
+        "chance. Never proven: four weeks hold only four Mondays. Known limits: a cluster is not "
+        "judged if it is younger than two weeks or reports its use in only half of the hours, and "
+        "no cluster is if `idle_window_days` is less than two weeks. With two weeks of history, a "
+        "holiday in one of them hides a schedule."
     ),
 )
 
@@ -216,15 +228,16 @@ STUCK_PAID = Rule(
         Clause("stuck_spend_micros", ">", 0.0),
     ),
     sentence=(
-        "{status} for at least {stuck_hours} without running, charged at least {stuck_spend_micros}"
+        "It has not run for at least {stuck_hours}, its status is {status}, and it was charged at "
+        "least {stuck_spend_micros} in that time"
     ),
     grades=((PROVEN, ()),),
     actions=((None, "stop"),),
     source="Datadog's stuck node and OptScale's stuck-in-state checks.",
     comment=(
-        "Only whole days without any running or stopped time count, so a cluster that restarts "
-        "often is not stuck, and a new case is found a day later. Nothing says how long it stays "
-        "stuck: the saving is at most what it has cost so far."
+        "Only whole days without any running or stopped time count. So a cluster that restarts "
+        "often is not stuck, and a new case is found a day later. How long it stays stuck is "
+        "unknown: the saving is at most what it has cost so far."
     ),
     waste="stuck_spend_micros",
     basis=Basis("stuck_spend_micros", "stuck_hours", lasts="stuck_hours"),
@@ -242,7 +255,7 @@ STOPPED_CHARGED = Rule(
     ),
     grades=((PROVEN, ()),),
     sentence=(
-        "stopped for at least {stopped_streak_hours} without running, and charged "
+        "It has been stopped for at least {stopped_streak_hours}, and was charged "
         "{stopped_streak_spend_micros} in that time"
     ),
     actions=((None, "terminate"),),
@@ -264,10 +277,10 @@ NO_EXPIRY = Rule(
         Clause("has_expiry", "is", False),  # noqa: FBT003 - the limit of a flag
         Clause("age_days", ">=", "no_expiry_min_days"),
     ),
-    sentence="has existed for {age_days} and costs {hourly_rate_micros} an hour, without an expiry",
+    sentence="It has existed for {age_days}, costs {hourly_rate_micros} an hour and has no expiry",
     actions=((None, "review"),),
     source="Forgotten clusters are the most frequent complaint of people who rent GPUs.",
-    comment="Good practice: it counts no saving.",
+    comment="Good practice: no saving is counted.",
 )
 
 PRICE_OUTLIER = Rule(
@@ -279,15 +292,19 @@ PRICE_OUTLIER = Rule(
     needs=(Clause("peers", ">=", "price_min_peers"),),
     when=(Clause("price_ratio", ">=", "price_ratio"),),
     sentence=(
-        "{rate_per_gpu_micros} per GPU-hour, {price_ratio} the median {peer_rate_micros} of "
-        "{peers} running clusters of the same GPU type and region"
+        "It costs {rate_per_gpu_micros} per GPU-hour, {price_ratio} the median of its peers "
+        "({peer_rate_micros})"
+    ),
+    detail=(
+        "Its peers are the {peers} running clusters of the same GPU type and region, itself "
+        "included"
     ),
     grades=((SUSPECTED, ()),),
     actions=((None, "move"),),
     source="The fleet's own prices: no price list is needed, and discounts are included.",
     comment=(
         "The same GPU type may be sold with different memory or links: compare before moving. So "
-        "it is only suspected, and counts no saving."
+        "the finding is only suspected, and no saving is counted."
     ),
 )
 
@@ -305,20 +322,21 @@ SPEND_ANOMALY = Rule(
         Clause("deviation_micros", ">=", "anomaly_min_money"),
         Clause("past_deviation_ratio", ">", "anomaly_past_factor"),
     ),
-    sentence=(
-        "{day_spend_micros} on the day against a usual {usual_spend_micros}: a difference of "
-        "{deviation_micros}, {anomaly_score} the usual spread over {history_days} comparable days"
+    sentence="It cost {day_spend_micros} on the day, instead of the usual {usual_spend_micros}",
+    detail=(
+        "The difference of {deviation_micros} is {anomaly_score} the usual spread over "
+        "{history_days} comparable days"
     ),
     actions=((None, "review"),),
     source=(
-        "An old spike in the history does not change the median and the median absolute "
-        "deviation; with mean and standard deviation it would hide a new one. 3.5 is the customary "
-        "limit. It must also be 1.5 times further from the usual than the second most distant "
-        "earlier day: on real machines 3.5 alone alarms on 5 to 7 % of all days."
+        "Median and median absolute deviation: with mean and standard deviation, an old spike in "
+        "the history would hide a new one. 3.5 is the customary limit. The day must also be 1.5 "
+        "times further from the usual than the second most distant earlier day: on real machines "
+        "3.5 alone raises an alarm on 5 to 7 % of all days."
     ),
     comment=(
-        "Both directions: a sudden fall may be a job that died. The usual spend is the same "
-        "weekday's share of the level of the week before, so that a growing fleet is not unusual "
+        "Both directions count: a sudden fall may be a job that died. The usual spend is the same "
+        "weekday's share of the spend level of the week before, so a growing fleet is not unusual "
         "every day."
     ),
 )

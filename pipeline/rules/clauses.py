@@ -124,12 +124,14 @@ class Rule:
     needs: tuple[Clause, ...]
     when: tuple[Clause, ...]
     sentence: str
-    """The sentence of a finding; ``{measure}`` is that cluster's value."""
+    """The evidence that decides, in one short sentence; ``{measure}`` is that cluster's value."""
     actions: tuple[tuple[str | None, str], ...]
     """What to do, by grade (None: any other)."""
     source: str
     """Where the thresholds come from."""
     comment: str
+    detail: str = ""
+    """The rest of the evidence, in further sentences, as ``sentence``."""
     terminate_if: tuple[Clause, ...] = ()
     """What must also hold before it is terminated; else it is stopped."""
     grades: tuple[tuple[str, tuple[Clause, ...]], ...] = ()
@@ -174,12 +176,14 @@ class Rule:
     def measures(self) -> tuple[str, ...]:
         """The measures that the rule reads, each once, in order."""
         return tuple(
-            dict.fromkeys([*(c.measure for c in self.clauses), *measures_in(self.sentence)])
+            dict.fromkeys(
+                [*(c.measure for c in self.clauses), *measures_in(self.sentence + self.detail)]
+            )
         )
 
 
 def measures_in(sentence: str) -> list[str]:
-    """The measures in the braces of a rule's sentence, in order."""
+    """The measures in the braces of a rule's sentences, in order."""
     return [part.split("}")[0] for part in sentence.split("{")[1:]]
 
 

@@ -150,7 +150,7 @@ _ALL = (
         "off_hours_per_week",
         "number of off-hours a week",
         "count",
-        "Hours of the week in runs of at least 12 that all have samples and were never busy in "
+        "Hours of the week in runs of at least 12 that all have samples, none of them busy, in "
         "the last four weeks.",
     ),
     Measure(
@@ -220,7 +220,7 @@ _ALL = (
     ),
     Measure(
         "anomaly_score",
-        "robust score",
+        "distance against the usual spread",
         "times",
         "Distance over 1.4826 x the median absolute deviation (at least 8 % of the usual).",
     ),

@@ -129,7 +129,7 @@ def test_numbers_stay_numbers_and_unknown_is_an_empty_cell() -> None:
 def test_unjudged_csv_says_who_could_not_be_judged_and_why() -> None:
     header, *rows = read(files("normal")["unjudged.csv"])
     assert [row[header.index("rule_id")] for row in rows] == ["idle", "underutilized"]
-    assert rows[0][header.index("reason")] == "Running time is 18 h, not at least 30 h"
+    assert rows[0][header.index("reason")] == "Running time is 18 h, below 30 h"
 
 
 def test_what_is_not_known_is_a_file_with_a_header_only() -> None:

@@ -71,8 +71,8 @@ def test_only_proven_waste_is_called_proven(views: dict[str, ReportView]) -> Non
         for fact in row.reasons[0].facts
         if fact.term == "Cost" and "wasted" in fact.meaning
     }
-    assert "provably wasted $7,900.50" in money["forgotten"]
-    assert "likely wasted $700.25" in money["notebook"]
+    assert "$7,900.50 of the cost of the last 14 days was provably wasted" in money["forgotten"]
+    assert "$700.25 of the cost of the last 14 days was likely wasted" in money["notebook"]
 
 
 def test_unproven_waste_is_in_the_lede_but_not_in_the_headline() -> None:
@@ -96,7 +96,7 @@ def test_the_samples_of_a_cluster_are_of_one_window() -> None:
     (row,) = build(inputs).findings.rows
     (samples,) = (plain(fact.meaning) for fact in row.seen if fact.term == "Samples")
     assert samples.startswith(
-        "GPU use was read in 336 running hours and was above 5 % in 250 of them"
+        "GPU use was read in 336 running hours and was above 5 % (busy) in 250 of them"
     )
 
 
@@ -257,7 +257,7 @@ def test_what_could_not_be_judged_is_counted_by_reason_not_by_number() -> None:
         for n in range(3)
     ]
     (row,) = build(report_inputs(clusters)).outcomes.unjudged.rows
-    assert row[:3] == ("Idle", "Running time is not at least 30 h", "3")
+    assert row[:3] == ("Idle", "Running time is below 30 h", "3")
 
 
 def test_a_version_2_account_says_which_values_are_unknown(views: dict[str, ReportView]) -> None:

@@ -167,7 +167,7 @@ def test_the_smallest_unusual_change_is_unusual_and_a_smaller_one_is_not(
     last = date(2026, 3, 30)
     smallest = anomalies.detectable_change(spend_of_last_day(1000 * UNIT), Rules(), last)
     assert smallest is not None
-    for change, found in ((smallest + 1, 1), (smallest - UNIT, 0), (-smallest - 1, 1)):
+    for change, unusual_days in ((smallest + 1, 1), (smallest - UNIT, 0), (-smallest - 1, 1)):
         rows = spend_of_last_day(1000 * UNIT + change)
-        assert len(anomalies.scan(rows, [], Rules(), last)) == found
+        assert len(anomalies.scan(rows, [], Rules(), last)) == unusual_days
     assert anomalies.detectable_change(spend_of_last_day(0), Rules(), date(2026, 3, 10)) is None

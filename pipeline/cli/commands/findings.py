@@ -48,7 +48,9 @@ ACTED_ON = "acted_on_within_14_days"
     "--changes", is_flag=True, help="Only the findings that are new, reopened or gone on that day."
 )
 @click.option("--owner", metavar="NAME", help="Only this owner's clusters.")
-@click.option("--project", metavar="PATTERN", help="Only projects whose id matches; * and ? work.")
+@click.option(
+    "--project", metavar="PATTERN", help="Only projects whose id matches; * and ? match anything."
+)
 @click.option("--rule", type=RuleId(), help="Only this rule's findings.")
 @click.option(
     "--min-saving",
@@ -59,7 +61,7 @@ ACTED_ON = "acted_on_within_14_days"
 @click.option(
     "--limit",
     type=click.IntRange(min=0),
-    help="At most so many; 0 for all. [default: 20 in a table, else all]",
+    help="At most this many; 0 for all. [default: 20 in a table, else all]",
 )
 @click.option("--rebuild", is_flag=True, help="Judge every day again, from the first day on.")
 @format_option

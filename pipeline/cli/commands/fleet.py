@@ -70,7 +70,7 @@ age_option = click.option(
 @age_option
 @format_option
 def clusters(max_age: timedelta, output_format: str, **parameters: Any) -> None:  # noqa: ANN401 - options of click
-    """List clusters, with all parameters of the List Clusters API."""
+    """List clusters; takes all parameters of the API."""
     page, limit = parameters.pop("page"), parameters.pop("limit")
 
     def action(job: Job) -> dict[str, object]:

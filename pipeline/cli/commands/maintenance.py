@@ -84,7 +84,8 @@ def _account_status(job: Job, name: str, max_age: timedelta | None) -> dict[str,
 def check(*, read_data: bool) -> None:
     """Check all stored files.
 
-    Their structure, the certificates, gaps in the history, and stale days, findings and reports.
+    Reports damaged files, invalid certificates, gaps in the history, and stale days, findings
+    and reports.
     """
 
     def action(job: Job) -> dict[str, object]:

@@ -118,7 +118,7 @@ def report(day: date | None, window: str | None, period: str | None, account: st
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the message to this file (.eml) instead of sending it.",
 )
-@click.option("--again", is_flag=True, help="Also to recipients who already have it.")
+@click.option("--again", is_flag=True, help="Mail it also to recipients who already have it.")
 def send(day: date | None, to_file: Path | None, *, again: bool) -> None:
     """Mail a report to the recipients who do not have it yet."""
 
@@ -147,7 +147,7 @@ def send(day: date | None, to_file: Path | None, *, again: bool) -> None:
 
 @click.command(cls=Command)
 def nightly() -> None:
-    """Extract, ledger, findings, report and send, for cron."""
+    """Run extract, ledger, findings, report and send, for cron."""
 
     def action(job: Job) -> dict[str, object]:
         from pipeline.nightly import nightly as run_nightly

@@ -81,7 +81,7 @@ def _sendable(_context: click.Context, _option: click.Parameter, key: str) -> st
     type=click.IntRange(0, 2**32 - 1),
     default=1,
     show_default=True,
-    help="Each seed makes another fleet.",
+    help="Each seed makes a different fleet.",
 )
 @click.option(
     "--speed",

@@ -88,7 +88,7 @@ class Dimensions(click.ParamType[tuple[str, ...]]):
 @click.option(
     "--days",
     type=click.IntRange(1, MOST_DAYS),
-    help=f"So many days up to the last, instead of --from. [default: {DEFAULT_DAYS}]",
+    help=f"This many days up to the last, instead of --from. [default: {DEFAULT_DAYS}]",
 )
 @format_option
 def spend(

@@ -32,9 +32,8 @@ if TYPE_CHECKING:
 _SHOWN = 20
 _ALERTS = {
     FORECAST: "is forecast to be exceeded",
-    PACE: "is being spent faster than the month elapses",
+    PACE: "is being spent faster than the month passes",
 }
-_SPENT = "100 %"
 
 
 def sentences(budgets: Budgets, money: Money) -> list[str]:
@@ -70,7 +69,7 @@ def _outlook(row: Record, day: date, money: Money) -> str:
     reached, forecast = known(row["reached_on"]), known(row["forecast_micros"])
     if reached is not None and reached.date() <= day:
         more = money.rounded(row["spent_micros"] - row["amount_micros"])
-        return f"{budget} was used up on {day_short(reached.date())}; {more} more is spent."
+        return f"{budget} was used up on {day_short(reached.date())}; {more} more has been spent."
     if forecast is None:
         return f"{share(row['spent_micros'], row['amount_micros'])} of {_lower(budget)} is spent."
     if reached is not None:
@@ -125,8 +124,7 @@ def _alerts(budgets: Budgets, money: Money) -> list[str]:
     highest = parts.drop_duplicates(["budget", "group"], keep="last").sort_index()
     spent = [
         f"{_subject(row)}: {share(row['spent_micros'], row['amount_micros'])} of "
-        f"{money.rounded(row['amount_micros'])} is spent ({money.rounded(row['spent_micros'])}), "
-        f"with {percent(100 * row['elapsed_share'])} of the month elapsed."
+        f"{money.rounded(row['amount_micros'])} is spent ({money.rounded(row['spent_micros'])})."
         for row in highest.to_dict("records")
     ]
     # Of a fleet's forecast the outlook says more.

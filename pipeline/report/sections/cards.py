@@ -72,7 +72,7 @@ def _month(totals: Totals, money: Money) -> Card:
 
 def _window(totals: Totals, inputs: ReportInputs) -> Card:
     estimated = max(0, (totals.spend_micros or 0) - totals.metered_micros)
-    note = "all metered"
+    note = "all from cost counters"
     if totals.spend_micros is None:
         note = "no known price"
     elif not totals.spend_micros:
@@ -110,5 +110,5 @@ def _use(totals: Totals) -> Card:
     return Card(
         label="GPU use while running",
         value=percent(totals.gpu_use_pct),
-        note=f"weighted by GPU time, {count_of(totals.gpu_clusters, 'cluster')}",
+        note=f"{count_of(totals.gpu_clusters, 'cluster')}, weighted by GPU time",
     )

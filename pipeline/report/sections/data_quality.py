@@ -70,8 +70,8 @@ def _snapshots(certificates: Sequence[Certificate]) -> Fact:
     return Fact(
         term="Snapshots",
         value=", ".join(parts),
-        meaning=f"The newest ended {moment(newest)}. Only a complete snapshot proves that a "
-        "cluster missing from it is gone. More snapshots make findings stronger.",
+        meaning=f"The newest ended {moment(newest)}. Only complete snapshots show that "
+        "a cluster is gone. More snapshots make findings stronger.",
         tone="warn" if len(parts) > 1 or not states[State.COMPLETE] else "plain",
     )
 
@@ -131,11 +131,10 @@ def _days(inputs: ReportInputs) -> Fact:
     missing = period.missing(inputs.days) if period else ()
     return Fact(
         term="Days",
-        value=f"{count(period.known(inputs.days))} of {count_of(period.days, 'day')}"
+        value=f"{count(period.known(inputs.days))} of {count(period.days)} known"
         if period
         else "none",
-        meaning=f"Without a closed ledger: {periods.listed(missing)}. The spend of these days is "
-        "unknown and not included."
+        meaning=f"Not known: {periods.listed(missing)}. What these days cost is not included."
         if missing
         else "Every day is closed.",
         tone="warn" if missing else "plain",
@@ -149,13 +148,18 @@ def _spend(inputs: ReportInputs, totals: Totals) -> list[Fact]:
         Fact(
             term=f"Spend, {inputs.covered('column')}",
             value=money.span(totals.low_micros, totals.high_micros),
-            meaning="The lowest and the highest that it can have been, given the snapshots.",
+            meaning="The lowest and the highest amount that the snapshots allow."
+            if totals.low_micros != totals.high_micros
+            else "The only amount that the snapshots allow."
+            if totals.low_micros is not None
+            else "",
         ),
         Fact(
             term="Estimated",
             value=share(estimated, totals.spend_micros) if totals.spend_micros else "none",
-            meaning="Rate times running time, where a cost counter is missing or fell, or the "
-            "cluster disappeared. The rest is the difference of the API's own counters.",
+            meaning="The part of spend that is rate times running time, because a cost counter is "
+            "missing or fell, or the cluster disappeared. The rest is the increase of the API's "
+            "cost counters.",
         ),
     ]
     unpriced = int(window["unpriced_seconds"].sum())
@@ -164,7 +168,7 @@ def _spend(inputs: ReportInputs, totals: Totals) -> list[Fact]:
             Fact(
                 term="Without a price",
                 value=duration(unpriced),
-                meaning="Cluster time with neither a cost counter nor a rate: it is in no total. "
+                meaning="Cluster time with neither a cost counter nor a rate. It is in no total. "
                 "Add a rate card to the settings to price it.",
                 tone="warn",
             )
@@ -175,8 +179,8 @@ def _spend(inputs: ReportInputs, totals: Totals) -> list[Fact]:
             Fact(
                 term="Carried in",
                 value=money.exact(carried),
-                meaning="Cost that clusters had accumulated before they were first seen: in no "
-                "total.",
+                meaning="Cost that clusters had accumulated before they were first seen. It is in "
+                "no total.",
             )
         )
     return facts
@@ -189,9 +193,9 @@ def _unobserved(micros: int | None, money: Money) -> list[Fact]:
         Fact(
             term="Between snapshots",
             value=money.rounded(micros),
-            meaning="An estimate of spend that snapshots at this spacing cannot show, such as "
-            "that of clusters that existed only between two of them. It is in no total; more "
-            "frequent snapshots make it smaller.",
+            meaning="An estimate of spend that snapshots this far apart cannot show, such as that "
+            "of clusters that existed only between two of them. It is in no total. More frequent "
+            "snapshots make it smaller.",
         )
     ]
 
@@ -206,7 +210,8 @@ def _time(window: pd.DataFrame) -> list[Fact]:
             Fact(
                 term="Unobserved cluster time",
                 value=share(gap, observed + gap),
-                meaning="More than 30 minutes from any snapshot, and not proven by a counter.",
+                meaning="Time that is more than 30 minutes from any snapshot, and that no cost "
+                "counter proves.",
             )
         )
     if running:
@@ -214,7 +219,7 @@ def _time(window: pd.DataFrame) -> list[Fact]:
             Fact(
                 term="Running time without a GPU reading",
                 value=share(unread, running),
-                meaning="It is left out of every mean; no idle finding rests on it.",
+                meaning="It is left out of every mean, and no idle finding rests on it.",
             )
         )
     return facts
@@ -227,9 +232,9 @@ def _limits_of_v2(certificates: Sequence[Certificate]) -> list[Fact]:
     return [
         Fact(
             term="API version 2",
-            value=", ".join(names.shown(account) for account in accounts),
-            meaning="This version of the API reports neither costs, nor utilization, nor the "
-            "number of GPUs. These values are unknown here, not zero; version 1 reports them.",
+            value="used for " + ", ".join(names.shown(account) for account in accounts),
+            meaning="This version of the API reports neither costs, nor GPU use, nor the number "
+            "of GPUs. These values are unknown here, not zero. Version 1 reports them.",
             tone="warn",
         )
     ]
@@ -243,8 +248,8 @@ def _troubles(certificates: Sequence[Certificate]) -> list[Fact]:
             Fact(
                 term="Quarantined records",
                 value=count(quarantined),
-                meaning="Records of the API without a usable identity: stored separately, in no "
-                "number.",
+                meaning="Records from the API without a usable id. They are stored separately and "
+                "are in no figure.",
                 tone="warn",
             )
         )
@@ -254,7 +259,7 @@ def _troubles(certificates: Sequence[Certificate]) -> list[Fact]:
             Fact(
                 term="Unusable values",
                 value=count(unusable),
-                meaning="Invalid values from the API: treated as unknown.",
+                meaning="Invalid values from the API, treated as unknown.",
                 tone="warn",
             )
         )
@@ -287,7 +292,7 @@ def _excluded(findings: pd.DataFrame, money: Money) -> list[Fact]:
         Fact(
             term="Excluded findings",
             value=count(len(rows)),
-            meaning="Covered by an exclusion and in no number above. Acting on them would "
+            meaning="Covered by an exclusion and in no figure above. Acting on them would "
             f"save {money.exact(int(best.fillna(0).sum()))} over the next 30 days.",
         )
     ]
@@ -306,7 +311,7 @@ def _incomplete(incomplete: Sequence[str]) -> Fact:
     return Fact(
         term="Incomplete inputs",
         value=count(len(incomplete)),
-        meaning="The findings are preliminary. They are made again when these are repaired: "
+        meaning="The findings are preliminary. They are made again once these are repaired: "
         f"{_first_of(incomplete)}.",
         tone="bad",
     )
@@ -322,24 +327,26 @@ def method(settings: Settings) -> tuple[Fact, ...]:
     """The method in a few sentences."""
     days, strict = settings.rules.idle_window_days, percent(settings.rules.idle_share_pct)
     meanings = {
-        "Spend": "The difference of a cluster's cost counter between two snapshots, split at "
+        "Spend": "The increase of a cluster's cost counter between two snapshots, split at "
         "midnight UTC by time. Without a counter: rate times running time, marked as estimated.",
-        "GPU use": "Readings of the snapshots. Each stands for at most 30 minutes on either side; "
-        "busy means above 5 %.",
+        "GPU use": "Read in each snapshot. A reading stands for at most 30 minutes before and "
+        "after it. A sample is an hour with a reading while the cluster ran. Busy means GPU use "
+        "above 5 %.",
         "Waste": "The least that running idle clusters can have cost, times the share of their "
-        "running time that cannot have been busy: n samples without work leave a busy share of "
-        "1 \N{MINUS SIGN} 0.05^(1/n) possible (95 % confidence), and running time without a sample "
-        f"counts as busy. Judged over {days} days. A cluster that is stuck and charged "
-        "for it counts with what that cost. Waste is called proven where its finding is graded "
-        "proven; provable_waste in the CSV files is the amount at every grade.",
-        "Grades": "Suspected, likely or proven: by that share and by how strictly it holds (proven "
-        f"idle: at least {strict} of the running time). Proven needs snapshots at random instants: "
-        "use extract --spread.",
-        "Savings": "What acting saves if the clusters stay as they are. Past idle time does not "
-        "promise that: on real machines 26 to 68 % of those that were idle for two weeks worked "
+        "running time that cannot have been busy. The samples limit the busy share: n samples "
+        "without work leave 1 \N{MINUS SIGN} 0.05^(1/n) possible (95 % confidence), and running "
+        f"time without a sample counts as busy. Judged over {days} days. A cluster that is stuck "
+        "and charged counts with what that cost. Waste is called proven if its finding is proven; "
+        "provable_waste in the CSV files is the amount at every grade.",
+        "Grades": "How certain a finding is: proven, likely or suspected. An idle finding is "
+        "graded by the busy share that its samples leave possible, and by the share of its sampled "
+        f"time without work (proven: at least {strict}). Proven idle needs snapshots at random "
+        "instants: use extract --spread.",
+        "Savings": "What acting saves if the clusters otherwise stay as they are. Past idle time "
+        "does not promise that: of real machines that were idle for two weeks, 26 to 68 % worked "
         "again within 30 days.",
-        "One amount per cluster": "Several findings about a cluster concern the same money; it "
-        "counts once, with the largest. Of several actions, the one that saves most counts.",
+        "One amount per cluster": "Several findings about a cluster concern the same money, which "
+        "counts once, at the largest amount. Of several actions, the one that saves most counts.",
         "Rounding": "Each figure is rounded by itself; totals are sums of unrounded values. 0 % "
         "and 100 % are shown only when exact; a dash means unknown, not zero.",
     }

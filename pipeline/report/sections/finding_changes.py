@@ -71,7 +71,7 @@ def _sentences(followed: FollowUp, money: Money, *, is_period: bool) -> list[str
         counts.append(f"{count(len(followed.reopened))} reopened")
     reasons = ", ".join(f"{why} {count(size)}" for why, size in followed.gone_reasons.items())
     counts.append(f"{count(len(followed.gone))} gone ({reasons})" if reasons else "none gone")
-    sentences = ["; ".join(counts) + "."]
+    sentences = [", ".join(counts) + "."]
     if followed.unjudged:
         sentences.append(
             f"{count_of(followed.unjudged, 'earlier finding')} could not be judged this time: "
@@ -80,12 +80,12 @@ def _sentences(followed: FollowUp, money: Money, *, is_period: bool) -> list[str
     if len(followed.acted_on) and not is_period:
         sentences.append(
             f"{count_of(len(followed.acted_on), 'cluster')} ended or stopped after a finding "
-            f"(the API does not say by whom): {money.rounded(followed.realised_micros)} was not "
-            f"spent, of {money.rounded(followed.promised_micros)} promised by now."
+            f"(the API does not show by whom): {money.rounded(followed.realised_micros)} of the "
+            f"{money.rounded(followed.promised_micros)} promised by now was not spent."
         )
     if followed.waiting_cost_micros:
         sentences.append(
-            f"Clusters whose findings save money have cost "
+            f"Clusters whose findings would save money have cost "
             f"{money.rounded(followed.waiting_cost_micros)} since they were first found."
         )
     return sentences
@@ -142,7 +142,7 @@ def _acted_on(acted_on: pd.DataFrame, rule_text: RuleText, money: Money) -> Tabl
 def _saved_in_period(saved: pd.DataFrame, inputs: ReportInputs) -> str:
     return (
         f"{count_of(len(clusters(saved)), 'cluster')} ended or stopped after a finding (the API "
-        f"does not say by whom): {inputs.money.rounded(int(saved['realised_micros'].sum()))} was "
+        f"does not show by whom): {inputs.money.rounded(int(saved['realised_micros'].sum()))} was "
         f"not spent {inputs.during()}."
     )
 

@@ -61,10 +61,19 @@ def reason(
     return Reason(
         rule=rule_text.name(rule),
         rule_id=rule,
-        statement=sentence(finding, rule_text),
+        statement=f"{sentence(finding, rule_text)}.",
         facts=_facts(
+            ("Evidence", detail(finding, rule_text)),
             ("Action", what_to_do(finding["action"], measured(finding, cluster.evidence), money)),
-            ("Cost", _cost(finding, money, with_spend=is_lead)),
+            (
+                "Cost",
+                _cost(
+                    finding,
+                    rule_text.settings.rules.idle_window_days,
+                    money,
+                    with_spend=is_lead,
+                ),
+            ),
             ("Found", _first_found(finding, money)),
         ),
         week=cluster.week if rule == off_hours_week.RULE else None,
@@ -74,6 +83,12 @@ def reason(
 def sentence(finding: Record, rule_text: RuleText) -> str:
     """The rule's own sentence about this cluster."""
     return rule_text.finding(str(finding["rule_id"]), known(finding["evidence"]))
+
+
+def detail(finding: Record, rule_text: RuleText) -> str:
+    """The rest of the rule's evidence about this cluster; empty if there is none."""
+    text = rule_text.detail(str(finding["rule_id"]), known(finding["evidence"]))
+    return f"{text}." if text else ""
 
 
 def seen(lead: Record, evidence: Record, window: Record) -> tuple[Fact, ...]:
@@ -105,13 +120,13 @@ def _samples(finding: Record, evidence: Record) -> str:
     busy = known(evidence.get("busy_samples"))
     text = f"GPU use was read in {count_of(n, 'running hour')}"
     if busy is not None:
-        text += f" and was above 5 % in {int(busy) if busy else 'none'} of them"
+        text += f" and was above 5 % (busy) in {int(busy) if busy else 'none'} of them"
     bound = known(finding["busy_share_bound"])
     if bound is not None and bound < 1:
         text += f": at most {percent(100 * bound)} of its running time was busy (95 % confidence)"
     coverage = known(evidence.get("hour_of_week_coverage"))
     if coverage is not None:
-        text += f"; {percent(100 * coverage)} of the 168 hours of the week were sampled"
+        text += f". The readings cover {percent(100 * coverage)} of the 168 hours of the week"
     return text + "."
 
 
@@ -138,7 +153,7 @@ def _bands(window: Record) -> str:
     ]
     labels += [
         ("band_no_metrics_seconds", "without a reading"),
-        ("band_unseen_seconds", "far from any snapshot"),
+        ("band_unseen_seconds", "not observed"),
     ]
     parts = [
         f"{share(window[column], running, 0)} {words}"
@@ -164,7 +179,7 @@ def _first_found(finding: Record, money: Money) -> str:
     if found_on is None:
         return ""
     text = f"First on {day_long(found_on.date())}"
-    return f"{text}; the cluster has cost {money.exact(waited)} since." if waited else f"{text}."
+    return f"{text}. The cluster has cost {money.exact(waited)} since." if waited else f"{text}."
 
 
 def _expires(window: Record) -> str:
@@ -172,17 +187,19 @@ def _expires(window: Record) -> str:
     return moment(expires) if expires is not None else ""
 
 
-def _cost(finding: Record, money: Money, *, with_spend: bool) -> str:
-    """Cost so far, what of it is waste, and the saving as arithmetic."""
+def _cost(finding: Record, days: int, money: Money, *, with_spend: bool) -> str:
+    """Cost so far, what of it is waste (over so many ``days``), and the saving as arithmetic."""
     spend, waste = known(finding["spend_micros"]), known(finding["provable_waste_micros"])
     parts = []
     if with_spend and spend is not None:
         parts.append(f"{money.exact(spend)} in the last 30 days")
     if waste:
         certainty = _CERTAINTY.get(str(known(finding["grade"])), "provably")
-        parts.append(f"{certainty} wasted {money.exact(waste)} in the rule's window")
+        parts.append(
+            f"{money.exact(waste)} of the cost of the last {days} days was {certainty} wasted"
+        )
     parts += _saving(finding, money)
-    text = "; ".join(parts)
+    text = ". ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
@@ -193,10 +210,13 @@ def _saving(finding: Record, money: Money) -> Iterable[str]:
         return
     if remaining:
         yield (
-            f"saving over the next 30 days: {money.exact(gross)} \N{MINUS SIGN} "
-            f"{money.exact(remaining)} of remaining charges = {money.exact(net)}"
+            f"Saving over the next 30 days: {money.exact(gross)} \N{MINUS SIGN} "
+            f"{money.exact(remaining)} still charged = {money.exact(net)}"
         )
     else:
-        yield f"saving over the next 30 days: {money.exact(net)}"
+        yield f"Saving over the next 30 days: {money.exact(net)}"
     if not counted:
-        yield "not counted, because another action on it saves more or the evidence is weak"
+        yield (
+            "This saving is not counted: another action on the cluster saves more, or the evidence "
+            "is weak"
+        )

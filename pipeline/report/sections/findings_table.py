@@ -291,8 +291,8 @@ def _folded(findings: pd.DataFrame, ranked: pd.DataFrame, rule_text: RuleText) -
         return ""
     rules = _by_rule(rows_of(findings, keys_of(ranked)), rule_text)
     return (
-        f"{count_of(len(ranked), 'cluster')} with findings that have no amount ({rules}) are in "
-        "findings.csv."
+        f"{count_of(len(ranked), 'cluster')} whose findings have no amount ({rules}) "
+        f"{'is' if len(ranked) == 1 else 'are'} listed in findings.csv."
     )
 
 

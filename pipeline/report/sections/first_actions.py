@@ -14,12 +14,13 @@ from urllib.parse import quote, urlsplit
 from pipeline.addresses import is_loopback
 from pipeline.report.by_cluster import key_of, keys_of, records_of
 from pipeline.report.model import Fact, FirstAction, FirstActions
-from pipeline.report.sections.finding_details import sentence
+from pipeline.report.sections.finding_details import detail, sentence
 from pipeline.report.text import names
 from pipeline.report.text.action_text import arithmetic, imperative, measured, with_gpu_need
 from pipeline.report.text.numbers import (
     UNKNOWN,
     Money,
+    by_grade,
     count_of,
     day_short,
     known,
@@ -31,7 +32,6 @@ from pipeline.transform.findings.by_cluster import open_findings, repeated_ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     import pandas as pd
 
@@ -83,7 +83,6 @@ def _action(
     money, action = inputs.money, ACTIONS[str(row["action"])]
     owner = known(row["owner"])
     cluster_id = str(row["cluster_id"])
-    since = known(row["since_at"] if _is_idle(row) else row["found_on"])
     run_rate = money.rounded(known(row["run_rate_saving_micros"]))
     saving = money.rounded(int(row["counted_saving_micros"]))
     return FirstAction(
@@ -100,7 +99,7 @@ def _action(
         run_rate="" if run_rate == saving else run_rate,
         grade=str(known(row["grade"]) or UNKNOWN),
         why=sentence(row, inputs.rule_text),
-        since=_since(since, evidence) if since is not None else "",
+        since=_since(row, evidence),
         takes=tuple(
             Fact(term=term, value="", meaning=text)
             for term, text in (
@@ -108,6 +107,7 @@ def _action(
                 ("Undo", action.rollback),
                 ("Risk", action.risk),
                 ("Still charged", action.remains),
+                ("Evidence", detail(row, inputs.rule_text)),
                 ("Arithmetic", arithmetic(action.id, measured(row, evidence), money)),
             )
             if text
@@ -123,12 +123,18 @@ def _action(
     )
 
 
-def _since(moment: datetime, evidence: Record) -> str:
-    """The day; with "or earlier" where nothing earlier was judged and the cluster is older."""
-    text, created = day_short(moment.date()), known(evidence.get("created_at"))
+def _since(row: Record, evidence: Record) -> str:
+    """Since when it has done no work, or been found; empty if that is not known.
+
+    "or earlier" where it did no work in all of the rules' window, and is older.
+    """
+    since = known(row["since_at"] if _is_idle(row) else row["found_on"])
+    if since is None or not _is_idle(row):
+        return "" if since is None else day_short(since.date())
+    created = known(evidence.get("created_at"))
     is_first = known(evidence.get("last_busy_at")) is None
-    is_older = created is None or created < moment - timedelta(hours=24)
-    return f"{text} or earlier" if is_first and is_older else text
+    is_older = created is None or created < since - timedelta(hours=24)
+    return day_short(since.date()) + (" or earlier" if is_first and is_older else "")
 
 
 def _is_idle(row: Record) -> bool:
@@ -151,24 +157,21 @@ def _summary(rows: pd.DataFrame, money: Money) -> str:
     if rows.empty:
         return ""
     return (
-        f"{count_of(len(rows), 'action')} would save {_by_grade(rows, money)} over the next 30 "
-        "days, if the clusters stay as they are."
+        f"{count_of(len(rows), 'action')} would save {_saved(rows, money)} over the next 30 days, "
+        "if the clusters otherwise stay as they are."
     )
 
 
-def _by_grade(rows: pd.DataFrame, money: Money) -> str:
-    """``$37,321 proven and $38,599 likely``."""
-    return " and ".join(
-        f"{money.rounded(int(part['counted_saving_micros'].sum()))} {grade}"
-        for grade in GRADES
-        if len(part := rows[rows["grade"].astype("object") == grade])
-    )
+def _saved(rows: pd.DataFrame, money: Money) -> str:
+    grades = rows["grade"].astype("object")
+    saved = {g: int(rows.loc[grades == g, "counted_saving_micros"].sum()) for g in GRADES}
+    return by_grade(saved, money)
 
 
 def _nothing(findings: pd.DataFrame) -> str:
     """Why there is no action."""
     if len(open_findings(findings)):
-        return "No finding is sure enough to act on for money."
+        return "No finding is certain enough for its saving to count."
     if findings["outcome"].isin([FINDING, CLEAR]).any():
         return "Nothing to do: there are no findings."
     return "Nothing could be judged, so there is nothing to do yet."
@@ -178,4 +181,4 @@ def _more(rest: pd.DataFrame, money: Money) -> str:
     if rest.empty:
         return ""
     verb = "saves" if len(rest) == 1 else "save"
-    return f"{count_of(len(rest), 'more action')} {verb} {_by_grade(rest, money)}."
+    return f"{count_of(len(rest), 'more action')} {verb} {_saved(rest, money)}."

@@ -105,10 +105,10 @@ def _sentence(forecast: Forecast, money: Money) -> str:
         return f"There is no forecast for {period(forecast)}: {_refused(forecast)}."
     text = f"{period(forecast)} is forecast to cost {money.rounded(best.total_micros)}"
     if best.error_share is None:
-        text += "; the method could not be tested on past days yet"
+        text += ". The method could not be tested on past days yet"
     else:
         text += (
-            f"; forecasts made the same way on {count_of(best.origins, 'earlier day')} were off by "
+            f". Forecasts made the same way on {count_of(best.origins, 'earlier day')} were off by "
             f"{percent(100 * best.error_share)}"
         )
     if best.low_micros is not None and best.high_micros is not None:
@@ -117,7 +117,7 @@ def _sentence(forecast: Forecast, money: Money) -> str:
     floor = next((each for each in forecast.estimates if each.method == FLOOR), None)
     if floor is not None:
         text += (
-            ". If only the clusters running now continue, it will cost "
+            ". If only the clusters running now continue, it would cost "
             f"{money.rounded(floor.total_micros)}"
         )
     return f"{text}."

@@ -14,13 +14,16 @@ from pipeline.report.text import names
 from pipeline.report.text.numbers import (
     UNKNOWN,
     Money,
+    by_grade,
     change,
+    compared,
     count,
     count_of,
     day_long,
     percent,
     share,
 )
+from pipeline.rules import LIKELY, PROVEN
 from pipeline.transform.findings.by_cluster import proven_waste
 
 if TYPE_CHECKING:
@@ -195,7 +198,7 @@ def _yesterday(totals: Totals, money: Money) -> str:
     moved = change(totals.day_micros, totals.week_before_micros)
     if moved == UNKNOWN:
         return sentence + "."
-    return f"{sentence}, {moved} compared with {_days_before(totals)}."
+    return f"{sentence}, {compared(moved)} {_days_before(totals)}."
 
 
 def _days_before(totals: Totals) -> str:
@@ -208,34 +211,29 @@ def _window(inputs: ReportInputs, totals: Totals) -> str:
         return "The cost of the clusters is unknown: the API returned neither a cost nor a rate."
     sentence = (
         f"{count_of(totals.clusters, 'cluster')} cost {inputs.money.rounded(totals.spend_micros)} "
-        f"{inputs.during()}"
+        f"{inputs.during()}."
     )
     if totals.gpu_use_pct is not None:
-        sentence += f"; mean GPU use while running was {percent(totals.gpu_use_pct)}"
-    return sentence + "."
+        sentence += f" Mean GPU use while running was {percent(totals.gpu_use_pct)}."
+    return sentence
 
 
 def _saving(totals: Totals, money: Money) -> str:
     """What acting saves, by grade: never one sum of what is sure and what is not."""
-    parts = [
-        f"{money.rounded(micros)} ({words})"
-        for micros, words in (
-            (totals.saving_proven_micros, "proven"),
-            (totals.saving_likely_micros, "likely"),
-        )
-        if micros
-    ]
+    parts = by_grade(
+        {PROVEN: totals.saving_proven_micros or 0, LIKELY: totals.saving_likely_micros or 0}, money
+    )
     suspected = totals.saving_suspected_micros
-    if not parts and not suspected:
-        return ""
-    text = f"another {money.rounded(suspected)} is only suspected" if suspected else ""
     if parts:
         sure = (
-            f"Acting on the findings saves {' and '.join(parts)} over the next 30 days if the "
-            "clusters stay as they are"
+            f"Acting now would save {parts} over the next 30 days, if the clusters "
+            "otherwise stay as they are."
         )
-        return f"{sure}; {text}." if text else f"{sure}."
-    return f"Savings of {money.rounded(suspected)} over the next 30 days are only suspected."
+        more = f" Another {money.rounded(suspected)} is only suspected." if suspected else ""
+        return sure + more
+    if suspected:
+        return f"Savings of {money.rounded(suspected)} over the next 30 days are only suspected."
+    return ""
 
 
 def _unproven(totals: Totals, money: Money) -> str:

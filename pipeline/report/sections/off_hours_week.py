@@ -72,13 +72,13 @@ def _sentences(times: str, seen: list[int], off: list[int], action: str) -> list
     of_week = f"{count(length)} of the {HOURS_OF_WEEK} hours of the week"
     unseen = HOURS_OF_WEEK - sum(mask.bit_count() for mask in seen)
     proposal = (
-        f"Proposed: off {times} (UTC), {of_week}; on otherwise."
+        f"Proposed: off {times} (UTC), {of_week}, and on otherwise."
         if action == "schedule"
         else f"Off-hours: {times} (UTC), {of_week}; the evidence is too weak to propose them."
     )
     meaning = (
-        f"Busy: GPU use above {BUSY_ABOVE_PCT:g}{NBSP}% in at least one of the last {WEEKS} weeks; "
-        "quiet: read, and never above it."
+        f"Busy: GPU use above {BUSY_ABOVE_PCT:g}{NBSP}% in at least one of the last {WEEKS} weeks. "
+        "Quiet: read, and never above that."
     )
     sentences = [proposal, meaning]
     if unseen:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.report.summary import MissingDays, PeriodNumbers
 from pipeline.report.text import names
-from pipeline.report.text.numbers import UNKNOWN, change, count_of
+from pipeline.report.text.numbers import UNKNOWN, change, compared, count_of
 from pipeline.report.text.periods import in_span, listed, span
 from pipeline.transform.fold import between
 from pipeline.transform.totals import known_sum
@@ -50,7 +50,7 @@ def lede(inputs: ReportInputs, totals: Totals, review: PeriodReview) -> tuple[st
     sentences = []
     if review.missing:
         sentences.append(
-            f"No data: {_days(review.missing)}. What these days cost is unknown and in no figure."
+            f"No data: {_days(review.missing)}. What these days cost is unknown and not included."
         )
     if review.incomparable:
         before = span(review.before.first, review.before.last)
@@ -68,10 +68,10 @@ def _per_day(inputs: ReportInputs, totals: Totals, review: PeriodReview) -> tupl
     moved = change(now, then)
     if moved == UNKNOWN:
         return ()
-    name = span(review.before.first, review.before.last)
+    name = in_span(review.before.first, review.before.last)
     return (
         (
-            f"Per day that is {inputs.money.rounded(now)}, {moved} compared with {name}, which has "
+            f"Per day that is {inputs.money.rounded(now)}, {compared(moved)} {name}, which has "
             f"{count_of(review.before.days, 'day')}."
         ),
     )

@@ -110,10 +110,9 @@ def sentences(
     """What the line, the band and the budget's line are."""
     out = []
     if ahead is not None:
-        text = f"Dotted: the forecast of the {count_of(len(ahead) - 1, 'day')} ahead"
+        out.append(f"Dotted: the forecast for the next {count_of(len(ahead) - 1, 'day')}.")
         if ahead["low"].notna().all():
-            text += "; band: 8 of 10 outcomes of their total (single days vary more)"
-        out.append(f"{text}.")
+            out.append("Band: 8 of 10 outcomes of their total; single days vary more.")
     if budget is not None and inputs.day is not None:
         out.append(_budget_sentence(budget, inputs.day, inputs.money))
     return out
@@ -122,11 +121,13 @@ def sentences(
 def _budget_sentence(budget: BudgetPace, day: date, money: Money) -> str:
     text = (
         f"The budget of {money.rounded(budget.amount_micros)} for "
-        f"{month_long(day)} is {money.rounded(budget.per_day_micros)} a day"
+        f"{month_long(day)} allows {money.rounded(budget.per_day_micros)} a day"
     )
     left, days = budget.amount_micros - budget.spent_micros, (budget.last - day).days
     if left < 0:
         return f"{text}; it is exceeded by {money.rounded(-left)}."
     if not days:
         return f"{text}; {money.rounded(left)} of it is not spent."
-    return f"{text}; {money.rounded(left // days)} a day for {count_of(days, 'more day')} keeps it."
+    return (
+        f"{text}; {money.rounded(left // days)} a day remains for the last {count_of(days, 'day')}."
+    )

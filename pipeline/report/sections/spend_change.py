@@ -45,7 +45,7 @@ def section(inputs: ReportInputs, totals: Totals) -> Section | None:
     causes = change.by_cause
     difference = int(causes["micros"].sum())
     moved = causes[causes["micros"] != 0]
-    parts = "; ".join(
+    parts = ", ".join(
         f"{_CAUSES[cause][:1].lower()}{_CAUSES[cause][1:]} {money.signed(micros)}"
         for cause, micros in zip(moved["cause"], moved["micros"], strict=True)
     )

@@ -35,9 +35,9 @@ def section(inputs: ReportInputs, _totals: Totals) -> Section | None:
     spend = int(projects["spend_micros"].sum())
     top = projects.iloc[0]
     text = (
-        f"{money.rounded(unused)} of the {money.rounded(spend)} spent {inputs.during()} paid for "
-        "GPU time that was not used "
-        f"({share(unused, spend)}); {money.rounded(int(top['unused_micros']))} of it in "
+        f"{money.rounded(unused)} ({share(unused, spend)}) of the {money.rounded(spend)} spent "
+        f"{inputs.during()} paid for unused GPU time, "
+        f"{money.rounded(int(top['unused_micros']))} of it in "
         f"{names.shown(known(top['project_id']))}. This is not a saving: the unused part of a GPU "
         "cannot be returned."
     )

@@ -71,7 +71,7 @@ def what_to_do(action: str | None, evidence: Record, money: Money) -> str:
     if key != "review":
         what = ACTIONS[key]
         risk, _, because = what.risk.partition(": ")
-        sentences.append(f"Effort {what.effort}, risk {risk} ({because}); undo: {what.rollback}.")
+        sentences.append(f"Effort {what.effort}, risk {risk} ({because}). Undo: {what.rollback}.")
     return " ".join(each for each in sentences if each)
 
 
@@ -90,18 +90,18 @@ def _resize(evidence: Record) -> str:
     if not gpus or not needed:
         return ""
     by_work, by_memory = (
-        f"{count(int(gpus))}{_TIMES}{percent(evidence[value])} {what} / {percent(100 * share)}"
-        f" = {evidence[value] * int(gpus) / 100 / share:,.2f}"
+        f"{count(int(gpus))}{_TIMES}{percent(evidence[value])} ({what}) / {percent(100 * headroom)}"
+        f" = {evidence[value] * int(gpus) / 100 / headroom:,.2f}"
         if known(evidence.get(value)) is not None
-        else f"{what} unknown"
-        for value, what, share in (
+        else f"unknown ({what})"
+        for value, what, headroom in (
             ("gpu_p95_pct", "95th percentile of GPU use", HEADROOM),
             ("memory_max_pct", "highest memory use", MEMORY_HEADROOM),
         )
     )
     return (
-        f"GPUs needed: the larger of {by_work} and {by_memory}, rounded up: "
-        f"{count(int(needed))} of {count(int(gpus))}."
+        f"GPUs that the work needs: {by_work}. GPUs that the memory needs: {by_memory}. "
+        f"The larger, rounded up: {count(int(needed))} of {count(int(gpus))}."
     )
 
 

@@ -88,12 +88,13 @@ def _finding(row: Record, evidence: Record, rule_text: RuleText, money: Money) -
     grade = known(row["grade"])
     yield f"{rule_text.name(rule_id)} [{rule_id}]" + (f", {grade}" if grade else "")
     yield f"  {_text(known(row['reason']))}."
+    days = rule_text.settings.rules.idle_window_days
     todo = what_to_do(row["action"], measured(row, evidence), money)
     yield f"  action: {_text(known(row['action']))}. {todo}"
     for term, text in (
         ("evidence", _evidence(row)),
         ("saving over 30 days", _saving(row, money)),
-        ("wasted in the rule's window", _amount(row, "provable_waste_micros", money)),
+        (f"wasted in the last {days} days", _amount(row, "provable_waste_micros", money)),
         ("spend of the last 30 days", _amount(row, "spend_micros", money)),
         ("history", _life(row, money)),
         ("excluded by", known(row["exclusion"])),
@@ -128,7 +129,7 @@ def _saving(row: Record, money: Money) -> str:
     else:
         reason = "" if counted else ": another action saves more, or the evidence is weak"
         parts.append(f"counted {money.exact(counted or 0)}{reason}")
-    for name, label in (("run_rate", "at its run rate"), ("suspected", "suspected")):
+    for name, label in (("run_rate", "at its recent cost"), ("suspected", "suspected")):
         micros = known(row.get(f"{name}_saving_micros"))
         if micros and micros != net:
             parts.append(f"{label} {money.exact(micros)}")

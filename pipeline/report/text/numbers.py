@@ -10,12 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from pipeline.currency import MINOR_UNITS
 from pipeline.schema import MICROS_PER_UNIT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 UNKNOWN = "\N{EM DASH}"
 MINUS = "\N{MINUS SIGN}"
@@ -131,6 +134,22 @@ def change(now: int | None, before: int | None) -> str:
     difference = now - before  # type: ignore[operator]
     sign = "+" if difference > 0 else MINUS if difference < 0 else "±"
     return sign + share(abs(difference), before)
+
+
+def compared(moved: str) -> str:
+    """A :func:`change` in words: ``1.5 % more than``, ``the same as``."""
+    if moved.startswith("±"):
+        return "the same as"
+    return f"{moved[1:]} {'more' if moved.startswith('+') else 'less'} than"
+
+
+def by_grade(micros: Mapping[str, int], money: Money) -> str:
+    """``$80 on proven findings and $20 on likely ones``: never one sum of sure and unsure."""
+    parts = [(money.rounded(amount), grade) for grade, amount in micros.items() if amount]
+    return " and ".join(
+        f"{amount} on {grade} {'ones' if place else 'findings'}"
+        for place, (amount, grade) in enumerate(parts)
+    )
 
 
 def count(number: int | None) -> str:

@@ -54,6 +54,10 @@ def _number(value: float, digits: int) -> str:
     return _short(f"{value:,.{digits}f}")
 
 
+def _days(figures: str) -> str:
+    return f"{figures} day" if figures == "1" else f"{figures} days"
+
+
 def _short(figures: str) -> str:
     """Without zeros that say nothing."""
     return figures.rstrip("0").removesuffix(".") if "." in figures else figures
@@ -71,7 +75,7 @@ _BY_UNIT: dict[str, Callable[[Any, int], str]] = {
     "pct": _percent,
     "share": lambda value, digits: _percent(100.0 * value, digits),
     "hours": lambda value, digits: f"{_number(value, digits)} h",
-    "days": lambda value, digits: f"{_number(value, digits)} days",
+    "days": lambda value, digits: _days(_number(value, digits)),
     "count": _number,
     "times": lambda value, digits: times(value, f".{digits + 1}f"),
     "money": _money,

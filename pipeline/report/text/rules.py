@@ -34,7 +34,17 @@ if TYPE_CHECKING:
     from pipeline.settings import Settings
 
 _OPERATORS = {**OPERATORS, "in": "one of", "like": "like"}
+_MISSED = {
+    "<": "at least",
+    "<=": "above",
+    ">": "at most",
+    ">=": "below",
+    "==": "other than",
+    "!=": "equal to",
+}
+"""What a value is that a comparison is false of."""
 _INFINITE = float("inf")
+_UNITS = {"hours": "h"}
 _BRACES = re.compile(r"\{(\w+)\}")
 _DECISION = ("decided_by", "decided_limit", "decided_value", "account")
 
@@ -76,11 +86,15 @@ class RuleText:
         wanted = "; ".join(self._clause(clause) for clause in rule.when)
         needed = "; ".join(self._clause(clause) for clause in rule.needs)
         text = f"{wanted[:1].upper()}{wanted[1:]}."
-        return f"{text} Judged only with {needed}." if needed else text
+        return f"{text} Needs {needed}." if needed else text
 
     def finding(self, rule_id: str, evidence: str | None) -> str:
         """The sentence of a finding, with money in its currency; empty without its evidence."""
-        return self._sentence(rule_id, evidence, self._value)
+        return self._sentences(rule_id, evidence, self._value)[0]
+
+    def detail(self, rule_id: str, evidence: str | None) -> str:
+        """The rest of a finding's evidence; empty if its sentence has all of it."""
+        return self._sentences(rule_id, evidence, self._value)[1]
 
     def with_reasons(self, rows: pd.DataFrame) -> pd.DataFrame:
         """``rows`` of ``schema.FINDINGS`` with their :meth:`reasons` after the outcome."""
@@ -95,7 +109,8 @@ class RuleText:
         def text(rule_id: str, evidence: str | None, *decision: str | None) -> str | None:
             if decision[0] is not None:
                 return self._decision(*decision)
-            return self._sentence(rule_id, evidence, plain_value) or None
+            sentences = self._sentences(rule_id, evidence, plain_value)
+            return ". ".join(part for part in sentences if part) or None
 
         return _each(text, rows, "rule_id", "evidence", *_DECISION)
 
@@ -114,23 +129,27 @@ class RuleText:
     def _clauses(self) -> dict[str, Clause]:
         return dict(each for rule in self.rulebook for each in rule.deciding)
 
-    def _sentence(
+    def _sentences(
         self, rule_id: str, evidence: str | None, write: Callable[[str, Any], str]
-    ) -> str:
-        """What the rule found, with each value as ``write`` shows it."""
+    ) -> tuple[str, str]:
+        """What the rule found and its detail, with each value as ``write`` shows it."""
         if evidence is None:
-            return ""
+            return "", ""
         values = msgspec.json.decode(evidence)
         rule = self._rules.get(rule_id)
-        template = rule.sentence if rule else ""
-        if rule is None or not values.keys() >= set(_BRACES.findall(template)):
+        templates = (rule.sentence, rule.detail) if rule else ("", "")
+        if rule is None or not values.keys() >= set(_BRACES.findall("".join(templates))):
             # Found by a rule, or a version of it, that the rulebook does not have.
-            template = plain_sentence(name for name in values if name in MEASURES)
+            templates = plain_sentence(name for name in values if name in MEASURES), ""
         else:
             # JSON has no infinity, and what a finding's clauses compared is not unknown.
             compared = {clause.measure for clause in rule.when}
             values |= {name: _INFINITE for name in compared if values.get(name, 0) is None}
-        return _capital(_BRACES.sub(lambda hole: write(hole[1], values[hole[1]]), template))
+        text, detail = (
+            _capital(_BRACES.sub(lambda hole: write(hole[1], values[hole[1]]), template))
+            for template in templates
+        )
+        return text, detail
 
     def _decision(
         self,
@@ -161,8 +180,8 @@ class RuleText:
             return f"{_capital(measure.label)} is {seen}not {' or '.join(limit)}"
         has, needs = plain_pair(measure.name, value, limit)
         seen = "" if is_kind else f"{has}, "
-        wanted = f"{OPERATORS[clause.op]} {plain_value(measure.name, limit) if is_kind else needs}"
-        return f"{_capital(measure.label)} is {seen}not {wanted}"
+        missed = f"{_MISSED[clause.op]} {plain_value(measure.name, limit) if is_kind else needs}"
+        return f"{_capital(measure.label)} is {seen}{missed}"
 
     def _value(self, name: str, value: object) -> str:
         """A measure's value as it is read in a sentence."""
@@ -178,7 +197,8 @@ class RuleText:
         if unit == "times":
             return times(value, ",.2f", NBSP)
         figures = f"{value:,.1f}".removesuffix(".0")
-        return {"hours": f"{figures}{NBSP}h", "days": f"{figures}{NBSP}days"}.get(unit, figures)
+        days = "day" if figures == "1" else "days"
+        return {"hours": f"{figures}{NBSP}h", "days": f"{figures}{NBSP}{days}"}.get(unit, figures)
 
     def table(self) -> Table:
         """Every rule: what it finds, why, and where its thresholds come from."""
@@ -214,8 +234,8 @@ class RuleText:
             return percent(limit if unit == "pct" else 100 * limit)
         if unit == "money":
             return Money(self.settings.currency).exact(round(limit * MICROS_PER_UNIT))
-        figures = count(int(limit)) if limit == int(limit) else f"{limit:,.2f}"
-        return figures if unit == "count" else f"{figures} {unit}"
+        figures = count(int(limit)) if limit == int(limit) else f"{limit:,.2f}".rstrip("0")
+        return figures if unit == "count" else f"{figures}{NBSP}{_UNITS.get(unit, unit)}"
 
 
 def _each(text: Callable[..., str | None], rows: pd.DataFrame, *columns: str) -> pd.Series[Any]:

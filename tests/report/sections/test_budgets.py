@@ -22,7 +22,7 @@ def test_of_a_budgets_spent_parts_only_the_highest_line_is_named(
 ) -> None:
     section = section_of(views["full"], "ahead")
     assert sentences(section)[2:] == [
-        "Budget fleet: 80 % of $10,000 is spent ($8,500).",
+        "Budget fleet: 85 % of $10,000 is spent ($8,500).",
     ]
     assert [row[0] for row in table(section, "Budgets").rows] == ["fleet", "team-a"]
 
@@ -48,7 +48,7 @@ def test_lines_beyond_twenty_are_counted() -> None:
     [
         ({}, "The budget of $10,000 for November 2026 is forecast to be used up on 27 Nov and exceeded by $6,000."),  # noqa: E501
         ({"reached_on": pd.Timestamp("2026-11-20"), "spent_micros": 10_500 * UNIT},
-         "The budget of $10,000 for November 2026 was used up on 20 Nov; $500 more is spent."),
+         "The budget of $10,000 for November 2026 was used up on 20 Nov; $500 more has been spent."),  # noqa: E501
         ({"reached_on": pd.NaT, "forecast_micros": 9_100 * UNIT},
          "The budget of $10,000 for November 2026 is forecast to last, with $900 left."),
         ({"reached_on": pd.NaT, "forecast_micros": pd.NA},

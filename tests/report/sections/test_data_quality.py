@@ -39,7 +39,7 @@ def test_a_day_without_a_readable_ledger_is_unknown_not_free() -> None:
     )
     unknown = [UNKNOWN] * (len(view.spend.projects) + 1)
     assert view.spend.by_day.rows[3] == (f"19{NBSP}Nov", *unknown)
-    assert plain(fact(view.data_quality, "Days").value) == "13 of 14 days"
+    assert plain(fact(view.data_quality, "Days").value) == "13 of 14 known"
     assert "Spend, 14 d (13 d known)" in [plain(card.label) for card in view.cards]
 
 

@@ -30,12 +30,12 @@ def test_since_the_last_report_shows_new_gone_and_what_acting_saved(
     since = section_of(views["full"], "since")
     assert sentences(since) == [
         "Clusters: 1 failed, 1 stopped.",
-        "1 new finding on 1 cluster; 1 reopened; 1 gone (resumed work 1).",
+        "1 new finding on 1 cluster, 1 reopened, 1 gone (resumed work 1).",
         (
-            "1 cluster ended or stopped after a finding (the API does not say by whom): $80.00 was "
-            "not spent, of $100 promised by now."
+            "1 cluster ended or stopped after a finding (the API does not show by whom): $80.00 of "
+            "the $100 promised by now was not spent."
         ),
-        "Clusters whose findings save money have cost $200 since they were first found.",
+        "Clusters whose findings would save money have cost $200 since they were first found.",
     ]
     assert [row[:2] for row in table(since, "New").rows] == [
         ("notebook", "Idle"),
@@ -93,5 +93,5 @@ def test_a_row_says_that_it_is_new_and_its_why_what_it_cost_since(
     }
     first_found = fact(rows["forgotten"].reasons[0].facts, "Found")
     assert plain(first_found.meaning) == (
-        "First on 12 November 2026; the cluster has cost $200.00 since."
+        "First on 12 November 2026. The cluster has cost $200.00 since."
     )

@@ -35,15 +35,18 @@ def test_proven_comes_before_likely_and_most_saved_first() -> None:
         ("notebook", "proven", "$5.00"),
         ("forgotten", "likely", "$900"),
     ]
-    assert plain(shown.summary).startswith("3 actions would save $5.00 proven and $990 likely")
+    assert plain(shown.summary).startswith(
+        "3 actions would save $5.00 on proven findings and $990 on likely ones"
+    )
 
 
 def test_an_action_names_its_way_back_and_the_vendors_request() -> None:
     (row, *_) = first_actions(normal()).rows
     assert (row.action, row.name) == ("Terminate", "forgotten")
     assert [fact.term for fact in row.takes] == ["Effort", "Undo", "Risk", "Still charged"]
-    (call,) = row.calls
-    assert call == (
+    # What can be undone comes first.
+    assert [call.term for call in row.calls] == ["Stop it", "Terminate it"]
+    assert row.calls[1].value == (
         'curl -X DELETE -H "Authorization: Bearer $TENSORONE_API_KEY" '
         "https://api.tensorone.ai/v2/clusters/cluster_a2"
     )
@@ -61,12 +64,12 @@ def test_an_action_names_its_way_back_and_the_vendors_request() -> None:
 )  # fmt: skip
 def test_the_request_goes_where_the_accounts_api_is(settings: Settings, expected: str) -> None:
     (row, *_) = first_actions(replace(normal(), settings=settings)).rows
-    assert expected in row.calls[0]
+    assert expected in row.calls[0].value
 
 
 def test_no_name_from_outside_can_add_to_a_command() -> None:
     for row in first_actions(SETS["hostile"]()).rows:
-        for call in row.calls:
+        for call in (call.value for call in row.calls):
             assert "$(" not in call
             assert "`" not in call
             assert call.isprintable()
@@ -84,7 +87,7 @@ def test_where_there_is_nothing_to_do_the_reason_is_given() -> None:
     inputs = normal()
     unsure = inputs.findings.assign(counted_saving_micros=0)
     shown = first_actions(replace(inputs, findings=unsure))
-    assert shown.summary == "No finding is sure enough to act on for money."
+    assert shown.summary == "No finding is certain enough for its saving to count."
     unjudged = inputs.findings.assign(outcome="INSUFFICIENT_DATA")
     shown = first_actions(replace(inputs, findings=unjudged))
     assert shown.summary == "Nothing could be judged, so there is nothing to do yet."
@@ -110,6 +113,7 @@ def test_a_resize_says_from_how_many_gpus_to_how_many_and_why() -> None:
     assert (plain(row.action), row.name) == ("Resize from 4 GPUs to 2:", "half-used")
     (sum_,) = [plain(fact.meaning) for fact in row.takes if fact.term == "Arithmetic"]
     assert sum_ == (
-        f"GPUs needed: the larger of 4 {TIMES} 18 % 95th percentile of GPU use / 80 % = 0.90 and "
-        f"4 {TIMES} 40 % highest memory use / 90 % = 1.78, rounded up: 2 of 4."
+        f"GPUs that the work needs: 4 {TIMES} 18 % (95th percentile of GPU use) / 80 % = 0.90. "
+        f"GPUs that the memory needs: 4 {TIMES} 40 % (highest memory use) / 90 % = 1.78. "
+        "The larger, rounded up: 2 of 4."
     )

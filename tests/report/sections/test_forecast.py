@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def test_the_forecast_says_its_error_and_what_already_runs(views: dict[str, ReportView]) -> None:
     view = views["full"]
     assert sentences(section_of(view, "ahead"))[0] == (
-        "November 2026 is forecast to cost $16,000; forecasts made the same way on 20 earlier "
-        "days were off by 3.1 %. If only the clusters running now continue, it will cost $14,000."
+        "November 2026 is forecast to cost $16,000. Forecasts made the same way on 20 earlier "
+        "days were off by 3.1 %. If only the clusters running now continue, it would cost $14,000."
     )
     (card,) = (card for card in view.cards if card.label.startswith("Forecast"))
     assert (card.value, plain(card.note)) == ("$16,000", "past forecasts were off by 3.1 %")

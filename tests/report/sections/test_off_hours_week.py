@@ -43,7 +43,7 @@ def row(day: date, unseen: int) -> dict[str, object]:
 def test_the_proposal_is_when_to_switch_off_and_on() -> None:
     assert plain(week().summary).startswith(
         "Proposed: off Mon to Thu from 18:00 to 09:00 the next day, and from Fri 18:00 to Mon "
-        "09:00 (UTC), 123 of the 168 hours of the week; on otherwise."
+        "09:00 (UTC), 123 of the 168 hours of the week, and on otherwise."
     )
 
 

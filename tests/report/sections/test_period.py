@@ -47,8 +47,8 @@ def test_a_month_that_is_partly_known_is_not_compared_and_names_its_days() -> No
     )
     assert [plain(sentence) for sentence in view.headline.lede[:2]] == [
         (
-            "No data: 1 to 8 Nov 2026, 23 to 30 Nov 2026. What these days cost is unknown and in "
-            "no figure."
+            "No data: 1 to 8 Nov 2026, 23 to 30 Nov 2026. What these days cost is unknown and "
+            "not included."
         ),
         ("Not compared with 1 to 22 Oct 2026: no data of 1 to 22 Oct 2026; 1 to 8 Nov 2026."),
     ]
@@ -101,7 +101,7 @@ def test_two_periods_that_are_known_are_compared_per_day_too() -> None:
         f"18-22 November 2026, month to date: ${now / UNIT:,.2f} spent, {difference} ("
     )
     assert " less than from 9 to 17 Nov 2026; " in plain(view.title)
-    assert plain(view.headline.lede[0]).endswith("with 9 to 17 Nov 2026, which has 9 days.")
+    assert plain(view.headline.lede[0]).endswith("than from 9 to 17 Nov 2026, which has 9 days.")
     numbers = view.numbers.period
     assert numbers is not None
     assert (numbers.before_micros, numbers.days_known) == (before, 5)

@@ -76,18 +76,18 @@ def test_a_forecast_without_a_range_has_a_line_and_no_band(views: dict[str, Repo
     chart = drawn(inputs, views)
     assert "forecast" in words(chart)
     assert "30 Nov" in words(chart)
-    assert "band" not in chart.summary
+    assert "Band" not in chart.summary
     assert 'fill="var(--muted)" opacity="0.3"' not in chart.svg
     with_band = drawn(with_forecast(low=17_000 * UNIT, high=20_000 * UNIT), views)
-    assert "band: 8 of 10" in plain(with_band.summary)
+    assert "Band: 8 of 10" in plain(with_band.summary)
     assert with_band.svg.count("<path") == chart.svg.count("<path") + 1
 
 
 @pytest.mark.parametrize(
     ("spent", "sentence"),
     [
-        (20_000, "is $1,200 a day; $2,000 a day for 8 more days keeps it."),
-        (40_000, "is $1,200 a day; it is exceeded by $4,000."),
+        (20_000, "allows $1,200 a day; $2,000 a day remains for the last 8 days."),
+        (40_000, "allows $1,200 a day; it is exceeded by $4,000."),
     ],
 )
 def test_the_budget_of_the_fleet_is_a_line_with_its_amount_per_day(

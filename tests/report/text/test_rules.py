@@ -23,13 +23,13 @@ def outcomes(*decisions: tuple[str | None, str | None, str | None]) -> pd.DataFr
     [
         (
             ("needs:samples>=idle_min_samples", "5", "3"),
-            "Number of hours with a GPU reading is 3, not at least 5",
-            "Number of hours with a GPU reading is not at least 5",
+            "Number of hours with a GPU reading is 3, below 5",
+            "Number of hours with a GPU reading is below 5",
         ),
         (
             ("when:hourly_rate_micros>seed_hourly_rate", "10000000", "7500000"),
-            "Hourly rate is 7.50, not above 10.00",
-            "Hourly rate is not above 10.00",
+            "Hourly rate is 7.50, at most 10.00",
+            "Hourly rate is at most 10.00",
         ),
         (
             ("when:gpu_mean_pct<=underutilized_mean_pct", "25", None),
@@ -83,7 +83,7 @@ def test_a_finding_is_worded_with_its_money_in_the_currency(currency: str, shown
     rule_text = RuleText(Settings(currency=currency), RULES)
     evidence = '{"hourly_rate_micros":2000000,"age_days":31.43,"has_expiry":false}'
     assert rule_text.finding("no_expiry", evidence) == (
-        f"Has existed for 31.4{NBSP}days and costs {shown} an hour, without an expiry"
+        f"It has existed for 31.4{NBSP}days, costs {shown} an hour and has no expiry"
     )
     assert rule_text.finding("no_expiry", None) == ""
     other_version = f"Hourly rate {shown} and age 31.4{NBSP}days and set to expire no"

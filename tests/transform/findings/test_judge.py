@@ -56,9 +56,9 @@ def test_an_idle_cluster_is_found_and_its_saving_counted_once(days: Make, ledger
     idle = row_of(frame, "idle")
     assert (idle["outcome"], idle["grade"], idle["action"]) == ("FINDING", "proven", "terminate")
     assert idle["reason"] == (
-        "GPU at or below 5 % for 100 % of the sampled part of 336 h running, CPU 1 % on average; "
-        "0 of 336 sampled hours were busy, so at most 0.9 % of its running time was "
-        "(95 % confidence)"
+        "Its GPU was seen busy in 0 of 336 sampled hours, so it was busy for at most 0.9 % of its "
+        "running time (95 % confidence). It ran for 336 h; its GPU use was at or below 5 % for "
+        "100 % of the part that was sampled. Mean CPU use was 1 %"
     )
     # Expected over 30 days is 7200.00, but it has cost 3360.00 so far: no more can be promised.
     assert idle["counted_saving_micros"] == idle["spend_micros"] == 3360 * UNIT
@@ -69,7 +69,7 @@ def test_an_idle_cluster_is_found_and_its_saving_counted_once(days: Make, ledger
 
 def test_the_reason_of_a_clear_cluster_names_what_cleared_it(days: Make, ledger: Make) -> None:
     frame = judged(ledger(*days("2026-03-01", 14, gpu=63.2)))
-    assert row_of(frame, "underutilized")["reason"] == "Mean GPU use is 63.2 %, not at most 25 %"
+    assert row_of(frame, "underutilized")["reason"] == "Mean GPU use is 63.2 %, above 25 %"
     assert row_of(frame, "idle")["outcome"] == "CLEAR"
 
 
@@ -78,12 +78,12 @@ def test_what_could_not_be_judged_says_why(days: Make, ledger: Make) -> None:
     idle = row_of(frame, "idle")
     assert (idle["outcome"], idle["reason"]) == (
         "INSUFFICIENT_DATA",
-        "Number of hours with a GPU reading is 0, not at least 5",
+        "Number of hours with a GPU reading is 0, below 5",
     )
     short = row_of(judged(ledger(*days("2026-03-14", 1))), "idle")
     assert (short["outcome"], short["reason"]) == (
         "INSUFFICIENT_DATA",
-        "Running time is 24 h, not at least 30 h",
+        "Running time is 24 h, below 30 h",
     )
 
 
