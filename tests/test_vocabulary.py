@@ -76,7 +76,7 @@ INSTEAD_FOR_READERS = {
     "is not at least": "is below",
     "is not at most": "is above",
     "is not below": "is at least",
-    "judged only with": "needs",
+    "judged only with": "judged if",
     "lowest and the highest that it can": "the lowest and the highest amount that",
     "month elapses": "month passes",
     "more is spent": "more has been spent",

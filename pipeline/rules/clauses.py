@@ -98,7 +98,7 @@ class Clause:
         limit = f"{self.limit:g}" if not isinstance(self.limit, str) else f"`{self.limit}`"
         if isinstance(self.limit, str) and thresholds is not None:
             limit += f" ({self.value(thresholds):g})"
-        return f"{label} {OPERATORS[self.op]} {limit}"
+        return f"{label} is {OPERATORS[self.op]} {limit}"
 
 
 @dataclass(frozen=True)

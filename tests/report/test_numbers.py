@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.report.text import numbers
-from pipeline.report.text.numbers import MINUS, NBSP, UNKNOWN, Money
+from pipeline.report.text.numbers import (
+    MINUS,
+    NBSP,
+    UNKNOWN,
+    Money,
+    by_grade,
+    change,
+    compared,
+)
 
 DOLLARS = Money("USD")
 
@@ -121,3 +129,23 @@ def test_days_and_moments_are_utc() -> None:
     there = datetime(2026, 11, 22, 1, 5, tzinfo=timezone(timedelta(hours=2)))
     assert numbers.moment(there) == f"21{NBSP}Nov{NBSP}2026 23:05{NBSP}UTC"
     assert numbers.moment(datetime(2026, 11, 22, tzinfo=UTC)).endswith(f"00:00{NBSP}UTC")
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "text"),
+    [
+        (103, 100, f"3{NBSP}% more than"),
+        (97, 100, f"3{NBSP}% less than"),
+        (100, 100, "the same as"),
+    ],
+)
+def test_a_change_in_a_sentence_is_in_words(now: int, before: int, text: str) -> None:
+    assert compared(change(now, before)) == text
+
+
+def test_a_sum_names_the_grade_of_its_findings() -> None:
+    money = Money("USD")
+    both = {"proven": 80_000_000, "likely": 20_000_000, "suspected": 0}
+    assert by_grade(both, money) == "$80.00 on proven findings and $20.00 on likely ones"
+    assert by_grade({"proven": 0, "likely": 20_000_000}, money) == "$20.00 on likely findings"
+    assert by_grade({"proven": 0}, money) == ""

@@ -86,7 +86,7 @@ class RuleText:
         wanted = "; ".join(self._clause(clause) for clause in rule.when)
         needed = "; ".join(self._clause(clause) for clause in rule.needs)
         text = f"{wanted[:1].upper()}{wanted[1:]}."
-        return f"{text} Needs {needed}." if needed else text
+        return f"{text} Judged if {needed}." if needed else text
 
     def finding(self, rule_id: str, evidence: str | None) -> str:
         """The sentence of a finding, with money in its currency; empty without its evidence."""
@@ -227,7 +227,7 @@ class RuleText:
             return measure.label if limit else f"not {measure.label}"
         if isinstance(limit, tuple):
             return f"{measure.label} {_OPERATORS[clause.op]} {', '.join(limit)}"
-        return f"{measure.label} {_OPERATORS[clause.op]} {self._in_units(limit, measure.unit)}"
+        return f"{measure.label} is {_OPERATORS[clause.op]} {self._in_units(limit, measure.unit)}"
 
     def _in_units(self, limit: float, unit: str) -> str:
         if unit in ("pct", "share"):

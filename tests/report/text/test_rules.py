@@ -88,3 +88,17 @@ def test_a_finding_is_worded_with_its_money_in_the_currency(currency: str, shown
     assert rule_text.finding("no_expiry", None) == ""
     other_version = f"Hourly rate {shown} and age 31.4{NBSP}days and set to expire no"
     assert rule_text.finding("gone_rule", evidence) == other_version
+
+
+def test_the_rest_of_a_findings_evidence_follows_its_sentence() -> None:
+    evidence = (
+        '{"rate_per_gpu_micros":3000000,"peer_rate_micros":2000000,"peers":8,"price_ratio":1.5}'
+    )
+    assert RULE_TEXT.finding("price_outlier", evidence) == (
+        f"It costs $3.00 per GPU-hour, 1.50{NBSP}times the median of its peers ($2.00)"
+    )
+    rest = "Its peers are the 8 running clusters of the same GPU type and region, itself included"
+    assert RULE_TEXT.detail("price_outlier", evidence) == rest
+    rows = outcomes((None, None, None)).assign(rule_id="price_outlier", evidence=evidence)
+    assert RULE_TEXT.reasons(rows)[0].endswith(f"peers (2.00). {rest}")
+    assert RULE_TEXT.detail("gone_rule", evidence) == ""
