@@ -167,6 +167,8 @@ class FirstAction(Part, frozen=True):
     why: str
     """The finding's sentence."""
     since: str
+    is_final: bool
+    """It cannot be undone."""
     takes: tuple[Fact, ...]
     """Effort, risk, the way back, what stays charged."""
     calls: tuple[Fact, ...]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+NOT_POSSIBLE = "not possible"
+
 
 @dataclass(frozen=True)
 class Call:
@@ -28,6 +30,11 @@ class Action:
     calls: tuple[Call, ...] = ()
     """That carry it out."""
 
+    @property
+    def is_final(self) -> bool:
+        """Whether it cannot be undone."""
+        return self.rollback == NOT_POSSIBLE
+
 
 _DELETE = Call("DELETE", "", "Terminate it")
 _STOP, _START = Call("POST", "/stop", "Stop it"), Call("POST", "/start", "Start it")
@@ -39,7 +46,7 @@ ACTIONS = {
             "terminate",
             "low",
             "high: its disks are deleted",
-            "not possible",
+            NOT_POSSIBLE,
             "nothing for the cluster; perhaps disk snapshots that the vendor keeps",
             (_STOP, _DELETE),
         ),

@@ -100,6 +100,7 @@ def _action(
         grade=str(known(row["grade"]) or UNKNOWN),
         why=sentence(row, inputs.rule_text),
         since=_since(row, evidence),
+        is_final=action.is_final,
         takes=tuple(
             Fact(term=term, value="", meaning=text)
             for term, text in (

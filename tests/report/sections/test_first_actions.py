@@ -44,6 +44,7 @@ def test_an_action_names_its_way_back_and_the_vendors_request() -> None:
     (row, *_) = first_actions(normal()).rows
     assert (row.action, row.name) == ("Terminate", "forgotten")
     assert [fact.term for fact in row.takes] == ["Effort", "Undo", "Risk", "Still charged"]
+    assert row.is_final
     # What can be undone comes first.
     assert [call.term for call in row.calls] == ["Stop it", "Terminate it"]
     assert row.calls[1].value == (
