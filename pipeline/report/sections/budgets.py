@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pipeline.report.summary import BudgetAlert, BudgetNumbers, rows_as
@@ -43,26 +44,30 @@ def sentences(budgets: Budgets, money: Money) -> list[str]:
     return alerts[:_SHOWN] + ([f"And {count(more)} more."] if more > 0 else [])
 
 
-def outlook(budgets: Budgets, day: date, money: Money) -> list[str]:
-    """The fleet's budgets, and how many others are or will be exceeded; what happens when."""
+def outlook(budgets: Budgets, day: date, money: Money, unknown_days: int = 0) -> list[str]:
+    """The fleet's budgets, and how many others are or will be exceeded; what happens when.
+
+    ``unknown_days``: of the month, up to ``day``; with any, what is not spent yet is not claimed.
+    """
     rows = budgets.table
     is_fleet = rows["group"] == FLEET
     others = rows[~is_fleet & rows["reached_on"].notna()]
-    texts = [_outlook(row, day, money) for row in rows[is_fleet].to_dict("records")]
+    texts = [_outlook(row, day, money, unknown_days) for row in rows[is_fleet].to_dict("records")]
     if len(others):
         ranked = others.sort_values(["reached_on", "budget", "group"], kind="stable")
         first = ranked.to_dict("records")[0]
-        many = f"{count(len(others))} of {count_of(int((~is_fleet).sum()), 'other budget')}"
+        budget = "other budget" if is_fleet.any() else "budget"
+        many = f"{count(len(others))} of {count_of(int((~is_fleet).sum()), budget)}"
         verb = "is" if len(others) == 1 else "are"
         which = "" if len(others) == 1 else "the first is "
         texts.append(
-            f"{many} {verb} used up this month: {which}{_of_group(first)}, on "
+            f"{many} {verb} used up this month or forecast to be: {which}{_of_group(first)}, on "
             f"{day_short(first['reached_on'].date())}."
         )
     return texts
 
 
-def _outlook(row: Record, day: date, money: Money) -> str:
+def _outlook(row: Record, day: date, money: Money, unknown_days: int) -> str:
     """When a fleet's budget is used up, or what of it is expected to be left."""
     amount = money.rounded(row["amount_micros"])
     budget = f"The budget of {amount} for {month_long(day)}"
@@ -70,8 +75,14 @@ def _outlook(row: Record, day: date, money: Money) -> str:
     if reached is not None and reached.date() <= day:
         more = money.rounded(row["spent_micros"] - row["amount_micros"])
         return f"{budget} was used up on {day_short(reached.date())}; {more} more has been spent."
+    spent = f"{share(row['spent_micros'], row['amount_micros'])} of {_lower(budget)} is spent"
+    if unknown_days:
+        return f"At least {spent}: {count_of(unknown_days, 'day')} of the month are unknown."
     if forecast is None:
-        return f"{share(row['spent_micros'], row['amount_micros'])} of {_lower(budget)} is spent."
+        return f"{spent}."
+    if (day + timedelta(days=1)).month != day.month:
+        left = money.rounded(row["amount_micros"] - row["spent_micros"])
+        return f"{budget} was not used up: {left} was left."
     if reached is not None:
         over = money.rounded(forecast - row["amount_micros"])
         when = day_short(reached.date())

@@ -28,6 +28,8 @@ from pipeline.transform.forecast import (
 )
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from pipeline.report.inputs import ReportInputs
     from pipeline.transform.forecast import Estimate, Forecast
     from pipeline.transform.totals import Totals
@@ -55,13 +57,15 @@ def section(inputs: ReportInputs, totals: Totals) -> Section | None:
     tables: list[Table] = []
     if forecast is not None:
         titles.append("forecast")
-        sentences.append(_sentence(forecast, money))
+        sentences.append(_sentence(inputs, forecast))
         if forecast.estimates:
             tables.append(_estimates(forecast, money))
     if budgets is not None:
         titles.append("budgets")
         if inputs.day is not None:
-            sentences += budget_parts.outlook(budgets, inputs.day, money)
+            sentences += budget_parts.outlook(
+                budgets, inputs.day, money, _unknown_days(inputs, inputs.day)
+            )
         sentences += budget_parts.sentences(budgets, money)
         if len(budgets.table):
             tables.append(budget_parts.table(budgets.table, money))
@@ -77,9 +81,11 @@ def lede(inputs: ReportInputs) -> tuple[str, ...]:
     """The part for the first sentences of the report, as one sentence or paragraph."""
     sentences = []
     if inputs.forecast is not None and inputs.forecast.quoted is not None:
-        sentences.append(_short(inputs.forecast, inputs.forecast.quoted, inputs.money))
+        sentences.append(_short(inputs, inputs.forecast, inputs.forecast.quoted))
     if inputs.budgets is not None and inputs.day is not None:
-        sentences += budget_parts.outlook(inputs.budgets, inputs.day, inputs.money)
+        sentences += budget_parts.outlook(
+            inputs.budgets, inputs.day, inputs.money, _unknown_days(inputs, inputs.day)
+        )
     return (" ".join(sentences),) if sentences else ()
 
 
@@ -98,12 +104,13 @@ def card(inputs: ReportInputs) -> Card | None:
     return Card(label=label, value=inputs.money.rounded(best.total_micros), note=note)
 
 
-def _sentence(forecast: Forecast, money: Money) -> str:
+def _sentence(inputs: ReportInputs, forecast: Forecast) -> str:
     """The forecast, its error and range, and the cost of what already runs."""
-    best = forecast.quoted
+    best, money = forecast.quoted, inputs.money
     if best is None:
         return f"There is no forecast for {period(forecast)}: {_refused(forecast)}."
     text = f"{period(forecast)} is forecast to cost {money.rounded(best.total_micros)}"
+    text += _without(inputs, forecast)
     if best.error_share is None:
         text += ". The method could not be tested on past days yet"
     else:
@@ -123,9 +130,25 @@ def _sentence(forecast: Forecast, money: Money) -> str:
     return f"{text}."
 
 
-def _short(forecast: Forecast, best: Estimate, money: Money) -> str:
+def _unknown_days(inputs: ReportInputs, day: date) -> int:
+    """How many days of the month, up to ``day``, have no ledger."""
+    days = {day.replace(day=number) for number in range(1, day.day + 1)}
+    return len(days - {*inputs.days})
+
+
+def _without(inputs: ReportInputs, forecast: Forecast) -> str:
+    """Which days of the forecast's period it does not include, since their spend is unknown."""
+    if inputs.day is None or forecast.first > inputs.day:
+        return ""
+    missing = _unknown_days(inputs, inputs.day)
+    return f", without {count_of(missing, 'day')} whose spend is unknown" if missing else ""
+
+
+def _short(inputs: ReportInputs, forecast: Forecast, best: Estimate) -> str:
     """The forecast in one sentence, with its interval or else its error."""
+    money = inputs.money
     text = f"{period(forecast)} is forecast to cost {money.rounded(best.total_micros)}"
+    text += _without(inputs, forecast)
     if best.low_micros is not None and best.high_micros is not None:
         low, high = money.rounded(best.low_micros), money.rounded(best.high_micros)
         return f"{text}, 8 times out of 10 between {low} and {high}."

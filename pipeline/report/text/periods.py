@@ -36,6 +36,7 @@ def label(period: Period, days: Collection[date], form: Form = "dates") -> str:
 def during(period: Period, days: Collection[date]) -> str:
     """When something happened: ``in May 2026``, ``from 16 Apr to 15 May 2026 (12 of 30 days)``."""
     word = {"window": "from", "day": "on", "month": "in", "month to date": "over"}[period.kind]
+    word = "on" if period.kind == "window" and period.days == 1 else word
     return f"{word} {label(period, days)}"
 
 

@@ -72,8 +72,18 @@ def test_the_first_sentences_count_the_other_budgets_and_name_the_first() -> Non
         ]
     )
     assert [plain(text) for text in lede(many)] == [
-        "2 of 3 other budgets are used up this month: the first is team of a, on 25 Nov."
+        "2 of 3 budgets are used up this month or forecast to be: the first is team of a, on 25 Nov."  # noqa: E501
     ]
+
+
+def test_with_unknown_days_what_is_not_spent_yet_is_not_claimed() -> None:
+    rows = analyses.budgets("team").table.head(1)
+    known = Budgets(rows, rows.iloc[:0], ())
+    (text,) = budgets.outlook(known, date(2026, 11, 22), Money("USD"), unknown_days=8)
+    assert plain(text) == (
+        "At least 85 % of the budget of $10,000 for November 2026 is spent: 8 days of the month "
+        "are unknown."
+    )
 
 
 def lede(rows: pd.DataFrame) -> list[str]:

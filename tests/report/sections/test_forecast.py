@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,17 +17,20 @@ from tests.report.reading import plain, section_of, sentences
 if TYPE_CHECKING:
     from pipeline.report.model import ReportView
 
+NOVEMBER = tuple(date(2026, 11, day) for day in range(1, 23))
+
 
 def test_the_forecast_says_its_error_and_what_already_runs(views: dict[str, ReportView]) -> None:
     view = views["full"]
     assert sentences(section_of(view, "ahead"))[0] == (
-        "November 2026 is forecast to cost $16,000. Forecasts made the same way on 20 earlier "
+        "November 2026 is forecast to cost $16,000, without 8 days whose spend is unknown. "
+        "Forecasts made the same way on 20 earlier "
         "days were off by 3.1 %. If only the clusters running now continue, it would cost $14,000."
     )
     (card,) = (card for card in view.cards if card.label.startswith("Forecast"))
     assert (card.value, plain(card.note)) == ("$16,000", "past forecasts were off by 3.1 %")
     assert plain(view.headline.lede[-1]).startswith(
-        "November 2026 is forecast to cost $16,000 (past forecasts were off by 3.1 %). The budget"
+        "November 2026 is forecast to cost $16,000, without 8 days whose spend is unknown (past "
     )
 
 
@@ -39,7 +43,7 @@ def test_the_first_sentences_have_the_interval_where_there_is_one() -> None:
             for each in month.estimates
         ),
     )
-    (sentence,) = forecast.lede(replace(full(), forecast=tested, budgets=None))
+    (sentence,) = forecast.lede(replace(full(), forecast=tested, budgets=None, days=NOVEMBER))
     assert plain(sentence) == (
         "November 2026 is forecast to cost $16,000, 8 times out of 10 between $15,000 and $18,000."
     )
