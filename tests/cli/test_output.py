@@ -181,7 +181,7 @@ def test_a_name_of_any_length_makes_no_table_of_any_length() -> None:
     frame = pd.DataFrame({"name": ["n" * 100_000, "b"] * 10, "gpu_count": [1, 2] * 10})
     shown = tables.table(frame, "title")
     assert len(shown) < 10_000
-    assert "n" * (tables.LONGEST_CELL - 1) + "…" in shown
+    assert "n" * (drawing.LONGEST_CELL - 1) + "…" in shown
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_page_mail_and_csv_write_a_currency_with_its_own_decimals(
         written = re.findall(rf"(?:{currency}\xa0|€)[\d,]+(?:\.(\d+))?", text)
         # Rounded money has no decimals; what has some has those of the currency.
         assert {len(part) for part in written if part} == ({decimals} if decimals else set())
-        assert len(written) > 20
+        assert len(written) >= 8
     with (folder / "spend.csv").open() as file:  # for machines: exact, whatever the currency
         amounts = [row["spend"] for row in csv.DictReader(file)]
     assert all(re.fullmatch(r"\d+\.\d{6}", amount) for amount in amounts)

@@ -109,7 +109,7 @@ def test_a_cluster_stuck_for_days_and_charged_is_to_be_stopped(days: Make, ledge
     assert got["provable_waste_micros"] == 72 * UNIT
     # Nothing says that it stays stuck for longer than the three days so far.
     assert (got["grade"], got["counted_saving_micros"]) == ("proven", 72 * UNIT)
-    assert "Pending for at least 72 h without running" in got["reason"]
+    assert "It has not run for at least 72 h, its status is pending" in got["reason"]
     free = judged(ledger(*days(FIRST, 14, **(stuck | {"spend_micros": 0}))))
     assert outcome(free, "stuck_paid")[0] == "CLEAR"
 
@@ -224,7 +224,7 @@ def test_a_cluster_priced_above_its_peers_moves_to_their_price(days: Make, ledge
     expensive = days(FIRST, 14, gpu=80.0, hourly_rate_micros=20 * UNIT)
     frame = judged(ledger(*peers, *expensive))
     got = finding(frame, "price_outlier")
-    assert "2.00 times the median 1.25 of 6 running" in got["reason"]
+    assert "2.00 times the median of its peers (1.25). Its peers are the 6 running" in got["reason"]
     assert (got["grade"], got["counted_saving_micros"]) == ("suspected", 0)
     assert got["suspected_saving_micros"] == 14 * 480 * UNIT // 2
     assert outcome(frame, "price_outlier", "p0")[0] == "CLEAR"
@@ -255,7 +255,7 @@ def test_a_cluster_without_an_expiry_is_reported_after_a_week(days: Make, ledger
     born = pd.Timestamp("2026-03-01T00:00Z")
     endless = judged(ledger(*days(FIRST, 14, gpu=80.0, created_at=born)))
     assert (
-        "Has existed for 15 days and costs 10.00 an hour" in finding(endless, "no_expiry")["reason"]
+        "It has existed for 15 days, costs 10.00 an hour" in finding(endless, "no_expiry")["reason"]
     )
     ends = pd.Timestamp("2026-04-01T00:00Z")
     leased = judged(ledger(*days(FIRST, 14, gpu=80.0, created_at=born, expires_at=ends)))
@@ -269,7 +269,9 @@ def test_unusual_spend_is_found_in_both_directions(days: Make, ledger: Make) -> 
             *days("2026-03-15", 1, gpu=80.0, spend_micros=factor * 240 * UNIT),
         )
         got = finding(judged(rows), "spend_anomaly")
-        assert f"{factor * 240:.2f} on the day against a usual 240.00" in got["reason"]
+        assert (
+            f"It cost {factor * 240:.2f} on the day, instead of the usual 240.00" in got["reason"]
+        )
 
 
 def test_every_finding_satisfies_its_own_rule_from_its_own_evidence(
