@@ -21,7 +21,7 @@ from rich.progress import Progress, TextColumn
 
 from pipeline.cli import output
 from pipeline.progress import WalkProgress
-from pipeline.terminal import bars, tables
+from pipeline.terminal import bars, drawing, tables
 from tests.cli.conftest import KEY, ROOT
 from tests.cli.test_canary import echoing, page, reply
 
