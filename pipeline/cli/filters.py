@@ -47,7 +47,7 @@ class OneOf(click.ParamType[str]):
         """The value; click's usage error if it is none."""
         text = str(value)
         if self.is_closed and text not in self.values:
-            self.fail(refusal(text, self.values), param, ctx)
+            self.fail(not_one_of(text, self.values), param, ctx)
         return text
 
     def shell_complete(
@@ -73,8 +73,8 @@ class RuleId(click.ParamType[str]):
         return [CompletionItem(rule.id) for rule in RULES if rule.id.startswith(incomplete)]
 
 
-def refusal(text: str, values: Sequence[str]) -> str:
-    """Why ``text`` is refused, in the API's words."""
+def not_one_of(text: str, values: Sequence[str]) -> str:
+    """That ``text`` is none of ``values``, in the API's words."""
     meant = nearest(text, values)
     hint = f"; did you mean {meant}?" if meant else ""
     return f"{text!r}: Must be one of: {', '.join(values)}{hint}"
@@ -92,7 +92,7 @@ def check_listed(
         return
     listed = {str(value) for value in column.dropna().unique()} - {*documented}
     values = [*documented, *sorted(listed)]
-    raise SettingsError(f"Invalid value for '{option}': {refusal(text, values)}")
+    raise SettingsError(f"Invalid value for '{option}': {not_one_of(text, values)}")
 
 
 def check_rule(rule: str | None, settings: Settings) -> None:
@@ -107,7 +107,7 @@ def check_rule(rule: str | None, settings: Settings) -> None:
 
     known = [*(each.id for each in RULES), *settings.own_rules]
     if rule not in known:
-        raise SettingsError(f"Invalid value for '--rule': {refusal(rule, known)}")
+        raise SettingsError(f"Invalid value for '--rule': {not_one_of(rule, known)}")
 
 
 def warn_of_no_match(rows: Sequence[OpenFinding], filters: Filters, what: str) -> None:

@@ -92,9 +92,11 @@ class Filters:
 
 def ranked(findings: pd.DataFrame) -> pd.DataFrame:
     """The findings of ``schema.FINDINGS`` that no exclusion covers, those that save most first."""
-    rows = findings[(findings["outcome"] == "FINDING") & findings["exclusion"].isna()]
+    # A kept answer needs no rules.
+    from pipeline.transform.findings.by_cluster import open_findings  # noqa: PLC0415
+
     money = ["counted_saving_micros", "suspected_saving_micros", "provable_waste_micros"]
-    return rows.sort_values(
+    return open_findings(findings).sort_values(
         [*money, "spend_micros"], ascending=False, na_position="last", kind="stable"
     )
 

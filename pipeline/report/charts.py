@@ -1,21 +1,17 @@
-"""The pictures: one Altair definition each, drawn as SVG for the page or PNG for a mail.
+"""The charts: one Altair definition each, which ``chart_images`` draws.
 
-Colours are CSS variables (``var(--c1)``), so one SVG follows light, dark and print; for a PNG they
-are replaced by the light scheme's values. Sizes, margins and label positions are fixed numbers and
-never depend on the machine's fonts or time zone, so equal data gives equal bytes.
+Colours are CSS variables (``var(--c1)``), so one drawing follows light, dark and print. Sizes,
+margins and label positions are fixed numbers and never depend on the machine's fonts or time zone,
+so equal data gives equal bytes.
 """
 
 from __future__ import annotations
 
-import re
-import zlib
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
 import pandas as pd
-import vl_convert
 
 from pipeline.report import label_places
 
@@ -48,10 +44,8 @@ SERIES = ("--c1", "--c2", "--c3", "--c4", "--c5", "--c6", "--c7")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right")
 GRADES = {"proven": "--bad", "likely": "--c2", "suspected": "--c7"}
 
-_FONT = "Arial"
-_RIM = ' stroke="var(--card)" stroke-width="0.5"'
-_PNG = b"\x89PNG\r\n\x1a\n"
-_SIZE = 12
+FONT = "Arial"
+FONT_SIZE = 12
 _TICKS = 5
 _NAMES_WIDE = 205
 """Wide enough for 28 letters of a wide font."""
@@ -356,56 +350,6 @@ def _name_layers(named: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
     return layers
 
 
-def svg(chart: Picture, label: str) -> str:
-    """The chart as an SVG element that stretches, is one image to a screen reader, and names
-    each mark on hover.
-    """
-    drawn: str = vl_convert.vegalite_to_svg(chart.to_json())
-    box = re.search(r'viewBox="([^"]+)"', drawn)
-    body = drawn[drawn.index(">") + 1 :]
-    body = re.sub(r' (?:aria-[a-z]+|role|class|pointer-events)="[^"]*"', _kept_label, body)
-    body = re.sub(r"<(path|rect)([^>]*?) data-tip=\"([^\"]*)\"([^>]*?)/>", _with_title, body)
-    body = re.sub(r' data-tip="[^"]*"', "", body)
-    body = re.sub(r' (?:d|transform)="[^"]*"', _shorter, body)
-    body = re.sub(r"<g>((?:<path[^>]*(?:/>|><title>[^<]*</title></path>))+)</g>", _shared, body)
-    view = box.group(1) if box else "0 0 1 1"
-    return f'<svg viewBox="{view}" role="img" aria-label="{escape(label)}">{body}'
-
-
-def png(drawn: str, wide: int) -> bytes:
-    """A drawn SVG as a picture of ``wide`` pixels at twice that density, in the light scheme.
-
-    Its letters are half as large again, since a mail shows it narrower than a page, and of a font
-    that the library brings along.
-    """
-    for name, value in PALETTE.items():
-        drawn = drawn.replace(f"var({name})", value)
-    drawn = drawn.replace(f'font-family="{_FONT}"', 'font-family="Liberation Sans"')
-    drawn = drawn.replace(f'font-size="{_SIZE}px"', f'font-size="{_SIZE * 3 // 2}px"')
-    box = [float(number) for number in drawn.split('"', 2)[1].split()]
-    head, _, body = drawn.partition(">")
-    size = f'xmlns="http://www.w3.org/2000/svg" width="{box[2]:g}" height="{box[3]:g}"'
-    paper = f'<rect width="{box[2]:g}" height="{box[3]:g}" fill="{PALETTE["--card"]}"/>'
-    document = f"{head} {size}>{paper}{body}"
-    return _packed(vl_convert.svg_to_png(document, scale=2 * wide / box[2]))
-
-
-def _packed(png: bytes) -> bytes:
-    """The same PNG, its pixels compressed as well as they can be: a tenth of the size."""
-    chunks, at = [], len(_PNG)
-    while at < len(png):
-        size = int.from_bytes(png[at : at + 4])
-        chunks.append((png[at + 4 : at + 8], png[at + 8 : at + 8 + size]))
-        at += 12 + size
-    pixels = zlib.decompress(b"".join(content for kind, content in chunks if kind == b"IDAT"))
-    kept = [(kind, content) for kind, content in chunks if kind not in (b"IDAT", b"IEND")]
-    out = [_PNG]
-    for kind, content in (*kept, (b"IDAT", zlib.compress(pixels, 9)), (b"IEND", b"")):
-        checked = kind + content
-        out.append(len(content).to_bytes(4) + checked + zlib.crc32(checked).to_bytes(4))
-    return b"".join(out)
-
-
 def line(values: Sequence[float | None], width: int = 84, height: int = 22) -> str:
     """The path of a row's small line of percentages; unknown values break it."""
     if not any(value is not None for value in values):
@@ -422,30 +366,6 @@ def line(values: Sequence[float | None], width: int = 84, height: int = 22) -> s
             path.append("h.1")
         pen_up = False
     return "".join(path)
-
-
-def _kept_label(attribute: re.Match[str]) -> str:
-    """Of Vega's own attributes only the marks' descriptions stay, to become titles."""
-    text = attribute.group(0)
-    return text.replace(" aria-label=", " data-tip=") if text.startswith(" aria-label=") else ""
-
-
-def _with_title(mark: re.Match[str]) -> str:
-    name, before, tip, after = mark.groups()
-    return f"<{name}{before}{after}><title>{tip}</title></{name}>"
-
-
-def _shorter(attribute: re.Match[str]) -> str:
-    """Coordinates to a hundredth of a pixel: a fifth of a page's bytes would be their digits."""
-    return re.sub(r"\d+\.\d{3,}", lambda n: f"{float(n.group(0)):.2f}", attribute.group(0))
-
-
-def _shared(group: re.Match[str]) -> str:
-    """A group of marks says once what rim all of them have."""
-    marks = group.group(1)
-    if marks.count(_RIM) < marks.count("<path"):
-        return group.group(0)
-    return f"<g{_RIM}>{marks.replace(_RIM, '')}</g>"
 
 
 def _colors(series: Sequence[str]) -> list[str]:
@@ -502,14 +422,14 @@ def _styled(chart: Picture, padding: int | dict[str, int] = 5) -> Picture:
         "gridColor": "var(--line)",
         "domainColor": "var(--line)",
         "tickColor": "var(--line)",
-        "labelFontSize": _SIZE,
-        "titleFontSize": _SIZE,
+        "labelFontSize": FONT_SIZE,
+        "titleFontSize": FONT_SIZE,
     }
     styled: Picture = (
         chart.properties(padding=padding, autosize=alt.AutoSizeParams(type="pad"))
-        .configure(background="transparent", font=_FONT)
+        .configure(background="transparent", font=FONT)
         .configure_axis(**axis)
-        .configure_text(fontSize=_SIZE)
+        .configure_text(fontSize=FONT_SIZE)
         .configure_view(stroke=None)
     )
     return styled

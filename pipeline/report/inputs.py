@@ -113,6 +113,14 @@ class ReportInputs:
         )
 
     @property
+    def unknown_days_of_month(self) -> int:
+        """How many days of the date's month, up to the date, have no ledger."""
+        if self.day is None:
+            return 0
+        month_to_date = Period("month to date", self.day.replace(day=1), self.day)
+        return month_to_date.days - month_to_date.known(self.days)
+
+    @property
     def period(self) -> Period | None:
         """What the report covers; None before a day is closed."""
         if self.day is None:

@@ -167,10 +167,14 @@ class FirstAction(Part, frozen=True):
     why: str
     """The finding's sentence."""
     since: str
+    takes: str
+    """``low effort, high risk``."""
+    undo: str
+    """How it is undone, or that this is not possible."""
     is_final: bool
     """It cannot be undone."""
-    takes: tuple[Fact, ...]
-    """Effort, risk, the way back, what stays charged."""
+    facts: tuple[Fact, ...]
+    """Risk, what stays charged, evidence, arithmetic."""
     calls: tuple[Fact, ...]
     """What a command does, and the command to copy; never run."""
 

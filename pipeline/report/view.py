@@ -21,6 +21,7 @@ from pipeline.report.sections import (
     first_actions,
     forecast,
     headline,
+    method,
     outcomes,
     owners,
     period,
@@ -83,7 +84,7 @@ def build(inputs: ReportInputs) -> ReportView:
         rules=inputs.rule_text.table(),
         rule_ids=tuple(f"rule:{rule.id}" for rule in inputs.rules),
         data_quality=data_quality.data_quality(inputs, totals),
-        method=data_quality.method(inputs.settings),
+        method=method.method(inputs.settings),
         footer=_footer(inputs.version),
         numbers=_numbers(inputs),
     )

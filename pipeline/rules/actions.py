@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-NOT_POSSIBLE = "not possible"
-
 
 @dataclass(frozen=True)
 class Call:
@@ -24,16 +22,14 @@ class Action:
     id: str
     effort: str
     risk: str
-    rollback: str
+    because: str
+    """What the risk is."""
+    rollback: str | None
+    """None: it cannot be undone."""
     remains: str = ""
     """What is still charged afterwards."""
     calls: tuple[Call, ...] = ()
     """That carry it out."""
-
-    @property
-    def is_final(self) -> bool:
-        """Whether it cannot be undone."""
-        return self.rollback == NOT_POSSIBLE
 
 
 _DELETE = Call("DELETE", "", "Terminate it")
@@ -45,15 +41,17 @@ ACTIONS = {
         Action(
             "terminate",
             "low",
-            "high: its disks are deleted",
-            NOT_POSSIBLE,
+            "high",
+            "its disks are deleted",
+            None,
             "nothing for the cluster; perhaps disk snapshots that the vendor keeps",
             (_STOP, _DELETE),
         ),
         Action(
             "stop",
             "low",
-            "low: running work ends",
+            "low",
+            "running work ends",
             "start it again",
             "its instance volume",
             (_STOP,),
@@ -61,7 +59,8 @@ ACTIONS = {
         Action(
             "schedule",
             "medium",
-            "low: it is not available outside its hours",
+            "low",
+            "it is not available outside its hours",
             "remove the schedule",
             "its instance volume while it is stopped",
             (_STOP, _START),
@@ -69,18 +68,20 @@ ACTIONS = {
         Action(
             "resize",
             "high",
-            "medium: peaks run slower",
+            "medium",
+            "peaks run slower",
             "create it again at its former size",
             "the GPUs that remain",
         ),
         Action(
             "move",
             "high",
-            "medium: the offer or region changes",
+            "medium",
+            "the offer or region changes",
             "move back",
             "the price of the other offer",
         ),
-        Action("review", "low", "none", "nothing to undo"),
+        Action("review", "low", "none", "nothing is changed", "nothing to undo"),
     )
 }
 """In the order in which equal savings are preferred."""

@@ -208,11 +208,11 @@ def test_page_mail_and_csv_write_a_currency_with_its_own_decimals(
     folder = data / "reports/2026-03-03"
     page = re.sub(r"<svg.*?</svg>", "", (folder / "report.html").read_text(), flags=re.DOTALL)
     mail = email.message_from_bytes((folder / "mail.eml").read_bytes(), policy=email.policy.SMTP)
-    for text in (page, mail.get_body(("plain",)).get_content()):
+    for text, least in ((page, 21), (mail.get_body(("plain",)).get_content(), 8)):
         written = re.findall(rf"(?:{currency}\xa0|€)[\d,]+(?:\.(\d+))?", text)
         # Rounded money has no decimals; what has some has those of the currency.
         assert {len(part) for part in written if part} == ({decimals} if decimals else set())
-        assert len(written) >= 8
+        assert len(written) >= least
     with (folder / "spend.csv").open() as file:  # for machines: exact, whatever the currency
         amounts = [row["spend"] for row in csv.DictReader(file)]
     assert all(re.fullmatch(r"\d+\.\d{6}", amount) for amount in amounts)

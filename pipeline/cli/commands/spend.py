@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from pipeline.cli.filters import refusal
+from pipeline.cli.filters import not_one_of
 from pipeline.cli.options import Command, print_result
 from pipeline.cli.output import format_option, print_rows
 from pipeline.cli.param_types import Day
@@ -55,7 +55,7 @@ class Dimensions(click.ParamType[tuple[str, ...]]):
         names = [name.strip() for name in str(value).split(",")]
         for name in names:
             if name not in DIMENSIONS:
-                self.fail(refusal(name, tuple(DIMENSIONS)), param, ctx)
+                self.fail(not_one_of(name, tuple(DIMENSIONS)), param, ctx)
         if len({*names}) < len(names):
             self.fail(f"{value!r} names a dimension twice", param, ctx)
         return tuple(names)

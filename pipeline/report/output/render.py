@@ -16,7 +16,7 @@ import css_inline
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.report import charts
+from pipeline.report import chart_images, charts
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -66,7 +66,7 @@ def mail_text(view: ReportView, link: str = "", rest: str = "") -> str:
 def mail_pictures(view: ReportView) -> dict[str, bytes]:
     """The pictures of a mail by the names under which its HTML part shows them."""
     drawn = view.spend.chart.svg
-    return {MAIL_CHART: charts.png(drawn, MAIL_CHART_WIDE)} if drawn else {}
+    return {MAIL_CHART: chart_images.png(drawn, MAIL_CHART_WIDE)} if drawn else {}
 
 
 def mail_html(
@@ -146,7 +146,7 @@ def _environment(*, autoescape: bool) -> Environment:
     )
     environment.filters["wrap_mail"] = _wrapped
     environment.filters["first_sentence"] = _first_sentence
-    environment.filters["picture"] = Markup  # charts.svg is ours, and escapes what it is given
+    environment.filters["picture"] = Markup  # ours, which escapes what it is given
     return environment
 
 

@@ -69,26 +69,30 @@ def outlook(budgets: Budgets, day: date, money: Money, unknown_days: int = 0) ->
 
 def _outlook(row: Record, day: date, money: Money, unknown_days: int) -> str:
     """When a fleet's budget is used up, or what of it is expected to be left."""
-    amount = money.rounded(row["amount_micros"])
-    budget = f"The budget of {amount} for {month_long(day)}"
-    reached, forecast = known(row["reached_on"]), known(row["forecast_micros"])
+    budget = f"The budget of {money.rounded(row['amount_micros'])} for {month_long(day)}"
+    reached = known(row["reached_on"])
     if reached is not None and reached.date() <= day:
         more = money.rounded(row["spent_micros"] - row["amount_micros"])
         return f"{budget} was used up on {day_short(reached.date())}; {more} more has been spent."
-    spent = f"{share(row['spent_micros'], row['amount_micros'])} of {_lower(budget)} is spent"
-    if unknown_days:
-        return f"At least {spent}: {count_of(unknown_days, 'day')} of the month are unknown."
-    if forecast is None:
-        return f"{spent}."
+    if known(row["forecast_micros"]) is None or (unknown_days and reached is None):
+        spent = f"{share(row['spent_micros'], row['amount_micros'])} of {_lower(budget)} is spent"
+        unknown = f"{count_of(unknown_days, 'day')} of the month unknown"
+        return f"At least {spent}, with {unknown}." if unknown_days else f"{spent}."
     if (day + timedelta(days=1)).month != day.month:
         left = money.rounded(row["amount_micros"] - row["spent_micros"])
         return f"{budget} was not used up: {left} was left."
-    if reached is not None:
-        over = money.rounded(forecast - row["amount_micros"])
-        when = day_short(reached.date())
-        return f"{budget} is forecast to be used up on {when} and exceeded by {over}."
-    left = money.rounded(row["amount_micros"] - forecast)
-    return f"{budget} is forecast to last, with {left} left."
+    return f"{budget} is forecast {_ahead(row, reached, money, unknown_days)}."
+
+
+def _ahead(row: Record, reached: pd.Timestamp | None, money: Money, unknown_days: int) -> str:
+    """When it will be used up and by how much exceeded, or what will be left."""
+    left = row["amount_micros"] - row["forecast_micros"]
+    if reached is None:
+        return f"to last, with {money.rounded(left)} left"
+    when, over = day_short(reached.date()), money.rounded(-left)
+    if unknown_days:
+        return f"to be used up by {when} at the latest and exceeded by at least {over}"
+    return f"to be used up on {when} and exceeded by {over}"
 
 
 def _lower(text: str) -> str:

@@ -13,7 +13,7 @@ from pipeline.model import Certificate, State
 from pipeline.report.model import Fact
 from pipeline.report.sections import not_observed
 from pipeline.report.text import names, periods
-from pipeline.report.text.numbers import Money, count, count_of, duration, moment, percent, share
+from pipeline.report.text.numbers import Money, count, count_of, duration, moment, share
 from pipeline.schema import CLUSTER_KEY
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.report.inputs import ReportInputs
-    from pipeline.settings import Settings
     from pipeline.transform.totals import Totals
 
 _STATES = {
@@ -321,33 +320,3 @@ def _first_of(paths: Sequence[str]) -> str:
     named = ", ".join(names.shown(path, 120) for path in paths[:_DAMAGED_NAMED])
     more = len(paths) - _DAMAGED_NAMED
     return named + (f" and {count(more)} more" if more > 0 else "")
-
-
-def method(settings: Settings) -> tuple[Fact, ...]:
-    """The method in a few sentences."""
-    days, strict = settings.rules.idle_window_days, percent(settings.rules.idle_share_pct)
-    meanings = {
-        "Spend": "The increase of a cluster's cost counter between two snapshots, split at "
-        "midnight UTC by time. Without a counter: rate times running time, marked as estimated.",
-        "GPU use": "Read in each snapshot. A reading stands for at most 30 minutes before and "
-        "after it. A sample is an hour with a reading while the cluster ran. Busy means GPU use "
-        "above 5 %.",
-        "Waste": "The least that running idle clusters can have cost, times the share of their "
-        "running time that cannot have been busy. The samples limit the busy share: n samples "
-        "without work leave 1 \N{MINUS SIGN} 0.05^(1/n) possible (95 % confidence), and running "
-        f"time without a sample counts as busy. Judged over {days} days. A cluster that is stuck "
-        "and charged counts with what that cost. Waste is called proven if its finding is proven; "
-        "provable_waste in the CSV files is the amount at every grade.",
-        "Grades": "How certain a finding is: proven, likely or suspected. An idle finding is "
-        "graded by the busy share that its samples leave possible, and by the share of its sampled "
-        f"time without work (proven: at least {strict}). Proven idle needs snapshots at random "
-        "instants: use extract --spread.",
-        "Savings": "What acting saves if the clusters otherwise stay as they are. Past idle time "
-        "does not promise that: of real machines that were idle for two weeks, 26 to 68 % worked "
-        "again within 30 days.",
-        "One amount per cluster": "Several findings about a cluster concern the same money, which "
-        "counts once, at the largest amount. Of several actions, the one that saves most counts.",
-        "Rounding": "Each figure is rounded by itself; totals are sums of unrounded values. 0 % "
-        "and 100 % are shown only when exact; a dash means unknown, not zero.",
-    }
-    return tuple(Fact(term=term, value="", meaning=meaning) for term, meaning in meanings.items())

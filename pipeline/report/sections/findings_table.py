@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.report import charts
-from pipeline.report.by_cluster import are_of, key_of, keys_of, records_of, rows_of
+from pipeline.report.cluster_rows import are_of, key_of, keys_of, records_of, rows_of
 from pipeline.report.model import Column, FindingRow, FindingsTable
 from pipeline.report.sections import finding_details, off_hours_week
 from pipeline.report.sections.first_actions import first_clusters

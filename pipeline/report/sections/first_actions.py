@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from pipeline.addresses import is_loopback
-from pipeline.report.by_cluster import key_of, keys_of, records_of
+from pipeline.report.cluster_rows import key_of, keys_of, records_of
 from pipeline.report.model import Fact, FirstAction, FirstActions
 from pipeline.report.sections.finding_details import detail, sentence
 from pipeline.report.text import names
-from pipeline.report.text.action_text import arithmetic, imperative, measured, with_gpu_need
+from pipeline.report.text.action_text import arithmetic, imperative, measured, undo, with_gpu_need
 from pipeline.report.text.numbers import (
     UNKNOWN,
     Money,
@@ -100,13 +100,13 @@ def _action(
         grade=str(known(row["grade"]) or UNKNOWN),
         why=sentence(row, inputs.rule_text),
         since=_since(row, evidence),
-        is_final=action.is_final,
-        takes=tuple(
+        takes=f"{action.effort} effort, {action.risk} risk",
+        undo=undo(action),
+        is_final=action.rollback is None,
+        facts=tuple(
             Fact(term=term, value="", meaning=text)
             for term, text in (
-                ("Effort", action.effort),
-                ("Undo", action.rollback),
-                ("Risk", action.risk),
+                ("Risk", f"{action.risk}: {action.because}"),
                 ("Still charged", action.remains),
                 ("Evidence", detail(row, inputs.rule_text)),
                 ("Arithmetic", arithmetic(action.id, measured(row, evidence), money)),

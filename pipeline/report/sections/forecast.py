@@ -28,8 +28,6 @@ from pipeline.transform.forecast import (
 )
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from pipeline.report.inputs import ReportInputs
     from pipeline.transform.forecast import Estimate, Forecast
     from pipeline.transform.totals import Totals
@@ -62,10 +60,7 @@ def section(inputs: ReportInputs, totals: Totals) -> Section | None:
             tables.append(_estimates(forecast, money))
     if budgets is not None:
         titles.append("budgets")
-        if inputs.day is not None:
-            sentences += budget_parts.outlook(
-                budgets, inputs.day, money, _unknown_days(inputs, inputs.day)
-            )
+        sentences += _outlook(inputs)
         sentences += budget_parts.sentences(budgets, money)
         if len(budgets.table):
             tables.append(budget_parts.table(budgets.table, money))
@@ -82,11 +77,15 @@ def lede(inputs: ReportInputs) -> tuple[str, ...]:
     sentences = []
     if inputs.forecast is not None and inputs.forecast.quoted is not None:
         sentences.append(_short(inputs, inputs.forecast, inputs.forecast.quoted))
-    if inputs.budgets is not None and inputs.day is not None:
-        sentences += budget_parts.outlook(
-            inputs.budgets, inputs.day, inputs.money, _unknown_days(inputs, inputs.day)
-        )
+    sentences += _outlook(inputs)
     return (" ".join(sentences),) if sentences else ()
+
+
+def _outlook(inputs: ReportInputs) -> list[str]:
+    if inputs.budgets is None or inputs.day is None:
+        return []
+    unknown = inputs.unknown_days_of_month
+    return budget_parts.outlook(inputs.budgets, inputs.day, inputs.money, unknown)
 
 
 def card(inputs: ReportInputs) -> Card | None:
@@ -130,17 +129,11 @@ def _sentence(inputs: ReportInputs, forecast: Forecast) -> str:
     return f"{text}."
 
 
-def _unknown_days(inputs: ReportInputs, day: date) -> int:
-    """How many days of the month, up to ``day``, have no ledger."""
-    days = {day.replace(day=number) for number in range(1, day.day + 1)}
-    return len(days - {*inputs.days})
-
-
 def _without(inputs: ReportInputs, forecast: Forecast) -> str:
     """Which days of the forecast's period it does not include, since their spend is unknown."""
     if inputs.day is None or forecast.first > inputs.day:
         return ""
-    missing = _unknown_days(inputs, inputs.day)
+    missing = inputs.unknown_days_of_month
     return f", without {count_of(missing, 'day')} whose spend is unknown" if missing else ""
 
 

@@ -30,8 +30,8 @@ def title(inputs: ReportInputs, totals: Totals, review: PeriodReview) -> str:
     if totals.spend_micros is None:
         return f"{label}: spend is unknown{saved}"
     changed = _changed(inputs, totals.spend_micros, review)
-    compared = f", {changed}" if changed else ""
-    return f"{label}: {money.exact(totals.spend_micros)} spent{compared}{saved}"
+    change_from = f", {changed}" if changed else ""
+    return f"{label}: {money.exact(totals.spend_micros)} spent{change_from}{saved}"
 
 
 def subject(inputs: ReportInputs, totals: Totals) -> str:

@@ -114,11 +114,13 @@ def sentences(
         if ahead["low"].notna().all():
             out.append("Band: 8 of 10 outcomes of their total; single days vary more.")
     if budget is not None and inputs.day is not None:
-        out.append(_budget_sentence(budget, inputs.day, inputs.money))
+        unknown = inputs.unknown_days_of_month
+        out.append(_budget_sentence(budget, inputs.day, inputs.money, unknown))
     return out
 
 
-def _budget_sentence(budget: BudgetPace, day: date, money: Money) -> str:
+def _budget_sentence(budget: BudgetPace, day: date, money: Money, unknown_days: int) -> str:
+    """What the budget allows a day, and what of it remains if all spend of the month is known."""
     text = (
         f"The budget of {money.rounded(budget.amount_micros)} for "
         f"{month_long(day)} allows {money.rounded(budget.per_day_micros)} a day"
@@ -126,6 +128,8 @@ def _budget_sentence(budget: BudgetPace, day: date, money: Money) -> str:
     left, days = budget.amount_micros - budget.spent_micros, (budget.last - day).days
     if left < 0:
         return f"{text}; it is exceeded by {money.rounded(-left)}."
+    if unknown_days:
+        return f"{text}."
     if not days:
         return f"{text}; {money.rounded(left)} of it is not spent."
     return (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pipeline.report import charts
+from pipeline.report import chart_images, charts
 from pipeline.report.model import Chart, Column, SpendByDay, Swatch, Table
 from pipeline.report.sections import not_observed, spend_ahead
 from pipeline.report.text import names
@@ -160,7 +160,7 @@ def _draw(drawing: _Drawing, money: Money, summary: str, width: int) -> str:
         else spend_ahead.units(ahead).assign(day=ahead["date"].map(axis)),
         budget=_budget_line(drawing, axis, money),
     )
-    return charts.svg(chart, f"Stacked bar chart of spend per day. {summary}")
+    return chart_images.svg(chart, f"Stacked bar chart of spend per day. {summary}")
 
 
 def _axis(days: list[date]) -> dict[date, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pipeline.report import charts
+from pipeline.report import chart_images, charts
 from pipeline.report.model import Chart, Column, Section, Table
 from pipeline.report.sections import not_observed
 from pipeline.report.summary import BridgeNumbers
@@ -100,8 +100,8 @@ def _waterfall(
     return Chart(
         title="Change of spend by cause",
         summary=label,
-        svg=charts.svg(charts.waterfall(rows), label),
-        narrow=charts.svg(charts.waterfall(narrow, charts.NARROW), label),
+        svg=chart_images.svg(charts.waterfall(rows), label),
+        narrow=chart_images.svg(charts.waterfall(narrow, charts.NARROW), label),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pipeline.report import charts
+from pipeline.report import chart_images, charts
 from pipeline.report.model import Chart
 from pipeline.report.text import names
 from pipeline.report.text.numbers import count, count_of, known, percent, share
@@ -74,8 +74,8 @@ def waste_chart(inputs: ReportInputs, totals: Totals) -> Chart:
     return Chart(
         title=title,
         summary=summary,
-        svg=charts.svg(charts.waste(rows), label),
-        narrow=charts.svg(charts.waste(short, bars_wide=105), label),
+        svg=chart_images.svg(charts.waste(rows), label),
+        narrow=chart_images.svg(charts.waste(short, bars_wide=105), label),
         legend=tuple((grade, grade) for grade in GRADES if grade in grades),
     )
 
@@ -140,8 +140,8 @@ def use_chart(inputs: ReportInputs) -> Chart:
     return Chart(
         title=title,
         summary=summary,
-        svg=charts.svg(charts.price_against_use(points, series, money.symbol, corner), label),
-        narrow=charts.svg(
+        svg=chart_images.svg(charts.price_against_use(points, series, money.symbol, corner), label),
+        narrow=chart_images.svg(
             charts.price_against_use(short, series, money.symbol, corner, _NARROW), label
         ),
         legend=tuple((f"c{n} s{n}", kind) for n, kind in enumerate(series, start=1)),

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from pipeline.rules import Action
+
     Record = Mapping[Any, Any]
 
 _IMPERATIVES = {
@@ -70,9 +72,15 @@ def what_to_do(action: str | None, evidence: Record, money: Money) -> str:
     sentences = [_SENTENCES[key], arithmetic(key, evidence, money)]
     if key != "review":
         what = ACTIONS[key]
-        risk, _, because = what.risk.partition(": ")
-        sentences.append(f"Effort {what.effort}, risk {risk} ({because}). Undo: {what.rollback}.")
+        sentences.append(
+            f"Effort {what.effort}, risk {what.risk} ({what.because}). Undo: {undo(what)}."
+        )
     return " ".join(each for each in sentences if each)
+
+
+def undo(action: Action) -> str:
+    """How the action is undone."""
+    return action.rollback or "not possible"
 
 
 def arithmetic(action: str, evidence: Record, money: Money) -> str:

@@ -76,14 +76,28 @@ def test_the_first_sentences_count_the_other_budgets_and_name_the_first() -> Non
     ]
 
 
-def test_with_unknown_days_what_is_not_spent_yet_is_not_claimed() -> None:
-    rows = analyses.budgets("team").table.head(1)
+@pytest.mark.parametrize(
+    ("reached_on", "expected"),
+    [
+        (pd.NaT, "At least 85 % of the budget of $10,000 for November 2026 is spent, with 8 days of the month unknown."),  # noqa: E501
+        (pd.Timestamp("2026-11-27"), "The budget of $10,000 for November 2026 is forecast to be used up by 27 Nov at the latest and exceeded by at least $6,000."),  # noqa: E501
+    ],
+    ids=["not reached", "reached"],
+)  # fmt: skip
+def test_with_unknown_days_only_what_is_known_is_claimed(
+    reached_on: pd.Timestamp, expected: str
+) -> None:
+    rows = analyses.budgets("team").table.head(1).assign(reached_on=reached_on)
     known = Budgets(rows, rows.iloc[:0], ())
     (text,) = budgets.outlook(known, date(2026, 11, 22), Money("USD"), unknown_days=8)
-    assert plain(text) == (
-        "At least 85 % of the budget of $10,000 for November 2026 is spent: 8 days of the month "
-        "are unknown."
-    )
+    assert plain(text) == expected
+
+
+def test_a_month_that_is_over_is_not_forecast() -> None:
+    rows = analyses.budgets("team").table.head(1).assign(reached_on=pd.NaT)
+    ended = Budgets(rows, rows.iloc[:0], ())
+    (text,) = budgets.outlook(ended, date(2026, 11, 30), Money("USD"))
+    assert plain(text).endswith("for November 2026 was not used up: $1,500 was left.")
 
 
 def lede(rows: pd.DataFrame) -> list[str]:

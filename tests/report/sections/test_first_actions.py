@@ -43,7 +43,8 @@ def test_proven_comes_before_likely_and_most_saved_first() -> None:
 def test_an_action_names_its_way_back_and_the_vendors_request() -> None:
     (row, *_) = first_actions(normal()).rows
     assert (row.action, row.name) == ("Terminate", "forgotten")
-    assert [fact.term for fact in row.takes] == ["Effort", "Undo", "Risk", "Still charged"]
+    assert (row.takes, row.undo) == ("low effort, high risk", "not possible")
+    assert [fact.term for fact in row.facts] == ["Risk", "Still charged"]
     assert row.is_final
     # What can be undone comes first.
     assert [call.term for call in row.calls] == ["Stop it", "Terminate it"]
@@ -112,7 +113,7 @@ def test_an_action_on_a_cluster_of_unknown_size_is_shown() -> None:
 def test_a_resize_says_from_how_many_gpus_to_how_many_and_why() -> None:
     (row,) = [row for row in first_actions(normal()).rows if row.action.startswith("Resize")]
     assert (plain(row.action), row.name) == ("Resize from 4 GPUs to 2:", "half-used")
-    (sum_,) = [plain(fact.meaning) for fact in row.takes if fact.term == "Arithmetic"]
+    (sum_,) = [plain(fact.meaning) for fact in row.facts if fact.term == "Arithmetic"]
     assert sum_ == (
         f"GPUs that the work needs: 4 {TIMES} 18 % (95th percentile of GPU use) / 80 % = 0.90. "
         f"GPUs that the memory needs: 4 {TIMES} 40 % (highest memory use) / 90 % = 1.78. "

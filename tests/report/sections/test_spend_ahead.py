@@ -93,9 +93,15 @@ def test_a_forecast_without_a_range_has_a_line_and_no_band(views: dict[str, Repo
 def test_the_budget_of_the_fleet_is_a_line_with_its_amount_per_day(
     spent: int, sentence: str, views: dict[str, ReportView]
 ) -> None:
-    chart = drawn(with_budget(36_000, spent), views)
+    month = tuple(DAY.replace(day=day) for day in range(1, DAY.day + 1))
+    chart = drawn(replace(with_budget(36_000, spent), days=month), views)
     assert "budget: $1,200 a day" in words(chart)
     assert plain(chart.summary).endswith(f"The budget of $36,000 for November 2026 {sentence}")
+
+
+def test_with_unknown_days_no_pace_is_claimed_to_remain(views: dict[str, ReportView]) -> None:
+    chart = drawn(with_budget(36_000, 20_000), views)
+    assert plain(chart.summary).endswith("November 2026 allows $1,200 a day.")
 
 
 def test_a_budget_of_groups_and_one_far_above_the_bars_have_no_line(
