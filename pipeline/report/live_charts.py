@@ -1,8 +1,7 @@
 """The report's charts as live Altair charts, for a notebook.
 
-The definitions are those of :mod:`~pipeline.report.charts`. Colours become the light scheme's,
-since a notebook has no style sheet of ours, and the text of a mark, which is a title in the page,
-becomes a tooltip.
+The definitions are those of :mod:`~pipeline.report.charts`. What the page adds around a drawing is
+put into it: the light scheme's colours, the legend, and a tooltip in place of a mark's title.
 """
 
 from __future__ import annotations
@@ -11,17 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from pipeline.report.charts import PALETTE
+from pipeline.report.charts import FONT, PALETTE
 
 if TYPE_CHECKING:
     from pipeline.report.charts import Picture
+
+
+FONTS = f"{FONT}, Liberation Sans, sans-serif"
+"""The second is the one that the library which draws without a browser brings along."""
+_LEGENDS = ("project", "gpu", "grade")
+"""The fields whose colours need one."""
 
 
 def live(picture: Picture, title: str) -> Picture:
     """``picture`` with plain colours, tooltips and a title."""
     definition = _plain(picture.to_dict())
     definition["title"] = {"text": title, "anchor": "start"}
-    definition["config"]["background"] = PALETTE["--card"]
+    definition["config"] |= {"background": PALETTE["--card"], "font": FONTS}
     return alt.Chart.from_dict(definition)
 
 
@@ -34,9 +39,12 @@ def empty(title: str) -> Picture:
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any part of a JSON document
     if isinstance(value, dict):
         parts = {key: _plain(part) for key, part in value.items()}
-        tip = parts.get("encoding", {}).get("description")
-        if tip is not None:
-            parts["encoding"]["tooltip"] = tip
+        channels = parts.get("encoding", {})
+        if "description" in channels:
+            channels["tooltip"] = channels["description"]
+        for channel in channels.values():
+            if isinstance(channel, dict) and channel.get("field") in _LEGENDS:
+                channel["legend"] = {"title": None, "orient": "bottom"}
         return parts
     if isinstance(value, list):
         return [_plain(part) for part in value]
