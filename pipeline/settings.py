@@ -213,6 +213,13 @@ class OwnRule(Section, frozen=True):
     action: Literal["review", "stop", "terminate", "schedule", "resize", "move"] = "review"
 
 
+class Mcp(Section, frozen=True):
+    """What an assistant may see (``fleetledger mcp``)."""
+
+    hide_names: bool = False
+    """Whether names of clusters, projects and owners are replaced by pseudonyms."""
+
+
 class Settings(Section, frozen=True):
     """All settings of a run."""
 
@@ -226,6 +233,7 @@ class Settings(Section, frozen=True):
     extract: Extract = Extract()
     report: Report = Report()
     mail: Mail = Mail()
+    mcp: Mcp = Mcp()
     rules: Rules = Rules()
     exclusions_file: str | None = None
     """TOML with ``[[exclude]]`` entries: match, rule, owner, reason, expires."""

@@ -41,7 +41,9 @@ MAY_IMPORT = {
     "demo": SHARED | {"jobs", "nightly", "store", "simulator"},
     # An edge, as cli is: it asks the jobs, so that a figure is the report's and the commands'.
     "notebook": SHARED | {"jobs", "store", "transform", "report"},
-    "cli": SHARED | STAGES | {"jobs", "nightly", "terminal", "demo"},
+    # An answer is the notebook's.
+    "assistants": SHARED | {"notebook"},
+    "cli": SHARED | STAGES | {"jobs", "nightly", "terminal", "demo", "notebook", "assistants"},
     "__main__": {"cli"},
 }
 """Packages and top-level modules of pipeline/, and which of them each may import."""
@@ -60,6 +62,7 @@ ONLY_IN = {
     "uvicorn": {"simulator"},
     "click": {"cli"},
     "rich": {"terminal"},
+    "mcp": {"assistants"},
 }
 
 

@@ -17,6 +17,7 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from pipeline.cli.commands import (
+    assistants,
     findings,
     fleet,
     maintenance,
@@ -42,7 +43,7 @@ def cli() -> None:
     """Shows where each dollar of a rented GPU fleet went, how much was wasted, and what to do."""
 
 
-for module in (pipeline, fleet, findings, why, spend, what_if, maintenance, simulator):
+for module in (pipeline, fleet, findings, why, spend, what_if, assistants, maintenance, simulator):
     for command in module.COMMANDS:
         cli.add_command(command)
 

@@ -105,23 +105,30 @@ class OpenStore:
 
     def __init__(
         self,
-        uri: str,
+        uri: str | Store,
         options: Mapping[str, str] | None = None,
         settings: str | Settings | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        warn: Callable[[str], None] | None = None,
     ) -> None:
         """Open ``uri``; ``options`` and ``settings`` as in :func:`open_store`.
 
-        ``now``: the clock; snapshots dated after it are left out, as by the commands.
+        Args:
+            uri: The data directory, or a store that is open.
+            options: For an object store.
+            settings: The settings file.
+            now: The clock; snapshots dated after it are left out, as by the commands.
+            warn: Gets what a command would warn of; by default a :class:`NotebookWarning`.
 
         Raises:
             StorageError: the directory is empty.
         """
-        self.store = Store(uri, options)
+        self.store = uri if isinstance(uri, Store) else Store(uri, options)
         if self.store.is_empty():
             where = self.store.files.path("") or uri
             raise StorageError(f"{where}: nothing is stored there; run `fleetledger extract`")
         self._now = now
+        self._warn = warn
         self._owners: tuple[Owner, ...] | None = None
         self._has_settings = settings is not None
         if isinstance(settings, str):
@@ -151,6 +158,16 @@ class OpenStore:
         columns = ["account", "snapshots", "ledger days", "last closed day"]
         table = pd.DataFrame(rows, columns=columns).to_html(index=False)
         return f"<p>{escape(self.store.files.place)}</p>{table}"
+
+    @property
+    def last_day(self) -> date:
+        """The last closed day.
+
+        Raises:
+            StorageError: no day is closed yet.
+        """
+        with self._job() as job:
+            return coverage(job).last_day()
 
     def snapshots(
         self,
@@ -579,7 +596,10 @@ class OpenStore:
         job = Job(self.store, self.settings, _no_key, self._now)
         yield job
         for message in job.messages:
-            warnings.warn(message, NotebookWarning, stacklevel=4)
+            if self._warn is not None:
+                self._warn(message)
+            else:
+                warnings.warn(message, NotebookWarning, stacklevel=4)
 
 
 def _no_key(name: str, _account: Account) -> NoReturn:
