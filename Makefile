@@ -14,7 +14,7 @@ run: install ## embedded API, a month of simulated snapshots over HTTP, then a n
 	$(BIN)/fleetledger --data-dir data/demo demo
 
 ##@ Develop
-.PHONY: develop check test test-crash test-lowest docs gold screenshots lock
+.PHONY: develop check test test-crash test-lowest docs gold sample screenshots lock
 develop: .venv/.developed ## also install what tests and checks need
 
 check: develop ## lint, format, types, generated docs
@@ -40,6 +40,9 @@ docs: develop ## write the generated pages of docs/ again
 
 gold: develop ## accept the present output as the gold files of tests/gold
 	UPDATE_GOLD=1 $(BIN)/python -m pytest -q tests -k gold
+
+sample: develop ## make data/sample again from its recipe
+	$(BIN)/python -m docs.sample
 
 screenshots: develop ## pictures of page, mail, print and terminal from the demo, in build/screenshots (needs Chromium)
 	@test -f data/demo/reports/latest/report.html || $(MAKE) --no-print-directory run

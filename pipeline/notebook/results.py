@@ -35,11 +35,12 @@ class Result:
         return "\n\n".join(parts)
 
     def _repr_html_(self) -> str:
-        sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.sentences)
+        lines = escape("\n".join(self.sentences))
         tables = "".join(
             f"<h4>{escape(title)}</h4>{_html(frame)}" for title, frame in self.tables().items()
         )
-        return f"<div>{sentences}{tables}</div>"
+        # Indented lines stay so, and long ones wrap.
+        return f'<div style="white-space: pre-wrap">{lines}</div><div>{tables}</div>'
 
 
 def _head(frame: pd.DataFrame) -> str:

@@ -21,17 +21,17 @@ def clusters(*ids: str) -> pd.DataFrame:
 
 
 def test_each_candidate_has_its_best_graded_finding_or_why_it_has_none() -> None:
-    found = {"found_on": FOUND}
+    since = {"found_on": FOUND}
     findings = pd.DataFrame(
         [
-            outcome("a", "idle", "FINDING", grade="likely", provable_waste_micros=5, **found),
-            outcome("a", "underutilized", "FINDING", grade="suspected", **found),
+            outcome("a", "idle", "FINDING", grade="likely", provable_waste_micros=5, **since),
+            outcome("a", "underutilized", "FINDING", grade="suspected", **since),
             outcome("b", "idle", "INSUFFICIENT_DATA"),
             outcome("c", "idle", "CLEAR"),
-            outcome("c", "no_expiry", "FINDING", **found),
-            outcome("d", "idle", "FINDING", grade="proven", exclusion="standby", **found),
+            outcome("c", "no_expiry", "FINDING", **since),
+            outcome("d", "idle", "FINDING", grade="proven", exclusion="standby", **since),
             outcome("e", "idle", "CLEAR"),
-            outcome("e", "off_hours", "FINDING", grade="suspected", **found),
+            outcome("e", "off_hours", "FINDING", grade="suspected", **since),
         ],
         columns=list(COLUMNS),
     )
