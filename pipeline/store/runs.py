@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
@@ -85,6 +86,21 @@ def decode_json(files: Files, key: str, kind: type[T]) -> T:
     if not self_hash.is_intact(data):
         raise damaged(files, key, WRONG_BYTES)
     try:
-        return msgspec.json.decode(data, type=_Sealed[kind]).record  # type: ignore[valid-type]
+        return _decoder(kind).decode(data).record
     except msgspec.DecodeError as error:
         raise damaged(files, key, str(error).splitlines()[0]) from error
+
+
+_PREPARING = Lock()
+_DECODERS: dict[type, msgspec.json.Decoder[Any]] = {}
+
+
+def _decoder(kind: type[T]) -> msgspec.json.Decoder[_Sealed[T]]:
+    """The decoder of a ``kind``, prepared by one thread: msgspec crashes if several do it at once.
+
+    ``check`` reads files by threads, and the first of them prepare the type.
+    """
+    with _PREPARING:
+        if kind not in _DECODERS:
+            _DECODERS[kind] = msgspec.json.Decoder(_Sealed[kind])  # type: ignore[valid-type]
+        return _DECODERS[kind]
