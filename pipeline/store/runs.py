@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
@@ -11,6 +10,7 @@ from pipeline.errors import AlreadyStoredError
 from pipeline.model import RunRecord
 from pipeline.store import layout, self_hash
 from pipeline.store.damage import WRONG_BYTES, damaged
+from pipeline.store.json_decoders import decoder
 
 if TYPE_CHECKING:
     from pipeline.store.files import Files
@@ -86,21 +86,6 @@ def decode_json(files: Files, key: str, kind: type[T]) -> T:
     if not self_hash.is_intact(data):
         raise damaged(files, key, WRONG_BYTES)
     try:
-        return _decoder(kind).decode(data).record
+        return decoder(_Sealed[kind]).decode(data).record  # type: ignore[valid-type]
     except msgspec.DecodeError as error:
         raise damaged(files, key, str(error).splitlines()[0]) from error
-
-
-_PREPARING = Lock()
-_DECODERS: dict[type, msgspec.json.Decoder[Any]] = {}
-
-
-def _decoder(kind: type[T]) -> msgspec.json.Decoder[_Sealed[T]]:
-    """The decoder of a ``kind``, prepared by one thread: msgspec crashes if several do it at once.
-
-    ``check`` reads files by threads, and the first of them prepare the type.
-    """
-    with _PREPARING:
-        if kind not in _DECODERS:
-            _DECODERS[kind] = msgspec.json.Decoder(_Sealed[kind])  # type: ignore[valid-type]
-        return _DECODERS[kind]

@@ -31,7 +31,7 @@ def switching() -> Iterator[None]:
 
 @pytest.mark.usefixtures("switching")
 def test_the_first_reads_of_a_kind_may_be_at_once(tmp_path: Path) -> None:
-    # Preparing a type by several threads crashed the process.
+    # msgspec crashes the process if several threads prepare a type at once.
     files = LocalFiles(tmp_path)
     first = msgspec.defstruct("First", [("x", int)], frozen=True)
     (tmp_path / "a.json").write_bytes(runs.encode_json(first(1)))
