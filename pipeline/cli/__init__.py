@@ -19,6 +19,7 @@ from click.exceptions import NoArgsIsHelpError
 from pipeline.cli.commands import (
     findings,
     fleet,
+    focus,
     maintenance,
     pipeline,
     simulator,
@@ -42,7 +43,7 @@ def cli() -> None:
     """Shows where each dollar of a rented GPU fleet went, how much was wasted, and what to do."""
 
 
-for module in (pipeline, fleet, findings, why, spend, what_if, maintenance, simulator):
+for module in (pipeline, fleet, findings, why, spend, focus, what_if, maintenance, simulator):
     for command in module.COMMANDS:
         cli.add_command(command)
 
