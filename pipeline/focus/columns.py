@@ -83,7 +83,7 @@ _COLUMNS = (
         "null if unknown, and of storage rows.",
         nullable=True,
     ),
-    Column("PricingCategory", TEXT, "`Standard`: the API does not tell spot from on-demand."),
+    Column("PricingCategory", TEXT, "`Standard`: the API does not distinguish spot."),
     Column(
         "PricingQuantity",
         AMOUNT,

@@ -321,5 +321,5 @@ def _micro_hours(seconds: Ints) -> Ints:
 
 def _amounts(micros: Ints, unknown: Bools | None = None) -> pa.Array:
     """Decimals of integer millionths; null where ``unknown``."""
-    whole = pa.array(micros, pa.int64(), mask=unknown).cast(pa.decimal128(19))
-    return pc.multiply(whole, _UNIT).cast(AMOUNT)
+    integers = pa.array(micros, pa.int64(), mask=unknown).cast(pa.decimal128(19))
+    return pc.multiply(integers, _UNIT).cast(AMOUNT)

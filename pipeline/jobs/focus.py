@@ -61,9 +61,9 @@ class Export:
         if self.unpriced_rows:
             self.job.note(
                 Exit.WARNINGS,
-                f"{self.unpriced_rows} rows have no price: their BilledCost is 0 and their "
-                "x_CostBasis 'unpriced', since FOCUS allows no unknown cost; prices in [rate_card] "
-                "of the settings give them one",
+                f"cluster-days without a price: {self.unpriced_rows}; their BilledCost is 0 and "
+                "their x_CostBasis 'unpriced', since FOCUS allows no unknown cost; give their GPU "
+                "types a price in [rate_card] of the settings",
             )
 
     def _pieces(self) -> Iterator[pd.DataFrame]:
