@@ -105,24 +105,25 @@ def _of_usage(value: Any) -> Bill:  # noqa: ANN401 - any JSON value
 
 
 def _of_csv(text: str) -> Bill:
-    rows = list(csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True))
-    found = {(name or "").strip().lower(): name for name in (rows[0] if rows else {})}
-    if missing := [name for name in ("date", "amount") if name not in found]:
-        names = ", ".join(found) or "no rows"
+    reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
+    columns = {name.strip().lower(): name for name in reader.fieldnames or ()}
+    rows = list(reader)
+    if missing := [name for name in ("date", "amount") if name not in columns]:
+        names = ", ".join(columns) or "nothing"
         raise _BillError(
             f"it has no column {' and no column '.join(missing)} (it has: {names[:80]})"
         )
-    currencies = _currencies(rows, found)
+    currencies = _currencies(rows, columns)
     if len(currencies) > 1:
         raise _BillError(f"it has several currencies: {', '.join(sorted(currencies))}")
     return Bill(
-        days=_days([(row[found["date"]], row[found["amount"]]) for row in rows]),
+        days=_days([(row[columns["date"]], row[columns["amount"]]) for row in rows]),
         currency=next(iter(currencies), None),
     )
 
 
-def _currencies(rows: list[dict[str, Any]], found: Mapping[str, str]) -> set[str]:
-    column = found.get("currency")
+def _currencies(rows: list[dict[str, Any]], columns: Mapping[str, str]) -> set[str]:
+    column = columns.get("currency")
     return {row[column].strip() for row in rows if column is not None and row[column]}
 
 
@@ -133,6 +134,8 @@ def _days(pairs: list[tuple[object, object]]) -> dict[date, int]:
         if day in days:
             raise _BillError(f"{day} is in it twice; give one amount for each day")
         days[day] = _micros(amount)
+    if not days:
+        raise _BillError("it has no days")
     return dict(sorted(days.items()))
 
 

@@ -1,4 +1,4 @@
-"""What accounts were billed: kept by account and day, and compared with the ledger anew each time.
+"""What accounts were billed: kept by account and day, and compared with the ledger again each time.
 
 A bill is a fact and its comparison is not: the ledger's days can be built again. So only the billed
 amounts are stored, as ``state/billed-ACCOUNT``; a later bill of a day replaces the earlier one.

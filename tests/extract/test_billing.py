@@ -45,7 +45,8 @@ def test_csv_is_read_with_any_case_of_columns_and_other_columns() -> None:
     [
         (b"day,amount\n2026-06-01,1\n", "it has no column date (it has: day, amount)"),
         (b"a,b\n1,2\n", "it has no column date and no column amount (it has: a, b)"),
-        (b"", "it has no column date and no column amount (it has: no rows)"),
+        (b"", "it has no column date and no column amount (it has: nothing)"),
+        (b"date,amount\n", "it has no days"),
         (b"date,amount\n2026-06-01,\n", "'' is no amount, such as 1234.56"),
         (b"date,amount\n2026-06-01\n", "'None' is no amount"),
         (b"date,amount\n2026-06-01,nan\n", "'nan' is no amount"),

@@ -83,7 +83,11 @@ def reconcile(
 
 def _read(path: str) -> bytes:
     try:
-        return Path(path).expanduser().read_bytes()
+        file = Path(path).expanduser()
+        # Reading a pipe without a writer, or a device without an end, never returns.
+        if file.exists() and not file.is_file():
+            raise SettingsError(f"--billing {path}: not a regular file; give a readable file")
+        return file.read_bytes()
     except (OSError, RuntimeError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise SettingsError(f"--billing {path}: {reason}; give a readable file") from error
