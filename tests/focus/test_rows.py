@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.focus.columns import VERSIONS, Version, table_of
@@ -59,6 +59,7 @@ ROWS = st.builds(
 )
 
 
+@settings(max_examples=25)
 @given(st.lists(ROWS, min_size=1, max_size=8))
 def test_costs_are_the_ledgers_to_the_last_digit_and_list_costs_exact_products(
     rows: list[dict[str, Any]],
@@ -76,6 +77,7 @@ def test_costs_are_the_ledgers_to_the_last_digit_and_list_costs_exact_products(
         assert row["x_BilledCostLow"] <= row["BilledCost"] <= row["x_BilledCostHigh"]
 
 
+@settings(max_examples=25)
 @given(st.lists(ROWS, min_size=1, max_size=8))
 def test_the_bounds_of_a_days_rows_add_up_to_those_of_the_ledger_day(
     rows: list[dict[str, Any]],
@@ -215,6 +217,7 @@ def test_our_columns_are_last_and_begin_with_x(version: Version) -> None:
     assert list(names) == sorted(names)
 
 
+@settings(max_examples=25)
 @given(st.lists(ROWS, min_size=1, max_size=8))
 def test_only_columns_that_may_be_null_are(rows: list[dict[str, Any]]) -> None:
     for field, column in zip(table_of("1.2").arrow, focus(*rows).columns, strict=True):
