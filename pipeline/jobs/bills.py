@@ -83,7 +83,9 @@ def reconcile_live(job: Job, account: str, first: date | None, last: date | None
 def reconcile_bill(
     job: Job, account: str, bill: Bill, source: str, first: date | None, last: date | None
 ) -> Reconciled:
-    """Keep ``bill``, and compare its closed days from ``first`` to ``last`` with the ledger.
+    """Compare the closed days of ``bill`` from ``first`` to ``last`` with the ledger.
+
+    All its closed days are kept for reports; of a day that is not over it has only a part.
 
     Raises:
         SettingsError: the bill is in another currency.
@@ -98,13 +100,14 @@ def reconcile_bill(
         )
     known = coverage(job)
     closed = closed_days_of(job.store, account, known)
-    wanted = [day for day in _within(bill.days, closed) if (first or day) <= day <= (last or day)]
+    billed_closed = _within(bill.days, closed)
+    wanted = [day for day in billed_closed if (first or day) <= day <= (last or day)]
     if not wanted:
         raise StorageError(
             f"{source}: none of its days{_between(first, last)} is a closed day of account "
             f"{account}: the bill has {_span(list(bill.days))}, the ledger {_span(closed)}"
         )
-    keep(job.store, account, bill, ours)
+    keep(job.store, account, Bill(days=billed_closed, currency=ours))
     begin, end = min(wanted), max(wanted)
     rows = observed_days(job.store.read_ledger(begin, end, [account], _READ), known.until)
     billed = BilledDays(
@@ -120,12 +123,12 @@ _READ = [name for name in LEDGER.names if name.endswith("_micros") or name in {
 }]  # fmt: skip
 
 
-def keep(store: Store, account: str, bill: Bill, currency: str) -> None:
+def keep(store: Store, account: str, bill: Bill) -> None:
     """Store the billed days, in place of earlier amounts of the same days."""
     name = _state(account)
     before = store.read_state(name, Bill)
-    days = {} if before is None or before.currency != currency else before.days
-    kept = Bill(days={**days, **bill.days}, currency=currency)
+    days = {} if before is None or before.currency != bill.currency else before.days
+    kept = Bill(days={**days, **bill.days}, currency=bill.currency)
     store.put_state(name, msgspec.json.encode(kept))
 
 

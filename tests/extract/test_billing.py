@@ -31,6 +31,16 @@ def test_the_apis_json_is_read_to_the_last_digit() -> None:
     assert (bill.currency, bill.others) == ("USD", {"storage": 142_370_000})
 
 
+@pytest.mark.parametrize(("elapsed", "days"), [(2, [FIRST]), (30, [FIRST, SECOND])])
+def test_the_newest_day_of_a_period_that_is_not_over_is_left_out(
+    elapsed: int, days: list[date]
+) -> None:
+    period = {"daysInPeriod": 30, "daysElapsed": elapsed}
+    assert [
+        *parse_bill(usage(("2026-06-02", 1), ("2026-06-01", 7), period=period), "b").days
+    ] == days
+
+
 def test_csv_is_read_with_any_case_of_columns_and_other_columns() -> None:
     text = (
         b"\xef\xbb\xbfDate, Amount,note,Currency\r\n2026-06-01,12.5,x,EUR\r\n2026-06-02,-1,,EUR\r\n"

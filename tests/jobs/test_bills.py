@@ -137,6 +137,15 @@ def test_a_file_is_kept_and_the_report_compares_it_without_scaling(world: World)
     assert b'"2026-03-03":7000000' in kept
 
 
+def test_a_day_that_is_not_closed_is_not_kept(world: World) -> None:
+    data = b"date,amount\n2026-03-04,5\n2026-03-05,1\n"
+    reconcile_file(world.job, "default", data, "b.csv", None, None)
+    kept = world.job.store.get_state("billed-default")
+    assert kept is not None
+    assert b'"2026-03-04":5000000' in kept
+    assert b"2026-03-05" not in kept
+
+
 def test_only_the_days_asked_for_are_compared(world: World) -> None:
     day = date(2026, 3, 3)
     rows = reconcile_file(world.job, "default", CSV, "b.csv", day, None).rows
