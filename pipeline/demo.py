@@ -109,7 +109,8 @@ def demo(
     """
     # No accounts and no mail of the user's settings.
     settings = Settings(
-        currency=job.settings.currency, budgets={"all clusters": Budget(amount=BUDGET)}
+        stated_currency=job.settings.stated_currency,
+        budgets={"all clusters": Budget(amount=BUDGET)},
     )
     demo_job = dataclasses.replace(job, store=Store(clean_folder(uri)), settings=settings)
     return take_snapshots(demo_job, DEMO, with_progress, then=nightly)

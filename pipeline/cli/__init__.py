@@ -20,8 +20,10 @@ from pipeline.cli.commands import (
     assistants,
     findings,
     fleet,
+    focus,
     maintenance,
     pipeline,
+    reconcile,
     simulator,
     spend,
     what_if,
@@ -43,7 +45,19 @@ def cli() -> None:
     """Shows where each dollar of a rented GPU fleet went, how much was wasted, and what to do."""
 
 
-for module in (pipeline, fleet, findings, why, spend, what_if, assistants, maintenance, simulator):
+for module in (
+    pipeline,
+    fleet,
+    findings,
+    why,
+    spend,
+    focus,
+    reconcile,
+    what_if,
+    assistants,
+    maintenance,
+    simulator,
+):
     for command in module.COMMANDS:
         cli.add_command(command)
 

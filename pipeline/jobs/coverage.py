@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from pipeline.errors import Exit, StorageError
+from pipeline.errors import Exit, SettingsError, StorageError
 from pipeline.ledger.inputs import observed_until
 from pipeline.model import NotObserved
 
@@ -62,6 +63,41 @@ class Coverage:
             for name in sorted({*self.since, *accounts})
             if not self.has(name, day) and self.since.get(name, day) <= day
         )
+
+
+def closed_days(
+    job: Job,
+    known: Coverage,
+    first: date | None,
+    last: date | None,
+    days: int,
+    named_by: tuple[str, str] = ("--from", "--to"),
+) -> tuple[date, date]:
+    """The days from ``first`` to ``last`` (by default the last closed day).
+
+    Args:
+        job: the inputs of the run.
+        known: what is observed.
+        first: the first day.
+        last: the last one.
+        days: how many up to ``last`` if ``first`` is not given; fewer where the ledger begins
+            later.
+        named_by: the options or arguments that hold the days, for errors.
+
+    Raises:
+        SettingsError: the dates are not within the closed days.
+        StorageError: no day is closed yet.
+    """
+    closed = known.last_day()
+    begin = min(ref.day for ref in job.store.ledger_days())
+    until = last or closed
+    since = first or max(begin, until - timedelta(days=days - 1))
+    if not begin <= since <= until <= closed:
+        options = " ".join(
+            f"{name} {day}" for name, day in zip(named_by, (first, last), strict=True) if day
+        )
+        raise SettingsError(f"{options}: the closed days of the ledger are {begin} to {closed}")
+    return since, until
 
 
 def warn_of_missing(job: Job, day: date, accounts: Iterable[NotObserved]) -> None:

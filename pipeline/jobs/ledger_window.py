@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from pipeline.errors import SettingsError
-from pipeline.jobs.coverage import coverage, warn_of_missing
+from pipeline.jobs.coverage import closed_days, coverage, warn_of_missing
 from pipeline.transform.observed import observed_days
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from datetime import date
 
     import pandas as pd
 
@@ -45,15 +44,7 @@ def closed_window(
         StorageError: no day is closed yet.
     """
     known = coverage(job)
-    closed = known.last_day()
-    begin = min(ref.day for ref in job.store.ledger_days())
-    until = last or closed
-    since = first or max(begin, until - timedelta(days=days - 1))
-    if not begin <= since <= until <= closed:
-        options = " ".join(
-            f"{name} {day}" for name, day in zip(named_by, (first, last), strict=True) if day
-        )
-        raise SettingsError(f"{options}: the closed days of the ledger are {begin} to {closed}")
+    since, until = closed_days(job, known, first, last, days, named_by)
     warn_of_missing(job, until, known.missing(until, tuple(job.settings.accounts)))
     return Window(since, until, known)
 
