@@ -51,7 +51,6 @@ ONLY_IN = {
     "pyarrow": {"schema", "model", "store", "extract", "report"},
     "obstore": {"store"},
     "jinja2": {"report"},
-    "altair": {"report"},
     "vl_convert": {"report"},
     "css_inline": {"report"},
     "smtplib": {"deliver"},
