@@ -66,7 +66,7 @@ def read(
     )
     if not parts:
         return LEDGER.empty()[known].assign(**dict.fromkeys(added))
-    return LEDGER.to_pandas(tables.concat(parts))
+    return LEDGER.to_pandas(tables.joined(parts))
 
 
 def still_damaged(files: Files, keys: Collection[str]) -> list[str]:

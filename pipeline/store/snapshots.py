@@ -75,7 +75,7 @@ def read_frame(
     parts = tables.gather(refs, read_one, skipped=skipped)
     if not parts:
         return SNAPSHOT.empty()[known].assign(**dict.fromkeys((*added, "snapshot_state")))
-    return SNAPSHOT.to_pandas(tables.concat(parts))
+    return SNAPSHOT.to_pandas(tables.joined(parts))
 
 
 def read_rows(
@@ -96,10 +96,11 @@ def read_rows(
     parts = tables.gather(refs, read_one, skipped=skipped)
     if not parts:
         return [], [], SNAPSHOT.empty()[list(columns)]
+    rows = [table.num_rows for table in parts]
     return (
         [certificates[ref.key] for ref in refs if ref.key not in skipped],
-        [table.num_rows for table in parts],
-        SNAPSHOT.to_pandas(tables.concat(parts)),
+        rows,
+        SNAPSHOT.to_pandas(tables.joined(parts)),
     )
 
 

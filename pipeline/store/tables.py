@@ -139,9 +139,14 @@ def gather(
     return [part for part in parts if not isinstance(part, DamageError)]
 
 
-def concat(parts: Sequence[pa.Table]) -> pa.Table:
-    """One table of ``parts``; a column that only some of them have is null in the others."""
-    return pa.concat_tables(parts, promote_options="permissive")
+def joined(parts: list[pa.Table]) -> pa.Table:
+    """One table of ``parts``; a column that only some of them have is null in the others.
+
+    ``parts`` is emptied, so that whoever converts the table can let its columns go one by one.
+    """
+    table = pa.concat_tables(parts, promote_options="permissive")
+    parts.clear()
+    return table
 
 
 def constant_code(value: str, rows: int) -> pa.DictionaryArray:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 HOURS_OF_WEEK = 168
 _EPOCH_ORDINAL = 719_163
 _ALL_HOURS = (1 << 24) - 1
+_SPARSE = 8
+"""Groups are counted in a table if it has at most so many places per row."""
 
 
 def day_numbers(dates: pd.Series[Any]) -> Ints:
@@ -49,17 +51,42 @@ def between(frame: pd.DataFrame, first: date, last: date) -> pd.DataFrame:
     """The rows of the days ``first`` to ``last``, both included."""
     day = day_numbers(frame["date"])
     inside = (day >= day_number(first)) & (day <= day_number(last))
-    return frame if inside.all() else frame[inside]
+    rows: pd.DataFrame = frame if inside.all() else _at(frame, np.flatnonzero(inside))
+    return rows
 
 
 def number(frame: pd.DataFrame, keys: Sequence[str]) -> tuple[Ints, int]:
     """The number of each row's group among the combinations of ``keys``, in their order."""
-    code = np.zeros(len(frame), dtype=np.int64)
+    code, width = np.zeros(len(frame), dtype=np.int64), 1
     for key in keys:
-        part, distinct = pd.factorize(frame[key], sort=True)
-        code = code * (len(distinct) + 1) + part + 1
-    code, groups = pd.factorize(code, sort=True)
-    return code.astype(np.int64), len(groups)
+        part, distinct = _in_order(frame[key])
+        code = code * (distinct + 1) + part + 1
+        width *= distinct + 1
+    return dense(code, width)
+
+
+def dense(code: Ints, width: int) -> tuple[Ints, int]:
+    """Numbers below ``width``, counted anew without those that do not occur; and how many do."""
+    if width > _SPARSE * len(code):
+        numbered, distinct = pd.factorize(code, sort=True)
+        return numbered.astype(np.int64), len(distinct)
+    # A table of all numbers takes less time than a hash of those that occur.
+    occurs = np.zeros(width, dtype=bool)
+    occurs[code] = True
+    place = np.cumsum(occurs) - 1
+    return place[code], int(occurs.sum())
+
+
+def _in_order(values: pd.Series[Any]) -> tuple[Ints, int]:
+    """The rank of each value among the distinct ones, -1 where unknown; and how many there are."""
+    if not isinstance(values.dtype, pd.StringDtype):
+        code, distinct = pd.factorize(values, sort=True)
+        return code.astype(np.int64), len(distinct)
+    # The sort of ``factorize`` turns every distinct text into an object first.
+    code, distinct = pd.factorize(values.array)
+    rank = np.full(len(distinct) + 1, -1, dtype=np.int64)
+    rank[distinct.argsort()] = np.arange(len(distinct))
+    return rank[code], len(distinct)
 
 
 def ratio(part: Floats, total: Floats, default: float = np.nan) -> Floats:
