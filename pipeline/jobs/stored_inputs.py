@@ -102,6 +102,23 @@ class StoredInputs:
         return between(self.ledger, day - timedelta(days=days - 1), day)
 
 
+def oldest_day(settings: Settings, day: date) -> date:
+    """The oldest day that the report of ``day`` reads."""
+    return _first_days(settings, day, ALL)[2]
+
+
+def _first_days(settings: Settings, day: date, scope: Scope) -> tuple[date, date, date]:
+    """The first day of the report's window, month and look-back, that of the period it compares
+    with, and that of the history.
+    """
+    lookback = max(settings.report.window_days, judge.TRAILING_DAYS)
+    first = min(day - timedelta(days=lookback - 1), day.replace(day=1))
+    unusual, reach = day - timedelta(days=UNUSUAL_DAYS - 1), first
+    if scope.period is not None and (before := scope.period.before(day)) is not None:
+        unusual, reach = min(unusual, scope.period.first), min(first, before.first)
+    return first, reach, min(reach, unusual - timedelta(days=anomalies.HISTORY_DAYS))
+
+
 def read_inputs(
     store: Store,
     settings: Settings,
@@ -130,18 +147,14 @@ def read_inputs(
             not_observed=(),
         )
     day, coverage, policy = judged.day, judged.coverage, judged.policy
-    lookback = max(settings.report.window_days, judge.TRAILING_DAYS)
-    first = min(day - timedelta(days=lookback - 1), day.replace(day=1))
-    unusual, reach = day - timedelta(days=UNUSUAL_DAYS - 1), first
-    if scope.period is not None and (before := scope.period.before(day)) is not None:
-        unusual, reach = min(unusual, scope.period.first), min(first, before.first)
-    accounts = [scope.account] if scope.account else None
-    rows = store.read_ledger(reach, day, accounts, damaged=damaged)
-    ledger = observed_days(rows, coverage.until)
-    oldest = min(reach, unusual - timedelta(days=anomalies.HISTORY_DAYS))
-    rows = store.read_ledger(oldest, day, accounts, _HISTORY_COLUMNS, damaged)
-    history = observed_days(rows, coverage.until)
-    damaged = list(dict.fromkeys(damaged))
+    first, reach, oldest = _first_days(settings, day, scope)
+    if scope is ALL and judged.ledger_since is not None and judged.ledger_since <= oldest:
+        rows = between(judged.ledger, oldest, day)
+    else:
+        accounts = [scope.account] if scope.account else None
+        rows = store.read_ledger(oldest, day, accounts, damaged=damaged)
+    rows = observed_days(rows, coverage.until)
+    ledger, history = between(rows, reach, day), rows[list(_HISTORY_COLUMNS)]
     days: dict[str, set[date]] = defaultdict(set)
     for ref in store.ledger_days(scope.account or None, reach, day):
         if ref.key not in damaged and coverage.has(ref.account, ref.day):

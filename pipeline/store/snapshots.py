@@ -10,11 +10,11 @@ import pyarrow as pa
 
 from pipeline.model import Certificate, Quarantined, Snapshot
 from pipeline.schema import SNAPSHOT
-from pipeline.store import layout, tables
+from pipeline.store import frames, layout, tables
 from pipeline.store.damage import damaged
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
 
@@ -73,9 +73,10 @@ def read_frame(
         return pa.table({**columns, "snapshot_state": state})
 
     parts = tables.gather(refs, read_one, skipped=skipped)
-    if not parts:
+    frame = frames.frame_of(SNAPSHOT, parts, len(refs))
+    if frame is None:
         return SNAPSHOT.empty()[known].assign(**dict.fromkeys((*added, "snapshot_state")))
-    return SNAPSHOT.to_pandas(tables.joined(parts))
+    return frame
 
 
 def read_rows(
@@ -87,21 +88,22 @@ def read_rows(
     Damaged files are left out and their keys appended to ``skipped``.
     """
     certificates: dict[str, Certificate] = {}
+    rows: list[int] = []
 
     def read_one(ref: SnapshotRef) -> pa.Table:
         table, notes = tables.read(files, ref.key, SNAPSHOT, columns)
         certificates[ref.key] = _certificate(files, ref, notes)
         return table
 
-    parts = tables.gather(refs, read_one, skipped=skipped)
-    if not parts:
-        return [], [], SNAPSHOT.empty()[list(columns)]
-    rows = [table.num_rows for table in parts]
-    return (
-        [certificates[ref.key] for ref in refs if ref.key not in skipped],
-        rows,
-        SNAPSHOT.to_pandas(tables.joined(parts)),
-    )
+    def counted() -> Iterator[pa.Table]:
+        for table in tables.gather(refs, read_one, skipped=skipped):
+            rows.append(table.num_rows)
+            yield table
+
+    frame = frames.frame_of(SNAPSHOT, counted(), len(refs))
+    if frame is None:
+        frame = SNAPSHOT.empty()[list(columns)]
+    return [certificates[ref.key] for ref in refs if ref.key not in skipped], rows, frame
 
 
 def certificate(files: Files, ref: SnapshotRef) -> Certificate:
