@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pipeline.errors import DamageError
+from pipeline.jobs import certificates as certificates_of
 from pipeline.ledger.inputs import usual_spacing
 from pipeline.model import NotObserved  # msgspec reads the annotations
 from pipeline.transform import anomalies
@@ -134,7 +135,7 @@ def read_inputs(
     damaged: list[str] = []
     if judged is None:
         no_rows = store.read_ledger(date.max, date.max).assign(owner=None)
-        certificates = _certificates(store, refs, damaged)
+        certificates = certificates_of.read(store, refs, damaged, is_kept=False)
         return StoredInputs(
             ledger=no_rows,
             history=no_rows,
@@ -164,7 +165,7 @@ def read_inputs(
         for ref in refs
         if first <= ref.day <= day + timedelta(days=1) and scope.has(ref.account)
     ]
-    certificates = _certificates(store, behind, damaged)
+    certificates = certificates_of.read(store, behind, damaged, is_kept=scope is ALL)
     return StoredInputs(
         ledger=ledger.assign(owner=owner_over_time(policy.owners, ledger)),
         history=history.assign(owner=owner_over_time(policy.owners, history)),
@@ -182,19 +183,6 @@ def read_inputs(
             and (lost.in_settings or (lost.until is not None and lost.until >= first))
         ),
     )
-
-
-def _certificates(
-    store: Store, refs: Sequence[SnapshotRef], damaged: list[str]
-) -> tuple[Certificate, ...]:
-    """The readable ones; the others are added to ``damaged``."""
-    readable = []
-    for ref in refs:
-        try:
-            readable.append(store.certificate(ref))
-        except DamageError:
-            damaged.append(ref.key)
-    return tuple(readable)
 
 
 def previously_not_observed(store: Store, day: date | None) -> tuple[NotObserved, ...]:
