@@ -75,7 +75,7 @@ class _Values:
             place = slice(self._rows, end)
             if self._is_masked and chunk.null_count:
                 self._mask[place] = chunk.is_null().to_numpy(zero_copy_only=False)
-                chunk = chunk.fill_null(value=False if self._type == FLAG else 0)  # noqa: PLW2901 - the same values
+                chunk = chunk.fill_null(fill_value=False if self._type == FLAG else 0)  # noqa: PLW2901 - the same values
             self._values[place] = chunk.to_numpy(zero_copy_only=False)
             self._rows = end
 

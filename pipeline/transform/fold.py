@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from datetime import date
 
     from numpy.typing import NDArray
-    from pandas.api.typing import DataFrameGroupBy
 
     from pipeline.arrays import Floats, Ints
 
@@ -66,7 +65,7 @@ def number(frame: pd.DataFrame, keys: Sequence[str]) -> tuple[Ints, int]:
 
 
 def dense(code: Ints, width: int) -> tuple[Ints, int]:
-    """Numbers below ``width``, counted anew without those that do not occur; and how many do."""
+    """Numbers below ``width``, numbered again without those that do not occur; and how many do."""
     if width > _SPARSE * len(code):
         numbered, distinct = pd.factorize(code, sort=True)
         return numbered.astype(np.int64), len(distinct)
@@ -198,18 +197,31 @@ class Fold:
         return pd.DataFrame(sums)
 
     def highest(self, columns: Sequence[str]) -> pd.DataFrame:
-        """Maxima per cluster."""
-        return self._grouped(columns).max()
+        """Maxima per cluster of columns of reals, times, or integers that are always known."""
+        return pd.DataFrame({name: self._extreme(name, np.fmax, np.maximum) for name in columns})
 
     def lowest(self, columns: Sequence[str]) -> pd.DataFrame:
-        """Minima per cluster."""
-        return self._grouped(columns).min()
+        """Minima per cluster of the same."""
+        return pd.DataFrame({name: self._extreme(name, np.fmin, np.minimum) for name in columns})
 
-    def _grouped(self, columns: Sequence[str]) -> DataFrameGroupBy[Any, Any]:
-        groups: DataFrameGroupBy[Any, Any] = _at(self.ledger[list(columns)], self.rows).groupby(
-            self.code
-        )
-        return groups
+    def _extreme(self, column: str, of_reals: np.ufunc, of_integers: np.ufunc) -> pd.Series[Any]:
+        """The largest or smallest value per cluster; null where no row knows it."""
+        series = self[column]
+        if series.dtype == "float64":
+            reals = np.full(self.size, np.nan)
+            of_reals.at(reals, self.code, series.to_numpy())
+            return pd.Series(reals)
+        known = series.notna().to_numpy(bool)
+        integers = series.to_numpy(dtype="datetime64[us]") if series.dtype.kind == "M" else series
+        values = np.asarray(integers).view(np.int64)
+        limits = np.iinfo(np.int64)
+        start = limits.min if of_integers is np.maximum else limits.max
+        out = np.full(self.size, start)
+        of_integers.at(out, self.code[known], values[known])
+        if series.dtype.kind != "M":
+            return pd.Series(out)
+        times = np.where(self.any_of(known), out, limits.min).view("datetime64[us]")
+        return pd.Series(pd.DatetimeIndex(times).tz_localize("UTC"))
 
     def any_of(self, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Whether each cluster has at least one of ``rows``."""
