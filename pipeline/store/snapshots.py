@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pipeline.model import Certificate, Quarantined, Snapshot
 from pipeline.schema import SNAPSHOT
-from pipeline.store import frames, layout, tables
+from pipeline.store import layout, tables
 from pipeline.store.damage import damaged
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ def read_frame(
     Columns that the schema does not know are read from the files that have them. Given
     ``skipped``, damaged files are left out and their keys appended to it.
     """
+    from pipeline.store import frames  # noqa: PLC0415 - an extract writes without pandas
+
     known = [n for n in SNAPSHOT.names if columns is None or n in columns]
     added = [] if columns is None else sorted(set(columns) - set(SNAPSHOT.names))
     stored = [n for n in (*known, *added) if n != "account"]
@@ -87,6 +89,8 @@ def read_rows(
 
     Damaged files are left out and their keys appended to ``skipped``.
     """
+    from pipeline.store import frames  # noqa: PLC0415 - an extract writes without pandas
+
     certificates: dict[str, Certificate] = {}
     rows: list[int] = []
 
