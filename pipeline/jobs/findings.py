@@ -21,7 +21,7 @@ from pipeline.jobs import open_findings, provenance
 from pipeline.jobs.coverage import coverage, warn_of_missing
 from pipeline.jobs.ledger import rate_card
 from pipeline.ledger.inputs import unbroken_since
-from pipeline.schema import FINDINGS
+from pipeline.schema import FINDINGS, LEDGER
 from pipeline.settings import OwnRule, Rules, Settings
 from pipeline.toml_files import read_toml
 from pipeline.transform import what_if as whatif
@@ -70,6 +70,10 @@ class DayFindings:
     coverage: Coverage
     incomplete: list[str] = field(default_factory=list)
     """The inputs that were damaged, missing or incomplete, each with what is wrong with it."""
+    ledger: pd.DataFrame = field(default_factory=LEDGER.empty)
+    """The ledger rows that were read, which a report need not read again."""
+    ledger_since: date | None = None
+    """The first day of these rows; None: none were read, or some are damaged."""
 
     @property
     def missing(self) -> tuple[NotObserved, ...]:
@@ -105,10 +109,13 @@ def findings_of(
     rebuild: bool = False,
     is_stored: bool = True,
     applies_settings: bool = True,
+    since: date | None = None,
 ) -> DayFindings:
     """The findings of ``day``; where they or those of earlier days are stale, they are built again.
 
     Settings that changed since the last run are in force from ``day`` on, if ``applies_settings``.
+
+    If ledger days are read, those from ``since`` on are too, for the report.
 
     Ledger files that cannot be read are left out, with a warning, and named in the result. Nothing
     is written unless ``is_stored``.
@@ -127,10 +134,13 @@ def findings_of(
     before = kept[-1].digest if kept else ""
     left_out = {key for stored in kept for key in stored.left_out}
     missing = days[len(kept) :]
+    ledger, ledger_since = LEDGER.empty(), None
     if missing:
         first = missing[0].day - timedelta(days=findings.LOOKBACK_DAYS - 1)
+        first = min(first, since or first)
         damaged: list[str] = []
         ledger = job.store.read_ledger(first, day, damaged=damaged)
+        ledger_since = None if damaged else first
         for current in job.progress.days("findings", [each.day for each in missing]):
             lacking = provenance.lookback(damaged, current)
             before = days[(current - days[0].day).days].digest(before, lacking)
@@ -144,7 +154,8 @@ def findings_of(
     # As stored: a report must not depend on whether its findings were just made or were read.
     frame = job.store.read_findings(day) if missing and is_stored else _in_order(previous)
     incomplete = _incomplete(job, day, sorted(left_out))
-    return DayFindings(day, frame, _in_force(policies, day), before, known, incomplete)
+    policy = _in_force(policies, day)
+    return DayFindings(day, frame, policy, before, known, incomplete, ledger, ledger_since)
 
 
 def keep_open(job: Job, judged: DayFindings) -> None:

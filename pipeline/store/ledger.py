@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pipeline.errors import StorageError
 from pipeline.schema import DAY, LEDGER
-from pipeline.store import layout, listings, tables
+from pipeline.store import frames, layout, listings, tables
 from pipeline.store.damage import damaged
 
 if TYPE_CHECKING:
@@ -64,9 +64,10 @@ def read(
     parts = tables.gather(
         refs, lambda ref: _read_day(files, ref, [*known, *added]), skipped=skipped
     )
-    if not parts:
+    frame = frames.frame_of(LEDGER, parts, len(refs))
+    if frame is None:
         return LEDGER.empty()[known].assign(**dict.fromkeys(added))
-    return LEDGER.to_pandas(tables.concat(parts))
+    return frame
 
 
 def still_damaged(files: Files, keys: Collection[str]) -> list[str]:
