@@ -35,12 +35,13 @@ MAY_IMPORT = {
     **dict.fromkeys(SHARED, SHARED),
     # Downstream reads upstream: a report is written from the results of transform.
     "report": SHARED | {"transform"},
-    "jobs": SHARED | STAGES - {"simulator"},
+    "engine": {"errors", "version"},
+    "jobs": SHARED | STAGES - {"simulator"} | {"engine"},
     "nightly": SHARED | {"jobs"},
     "terminal": {"schema", "progress"},
     "demo": SHARED | {"jobs", "nightly", "store", "simulator"},
     "notebook": SHARED | {"store", "ledger", "transform"},
-    "cli": SHARED | STAGES | {"jobs", "nightly", "terminal", "demo"},
+    "cli": SHARED | STAGES | {"engine", "jobs", "nightly", "terminal", "demo"},
     "__main__": {"cli"},
 }
 """Packages and top-level modules of pipeline/, and which of them each may import."""
@@ -58,6 +59,7 @@ ONLY_IN = {
     "starlette": {"simulator"},
     "uvicorn": {"simulator"},
     "click": {"cli"},
+    "distributed": {"engine"},
     "rich": {"terminal"},
 }
 

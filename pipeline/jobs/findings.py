@@ -9,8 +9,10 @@ Past findings keep their policy: a setting changed today is in force from today 
 from __future__ import annotations
 
 import hashlib
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -31,12 +33,15 @@ from pipeline.transform.findings.exclusions import Exclusion, parse_exclusions
 from pipeline.transform.findings.owners import Owner, parse_owners
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     import pandas as pd
 
     from pipeline.jobs import Job
     from pipeline.jobs.coverage import Coverage
-    from pipeline.model import NotObserved
+    from pipeline.model import LedgerRef, NotObserved
     from pipeline.store import Store
+    from pipeline.transform.observed import Until
 
 POLICIES = "policies"
 
@@ -128,14 +133,13 @@ def findings_of(
     left_out = {key for stored in kept for key in stored.left_out}
     missing = days[len(kept) :]
     if missing:
-        first = missing[0].day - timedelta(days=findings.LOOKBACK_DAYS - 1)
-        damaged: list[str] = []
-        ledger = job.store.read_ledger(first, day, damaged=damaged)
-        for current in job.progress.days("findings", [each.day for each in missing]):
-            lacking = provenance.lookback(damaged, current)
-            before = days[(current - days[0].day).days].digest(before, lacking)
-            applied = _in_force(policies, current).applied
-            previous = findings.judge_day(ledger, applied, current, previous, known.until)
+        in_force = {each.day: _in_force(policies, each.day) for each in missing}
+        judged = _outcomes(job, list(in_force), in_force, known.until)
+        for inputs, (current, lacking, outcomes) in zip(missing, judged, strict=True):
+            before = inputs.digest(before, lacking)
+            previous = findings.with_lifecycles(
+                outcomes, in_force[current].applied, previous, known.until
+            )
             left_out |= lacking
             if is_stored:
                 job.store.publish_findings(current, before, previous, lacking)
@@ -222,12 +226,67 @@ def replay(job: Job, first: date, last: date, settings: Settings) -> Replayed:
         raise SettingsError(
             f"--from {first} --to {last}: the closed days of the ledger are {days[0]} to {closed}"
         )
-    ledger = job.store.read_ledger(
-        first - timedelta(days=findings.LOOKBACK_DAYS - 1), days[-1], damaged=[]
+    dated = read_policy(settings, first)
+    judged = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    outcomes = (
+        each for _, _, each in _outcomes(job, judged, dict.fromkeys(judged, dated), known.until)
     )
-    policy, until = read_policy(settings, first).applied, known.until
-    flags = replaying.flags(findings.judge_days(ledger, policy, first, last, until=until))
-    return Replayed(flags, replaying.precision(flags, ledger, days[-1], until=until))
+    chain = findings.judge_days(outcomes, dated.applied, until=known.until)
+    flags = replaying.flags(chain)
+    ledger = job.store.read_ledger(first, days[-1], columns=replaying.LEDGER_COLUMNS, damaged=[])
+    return Replayed(flags, replaying.precision(flags, ledger, days[-1], until=known.until))
+
+
+@dataclass(frozen=True)
+class Block:
+    """Days in a row to judge."""
+
+    days: tuple[date, ...]
+    policies: tuple[DatedPolicy, ...]
+    """The one in force on each day."""
+    ledger: tuple[LedgerRef, ...]
+    """The stored ledger days of their look-back."""
+
+
+BLOCK_DAYS = 14
+"""A block reads its look-back once: longer ones read less in all, and need more memory."""
+
+
+def _outcomes(
+    job: Job, days: Sequence[date], in_force: Mapping[date, DatedPolicy], until: Until
+) -> Iterator[tuple[date, frozenset[str], findings.DayOutcomes]]:
+    """Of each of ``days`` (in a row): the ledger files that cannot be read, and the outcomes.
+
+    The engine judges blocks of days, each from the ledger alone; lifecycles are the caller's.
+    """
+    lookback = timedelta(days=findings.LOOKBACK_DAYS - 1)
+    refs = job.store.ledger_days(None, days[0] - lookback, days[-1])
+    blocks = []
+    for start in range(0, len(days), BLOCK_DAYS):
+        block = tuple(days[start : start + BLOCK_DAYS])
+        ledger = tuple(ref for ref in refs if block[0] - lookback <= ref.day <= block[-1])
+        blocks.append(Block(block, tuple(in_force[day] for day in block), ledger))
+    shown = iter(job.progress.days("findings", days))
+    with closing(job.each(partial(judge_block, until), blocks)) as judged:
+        for block_outcomes in judged:
+            for lacking, outcomes in block_outcomes:
+                yield next(shown), lacking, outcomes
+    next(shown, None)  # the bar reaches its end
+
+
+def judge_block(
+    until: Until, store: Store, block: Block
+) -> list[tuple[frozenset[str], findings.DayOutcomes]]:
+    """The outcomes of each day of a block, and the ledger files that they lack."""
+    damaged: list[str] = []
+    ledger = store.read_ledger_days(block.ledger, damaged)
+    return [
+        (
+            provenance.lookback(damaged, day),
+            findings.judge_outcomes(ledger, policy.applied, day, until),
+        )
+        for day, policy in zip(block.days, block.policies, strict=True)
+    ]
 
 
 def what_if(job: Job, change: whatif.Change) -> pd.DataFrame:
