@@ -13,8 +13,10 @@ many tasks are in flight as there are workers, which bounds memory.
 
 from __future__ import annotations
 
+import logging
 import os
 import resource
+import signal
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -137,20 +139,21 @@ class Dask:
             raise SettingsError(
                 "--engine dask needs the extra dask: pip install 'fleetledger[dask]'"
             ) from error
+        for name in ("distributed", "distributed.client"):  # what matters is raised here
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         if self.scheduler is None:
             # Whoever reaches a scheduler can run code as its user: other users of this machine
             # lack the certificate that this cluster is started with.
             workers = min(self.workers or cores(), tasks)
-            with (
-                LocalCluster(
+            with _unseen_interrupts():
+                cluster = LocalCluster(
                     n_workers=workers,
                     threads_per_worker=1,
                     dashboard_address="127.0.0.1:0",
                     security=True,
-                    silence_logs="CRITICAL",
-                ) as cluster,
-                Client(cluster, set_as_default=False) as client,
-            ):
+                    silence_logs=logging.CRITICAL,
+                )
+            with cluster, Client(cluster, set_as_default=False) as client:
                 yield client
             return
         try:
@@ -181,7 +184,7 @@ def _in_order(
     """The results in the order of ``tasks``, with at most ``limit()`` tasks in flight."""
     rest, waiting = iter(tasks), deque[_Future[R]]()
     while True:
-        waiting.extend(map(submit, islice(rest, max(1, limit()) - len(waiting))))
+        waiting.extend(map(submit, islice(rest, max(0, max(1, limit()) - len(waiting)))))
         if not waiting:
             return
         result = waiting.popleft().result()
@@ -199,8 +202,13 @@ def _in_processes(function: Callable[[T], R], tasks: Sequence[T], workers: int) 
     pool = ProcessPoolExecutor(
         workers, multiprocessing.get_context("spawn"), initializer=_end_with_parent
     )
+
+    def submit(task: T) -> _Future[R]:
+        with _unseen_interrupts():
+            return pool.submit(function, task)
+
     try:
-        yield from _in_order(lambda task: pool.submit(function, task), tasks, lambda: 2 * workers)
+        yield from _in_order(submit, tasks, lambda: 2 * workers)
     except BrokenProcessPool as error:
         raise EngineError(
             "a worker process was ended, for want of memory most likely; what was built is stored: "
@@ -214,17 +222,26 @@ def _in_processes(function: Callable[[T], R], tasks: Sequence[T], workers: int) 
             child.join()
 
 
+@contextmanager
+def _unseen_interrupts() -> Iterator[None]:
+    """Processes that start meanwhile never see Ctrl-C, which is for their parent: it ends them."""
+    from multiprocessing.resource_tracker import ensure_running  # noqa: PLC0415
+
+    ensure_running()  # its start would unblock the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _end_with_parent() -> None:
-    """In a worker process: leave Ctrl-C to the parent, and end when it ends, however it does."""
+    """In a worker process: end when the parent ends, however it does."""
     import multiprocessing  # noqa: PLC0415
-    import signal  # noqa: PLC0415
     from threading import Thread  # noqa: PLC0415
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-
     def watch() -> None:
-        if parent is not None:
+        if (parent := multiprocessing.parent_process()) is not None:
             parent.join()
             os._exit(1)
 
@@ -275,7 +292,7 @@ def _worker_errors() -> Iterator[None]:
         ) from error
     except (CancelledError, CommClosedError, NoValidWorkerError) as error:
         raise EngineError(
-            f"the connection to the Dask scheduler was lost ({_reason(error)}); {stored}"
+            f"the connection to the Dask scheduler or its last worker was lost; {stored}"
         ) from error
 
 

@@ -70,7 +70,8 @@ ACTED_ON = "acted_on_within_14_days"
 @format_option
 def findings(
     day: date | None, limit: int | None, output_format: str, engine: Engine,
-    *, changes: bool, rebuild: bool, owner: str | None, project: str | None, rule: str | None, min_saving: float | None,
+    *, changes: bool, rebuild: bool, owner: str | None, project: str | None, rule: str | None,
+    min_saving: float | None,
 ) -> None:  # fmt: skip
     """List the open findings, those that save most first, or the changes."""
 
