@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import sys
 from contextlib import closing
 from dataclasses import replace
@@ -15,6 +16,7 @@ import pandas as pd
 import pytest
 
 from pipeline import engine as engines
+from pipeline.cli.run import open_store
 from pipeline.engine import Dask, Engine, Local, Serial
 from pipeline.errors import EngineError, Exit, SettingsError, StorageError
 from pipeline.jobs import Job, _in_any_process, findings
@@ -26,6 +28,7 @@ from pipeline.schema import SNAPSHOT
 from pipeline.settings import Settings
 from pipeline.simulator.fleet import Fleet
 from pipeline.store import Store
+from tests.bucket import new_bucket, served
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -65,41 +68,53 @@ def job_of(folder: Path, engine: Engine) -> Job:
     )
 
 
+def linked(history: Path, folder: Path) -> Path:
+    """A store with the snapshots of ``history``."""
+    folder.mkdir()
+    (folder / "snapshots").symlink_to(history / "snapshots")
+    return folder
+
+
+def derived(job: Job) -> dict[str, bytes]:
+    """Makes ledger and findings; their files."""
+    assert len(update_ledger(job)) == DAYS + 1
+    findings.findings_of(job, START.date() + timedelta(days=DAYS - 1))
+    keys = [*job.store.files.keys("ledger"), *job.store.files.keys("findings")]
+    assert len(keys) == 2 * DAYS + 1
+    return {key: job.store.files.read(key) for key in keys}
+
+
+@pytest.fixture(scope="module")
+def alone(history: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """A job whose ledger and findings one process made."""
+    job = job_of(linked(history, tmp_path_factory.mktemp("alone") / "data"), Serial())
+    derived(job)
+    return job
+
+
 @pytest.fixture
-def made(
-    history: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., tuple[Job, dict[str, bytes]]]:
-    """Derives everything by an engine; the job, and the derived files."""
+def expected(alone: Job, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """The files that one process made; other engines now judge small blocks."""
     monkeypatch.setattr(findings, "BLOCK_DAYS", 3)
-
-    def make(engine: Engine, **changes: object) -> tuple[Job, dict[str, bytes]]:
-        folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
-        folder.mkdir()
-        (folder / "snapshots").symlink_to(history / "snapshots")
-        job = replace(job_of(folder, engine), **changes)  # type: ignore[arg-type]
-        assert len(update_ledger(job)) == DAYS + 1
-        findings.findings_of(job, START.date() + timedelta(days=DAYS - 1))
-        keys = [*job.store.files.keys("ledger"), *job.store.files.keys("findings")]
-        assert len(keys) == 2 * DAYS + 1
-        return job, {key: job.store.files.read(key) for key in keys}
-
-    return make
+    keys = [*alone.store.files.keys("ledger"), *alone.store.files.keys("findings")]
+    return {key: alone.store.files.read(key) for key in keys}
 
 
 def test_processes_write_the_same_bytes_as_one(
-    made: Callable[..., tuple[Job, dict[str, bytes]]],
+    history: Path, tmp_path: Path, expected: dict[str, bytes]
 ) -> None:
-    job, files = made(PROCESSES)
-    _, expected = made(Serial())
-    assert files == expected
+    assert derived(job_of(linked(history, tmp_path / "data"), PROCESSES)) == expected
     assert not multiprocessing.active_children()
+
+
+@pytest.mark.usefixtures("expected")
+def test_processes_replay_the_same_as_one(alone: Job) -> None:
     first, last = START.date() + timedelta(days=3), START.date() + timedelta(days=DAYS - 1)
-    ours, alone = (
-        findings.replay(replace(job, engine=engine), first, last, Settings())
-        for engine in (PROCESSES, Serial())
-    )
-    pd.testing.assert_frame_equal(ours.flags, alone.flags)
-    pd.testing.assert_frame_equal(ours.precision, alone.precision)
+    opener = partial(Store, alone.store.files.place)
+    several = replace(alone, engine=PROCESSES, open_store=opener)
+    ours, ones = (findings.replay(job, first, last, Settings()) for job in (several, alone))
+    pd.testing.assert_frame_equal(ours.flags, ones.flags)
+    pd.testing.assert_frame_equal(ours.precision, ones.precision)
 
 
 class KillsAWorker(NoProgress):
@@ -117,38 +132,30 @@ class KillsAWorker(NoProgress):
 
 @pytest.mark.slow
 def test_a_worker_of_dask_that_is_killed_changes_no_byte(
-    made: Callable[..., tuple[Job, dict[str, bytes]]],
+    history: Path, tmp_path: Path, expected: dict[str, bytes]
 ) -> None:
     progress, lines = KillsAWorker(), list[str]()
     progress.line = lines.append  # type: ignore[method-assign]
-    _, files = made(Dask(workers=2), progress=progress)
+    job = job_of(linked(history, tmp_path / "data"), Dask(workers=2))
+    assert derived(replace(job, progress=progress)) == expected
     assert progress.killed == 1
-    _, expected = made(Serial())
-    assert files == expected
     assert lines[0].startswith("Dask dashboard: http://127.0.0.1:")
 
 
 @pytest.mark.parametrize("engine", [Serial(), PROCESSES])
 def test_a_damaged_snapshot_is_left_out_and_named_once(
-    made: Callable[..., tuple[Job, dict[str, bytes]]], tmp_path: Path, engine: Engine
+    history: Path, tmp_path: Path, engine: Engine
 ) -> None:
-    job, _ = made(engine)
+    shutil.copytree(history, tmp_path / "data")
+    job = job_of(tmp_path / "data", engine)
     ref = job.store.snapshots("a")[7]
-    folder = tmp_path / "0" / "snapshots"
-    source = folder.resolve()
-    folder.unlink()
-    for path in source.rglob("*.parquet"):
-        target = folder / path.relative_to(source)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(path.read_bytes() if path.name != ref.key.rsplit("/")[-1] else b"bad")
-    assert len(update_ledger(job, rebuild=True)) == DAYS + 1
+    path = tmp_path / "data" / ref.key
+    path.write_bytes(b"bad")
+    assert len(update_ledger(job)) == DAYS + 1
     [message] = [message for message in job.messages if "damaged" in message]
     assert message.startswith(f"{job.store.url(ref.key)}: damaged, left out of the ledger; see")
-    day = {key.day: key.digest for key in job.store.ledger_days("a")}
-    (tmp_path / "0" / ref.key).unlink()
-    again = job_of(tmp_path / "0", Serial())
-    assert update_ledger(again) == []
-    assert {key.day: key.digest for key in again.store.ledger_days("a")} == day
+    path.unlink()  # the days are those of a history without it
+    assert update_ledger(job_of(tmp_path / "data", Serial())) == []
 
 
 def where(task: int) -> tuple[int, int]:
@@ -260,3 +267,25 @@ def test_a_worker_with_other_versions_is_refused() -> None:
 def test_a_worker_that_does_not_reach_the_store_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"a worker finds nothing in .*; give a --data"):
         _in_any_process(lambda _store, _task: 1, partial(Store, str(tmp_path)), 0)
+
+
+@pytest.mark.slow
+def test_processes_read_a_bucket_with_the_variables_of_their_environment(
+    history: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served() as variables:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        opener = partial(open_store, new_bucket(variables), 300)
+        store = opener()
+        local = job_of(history, Serial())
+        for ref in local.store.snapshots("a")[:9]:
+            store.files.put_new(ref.key, local.store.files.read(ref.key))
+        built = []
+        for engine in (Serial(), PROCESSES):
+            update_ledger(
+                replace(local, store=store, engine=engine, open_store=opener), rebuild=True
+            )
+            built.append({key: store.files.read(key) for key in store.files.keys("ledger")})
+        assert len(built[0]) == 5
+        assert built[0] == built[1]

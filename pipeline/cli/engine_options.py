@@ -50,6 +50,8 @@ def takes_engine(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _engine(name: str, scheduler: str | None, workers: int | None) -> Engine:
+    if scheduler == "":
+        raise SettingsError("--scheduler is empty; give an address such as tcp://host:8786")
     if scheduler is not None and name != "dask":
         raise SettingsError("--scheduler needs --engine dask")
     if scheduler is not None and workers is not None:

@@ -66,8 +66,8 @@ class OutcomeTable:
         outcomes: RuleOutcomes,
     ) -> OutcomeTable:
         """The table, with those columns of the evidence that it needs."""
-        found = [f"found_{rule.id}" for rule, _ in rules if rule.is_idle]
-        return cls(evidence[[*_OF_CLUSTER, *_OF_LIVES, *found]], owner, rules, outcomes)
+        idle = [f"found_{rule.id}" for rule, _ in rules if rule.is_idle]
+        return cls(evidence[[*_OF_CLUSTER, *_OF_LIVES, *idle]], owner, rules, outcomes)
 
     def cluster(self, rows: Ints) -> Ints:
         """The position of each row's cluster in the evidence."""
