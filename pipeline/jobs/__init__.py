@@ -80,7 +80,7 @@ class Job:
 
         The engine may run it in other processes: it only reads the store.
         """
-        if self.open_store is None:
+        if self.open_store is None or isinstance(self.engine, Serial):
             return Serial().map(partial(function, self.store), tasks, self.progress.line)
         work = partial(_in_any_process, function, self.open_store)
         return self.engine.map(work, tasks, self.progress.line)
