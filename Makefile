@@ -3,6 +3,8 @@
 SHELL := bash
 PYTHON ?= python3
 BIN := .venv/bin
+# Snapshots of the benchmarks and the environment of their peers; they are kept.
+BENCH ?= build/bench
 # Text that reaches a file or a pipe must not depend on the caller's locale.
 export PYTHONUTF8 := 1
 
@@ -14,7 +16,7 @@ run: install ## embedded API, a month of simulated snapshots over HTTP, then a n
 	$(BIN)/fleetledger --data-dir data/demo demo
 
 ##@ Develop
-.PHONY: develop check test test-crash test-lowest docs gold screenshots lock
+.PHONY: develop check test test-crash test-lowest bench bench-full docs gold screenshots lock
 develop: .venv/.developed ## also install what tests and checks need
 
 check: develop ## lint, format, types, generated docs
@@ -35,6 +37,17 @@ test-lowest: ## the suite at the lowest versions that pyproject.toml allows (nee
 test-crash: develop ## 10,000 kills and 10,000 flipped bits against the store (minutes)
 	THOROUGH=1 $(BIN)/python -m pytest -q tests/store
 
+bench: $(BENCH)/peers/.installed develop ## compare with DuckDB, Polars and plain loops, and write docs/benchmarks.md (ten minutes)
+	$(BIN)/python -m benchmarks.bench --data $(BENCH) --peer-python $(BENCH)/peers/bin/python
+
+bench-full: $(BENCH)/peers/.installed develop ## the same with a year, a million clusters and every engine (hours, 40 GB of disk)
+	$(BIN)/python -m benchmarks.bench --data $(BENCH) --peer-python $(BENCH)/peers/bin/python --full
+
+$(BENCH)/peers/.installed: benchmarks/peers.lock
+	$(PYTHON) -m venv $(BENCH)/peers
+	$(BENCH)/peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/peers.lock
+	touch $@
+
 docs: develop ## write the generated pages of docs/ again
 	$(BIN)/python -m docs.generate
 
@@ -45,11 +58,13 @@ screenshots: develop ## pictures of page, mail, print and terminal from the demo
 	@test -f data/demo/reports/latest/report.html || $(MAKE) --no-print-directory run
 	$(BIN)/python -m docs.screenshots
 
-lock: ## renew both lock files (needs uv); they carry hashes and no index address
+lock: ## renew the lock files (needs uv); they carry hashes and no index address
 	uv pip compile --quiet --upgrade --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-header \
 	  --all-extras --group dev -o requirements-dev.lock pyproject.toml
 	uv pip compile --quiet --upgrade --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-header \
 	  --extra simulator --extra s3 --group build -c requirements-dev.lock -o requirements.lock pyproject.toml
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	  --group peers -o benchmarks/peers.lock
 
 ##@ Clean
 .PHONY: clean

@@ -177,10 +177,10 @@ BANDS = ",\n       ".join(
     _band(n, low, high) for n, (low, high) in enumerate(zip((0, *EDGES), EDGES, strict=False))
 )
 # What a cluster of this age is expected to have lived of the interval in which it ended.
-TAIL = """least(
-  round_even(greatest(t - created, 1) * (1 - greatest(least((until - t) / greatest(t - created, 1), 700),
-    1e-6) / (exp(greatest(least((until - t) / greatest(t - created, 1), 700), 1e-6)) - 1)), 0)::INTEGER,
-  (until - t) // 2)"""
+AGE = "greatest(t - created, 1)"
+LIVES = f"greatest(least((until - t) / {AGE}, 700), 1e-6)"
+EXPECTED = f"round_even({AGE} * (1 - {LIVES} / (exp({LIVES}) - 1)), 0)::INTEGER"
+TAIL = f"least({EXPECTED}, (until - t) // 2)"
 BAND = [f"band_{n}" for n in range(len(EDGES))]
 SEEN = " + ".join(BAND)
 P95 = "CASE " + " ".join(
@@ -295,6 +295,7 @@ LEFT JOIN read_parquet('$bounds') h ON h.k = d.above AND h.n = d.samples
 """
 
 RUNS = "present AND status = 1"
+STILL = "present AND status = 2 AND streak_hours >= $stopped_min_hours"
 RAN = "running_hours >= $idle_min_running_hours AND samples >= $idle_min_samples"
 QUIET = "idle_share >= $idle_suspected_share_pct AND cpu_mean < $idle_max_cpu_mean_pct"
 # Proven needs samples at random instants, which these snapshots are not.
@@ -320,8 +321,7 @@ RULES = {
         "stuck_spend",
     ),
     "stopped_charged": (
-        "present AND status = 2 AND streak_hours >= $stopped_min_hours"
-        " AND streak_spend >= $stopped_min_spend * 1e6",
+        f"{STILL} AND streak_spend >= $stopped_min_spend * 1e6",
         "'proven'",
         "NULL",
     ),
@@ -337,13 +337,17 @@ RULES = {
         "NULL",
     ),
 }
-FINDINGS = "COPY (" + " UNION ALL ".join(
-    f"""
+FINDINGS = (
+    "COPY ("
+    + " UNION ALL ".join(
+        f"""
   SELECT cluster_id, '{rule}' AS rule_id, {grade} AS grade, samples, busy_bound AS busy_share_bound,
          MONEY(month_spend) AS spend, MONEY({waste}) AS provable_waste
   FROM evidence WHERE {condition}"""
-    for rule, (condition, grade, waste) in RULES.items()
-) + ") TO '$out/findings.csv' (HEADER)"
+        for rule, (condition, grade, waste) in RULES.items()
+    )
+    + ") TO '$out/findings.csv' (HEADER)"
+)
 
 NUMBERS_PAIRS = """
 CREATE TEMP TABLE pairs AS
@@ -385,9 +389,7 @@ SELECT cluster_id, sum(bit_count(hours_observed)) AS samples, sum(bit_count(hour
        max(busy_at) AS busy_at, SUMS
 FROM days GROUP BY ALL
 """
-LEDGER_BANDS = [
-    f"band_{low}_{high}_seconds" for low, high in zip((0, *EDGES), EDGES, strict=False)
-]
+LEDGER_BANDS = [f"band_{low}_{high}_seconds" for low, high in zip((0, *EDGES), EDGES, strict=False)]
 # Sums of products differ if any row differs.
 SUMMARY = """
 WITH paid AS (SELECT spend, (day % 31 + 1) * length(rtrim(cluster_id, '0123456789')) AS n FROM days)
@@ -408,9 +410,7 @@ def spell(statement: str, task: dict[str, Any]) -> str:
     for name, text in shorthands.items():
         statement = re.sub(rf"\b{name}\b", text, statement)
     for name, text in (("MONEY", MONEY), ("INSTANT", INSTANT)):
-        statement = re.sub(
-            rf"\b{name}\(([\w.]+)\)", lambda m, t=text: t.format(m[1]), statement
-        )
+        statement = re.sub(rf"\b{name}\(([\w.]+)\)", lambda m, t=text: t.format(m[1]), statement)
     values = task | task["rules"] | {"window": task["rules"]["idle_window_days"]}
     return re.sub(r"\$(\w+)", lambda match: str(values[match[1]]), statement)
 

@@ -29,8 +29,9 @@ SHIFT = 2**32
 EDGES = (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 BANDS = [f"band_{number}" for number in range(len(EDGES))]
 METRICS = ("gpu", "memory", "cpu")
-TOTALS = ("spend", "low", "high", "metered", "storage", "running", "stopped", "transition", "error",
-          "gap", *(f"{m}_{kind}" for m in METRICS for kind in ("weight", "sum")), *BANDS)  # fmt: skip
+SECONDS = ("running", "stopped", "transition", "error", "gap")
+SUMS = [f"{m}_{kind}" for m in METRICS for kind in ("weight", "sum")]
+TOTALS = ("spend", "low", "high", "metered", "storage", *SECONDS, *SUMS, *BANDS)
 DIMENSIONS = ("name", "project_id", "region", "gpu_type", "gpu_count", "template_id")
 Task = dict[str, Any]
 
@@ -287,7 +288,7 @@ def write_utilization(facts: pl.DataFrame, firsts: pl.DataFrame, out: Path) -> N
         money("storage", "stopped_spend"), col("listed").alias("observed_seconds"),
         *(
             col(name).alias(f"{name}_seconds")
-            for name in ("running", "stopped", "transition", "error", "gap")
+            for name in SECONDS
         ),
         *(col(f"{m}_mean").alias(f"{m}_mean_pct") for m in METRICS),
         col("p95").alias("gpu_p95_pct"), (col("gpu_max") / 1000).alias("gpu_max_pct"),
@@ -330,7 +331,8 @@ def evidence_of(
     described = firsts.select("id", "cluster_id", "region", "gpu_type", "gpu_count", "created",
                               "endless")  # fmt: skip
     frame = (
-        facts_of(chosen).join(latest, on="id").join(spent, on="id").join(described, on="id").join(cells, on="id")
+        facts_of(chosen).join(latest, on="id").join(spent, on="id").join(described, on="id")
+        .join(cells, on="id")
         .join(streaks, on="id", how="left").join(listed, on="cluster_id", how="left")
         .with_columns(
             col("present").fill_null(value=False),

@@ -34,22 +34,26 @@ class Cost:
         return json.loads(self.output.strip().splitlines()[-1])
 
 
-def run(command: Sequence[str], *, cwd: Path = ROOT) -> Cost:
-    """Run a process to its end and measure it.
+def run(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str] = os.environ,
+    accepted: Sequence[int] = (0,),
+) -> Cost:
+    """Run a process to its end, in the root of the project, and measure it.
 
     Raises:
-        SystemExit: it failed.
+        SystemExit: its exit code is not among the accepted ones.
     """
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     began = time.monotonic()
     with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen(command, stdout=output, env=environment, cwd=cwd)
+        process = subprocess.Popen(command, stdout=output, env=environment, cwd=ROOT)
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.monotonic() - began
         output.seek(0)
         text = output.read()
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    if process.returncode not in accepted:
         raise SystemExit(f"{' '.join(command[:4])} ended with {process.returncode}")
     return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024, text)
 

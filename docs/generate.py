@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from benchmarks import page as benchmarks
 from pipeline import rules, schema
 from pipeline.report.output.csv_files import FINDINGS_COLUMNS
 
@@ -36,7 +37,11 @@ def columns() -> str:
     return "\n".join(parts) + "\n"
 
 
-PAGES = {"columns.md": columns, "findings.md": rules.to_markdown}
+PAGES = {
+    "columns.md": columns,
+    "findings.md": rules.to_markdown,
+    "benchmarks.md": benchmarks.page,
+}
 
 
 def main() -> int:
