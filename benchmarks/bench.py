@@ -1,6 +1,6 @@
 """All benchmarks: ``make bench`` (minutes) and ``make bench-full`` (hours, mostly for its data).
 
-    python -m benchmarks.bench --data FOLDER --peer-python PYTHON [--full] [--runs 5] [PART ...]
+    python -m benchmarks.bench --data FOLDER --peer-python PYTHON [--full] [--only PART]
 
 Every row is a process of its own, imports included. The rows of a comparison run in turn, several
 times; what counts are medians, and ratios of runs that followed each other. Peers write the same
@@ -8,7 +8,7 @@ CSV files as we do, which are compared (``same_results.py``); any difference end
 error. Snapshots are of a synthetic fleet; they and the ledger are kept in FOLDER.
 
 The results go to ``benchmarks/results/``, and docs/benchmarks.md is made of them (``page.py``).
-Parts: nights, growth, snapshots, extract, starts; all by default.
+Without ``--only`` all parts run; the results of the other parts stay as they are.
 """
 
 from __future__ import annotations
@@ -337,14 +337,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT / "build" / "bench")
     parser.add_argument("--peer-python", required=True, help="an interpreter with peers.lock")
     parser.add_argument("--full", action="store_true")
-    parser.add_argument("parts", nargs="*", metavar="PART", choices=[[], *PARTS], default=PARTS)
+    parser.add_argument("--only", action="append", choices=PARTS, help="a part; repeatable")
     options = parser.parse_args()
     plan, name = (FULL, "full") if options.full else (QUICK, "quick")
     options.data.mkdir(parents=True, exist_ok=True)
     bench = Bench(options.data.resolve(), options.peer_python, plan.engines)
     path = page.RESULTS / f"{name}.json"
     before = json.loads(path.read_text()) if path.exists() else {}
-    results = before | measure(bench, plan, set(options.parts))
+    results = before | measure(bench, plan, set(options.only or PARTS))
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(results, indent=1) + "\n")
     page.write()
