@@ -143,6 +143,12 @@ class TimeWalk:
         wanted = self._walk.settings.page_size
         return page.size > 0 and page.size >= min(wanted, page.per_page or wanted)
 
+    def _is_page_of(self, page: Page, second: datetime) -> bool:
+        """Whether it is a full page of clusters that were all created in ``second``."""
+        times = created_times(page)
+        is_known = self._is_full(page) and len(times) == page.size
+        return is_known and all(whole_second(time) == second for time in times)
+
     def _is_short(self, page: Page) -> bool:
         wanted = self._walk.settings.page_size
         if not self._traits.counts_follow or page.total_count is None:
@@ -199,6 +205,8 @@ class TimeWalk:
             flaw = None
             if any(time < second - SECOND for time in times):
                 flaw = "a page that is outside its bounds"
+            elif self._is_page_of(page, second):
+                break  # those that were just read from the second may be on its other pages
             elif previous and previous.isdisjoint(record.id for record in page.records):
                 flaw = "a range without the clusters that were just read from it"
             if flaw is None:
@@ -216,13 +224,6 @@ class TimeWalk:
     ) -> None:
         """Read all clusters of a second; ``page``: the page in that order that led there."""
         second = whole_second(when)
-        times = created_times(page) if page else []
-        is_first = (
-            page is not None
-            and self._is_full(page)
-            and len(times) == page.size
-            and all(whole_second(time) == second for time in times)
-        )
-        first = page if is_first else None
+        first = page if page is not None and self._is_page_of(page, second) else None
         if not split_window(self._walk, second - SECOND, second + SECOND, first, sort_order):
             self._walk.doubts.append(f"the clusters created at {iso(second)} do not add up")
