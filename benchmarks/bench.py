@@ -136,7 +136,7 @@ class Bench:
         }
         path.write_text(json.dumps(task))
         if fleet not in self._filled:
-            say(f"data of {fleet.name}")
+            note(f"data of {fleet.name}")
             ours("fill", path)
             ours("fold", path)
             self._filled.add(fleet)
@@ -175,7 +175,7 @@ class Bench:
         return path
 
 
-def say(text: str) -> None:
+def note(text: str) -> None:
     print(f"{datetime.now(UTC):%H:%M:%S} {text}", flush=True)
 
 
@@ -192,7 +192,7 @@ def a_night(part: str, task: Path, days: int = 2) -> Cost:
 def compare_nights(bench: Bench, night: Night) -> dict[str, Any]:
     """The same work, and the same numbers only, by us and by the peers."""
     task = bench.task(night.fleet, night.window)
-    say(f"nights of {night.fleet.name}, window of {night.window} days")
+    note(f"nights of {night.fleet.name}, window of {night.window} days")
     own = bench.writes(task, "ours")
     rows: dict[str, Callable[[], Cost]] = {"ours": lambda: a_night("work", own)}
     for engine in bench.engines:
@@ -251,7 +251,7 @@ def floor(task: Path) -> dict[str, Any]:
 def growth(bench: Bench, fleet: Fleet, window: int) -> dict[str, Any]:
     """Our night with the CSV files of ``work``, and its floor."""
     task = bench.task(fleet, window)
-    say(f"growth: {fleet.name}, window of {window} days")
+    note(f"growth: {fleet.name}, window of {window} days")
     own = bench.writes(task, "ours")
     costs = [a_night("work", own) for _ in range(3)]
     return {
@@ -266,7 +266,7 @@ def growth(bench: Bench, fleet: Fleet, window: int) -> dict[str, Any]:
 def compare_folds(bench: Bench, fleet: Fleet) -> dict[str, Any]:
     """The fold of the newest snapshot, against DuckDB's read of the columns it uses."""
     task = bench.task(fleet, min(fleet.days, 7))
-    say(f"folds of {fleet.name}")
+    note(f"folds of {fleet.name}")
     costs = in_turn(
         {
             "begin a day": lambda: a_night("fold", task, days=1),
@@ -317,10 +317,10 @@ def measure(bench: Bench, plan: Plan, parts: set[str]) -> dict[str, Any]:
         task = bench.task(fleet, 30)
         ours("fold", task)
         ours("report", task)
-        say("starts")
+        note("starts")
         results["starts"] = starts.compare(bench.data / fleet.name, 5)
     if "extract" in parts:
-        say("extract")
+        note("extract")
         results["extract"] = [extract.compare(*each) for each in plan.lists]
     if "snapshots" in parts:
         results["folds"] = [compare_folds(bench, fleet) for fleet in plan.snapshots]
@@ -348,7 +348,7 @@ def main() -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(results, indent=1) + "\n")
     page.write()
-    say(f"wrote {path.relative_to(ROOT)} and docs/benchmarks.md")
+    note(f"wrote {path.relative_to(ROOT)} and docs/benchmarks.md")
 
 
 if __name__ == "__main__":

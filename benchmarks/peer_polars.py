@@ -411,7 +411,7 @@ def write_findings(evidence: pl.DataFrame, r: dict[str, float], out: Path) -> No
         & (col("streak_hours") >= r["stopped_min_hours"])
         & (col("streak_spend") >= r["stopped_min_spend"] * 1e6)
     )  # fmt: skip
-    is_dear = (col("peers") >= r["price_min_peers"]) & (col("ratio") >= r["price_ratio"])
+    is_expensive = (col("peers") >= r["price_min_peers"]) & (col("ratio") >= r["price_ratio"])
     is_endless = col("endless") & (col("age") >= r["no_expiry_min_days"])
     is_candidate = (col("rate") > r["seed_hourly_rate"] * 1e6) & (
         col("gpu_mean") < r["seed_utilization_pct"]
@@ -424,7 +424,7 @@ def write_findings(evidence: pl.DataFrame, r: dict[str, float], out: Path) -> No
         "underutilized": (runs & is_under, under_grade, none),
         "stuck_paid": (is_stuck, lit("proven"), col("stuck_spend")),
         "stopped_charged": (is_charged, lit("proven"), none),
-        "price_outlier": (runs & is_dear, lit("suspected"), none),
+        "price_outlier": (runs & is_expensive, lit("suspected"), none),
         "no_expiry": (runs & is_endless, no_grade, none),
         "seed_candidate": (runs & is_candidate, no_grade, none),
     }

@@ -80,10 +80,10 @@ def summary(costs: Sequence[Cost]) -> dict[str, Any]:
     }
 
 
-def ratio(part: Sequence[Cost], whole: Sequence[Cost]) -> dict[str, float]:
+def ratio(costs: Sequence[Cost], base: Sequence[Cost]) -> dict[str, float]:
     """Median, least and most of the CPU ratios of runs that followed each other; and memory's."""
-    ratios = [a.cpu / b.cpu for a, b in zip(part, whole, strict=True)]
-    memory = [a.peak_mb / b.peak_mb for a, b in zip(part, whole, strict=True)]
+    ratios = [a.cpu / b.cpu for a, b in zip(costs, base, strict=True)]
+    memory = [a.peak_mb / b.peak_mb for a, b in zip(costs, base, strict=True)]
     return {
         "cpu": round(statistics.median(ratios), 3),
         "cpu_least": round(min(ratios), 3),
