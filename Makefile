@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 PYTHON ?= python3
+PYTHON312 ?= python3.12
 BIN := .venv/bin
 # Snapshots of the benchmarks and the environment of their peers; they are kept.
 BENCH ?= build/bench
@@ -16,7 +17,7 @@ run: install ## embedded API, a month of simulated snapshots over HTTP, then a n
 	$(BIN)/fleetledger --data-dir data/demo demo
 
 ##@ Develop
-.PHONY: develop check test test-crash test-lowest bench bench-full docs gold screenshots lock
+.PHONY: develop check test test-crash test-lowest bench bench-full focus-validate docs gold screenshots lock
 develop: .venv/.developed ## also install what tests and checks need
 
 check: develop ## lint, format, types, generated docs
@@ -48,6 +49,12 @@ $(BENCH)/peers/.installed: benchmarks/peers.lock
 	$(BENCH)/peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/peers.lock
 	touch $@
 
+focus-validate: develop ## the official FOCUS validator on our files; skipped without Python 3.12, which it needs
+	@if $(PYTHON312) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null; then \
+	  $(MAKE) --no-print-directory .venv-focus/.installed && \
+	  FOCUS_VALIDATOR_PYTHON=.venv-focus/bin/python $(BIN)/python -m pytest -q -rP tests/focus/test_validator.py; \
+	else echo 'focus-validate: skipped: no $(PYTHON312) here, and focus-validator 2.2.1 runs on 3.12 only'; fi
+
 docs: develop ## write the generated pages of docs/ again
 	$(BIN)/python -m docs.generate
 
@@ -65,11 +72,13 @@ lock: ## renew the lock files (needs uv); they carry hashes and no index address
 	  --extra simulator --extra s3 --group build -c requirements-dev.lock -o requirements.lock pyproject.toml
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	  --group peers -o benchmarks/peers.lock
+	uv pip compile --quiet --upgrade --python-version 3.12 --generate-hashes --no-header \
+	  -o .ci/focus-validator.lock .ci/focus-validator.in
 
 ##@ Clean
 .PHONY: clean
 clean: ## remove .venv and the demo's data; your own data/ stays
-	rm -rf .venv .venv-lowest data/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf .venv .venv-lowest .venv-focus data/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 
 .venv/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -81,6 +90,11 @@ clean: ## remove .venv and the demo's data; your own data/ stays
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	touch $@
 
+.venv-focus/.installed: .ci/focus-validator.lock
+	$(PYTHON312) -m venv .venv-focus
+	.venv-focus/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
 .PHONY: help
 help:
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks import page as benchmarks
 from pipeline import rules, schema
+from pipeline.focus.columns import VERSIONS, table_of
 from pipeline.report.output.csv_files import FINDINGS_COLUMNS
 
 HERE = Path(__file__).parent
@@ -37,9 +38,33 @@ def columns() -> str:
     return "\n".join(parts) + "\n"
 
 
+def focus_columns() -> str:
+    """docs/focus-columns.md: the columns of the export, from ``pipeline/focus/columns.py``."""
+    tables = {version: table_of(version) for version in VERSIONS}
+    every = {column.name: column for table in tables.values() for column in table.columns}
+    parts = [
+        "# Columns of the FOCUS export",
+        "",
+        "Generated from `pipeline/focus/columns.py` by `make docs`. One row is",
+        f"{tables['1.2'].row}.",
+        "[What the export lacks](focus-conformance.md).",
+        "",
+        "| column | version | type | null? | value |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name in sorted(every):
+        column = every[name]
+        versions = [version for version, table in tables.items() if name in table.names]
+        null = "yes" if column.nullable else ""
+        kind = str(column.type).replace("128", "").replace("[us, tz=UTC]", "")
+        parts.append(f"| `{name}` | {', '.join(versions)} | {kind} | {null} | {column.meaning} |")
+    return "\n".join(parts) + "\n"
+
+
 PAGES = {
     "columns.md": columns,
     "findings.md": rules.to_markdown,
+    "focus-columns.md": focus_columns,
     "benchmarks.md": benchmarks.page,
 }
 

@@ -105,7 +105,7 @@ def demo(
             # No accounts and no mail of the user's settings.
             settings=Settings(
                 api=api,
-                currency=job.settings.currency,
+                stated_currency=job.settings.stated_currency,
                 budgets={"all clusters": Budget(amount=BUDGET)},
             ),
             find_key=lambda _name, _account: Secret(KEY),

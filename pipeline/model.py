@@ -72,6 +72,17 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int = 0
 
 
+class Bill(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account was billed for its clusters, by UTC day."""
+
+    days: dict[date, int]
+    """Micros."""
+    currency: str | None = None
+    """None: the bill does not name it."""
+    others: dict[str, int] = {}
+    """What the same bill has for other resources (storage, bandwidth), in micros; not compared."""
+
+
 class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
     """A record of the API without a usable id: kept raw, with the reason."""
 

@@ -594,4 +594,40 @@ FINDINGS = Table(
     "findings.csv, unjudged.csv and `fleetledger findings` have it in words, as `reason`.",
 )
 
-TABLES = (SNAPSHOT, LEDGER, SPEND, UTILIZATION, IDLE, FINDINGS)
+RECONCILIATION = Table(
+    "reconciliation",
+    "one account on one UTC day of a bill",
+    (
+        _DATE,
+        _ACCOUNT,
+        Column("billed_micros", INT, "What the account was billed for clusters."),
+        Column(
+            "spend_micros", INT, "The ledger's spend; null without a ledger day.", nullable=True
+        ),
+        Column("spend_low_micros", INT, "The lowest possible spend.", nullable=True),
+        Column("spend_high_micros", INT, "The highest possible spend.", nullable=True),
+        Column("estimated_micros", INT, "The part of spend that no counter shows.", nullable=True),
+        Column("matched_micros", INT, "What both have: the smaller of billed and spend."),
+        Column(
+            "unobserved_micros",
+            INT,
+            "Billed beyond the ledger on a day that was not observed in full.",
+        ),
+        Column(
+            "residual_micros",
+            INT,
+            "Billed less spend, where unobserved time does not explain it: above 0, no snapshot "
+            "shows it; below 0, it was not billed.",
+        ),
+        Column(
+            "is_within_bounds",
+            FLAG,
+            "Whether the bill lies between the lowest and the highest spend; null if unknown.",
+            nullable=True,
+        ),
+    ),
+    ("account", "date"),
+    note="Made by `fleetledger reconcile`. Billed = spend + unobserved + residual.",
+)
+
+TABLES = (SNAPSHOT, LEDGER, SPEND, UTILIZATION, IDLE, FINDINGS, RECONCILIATION)

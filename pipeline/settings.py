@@ -65,6 +65,9 @@ class Account(Section, frozen=True):
     url: str | None = None
     version: Literal["v1", "v2"] | None = None
     auth: Literal["bearer", "bare"] | None = None
+    billing_account_id: str | None = None
+    """The vendor's id of the account, for ``fleetledger focus``; the API does not give it."""
+    billing_account_name: str | None = None
 
 
 class Extract(Section, frozen=True):
@@ -216,8 +219,8 @@ class OwnRule(Section, frozen=True):
 class Settings(Section, frozen=True):
     """All settings of a run."""
 
-    currency: str = "USD"
-    """The code in ISO 4217."""
+    stated_currency: str | None = msgspec.field(default=None, name="currency")
+    """The code in ISO 4217; None if the settings do not have it. The API names none."""
     data_dir: str = "data"
     lease_seconds: Annotated[int, Meta(ge=1, le=86400)] = LEASE_SECONDS
     """Object stores only: a lock is free this long after its run died."""
@@ -237,6 +240,11 @@ class Settings(Section, frozen=True):
     """Budgets by name; alerts at 50, 80 and 100 % spent, 100 % forecast, and for the pace."""
     rate_card: dict[str, Annotated[float, Meta(ge=0, le=1e6)]] = {}
     """Price per GPU-hour by GPU type, for clusters without a price from the API."""
+
+    @property
+    def currency(self) -> str:
+        """The stated currency; without one USD is assumed."""
+        return self.stated_currency or "USD"
 
     @property
     def all_accounts(self) -> dict[str, Account]:
@@ -317,10 +325,10 @@ def _check(settings: Settings) -> None:
     Raises:
         SettingsError: an invalid value.
     """
-    if settings.currency not in MINOR_UNITS:
+    if settings.stated_currency is not None and settings.stated_currency not in MINOR_UNITS:
         raise SettingsError(
-            f"currency {settings.currency!r} is not a code of ISO 4217; "
-            f"did you mean {nearest(settings.currency)}?"
+            f"currency {settings.stated_currency!r} is not a code of ISO 4217; "
+            f"did you mean {nearest(settings.stated_currency)}?"
         )
     if not settings.data_dir:
         raise SettingsError("data_dir is empty; give a folder or s3://bucket/prefix")
@@ -375,7 +383,7 @@ def _check_keys(raw: object, kind: type[Section], source: str, prefix: str) -> N
     """
     if not isinstance(raw, dict):
         return
-    fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
     for key, value in raw.items():
         if key not in fields:
             near = nearest_word(key, fields)

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "pipeline"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-STAGES = {"extract", "store", "ledger", "transform", "report", "deliver", "simulator"}
+STAGES = {"extract", "store", "ledger", "transform", "report", "focus", "deliver", "simulator"}
 SHARED = {
     "addresses",
     "arrays",
@@ -48,7 +48,7 @@ MAY_IMPORT = {
 ONLY_IN = {
     "requests": {"extract"},
     "urllib3": {"extract"},
-    "pyarrow": {"schema", "model", "store", "extract", "report"},
+    "pyarrow": {"schema", "model", "store", "extract", "report", "focus"},
     "obstore": {"store"},
     "jinja2": {"report"},
     "altair": {"report"},

@@ -19,8 +19,10 @@ from click.exceptions import NoArgsIsHelpError
 from pipeline.cli.commands import (
     findings,
     fleet,
+    focus,
     maintenance,
     pipeline,
+    reconcile,
     simulator,
     spend,
     what_if,
@@ -42,7 +44,18 @@ def cli() -> None:
     """Shows where each dollar of a rented GPU fleet went, how much was wasted, and what to do."""
 
 
-for module in (pipeline, fleet, findings, why, spend, what_if, maintenance, simulator):
+for module in (
+    pipeline,
+    fleet,
+    findings,
+    why,
+    spend,
+    focus,
+    reconcile,
+    what_if,
+    maintenance,
+    simulator,
+):
     for command in module.COMMANDS:
         cli.add_command(command)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -11,7 +12,7 @@ from pipeline.errors import SettingsError
 from pipeline.terminal.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -62,3 +63,22 @@ def write_file(path: Path, data: bytes) -> None:
         path.write_bytes(data)
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}; give another file") from error
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """A file that the user named, open for writing; it is there only if the block succeeds.
+
+    Raises:
+        SettingsError: the file cannot be written.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(path)
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}; give another file") from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ import io
 import logging
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import requests
@@ -44,10 +44,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from pipeline.extract.api_types import Page
     from pipeline.extract.budget import RequestBudget
     from pipeline.keys import Secret
     from pipeline.settings import Extract
+
+T = TypeVar("T")
 
 OK, UNAUTHORIZED, FORBIDDEN, TOO_MANY, UNAVAILABLE = 200, 401, 403, 429, 503
 REDIRECTS, CLIENT_ERRORS = range(300, 400), range(400, 500)
@@ -77,10 +78,10 @@ class ApiTarget:
 
 
 @dataclass(frozen=True)
-class Fetched:
+class Fetched(Generic[T]):
     """A usable page and the server's time."""
 
-    page: Page
+    page: T
     server_time: datetime | None
     """From the response's ``Date`` header."""
 
@@ -121,10 +122,12 @@ class _WatchedAdapter(HTTPAdapter):
 class Client:
     """Requests pages, one at a time, over one persistent connection."""
 
-    def __init__(self, api: ApiTarget, settings: Extract, budget: RequestBudget) -> None:
+    def __init__(
+        self, api: ApiTarget, settings: Extract, budget: RequestBudget, path: str = "clusters"
+    ) -> None:
         check_api_url(api.base_url)
         self._base_url = api.base_url.rstrip("/")
-        self._address = f"{self._base_url}/{api.version}/clusters"
+        self._address = f"{self._base_url}/{api.version}/{path}"
         self._settings = settings
         self._budget = budget
         self._redactor = Redactor.of([api.key])
@@ -156,7 +159,7 @@ class Client:
         self._adapter.close()
         self._watchdog.close()
 
-    def get(self, query: Mapping[str, str | int], decode: Callable[[bytes], Page]) -> Fetched:
+    def get(self, query: Mapping[str, str | int], decode: Callable[[bytes], T]) -> Fetched[T]:
         """The page that matches ``query``, after at most as many attempts as the settings allow.
 
         Raises:
@@ -178,7 +181,7 @@ class Client:
         tries = self._settings.attempts
         raise ApiError(f"{self._base_url}: {why} ({tries} tries); is the API up? try again later")
 
-    def _attempt(self, decode: Callable[[bytes], Page]) -> Fetched:
+    def _attempt(self, decode: Callable[[bytes], T]) -> Fetched[T]:
         response, body = self._exchange()
         server_time = http_date(response.headers.get("date"))
         self._budget.observe(response.headers, server_time)

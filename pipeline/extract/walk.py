@@ -119,7 +119,7 @@ class Walk:
         del self.request_ids[MAX_REQUEST_IDS // 2 : -MAX_REQUEST_IDS // 2]
         return fetched.page, at
 
-    def _is_stale(self, fetched: Fetched, query: Query) -> bool:
+    def _is_stale(self, fetched: Fetched[Page], query: Query) -> bool:
         """Whether a response comes from a cache: it has an old Date, or another request's id.
 
         A server that gives all its responses the same id proves nothing by repeating it.

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from pipeline.errors import Exit, StorageError
+from pipeline.errors import Exit, SettingsError, StorageError
 from pipeline.ledger.inputs import observed_until
 from pipeline.model import NotObserved
 
@@ -62,6 +63,30 @@ class Coverage:
             for name in sorted({*self.since, *accounts})
             if not self.has(name, day) and self.since.get(name, day) <= day
         )
+
+
+def closed_days(
+    job: Job, known: Coverage, first: date | None, last: date | None, days: int
+) -> tuple[date, date]:
+    """The days from ``first`` to ``last`` (by default the last closed day).
+
+    ``days``: how many days up to ``last`` if ``first`` is not given; fewer where the ledger begins
+    later.
+
+    Raises:
+        SettingsError: the dates are not within the closed days.
+        StorageError: no day is closed yet.
+    """
+    closed = known.last_day()
+    begin = min(ref.day for ref in job.store.ledger_days())
+    until = last or closed
+    since = first or max(begin, until - timedelta(days=days - 1))
+    if not begin <= since <= until <= closed:
+        options = " ".join(
+            f"{option} {day}" for option, day in (("--from", first), ("--to", last)) if day
+        )
+        raise SettingsError(f"{options}: the closed days of the ledger are {begin} to {closed}")
+    return since, until
 
 
 def warn_of_missing(job: Job, day: date, accounts: Iterable[NotObserved]) -> None:

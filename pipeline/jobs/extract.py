@@ -110,7 +110,7 @@ def fetch_snapshot(job: Job, account: str, resume: ResumePoint | None = None) ->
     refs = [ref for ref in job.snapshots(account) if ref.state in comparable]
     snapshot = take_snapshot(
         account,
-        _target(job, account),
+        api_target(job, account),
         job.settings.extract,
         previous=job.store.certificate(refs[-1]) if refs else None,
         on_page=job.progress.walk(account),
@@ -149,7 +149,7 @@ def check_account(job: Job, account: str) -> str:
     return account
 
 
-def _target(job: Job, account: str) -> ApiTarget:
+def api_target(job: Job, account: str) -> ApiTarget:
     """The API of an account, from its own settings or else from the common ones."""
     api, own = job.settings.api, job.settings.all_accounts[account]
     return ApiTarget(

@@ -105,6 +105,7 @@ def report_inputs(
         forecast=_forecast(stored, history, day),
         exclusion_costs=exclusions.costs(excluded, findings, day) if excluded else None,
         unobserved_micros=_unobserved_spend(stored, day, settings.report.window_days),
+        reconciliation=_reconciliation(stored, day, settings.report.window_days),
     )
 
 
@@ -151,6 +152,15 @@ def _unobserved_spend(stored: StoredInputs, day: date, window_days: int) -> int 
         return None
     window = stored.last_days(day, window_days)
     return unobserved_spend.estimate(window, stored.snapshot_spacing_seconds)
+
+
+def _reconciliation(stored: StoredInputs, day: date, window_days: int) -> pd.DataFrame | None:
+    """The billed days of the window; None if there are none."""
+    if stored.billed is None:
+        return None
+    first = day - timedelta(days=window_days - 1)
+    rows = stored.billed.rows(stored.last_days(day, window_days), first, day)
+    return rows if len(rows) else None
 
 
 def build_report(inputs: ReportInputs) -> tuple[ReportView, dict[str, bytes]]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from pipeline.errors import SettingsError
-from pipeline.jobs.coverage import coverage, warn_of_missing
+from pipeline.jobs.coverage import closed_days, coverage, warn_of_missing
 from pipeline.jobs.findings import read_policy
 from pipeline.schema import SPEND
 from pipeline.transform import spend
@@ -45,15 +43,7 @@ def spend_of(
         StorageError: no day is closed yet.
     """
     known = coverage(job)
-    closed = known.last_day()
-    begin = min(ref.day for ref in job.store.ledger_days())
-    until = last or closed
-    since = first or max(begin, until - timedelta(days=days - 1))
-    if not begin <= since <= until <= closed:
-        options = " ".join(
-            f"{option} {day}" for option, day in (("--from", first), ("--to", last)) if day
-        )
-        raise SettingsError(f"{options}: the closed days of the ledger are {begin} to {closed}")
+    since, until = closed_days(job, known, first, last, days)
     warn_of_missing(job, until, known.missing(until, tuple(job.settings.accounts)))
     names = [name for name in SPEND.names if name != "gpu_seconds"]
     ledger = observed_days(job.store.read_ledger(since, until, columns=names), known.until)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pipeline.errors import DamageError
+from pipeline.jobs.bills import BilledDays, billed_days
 from pipeline.ledger.inputs import usual_spacing
 from pipeline.model import NotObserved  # msgspec reads the annotations
 from pipeline.transform import anomalies
@@ -76,6 +77,8 @@ class StoredInputs:
     """The last day on which each account is observed: no row is of a later one."""
     not_observed: tuple[NotObserved, ...]
     """The accounts without data on the report's day."""
+    billed: BilledDays | None = None
+    """What accounts were billed for the ledger's days."""
 
     def of_owner(self, name: str) -> StoredInputs:
         """Only this owner's clusters, and the accounts they are in."""
@@ -87,6 +90,7 @@ class StoredInputs:
             self,
             ledger=ledger,
             history=history,
+            billed=None,
             not_observed=tuple(lost for lost in self.not_observed if lost.account in accounts),
         )
 
@@ -152,6 +156,7 @@ def read_inputs(
         if first <= ref.day <= day + timedelta(days=1) and scope.has(ref.account)
     ]
     certificates = _certificates(store, behind, damaged)
+    billed = billed_days(store, settings.currency, coverage, scope.has, damaged)
     return StoredInputs(
         ledger=ledger.assign(owner=owner_over_time(policy.owners, ledger)),
         history=history.assign(owner=owner_over_time(policy.owners, history)),
@@ -168,6 +173,7 @@ def read_inputs(
             if scope.has(lost.account)
             and (lost.in_settings or (lost.until is not None and lost.until >= first))
         ),
+        billed=billed,
     )
 
 

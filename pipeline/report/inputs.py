@@ -85,6 +85,8 @@ class ReportInputs:
     """Whether owners are named: the report then shows the sums by owner."""
     unobserved_micros: int | None = None
     """An estimate of the window's money that no snapshot can show."""
+    reconciliation: pd.DataFrame | None = None
+    """``transform.reconcile`` of the window's billed days."""
     provenance: Provenance | None = None
     """The findings it is made from, and what they lack."""
 

@@ -137,6 +137,61 @@ class FlatCluster(_Closed, rename="camel"):
     created_at: Time
 
 
+class _Camel(_Closed, rename="camel"):
+    """An object with camelCase names."""
+
+
+class BillingPeriod(_Camel):
+    """A calendar month."""
+
+    start_date: str
+    end_date: str
+    billing_cycle: str
+    days_in_period: Count
+    days_elapsed: Count
+
+
+class BillingSummary(_Camel):
+    """The sums of the period."""
+
+    total_cost: Amount
+    total_gpu_hours: Amount
+    currency: str
+
+
+class BilledUsage(_Camel):
+    """Of one kind of resource in the period."""
+
+    quantity: Amount
+    unit: str
+    cost: Amount
+    percentage: Percent
+
+
+class BilledDay(_Camel):
+    """One day, or the present one so far."""
+
+    timestamp: Time
+    value: Amount
+    cost: Amount
+
+
+class BilledResource(_Camel):
+    """One kind of resource, its days newest first."""
+
+    resource_type: str
+    usage: BilledUsage
+    time_series: list[BilledDay]
+
+
+class BillingUsage(_Camel):
+    """``GET /v2/billing/usage``."""
+
+    period: BillingPeriod
+    summary: BillingSummary
+    breakdown: list[BilledResource]
+
+
 class InvalidParameters(_Closed):
     """Each invalid parameter with the reason."""
 
@@ -171,6 +226,7 @@ class Refused(_Closed, omit_defaults=True):
 
 
 SCHEMAS: dict[str, object] = {
+    "BillingUsage": BillingUsage,
     "ClusterList": ClusterList,
     "FlatClusterList": list[FlatCluster],
     "Invalid": Invalid,

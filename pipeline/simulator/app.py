@@ -1,5 +1,7 @@
 """The List Clusters API as the vendor documents it: ``GET /v1/clusters`` and ``GET /v2/clusters``.
 
+``GET /v2/billing/usage`` has what the account was billed, from the fleet's true history.
+
 A request passes, in this order: the clock's tick, the route, the key, the rate limit, the
 parameters. ``/openapi.json`` describes the API and needs no key.
 """
@@ -134,6 +136,7 @@ def make_app(
         routes=[
             Route("/v1/clusters", access.guard(endpoints.v1)),
             Route("/v2/clusters", access.guard(endpoints.v2)),
+            Route("/v2/billing/usage", access.guard(endpoints.billing)),
             Route("/openapi.json", _openapi),
         ],
         exception_handlers={HTTPException: _http_error},

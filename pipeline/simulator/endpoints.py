@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.simulator.api_types import Invalid, InvalidParameters
+from pipeline.simulator.billing import billing_errors, usage
 from pipeline.simulator.fleet import seconds_of
 from pipeline.simulator.page import Page
 from pipeline.simulator.query import Parsed, Query, parse
@@ -75,6 +76,18 @@ class Endpoints:
             if fault.on_page:
                 fault.on_page(page)
         return _with_faults(json_reply(page.damaged or page.clusters), faults, now)
+
+    def billing(self, pairs: Iterable[tuple[str, str]], now: datetime) -> Reply:
+        """``GET /v2/billing/usage``: the cost of the month to date, day by day."""
+        errors = billing_errors(pairs)
+        if errors:
+            error = InvalidParameters(
+                code="INVALID_PARAMETERS",
+                message="Invalid query parameters provided",
+                details=errors,
+            )
+            return json_reply(Invalid(success=False, error=error), 400)
+        return json_reply(usage(self._current, now))
 
     @property
     def _current(self) -> Fleet:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from pipeline.simulator.api_types import SCHEMAS
+from pipeline.simulator.billing import billing_parameters
 from pipeline.simulator.query import openapi_parameters
 
 Json = dict[str, Any]
@@ -54,11 +55,25 @@ def document() -> Json:
             **refused,
         },
     }
+    billing = {
+        "summary": "What the account was billed in the month to date",
+        "operationId": "billing_usage",
+        "parameters": billing_parameters(),
+        "responses": {
+            "200": _response("The month to date, day by day", types["BillingUsage"]),
+            "400": _response("Invalid query parameters", types["Invalid"]),
+            **refused,
+        },
+    }
     return {
         "openapi": "3.1.0",
         "info": {"title": "List Clusters (simulated)", "version": "1", "description": _ABOUT},
         "security": [{"key": []}],
-        "paths": {"/v1/clusters": {"get": v1}, "/v2/clusters": {"get": v2}},
+        "paths": {
+            "/v1/clusters": {"get": v1},
+            "/v2/clusters": {"get": v2},
+            "/v2/billing/usage": {"get": billing},
+        },
         "components": {"schemas": components, "securitySchemes": {"key": _KEY}},
     }
 

@@ -1,18 +1,24 @@
-"""The program as a user runs it: a process, against a simulated API over real HTTP."""
+"""The program as a user runs it, against a simulated API over real HTTP."""
 
 from __future__ import annotations
 
+import io
+import logging
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from pipeline.cli import run_command_line
 from pipeline.simulator.app import make_app
 from pipeline.simulator.clock import Clock
 from pipeline.simulator.fleet import Fleet
@@ -41,7 +47,7 @@ class Api:
 
 @dataclass(frozen=True)
 class Ran:
-    """What a finished process left."""
+    """What a finished run left."""
 
     code: int
     out: str
@@ -65,11 +71,21 @@ def api(served: Api) -> Api:
 
 
 def make_run(home: Path, data: Path) -> Run:
-    """Runs the program on ``data``; nothing it prints or stores may hold the key."""
+    """Runs the program on ``data``; nothing it prints or stores may hold the key.
+
+    In this process, which is faster and counts for the coverage; ``as_process`` where the process
+    itself matters: what it imports, its locale, what libraries print.
+    """
     config = home / "simulated.toml"
     config.write_text(SIMULATED)
 
-    def run(*args: str, url: str | None = None, key: str | None = KEY, **env: str) -> Ran:
+    def run(
+        *args: str,
+        url: str | None = None,
+        key: str | None = KEY,
+        as_process: bool = False,
+        **env: str,
+    ) -> Ran:
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
@@ -79,22 +95,52 @@ def make_run(home: Path, data: Path) -> Run:
             **({"TENSORONE_API_KEY": key} if key is not None else {}),
             **env,
         }
-        done = subprocess.run(  # noqa: S603 - our own program
-            [sys.executable, "-m", "pipeline", *args],
-            env=environment,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        ran = Ran(done.returncode, done.stdout, done.stderr)
+        ran = (process if as_process else in_process)(args, environment)
         assert "Traceback" not in ran.err
         assert KEY not in ran.out + ran.err
         assert not [path for path in data.rglob("*") if path.is_file() and leaks(path)]
         return ran
 
     return run
+
+
+def process(args: Sequence[str], environment: Mapping[str, str]) -> Ran:
+    """The program as a process of its own."""
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-m", "pipeline", *args],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def in_process(args: Sequence[str], environment: Mapping[str, str]) -> Ran:
+    """The program in this process, with a process's arguments, environment, folder and streams."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="") for _ in range(2))
+    log = logging.getLogger()
+    handlers, level = log.handlers[:], log.level
+    try:
+        with (
+            patch.object(sys, "argv", ["fleetledger", *args]),
+            patch.dict(os.environ, environment, clear=True),
+            chdir(ROOT),
+            redirect_stdout(out),
+            redirect_stderr(err),
+            warnings.catch_warnings(),
+        ):
+            code = run_command_line()
+    finally:
+        log.handlers[:] = handlers
+        log.setLevel(level)
+    texts = []
+    for stream in (out, err):
+        stream.flush()
+        texts.append(stream.buffer.getvalue().decode().replace("\r\n", "\n"))
+    return Ran(int(code), *texts)
 
 
 def leaks(path: Path) -> bool:

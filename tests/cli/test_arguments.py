@@ -4,14 +4,12 @@ names the argument, where it came from and what would be right. Never a tracebac
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline import cli
 from pipeline.errors import Exit
-from tests.cli.conftest import KEY, SIMULATED, Ran
+from tests.cli.conftest import KEY, SIMULATED, Ran, in_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,24 +25,13 @@ NO_TEXT = os.fsdecode(b"\xff")
 
 
 @pytest.fixture
-def ask(
-    history: object, data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Ask:
+def ask(history: object, data: Path) -> Ask:
     """The program inside this process: hundreds of questions in the time of a few processes."""
     del history
-    for name in [name for name in os.environ if name.startswith(("FLEETLEDGER_", "TENSORONE_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("FLEETLEDGER_DATA_DIR", str(data))
-    monkeypatch.setenv("TENSORONE_API_KEY", KEY)
+    variables = {"FLEETLEDGER_DATA_DIR": str(data), "TENSORONE_API_KEY": KEY}
 
     def run(*args: str, **env: str) -> Ran:
-        with monkeypatch.context() as patch:
-            patch.setattr(sys, "argv", ["fleetledger", *args])
-            for name, value in env.items():
-                patch.setenv(name, value)
-            code = cli.run_command_line()
-        written = capsys.readouterr()
-        return Ran(int(code), written.out, written.err)
+        return in_process(args, variables | env)
 
     return run
 

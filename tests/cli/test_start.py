@@ -41,7 +41,7 @@ def loaded(ran: Ran) -> set[str]:
 
 
 def test_status_loads_no_heavy_library(history: Run) -> None:
-    ran = history("status", PYTHONPROFILEIMPORTTIME="1")
+    ran = history("status", as_process=True, PYTHONPROFILEIMPORTTIME="1")
     assert ran.code == 0
     assert "newest complete 2026-03-04" in ran.out
     assert "click" in loaded(ran)

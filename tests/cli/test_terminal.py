@@ -80,7 +80,7 @@ def test_kept_findings_answer_as_made_ones_do_and_load_no_table_library(
     history: Run, data: Path
 ) -> None:
     made = history("findings").out
-    ran = history("findings", PYTHONPROFILEIMPORTTIME="1")
+    ran = history("findings", as_process=True, PYTHONPROFILEIMPORTTIME="1")
     assert ran.out == made
     assert not loaded(ran) & (set(HEAVY) - {"rich"})
     (data / "state" / open_findings.STATE).write_bytes(b"{}")

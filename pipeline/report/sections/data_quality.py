@@ -33,6 +33,9 @@ _STATES = {
 }
 _SKEW_SHOWN_SECONDS = 60
 _DAMAGED_NAMED = 3
+_BILLED = ("billed", "matched", "unobserved")
+_MOST_RESIDUAL = 0.01
+"""With more of the bill in residuals of either sign, they are among what limits the figures."""
 _MOST_HOURS = 0.9
 """With snapshots in fewer hours, their number is among what limits the figures."""
 
@@ -47,6 +50,7 @@ def data_quality(inputs: ReportInputs, totals: Totals) -> tuple[Fact, ...]:
             *_hours(inputs),
             *_spend(inputs, totals),
             *_unobserved(inputs.unobserved_micros, money),
+            *_bill(inputs),
             *_unusual(inputs),
             *_time(inputs.window),
         ]
@@ -195,6 +199,31 @@ def _unobserved(micros: int | None, money: Money) -> list[Fact]:
             meaning="An estimate of spend that snapshots this far apart cannot show, such as that "
             "of clusters that existed only between two of them. It is in no total. More frequent "
             "snapshots make it smaller.",
+        )
+    ]
+
+
+def _bill(inputs: ReportInputs) -> list[Fact]:
+    """The ledger against what was billed, on the days that have a bill."""
+    rows, money = inputs.reconciliation, inputs.money
+    if rows is None:
+        return []
+    total = {name: int(rows[f"{name}_micros"].sum()) for name in _BILLED}
+    apart = rows["residual_micros"]
+    beyond, missing = int(apart.clip(lower=0).sum()), -int(apart.clip(upper=0).sum())
+    parts = [
+        f"{money.exact(beyond)} was billed and is in no snapshot.",
+        f"{money.exact(missing)} of the ledger was not billed.",
+    ]
+    if total["unobserved"]:
+        parts.append(f"{money.exact(total['unobserved'])} was billed on days not observed in full.")
+    is_far = beyond + missing > _MOST_RESIDUAL * abs(total["billed"])
+    return [
+        Fact(
+            term=f"Bill, {count_of(rows['date'].nunique(), 'day')}",
+            value=f"{money.exact(total['matched'])} of {money.exact(total['billed'])} matched",
+            meaning=" ".join(parts) + " No spend is scaled to the bill.",
+            tone="warn" if is_far else "plain",
         )
     ]
 

@@ -103,7 +103,7 @@ def _of_currency(currency: str, scale: float) -> ReportInputs:
         for cluster in NORMAL[1:4]
         if cluster.rate is not None
     ]
-    settings = Settings(currency=currency, report=Report(window="14d"))
+    settings = Settings(stated_currency=currency, report=Report(window="14d"))
     inputs = report_inputs(clusters, settings=settings, certificates=CERTIFICATES)
     return replace(inputs, findings=_in_force(inputs.findings))
 

@@ -95,3 +95,29 @@ def test_the_smallest_unusual_change_is_stated(
     inputs = replace(full(), detectable_micros=micros)
     facts = data_quality.data_quality(inputs, views["full"].totals)
     assert plain(fact(facts, "Unusual spend").value) == value
+
+
+def billed(**micros: int) -> pd.DataFrame:
+    names = ("billed", "matched", "unobserved", "residual")
+    return pd.DataFrame({f"{name}_micros": [micros.get(name, 0)] for name in names}).assign(
+        date=pd.Timestamp(DAY)
+    )
+
+
+@pytest.mark.parametrize(
+    ("micros", "tone", "words"),
+    [
+        ({"residual": 500_000}, "plain", "$0.50 was billed and is in no snapshot. $0.00 of the"),
+        ({"residual": -2_000_000}, "warn", "$2.00 of the ledger was not billed. No spend"),
+        ({"unobserved": 7_000_000}, "plain", "$7.00 was billed on days not observed in full. No"),
+    ],
+)
+def test_a_bill_is_compared_with_the_ledger_and_nothing_is_scaled(
+    micros: dict[str, int], tone: str, words: str
+) -> None:
+    rows = billed(billed=100_000_000, matched=90_000_000, **micros)
+    view = build(replace(normal(), reconciliation=rows))
+    row = fact(view.data_quality, f"Bill, 1{NBSP}day")
+    assert plain(row.value) == "$90.00 of $100.00 matched"
+    assert (row.tone, words in plain(row.meaning)) == (tone, True)
+    assert view.totals == build(normal()).totals

@@ -80,7 +80,7 @@ def test_an_infinite_score_in_the_evidence_of_a_finding_is_not_unknown() -> None
 
 @pytest.mark.parametrize(("currency", "shown"), [("EUR", "€2.00"), ("JPY", f"JPY{NBSP}2")])
 def test_a_finding_is_worded_with_its_money_in_the_currency(currency: str, shown: str) -> None:
-    rule_text = RuleText(Settings(currency=currency), RULES)
+    rule_text = RuleText(Settings(stated_currency=currency), RULES)
     evidence = '{"hourly_rate_micros":2000000,"age_days":31.43,"has_expiry":false}'
     assert rule_text.finding("no_expiry", evidence) == (
         f"It has existed for 31.4{NBSP}days, costs {shown} an hour and has no expiry"
