@@ -94,7 +94,7 @@ FULL = Plan(
         Night(Fleet(100_000, 24, 30), 30, 5, has_report=True),
         Night(Fleet(1_000_000, 24, 7), 7, 5),
     ),
-    history=(*QUICK.history, Fleet(10_000, 24, 1095)),
+    history=(*QUICK.history, Fleet(10_000, 24, 1095), _HOURLY, Fleet(10_000, 1, 365)),
     fleets=(*QUICK.fleets, Fleet(1_000_000, 24, 7)),
     snapshots=(*QUICK.snapshots, Fleet(1_000_000, 24, 7)),
     lists=((2_000, 5), (20_000, 5), (100_000, 5)),
@@ -256,6 +256,7 @@ def growth(bench: Bench, fleet: Fleet, window: int) -> dict[str, Any]:
     costs = [a_night("work", own) for _ in range(3)]
     return {
         "clusters": fleet.clusters,
+        "every_hours": fleet.every_hours,
         "days": fleet.days,
         "window": window,
         "night": summary(costs),
