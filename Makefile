@@ -38,7 +38,7 @@ test-lowest: ## the suite at the lowest versions that pyproject.toml allows (nee
 test-crash: develop ## 10,000 kills and 10,000 flipped bits against the store (minutes)
 	THOROUGH=1 $(BIN)/python -m pytest -q tests/store
 
-bench: $(BENCH)/peers/.installed develop ## compare with DuckDB, Polars and plain loops, and write docs/benchmarks.md (ten minutes)
+bench: $(BENCH)/peers/.installed develop ## compare with DuckDB, Polars and plain loops, and write docs/benchmarks.md (ten minutes, and five more for its data the first time)
 	$(BIN)/python -m benchmarks.bench --data $(BENCH) --peer-python $(BENCH)/peers/bin/python
 
 bench-full: $(BENCH)/peers/.installed develop ## the same with a year, a million clusters and every engine (hours, 40 GB of disk)

@@ -29,7 +29,7 @@ from benchmarks.ours import START, remove_newest_days
 from benchmarks.processes import ROOT, Cost, in_turn, ratio, run, summary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Iterator
 
 PARTS = ("nights", "growth", "snapshots", "extract", "starts")
 
@@ -78,7 +78,7 @@ _HOURLY = Fleet(10_000, 1, 90)
 QUICK = Plan(
     nights=(
         Night(_HOURLY, 30, 5, has_report=True),
-        Night(_HOURLY, 90, 3),
+        Night(_HOURLY, 90, 2),
         Night(Fleet(100_000, 24, 30), 30, 3),
     ),
     history=(Fleet(10_000, 24, 30), Fleet(10_000, 24, 90), Fleet(10_000, 24, 365)),
@@ -310,27 +310,29 @@ def peer_versions(python: str) -> dict[str, str]:
     return dict(zip(names, json.loads(run([python, "-c", script]).output), strict=True))
 
 
-def measure(bench: Bench, plan: Plan, parts: set[str]) -> dict[str, Any]:
-    results: dict[str, Any] = {"machine": machine()}
-    results["machine"]["versions"] |= peer_versions(bench.peer_python)
+def measure(bench: Bench, plan: Plan, parts: Collection[str]) -> Iterator[dict[str, Any]]:
+    """The results of each part, as soon as there are some."""
+    yield {"machine": machine() | {"peers": peer_versions(bench.peer_python)}}
     if "starts" in parts:
         fleet = plan.nights[0].fleet
         task = bench.task(fleet, 30)
         ours("fold", task)
         ours("report", task)
         note("starts")
-        results["starts"] = starts.compare(bench.data / fleet.name, 5)
+        yield {"starts": starts.compare(bench.data / fleet.name, 5)}
     if "extract" in parts:
         note("extract")
-        results["extract"] = [extract.compare(*each) for each in plan.lists]
+        yield {"extract": [extract.compare(*each) for each in plan.lists]}
     if "snapshots" in parts:
-        results["folds"] = [compare_folds(bench, fleet) for fleet in plan.snapshots]
+        yield {"folds": [compare_folds(bench, fleet) for fleet in plan.snapshots]}
     if "growth" in parts:
-        results["history"] = [growth(bench, fleet, 30) for fleet in plan.history]
-        results["fleets"] = [growth(bench, fleet, 7) for fleet in plan.fleets]
+        yield {"history": [growth(bench, fleet, 30) for fleet in plan.history]}
+        yield {"fleets": [growth(bench, fleet, 7) for fleet in plan.fleets]}
     if "nights" in parts:
-        results["nights"] = [compare_nights(bench, night) for night in plan.nights]
-    return results
+        nights: list[dict[str, Any]] = []
+        for night in plan.nights:
+            nights.append(compare_nights(bench, night))
+            yield {"nights": nights}
 
 
 def main() -> None:
@@ -344,11 +346,12 @@ def main() -> None:
     options.data.mkdir(parents=True, exist_ok=True)
     bench = Bench(options.data.resolve(), options.peer_python, plan.engines)
     path = page.RESULTS / f"{name}.json"
-    before = json.loads(path.read_text()) if path.exists() else {}
-    results = before | measure(bench, plan, set(options.only or PARTS))
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(results, indent=1) + "\n")
-    page.write()
+    results = json.loads(path.read_text()) if path.exists() else {}
+    for part in measure(bench, plan, options.only or PARTS):
+        results |= part
+        path.write_text(json.dumps(results, indent=1) + "\n")
+        page.write()
     note(f"wrote {path.relative_to(ROOT)} and docs/benchmarks.md")
 
 

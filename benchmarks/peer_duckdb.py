@@ -49,7 +49,7 @@ SELECT cluster_id::id AS cluster_id, name, project_id, region, gpu_type, gpu_cou
        total_cost_micros AS total, hourly_rate_micros AS rate, STATUS AS status
 FROM read_parquet($files)
 WHERE observed_at = to_timestamp($begin)
-   OR created_at >= greatest(observed_at - to_seconds($cadence), to_timestamp($begin))
+   OR created_at > greatest(observed_at - to_seconds($cadence), to_timestamp($begin))
 """
 
 # 1 running, 2 stopped, 3 in transition, 4 error, 5 stopping (in transition, but billed).

@@ -66,7 +66,7 @@ def firsts_of(task: Task, ids: pl.Enum, engine: str) -> pl.DataFrame:
     """The row that shows each cluster first: at the beginning, or after its creation."""
     born, t = seconds("created_at"), seconds("observed_at")
     is_first = (t == task["begin"]) | (
-        born >= pl.max_horizontal(t - task["cadence"], lit(task["begin"]))
+        born > pl.max_horizontal(t - task["cadence"], lit(task["begin"]))
     )
     return (
         pl.scan_parquet(task["files"]).filter(is_first)

@@ -53,7 +53,10 @@ def _compare(name: str, keys: list[str], ours: pd.DataFrame, theirs: pd.DataFram
     if len(ours) != len(theirs) or not ours[keys].equals(theirs[keys]):
         rows = ours.merge(theirs, on=keys, how="outer", indicator=True)
         sides = rows.loc[rows["_merge"] != "both", [*keys, "_merge"]]
-        return [f"{name}: {len(sides)} rows on one side only: {sides.head(3).to_dict('records')}"]
+        first = sides.head(3).to_dict("records")
+        return [
+            f"{name}: {len(ours)} and {len(theirs)} rows, {len(sides)} on one side only: {first}"
+        ]
     problems = []
     for column in ours.columns:
         differs = (ours[column] != theirs[column]).to_numpy()

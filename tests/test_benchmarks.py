@@ -45,13 +45,14 @@ def test_files_that_say_the_same_are_the_same(tmp_path: Path, files: dict[str, s
     ("files", "problem"),
     [
         ({"spend": SPEND.replace("2.500000", "2.500001")}, "spend.spend: 1 of 2 rows differ"),
-        ({"spend": SPEND.replace(",b,", ",c,")}, "spend: 2 rows on one side only"),
+        ({"spend": SPEND.replace(",b,", ",c,")}, "spend: 2 and 2 rows, 2 on one side only"),
+        ({"spend": SPEND + "2026-03-02,b,2.500000\n"}, "spend: 2 and 3 rows, 0 on one side only"),
         ({"utilization": UTILIZATION.replace("12.5", "12.51")}, "utilization.gpu_mean_pct: 1 of 1"),
         ({"utilization": UTILIZATION.replace(",3", ",4")}, "utilization.samples: 1 of 1"),
         ({"findings": FINDINGS.replace("likely", "suspected")}, "findings.grade: 1 of 1"),
         ({"findings": "cluster_id,rule_id\na,idle\n"}, "findings: columns"),
     ],
-    ids=["money", "row", "mean", "count", "grade", "column"],
+    ids=["money", "row", "row twice", "mean", "count", "grade", "column"],
 )
 def test_any_difference_is_named(tmp_path: Path, files: dict[str, str], problem: str) -> None:
     ours, theirs = written(tmp_path / "ours"), written(tmp_path / "theirs", **files)
