@@ -1,8 +1,8 @@
 """What a day costs by the size of the fleet, for docs/scaling.md.
 
-    python benchmarks/scaling.py [--folder FOLDER] [--fleets 1000 10000 100000] [--repeats 3]
+    python -m benchmarks.scaling [--folder FOLDER] [--fleets 1000 10000 100000] [--repeats 3]
 
-For each fleet, daily and hourly, it fills a store with synthetic snapshots (``nightly.py``) and
+For each fleet, daily and hourly, it fills a store with synthetic snapshots (``ours.py``) and
 measures, each in a process of its own and without its imports:
 
 - *day*: builds one closed ledger day from its snapshots, as ``ledger`` does.
@@ -29,7 +29,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import nightly
+from benchmarks import ours
+from benchmarks.processes import ROOT, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,12 +49,12 @@ def job_of(folder: str) -> Job:
     from pipeline.settings import Settings
     from pipeline.store import Store
 
-    return Job(Store(folder), Settings(), lambda *_: Secret(""), lambda: nightly.AFTER)
+    return Job(Store(folder), Settings(), lambda *_: Secret(""), lambda: ours.AFTER)
 
 
-def measured(run: Callable[[], dict[str, int]]) -> dict[str, float]:
+def measured(work: Callable[[], dict[str, int]]) -> dict[str, float]:
     began = time.process_time()
-    result = run()
+    result = work()
     cpu = time.process_time() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"cpu": cpu, "peak_mb": peak, **result}
@@ -72,18 +73,18 @@ def day(folder: str) -> dict[str, float]:
     from pipeline.store import layout
 
     job = job_of(folder)
-    refs = job.store.snapshots(nightly.ACCOUNT)
+    refs = job.store.snapshots(ours.ACCOUNT)
     days = inputs_by_day(refs)
     # The last day but one has complete snapshots on both sides.
     built = sorted(days)[-3]
-    task = ledger.DayTask(layout.ledger(nightly.ACCOUNT, built, "0" * 16), tuple(days[built]))
+    task = ledger.DayTask(layout.ledger(ours.ACCOUNT, built, "0" * 16), tuple(days[built]))
     read = sum(Path(job.store.url(ref.key)).stat().st_size for ref in task.inputs)
 
-    def run() -> dict[str, int]:
+    def work() -> dict[str, int]:
         made = ledger.build_file({}, job.store, task)
         return {"rows": made.rows, "snapshots": len(task.inputs), "bytes": len(made.data)}
 
-    return {**measured(run), "read": read}
+    return {**measured(work), "read": read}
 
 
 def judge(folder: str) -> dict[str, float]:
@@ -94,14 +95,14 @@ def judge(folder: str) -> dict[str, float]:
     job = job_of(folder)
     last = max(ref.day for ref in job.store.ledger_days()) - timedelta(days=1)
 
-    def run() -> dict[str, int]:
+    def work() -> dict[str, int]:
         first = last - timedelta(days=judging.LOOKBACK_DAYS - 1)
         rows = job.store.read_ledger(first, last)
         made = judging.judge_day(rows, judging.Policy(job.settings.rules), last)
         data = tables.encode(FINDINGS.from_pandas(made), FINDINGS, {"date": last.isoformat()})
         return {"rows": len(rows), "findings": len(made), "bytes": len(data)}
 
-    return measured(run)
+    return measured(work)
 
 
 def window(folder: str, days: int) -> dict[str, float]:
@@ -110,13 +111,13 @@ def window(folder: str, days: int) -> dict[str, float]:
     job = job_of(folder)
     last = max(ref.day for ref in job.store.ledger_days()) - timedelta(days=1)
 
-    def run() -> dict[str, int]:
+    def work() -> dict[str, int]:
         rows = job.store.read_ledger(last - timedelta(days=days - 1), last)
         spend.by(spend.spend_rows(rows), "date")
         utilization.rank(rows)
         return {"rows": len(rows)}
 
-    return measured(run)
+    return measured(work)
 
 
 CHILDREN: dict[str, Callable[..., dict[str, float]]] = {
@@ -128,8 +129,9 @@ CHILDREN: dict[str, Callable[..., dict[str, float]]] = {
 
 
 def child(verb: str, folder: Path, *words: int) -> dict[str, float]:
-    command = [sys.executable, __file__, "--child", verb, str(folder), *map(str, words)]
-    return {name: float(str(value)) for name, value in nightly.run(command).result.items()}
+    command = [sys.executable, "-m", "benchmarks.scaling", "--child", verb, str(folder)]
+    result = run([*command, *map(str, words)]).result
+    return {name: float(str(value)) for name, value in result.items()}
 
 
 def median(repeats: int, verb: str, folder: Path, *words: int) -> dict[str, float]:
@@ -151,9 +153,13 @@ def show(name: str, fleet: int, cost: dict[str, float]) -> None:
 
 
 def folder_of(options: argparse.Namespace, fleet: int, every_hours: int) -> Path:
-    folder = Path(options.folder) / f"{fleet}-{every_hours}h"
+    folder = (Path(options.folder) / f"{fleet}-{every_hours}h").resolve()
     days = BIG_DAYS if every_hours > 1 and fleet >= BIG else DAYS[every_hours]
-    nightly.child("fill", folder, str(fleet), str(every_hours), str(days), str(days))
+    folder.mkdir(parents=True, exist_ok=True)
+    task = {"folder": str(folder), "clusters": fleet, "every_hours": every_hours, "days": days}
+    file = folder.with_suffix(".json")
+    file.write_text(json.dumps(task))
+    run([sys.executable, "-m", "benchmarks.ours", "fill", str(file)])
     return folder
 
 
@@ -163,7 +169,9 @@ def main() -> None:
         print(json.dumps(CHILDREN[verb](folder, *map(int, words))))
         return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", default="data/scaling", help="where the snapshots are kept")
+    parser.add_argument(
+        "--folder", default=ROOT / "build" / "scaling", help="where the snapshots are kept"
+    )
     parser.add_argument("--fleets", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--repeats", type=int, default=3, help="runs of each; the median counts")
     options = parser.parse_args()
