@@ -206,21 +206,30 @@ class Replayed:
     """Per rule: how many of the flagged were then stopped or terminated."""
 
 
-def replay(job: Job, first: date, last: date, settings: Settings) -> Replayed:
+def replay(
+    job: Job,
+    first: date,
+    last: date,
+    settings: Settings,
+    named_by: tuple[str, str] = ("--from", "--to"),
+) -> Replayed:
     """The findings of ``first`` to ``last`` as ``settings`` would have made them.
+
+    ``named_by``: the options or arguments that hold the days, for errors.
 
     Raises:
         SettingsError: the dates are not within the closed days.
         StorageError: no day is closed yet.
     """
+    begin, end = named_by
     if first > last:
-        raise SettingsError(f"--from {first} is after --to {last}: swap them")
+        raise SettingsError(f"{begin} {first} is after {end} {last}: swap them")
     known = coverage(job)
     days = sorted({ref.day for ref in job.store.ledger_days(None, None, job.latest().date())})
     closed = known.last_day()
     if not days[0] <= first <= last <= closed:
         raise SettingsError(
-            f"--from {first} --to {last}: the closed days of the ledger are {days[0]} to {closed}"
+            f"{begin} {first} {end} {last}: the closed days of the ledger are {days[0]} to {closed}"
         )
     ledger = job.store.read_ledger(
         first - timedelta(days=findings.LOOKBACK_DAYS - 1), days[-1], damaged=[]

@@ -12,7 +12,6 @@ from pipeline.cli.options import Command, is_json, print_result
 from pipeline.cli.output import format_option, print_rows
 from pipeline.cli.param_types import Day, Number
 from pipeline.cli.run import run
-from pipeline.errors import ReadOnlyError, SettingsError, StorageError
 from pipeline.terminal.amounts import MICROS, money
 
 if TYPE_CHECKING:
@@ -83,6 +82,8 @@ def findings(
         if is_short and day is None and (kept := open_findings.kept(job)) is not None:
             _print_open(job, kept, filters, limit)
             return {}
+        from pipeline.jobs.closed_findings import closed_findings
+
         judged = closed_findings(job, day, rebuild=rebuild)
         if not changes:
             rows = open_findings.ranked(judged.findings)
@@ -165,29 +166,6 @@ def _print_full(
     }
 
 
-def closed_findings(job: Job, day: date | None, *, rebuild: bool = False) -> DayFindings:
-    """The findings of ``day``, by default of the last closed one, which are kept for later.
-
-    Raises:
-        StorageError: no day is closed yet.
-        SettingsError: ``day`` is not closed.
-    """
-    from pipeline.jobs.coverage import warn_of_missing
-    from pipeline.jobs.report import last_closed
-
-    closed = last_closed(job)
-    if closed is None:
-        raise StorageError(
-            "no day is closed yet, so there are no findings: a day closes with the first "
-            "complete snapshot after its end (UTC)"
-        )
-    if day is not None and day > closed:
-        raise SettingsError(f"--date {day}: the last closed day is {closed}")
-    judged = _judged(job, day or closed, is_last=day is None, rebuild=rebuild)
-    warn_of_missing(job, judged.day, judged.missing)
-    return judged
-
-
 @click.command(cls=Command)
 @click.option("--from", "first", type=Day(), required=True, help="The first day to judge.")
 @click.option("--to", "last", type=Day(), required=True, help="The last day to judge.")
@@ -227,22 +205,6 @@ def _in_words(counts: pd.DataFrame) -> pd.DataFrame:
     shown = counts.drop(columns="precision")
     shown[ACTED_ON] = shares
     return shown
-
-
-def _judged(job: Job, day: date, *, is_last: bool, rebuild: bool) -> DayFindings:
-    """The findings of ``day``; stored, unless the store is read-only."""
-    from pipeline.jobs.findings import findings_of, keep_open
-
-    try:
-        with job.store.lock("derive"):
-            judged = findings_of(job, day, rebuild=rebuild)
-            if is_last:
-                keep_open(job, judged)
-            return judged
-    except ReadOnlyError:
-        if rebuild:
-            raise
-        return findings_of(job, day, is_stored=False)
 
 
 COMMANDS = (findings, replay)
