@@ -88,14 +88,13 @@ def entries() -> tuple[Entry, ...]:
 
 def section_meanings() -> dict[str, str]:
     """The meaning of each section, by its name in keys."""
-    meanings = {entry.section: "" for entry in entries()}
+    meanings = dict.fromkeys((entry.section for entry in entries()), "")
+    texts = _docstrings()[settings.Settings.__name__]
     for field in msgspec.structs.fields(settings.Settings):
-        kind, name = _section_of(msgspec.inspect.type_info(field.type))
-        for key in (field.encode_name, f"{field.encode_name}.{NAME}"):
-            if kind is not None and key in meanings:
-                text = _docstrings()[settings.Settings.__name__].get(field.name, "")
-                meanings[key] = text or _plain(inspect.getdoc(kind) or "")
-        del name
+        kind, is_named = _section_of(msgspec.inspect.type_info(field.type))
+        if kind is not None:
+            key = f"{field.encode_name}.{NAME}" if is_named else field.encode_name
+            meanings[key] = _plain(texts.get(field.name) or inspect.getdoc(kind) or "")
     return meanings
 
 
@@ -169,7 +168,8 @@ def _section_of(info: msgspec.inspect.Type) -> tuple[type[settings.Section] | No
     """The class of a section, and whether the user names its instances; None if it is a value."""
     is_named = isinstance(info, msgspec.inspect.DictType)
     inner = info.value_type if isinstance(info, msgspec.inspect.DictType) else info
-    return (inner.cls if isinstance(inner, msgspec.inspect.StructType) else None), is_named
+    kind = inner.cls if isinstance(inner, msgspec.inspect.StructType) else None
+    return (kind if kind and issubclass(kind, settings.Section) else None), is_named
 
 
 def _without_none(info: msgspec.inspect.Type) -> msgspec.inspect.Type:
@@ -215,9 +215,12 @@ def _docstrings() -> dict[str, dict[str, str]]:
     for kind in (node for node in tree.body if isinstance(node, ast.ClassDef)):
         fields = texts.setdefault(kind.name, {})
         for field, text in zip(kind.body, kind.body[1:], strict=False):
-            is_text = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
-            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and is_text:
-                fields[field.target.id] = inspect.cleandoc(str(text.value.value))
+            match field, text:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(words))),
+                ):
+                    fields[name] = inspect.cleandoc(words)
     return texts
 
 

@@ -15,7 +15,7 @@ from pipeline.errors import Exit, worst
 from pipeline.progress import NoProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pipeline.errors import FleetLedgerError
     from pipeline.keys import Secret
@@ -36,6 +36,9 @@ class Job:
     now: Callable[[], datetime]
     password: Callable[[], Secret | None] = lambda: None
     """Returns the mail server's password; called when it is needed."""
+    named: Mapping[str, str] = field(default_factory=dict)
+    """The option or variable that set a setting, by the setting's key; the others are of the file
+    or the default."""
     progress: Progress = field(default_factory=NoProgress)
     messages: list[str] = field(default_factory=list)
     codes: set[Exit] = field(default_factory=set)
