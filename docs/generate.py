@@ -66,9 +66,9 @@ def focus_columns() -> str:
 SETTINGS = """# Settings
 
 Generated from `pipeline/settings.py` by `make docs`. All settings are optional. `fleetledger init`
-writes a commented file, `fleetledger config show` prints each value in force and where it came from,
-and `fleetledger doctor` checks that the set-up works. An unknown key is an error that names the
-nearest valid key.
+writes a commented file, `fleetledger config show` prints each value in force and where it came
+from, and `fleetledger doctor` checks that the set-up works. An unknown key is an error that names
+the nearest valid key.
 
 ## Where a value comes from
 
@@ -95,10 +95,10 @@ key elsewhere. Relative paths in a settings file begin at the folder the program
 | --- | --- | --- |
 OPTIONS
 
-The API key of an account is the first of: its `accounts.NAME.key_file`; its `accounts.NAME.key_env`;
-`tensorone_api_key` in `$CREDENTIALS_DIRECTORY` (systemd); `--api-key-file`,
-`FLEETLEDGER_API_KEY_FILE` or `api.key_file`; `TENSORONE_API_KEY_FILE`; `TENSORONE_API_KEY`. A key
-or a password itself is in no setting.
+The API key of an account is the first of: its `accounts.NAME.key_file`; its
+`accounts.NAME.key_env`; `tensorone_api_key` in `$CREDENTIALS_DIRECTORY` (systemd);
+`--api-key-file`, `FLEETLEDGER_API_KEY_FILE` or `api.key_file`; `TENSORONE_API_KEY_FILE`;
+`TENSORONE_API_KEY`. A key or a password itself is in no setting.
 
 ## In an editor
 
