@@ -245,7 +245,7 @@ class Store:
         self.files.confirm_locks()
 
     def rehearse(self) -> None:
-        """Write, read, lock and remove a small file; the error of what is not possible."""
+        """Lock, and write, read and remove a small file; the error of what is not possible."""
         rehearsal.rehearse(self.files)
 
     def sweep(self) -> int:

@@ -1,4 +1,4 @@
-"""Whether a store can be used: writes, reads, locks and removes a small file."""
+"""Whether a store can be used: locks it, and writes, reads and removes a small file."""
 
 from __future__ import annotations
 
@@ -15,24 +15,20 @@ _CONTENT = b"written by doctor, and removed by it"
 
 
 def rehearse(files: Files) -> None:
-    """Do with a small file what every run does, and leave nothing behind.
+    """Do with a small file what every run does; only the lock's empty file stays.
 
     Raises:
         StorageError: one of these is not possible.
         LockedError: another run does the same at this moment.
         DamageError: what was read is not what was written.
     """
-    try:
-        with files.lock(NAME):
-            runs.put_state(files, NAME, _CONTENT)
-            try:
-                if runs.get_state(files, NAME) != _CONTENT:
-                    raise DamageError(
-                        f"{files.url(layout.state(NAME))}: what was read is not what was written; "
-                        "check the disk"
-                    )
-            finally:
-                files.delete(layout.state(NAME))
-    finally:
-        # The lock's file would make an unused folder seem like a store.
-        files.delete(layout.lock(NAME))
+    with files.lock(NAME):
+        runs.put_state(files, NAME, _CONTENT)
+        try:
+            if runs.get_state(files, NAME) != _CONTENT:
+                raise DamageError(
+                    f"{files.url(layout.state(NAME))}: what was read is not what was written; "
+                    "check the disk"
+                )
+        finally:
+            files.delete(layout.state(NAME))
