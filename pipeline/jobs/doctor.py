@@ -19,6 +19,7 @@ from pipeline.errors import ApiError, Exit, FleetLedgerError, StorageError
 from pipeline.extract.api_errors import RefusedError
 from pipeline.extract.probe import probe
 from pipeline.jobs.extract import api_target
+from pipeline.jobs.findings import read_policy
 from pipeline.report.rehearsal import rehearse
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def checks(job: Job) -> Iterator[tuple[str, Callable[[], str]]]:
         suffix = f" of {account}" if many else ""
         yield f"API key{suffix}", partial(_key, job, account)
         yield f"API{suffix}", partial(_api, job, account)
+    yield "rules", partial(_policy, job)
     yield "store", partial(_store, job)
     yield "disk", partial(_disk, job)
     yield "mail", partial(_mail, job)
@@ -142,6 +144,14 @@ def _clocks(job: Job, skew: float | None, where: str) -> str:
     if abs(skew) > SMALL_SKEW_SECONDS:
         return f"this machine's clock is {abs(skew):.0f} s {side} its clock"
     return "the clocks agree"
+
+
+def _policy(job: Job) -> str:
+    policy = read_policy(job.settings, job.now().date())
+    return (
+        f"{len(policy.own_rules)} own rules, {len(policy.exclusions)} exclusions and "
+        f"{len(policy.owners)} owners can be read"
+    )
 
 
 def _store(job: Job) -> str:

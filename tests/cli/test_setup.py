@@ -1,4 +1,4 @@
-"""The first day: a settings file is written, results, shown and checked."""
+"""The first day: a settings file is written, read, shown and checked."""
 
 from __future__ import annotations
 
@@ -231,6 +231,7 @@ def test_doctor_of_a_right_set_up_passes_and_stores_nothing(ask: Ask, api: Api, 
         "ok",
         f"{data} can be written and locked; it holds no snapshots yet",
     )
+    assert results["rules"] == ("ok", "0 own rules, 0 exclusions and 0 owners can be read")
     assert results["disk"][0] == "ok"
     assert results["mail"] == ("skipped", "no recipients (mail.to), so no mail is sent")
     assert results["rendering"] == ("ok", "charts, page and mail can be made")
@@ -249,6 +250,7 @@ def test_doctor_of_a_wrong_set_up_names_each_problem_and_its_remedy(
     config = tmp_path / "wrong.toml"
     config.write_text(
         '[accounts.a]\nkey_env = "A"\n[accounts.b]\nkey_env = "B"\n'
+        "[own_rules.x]\nwhen = 'gpu_mean < 4'\n"
         '[mail]\nto = ["x@example.org"]\nhost = "127.0.0.1"\nport = 1\ntimeout_seconds = 5\n'
     )
     (data / "locks").write_text("a file in the place of a folder")
@@ -262,6 +264,8 @@ def test_doctor_of_a_wrong_set_up_names_each_problem_and_its_remedy(
     assert results["API of a"] == ("skipped", "not asked without a key")
     assert results["API of b"][0] == "failed"
     assert "refused the API key" in results["API of b"][1]
+    assert results["rules"][0] == "failed"
+    assert "own_rules.x.when: unknown column gpu_mean; did you mean" in results["rules"][1]
     assert results["store"][0] == "failed"
     assert f"locking {data}/locks/doctor.lock" in results["store"][1]
     assert results["mail"][0] == "failed"
@@ -312,3 +316,21 @@ def test_messages_name_the_option_or_variable_of_the_key_file(ask: Ask, tmp_path
     assert f"{absent} (from --api-key-file)" in ask("extract", "--api-key-file", absent).err
     ran = ask("extract", FLEETLEDGER_API_KEY_FILE=absent)
     assert f"{absent} (from FLEETLEDGER_API_KEY_FILE)" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("settings", "arguments", "named_by"),
+    [
+        ("", ("--api-url", f"https://{KEY}.example"), "--api-url"),
+        (f'[api]\nurl = "https://{KEY}.example"\n', (), "api.url"),
+        (f'[accounts.a]\nurl = "https://{KEY}.example"\n', (), "accounts.a.url"),
+    ],
+)
+def test_messages_name_where_the_address_of_the_api_came_from(
+    ask: Ask, data: Path, settings: str, arguments: tuple[str, ...], named_by: str
+) -> None:
+    data.mkdir()
+    (data / "settings.toml").write_text(settings)
+    ran = ask("extract", *arguments, TENSORONE_API_KEY=KEY)
+    assert ran.code == 2
+    assert f"{named_by} contains the API key" in ran.err

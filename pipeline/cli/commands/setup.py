@@ -212,7 +212,7 @@ def _key_source(job: Job, account: str) -> str:
 
 @click.command(cls=Command)
 def doctor() -> None:
-    """Check the set-up: key, API, store, disk, mail, rendering.
+    """Check the set-up: key, API, rules, store, disk, mail, rendering.
 
     Asks the API for one page and logs in to the mail server, but stores no snapshot and sends no
     mail. Each problem is one sentence with its remedy; the exit code shows the worst.
