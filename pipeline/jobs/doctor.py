@@ -131,6 +131,8 @@ def _api(job: Job, account: str) -> str:
 def _clocks(job: Job, skew: float | None, where: str) -> str:
     if job.settings.extract.clock == "simulated":
         return 'its clock is not checked (extract.clock = "simulated")'
+    if job.settings.extract.clock == "local":
+        return 'snapshots are dated by this machine\'s clock (extract.clock = "local")'
     if skew is None:
         return "it sends no time, so snapshots are dated by this machine's clock"
     limit = job.settings.extract.max_clock_skew_hours * 3600

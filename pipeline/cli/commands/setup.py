@@ -83,7 +83,8 @@ def _next_steps(job: Job, path: Path, *, is_named: bool) -> Iterator[str]:
     yield f"Edit {path}: currency, mail, budgets"
     yield "Check the set-up: fleetledger doctor"
     yield "Take a snapshot and make the first report: fleetledger nightly"
-    yield "Run extract every hour and nightly every night: the crontab is in README.md"
+    yield "Run every hour: fleetledger extract --spread 60m"
+    yield "Run every night: fleetledger nightly (the crontab is in README.md)"
 
 
 @click.group(cls=Program)
@@ -165,6 +166,8 @@ def _rows(
 
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
+_SECRET_NAME = re.compile(r"secret|token|^webhooks?\..*url")
+"""Settings whose value is a secret by itself: who knows a webhook's address can post to it."""
 _USER = re.compile(r"//[^/@\s]*@")
 
 
@@ -197,7 +200,7 @@ def _masked(key: list[str], value: Any) -> Any:  # noqa: ANN401 - of any setting
         return HIDDEN
     if name == "key_env" and re.fullmatch(r"[A-Z_][A-Z0-9_]*", value) is None:
         return HIDDEN
-    if any(word in name for word in ("secret", "token", "webhook")):
+    if _SECRET_NAME.search(f"{key[0]}.{name}"):
         return HIDDEN
     return _USER.sub(f"//{HIDDEN}@", value)
 

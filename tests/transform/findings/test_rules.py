@@ -11,6 +11,8 @@ import msgspec
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, reject
+from hypothesis import strategies as st
 
 from pipeline import schema
 from pipeline.errors import SettingsError
@@ -359,6 +361,19 @@ def test_an_invalid_condition_is_refused(text: str, message: str) -> None:
         parse_condition(text, "own_rules.x.when")
 
 
+def truths(rows: Sequence[tuple[float, ...]]) -> pd.DataFrame:
+    """Evidence in which A, B and C have these truths: 0 false, 1/2 unknown, 1 true."""
+    flag = {0.0: False, 0.5: None, 1.0: True}
+    hours = {0.0: 1.0, 0.5: float("nan"), 1.0: 2.0}
+    return pd.DataFrame(
+        {
+            "has_expiry": pd.array([flag[a] for a, _, _ in rows], "boolean"),
+            "is_present": pd.array([flag[b] for _, b, _ in rows], "boolean"),
+            "running_hours": [hours[c] for _, _, c in rows],
+        }
+    )
+
+
 A, B, C = "has_expiry", "is_present", "running_hours > 1"
 
 
@@ -376,17 +391,35 @@ def test_and_or_and_parentheses_follow_three_valued_logic(text: str, meaning: An
     # 0 false, 1/2 unknown, 1 true: and is the minimum, or the maximum (Kleene).
     values = [0.0, 0.5, 1.0]
     rows = list(itertools.product(values, repeat=3))
-    flag = {0.0: False, 0.5: None, 1.0: True}
-    frame = pd.DataFrame(
-        {
-            "has_expiry": pd.array([flag[a] for a, _, _ in rows], "boolean"),
-            "is_present": pd.array([flag[b] for _, b, _ in rows], "boolean"),
-            "running_hours": [{0.0: 1.0, 0.5: float("nan"), 1.0: 2.0}[c] for _, _, c in rows],
-        }
-    )
-    truth = rule_engine.truth_of(parse_condition(text, "x"), frame, Rules())
+    truth = rule_engine.truth_of(parse_condition(text, "x"), truths(rows), Rules())
     judged_as = np.where(truth.is_true, 1.0, np.where(truth.is_unknown, 0.5, 0.0))
     assert judged_as.tolist() == [meaning(*row) for row in rows]
+
+
+@st.composite
+def conditions(draw: st.DrawFn, depth: int = 3) -> tuple[str, Any]:
+    """A condition, and its truth (Kleene's) for the truths of A, B and C."""
+    if depth == 0 or draw(st.booleans()):
+        place = draw(st.integers(0, 2))
+        return (A, B, C)[place], lambda row: row[place]
+    word, fold = draw(st.sampled_from([("and", min), ("or", max)]))
+    parts = draw(st.lists(conditions(depth - 1), min_size=2, max_size=3))
+    text = f" {word} ".join(f"({part})" for part, _ in parts)
+    return text, lambda row: fold(meaning(row) for _, meaning in parts)
+
+
+@given(conditions(), st.lists(st.tuples(*[st.sampled_from([0.0, 0.5, 1.0])] * 3), min_size=1))
+def test_any_condition_is_judged_as_it_is_written(
+    condition: tuple[str, Any], rows: list[tuple[float, ...]]
+) -> None:
+    text, meaning = condition
+    try:
+        clauses = parse_condition(text, "x")
+    except SettingsError:  # too many alternatives
+        reject()
+    truth = rule_engine.truth_of(clauses, truths(rows), Rules())
+    judged_as = np.where(truth.is_true, 1.0, np.where(truth.is_unknown, 0.5, 0.0))
+    assert judged_as.tolist() == [meaning(row) for row in rows]
 
 
 def test_not_in_and_not_like_exclude_texts(days: Make, ledger: Make) -> None:
