@@ -30,7 +30,7 @@ test: develop ## the whole suite, with branch coverage; T=path or T="-k words" f
 test-lowest: ## the suite at the lowest versions that pyproject.toml allows (needs uv); T=path for a part
 	uv venv --quiet --clear --python $(PYTHON) .venv-lowest
 	uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct \
-	  --editable '.[simulator,s3,notebook,mcp]' --group dev
+	  --editable '.[simulator,s3,notebook,mcp,dask]' --group dev
 	.venv-lowest/bin/python -m pytest $(if $(T),$(T),-n 2 --dist loadfile)
 
 test-crash: develop ## 10,000 kills and 10,000 flipped bits against the store (minutes)

@@ -36,7 +36,8 @@ MAY_IMPORT = {
     **dict.fromkeys(SHARED, SHARED),
     # Downstream reads upstream: a report is written from the results of transform.
     "report": SHARED | {"transform"},
-    "jobs": SHARED | STAGES - {"simulator"},
+    "engine": {"errors", "version"},
+    "jobs": SHARED | STAGES - {"simulator"} | {"engine"},
     "nightly": SHARED | {"jobs"},
     "terminal": {"schema", "progress"},
     "demo": SHARED | {"jobs", "nightly", "store", "simulator"},
@@ -44,7 +45,9 @@ MAY_IMPORT = {
     "notebook": SHARED | {"jobs", "store", "transform", "report"},
     # An answer is the notebook's.
     "assistants": SHARED | {"notebook"},
-    "cli": SHARED | STAGES | {"jobs", "nightly", "terminal", "demo", "notebook", "assistants"},
+    "cli": SHARED
+    | STAGES
+    | {"engine", "jobs", "nightly", "terminal", "demo", "notebook", "assistants"},
     "__main__": {"cli"},
 }
 """Packages and top-level modules of pipeline/, and which of them each may import."""
@@ -55,13 +58,14 @@ ONLY_IN = {
     "pyarrow": {"schema", "model", "store", "extract", "report", "focus"},
     "obstore": {"store"},
     "jinja2": {"report"},
-    "altair": {"report"},
     "vl_convert": {"report"},
+    "altair": {"notebook"},
     "css_inline": {"report"},
     "smtplib": {"deliver"},
     "starlette": {"simulator"},
     "uvicorn": {"simulator"},
     "click": {"cli"},
+    "distributed": {"engine"},
     "rich": {"terminal"},
     "mcp": {"assistants"},
 }

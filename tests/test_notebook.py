@@ -9,6 +9,7 @@ import importlib
 import json
 import re
 import shutil
+import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -332,7 +333,8 @@ def test_what_a_command_would_warn_of_is_a_warning(data: Path, tmp_path: Path) -
 def test_the_charts_are_those_of_the_report(store: OpenStore, data: Path) -> None:
     page = (data / "reports/latest/report.html").read_text()
     bars = fl.charts.spend_by_day(store).to_dict()
-    tips = {row["tip"] for rows in bars["datasets"].values() for row in rows if "tip" in row}
+    tables = [layer["data"]["values"] for layer in bars["layer"]]
+    tips = {row["tip"] for rows in tables for row in rows if "tip" in row}
     assert tips
     assert all(html.escape(tip, quote=False) in page for tip in tips)
     for chart in (
@@ -365,3 +367,11 @@ def test_every_method_has_an_example() -> None:
     ]
     assert len(methods) == 13
     assert [method.__name__ for method in methods if ">>>" not in str(method.__doc__)] == []
+
+
+def test_charts_without_their_library_name_the_extra(
+    store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "altair", None)
+    with pytest.raises(SettingsError, match=r"fleetledger\[notebook\]"):
+        fl.charts.spend_by_day(store)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.report import live_charts
+from pipeline.notebook import live_charts
 from pipeline.report.sections import spend_by_day as spend_section
 from pipeline.report.sections import spend_change, waste_charts
 from pipeline.report.view import totals_of
 
 if TYPE_CHECKING:
     from datetime import date
+
+    import altair as alt
 
     from pipeline.notebook.open_store import OpenStore
     from pipeline.notebook.results import Changes
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 def spend_by_day(
     store: OpenStore, period: str | None = None, *, day: date | str | None = None,
     window: str | None = None,
-) -> Picture:  # fmt: skip
+) -> alt.Chart:  # fmt: skip
     """Spend by day and project, with the forecast and the fleet's budget where there are any.
 
     >>> import pipeline as fl
@@ -37,7 +39,9 @@ def spend_by_day(
     return _titled(picture, "Spend by day and project")
 
 
-def waste(store: OpenStore, period: str | None = None, *, day: date | str | None = None) -> Picture:
+def waste(
+    store: OpenStore, period: str | None = None, *, day: date | str | None = None
+) -> alt.Chart:
     """The clusters with most waste in the rules' window, coloured by grade."""
     inputs = store.report_inputs(period, day=day)
     return _titled(waste_charts.waste_picture(inputs), "Waste by cluster and grade")
@@ -46,18 +50,18 @@ def waste(store: OpenStore, period: str | None = None, *, day: date | str | None
 def price_against_use(
     store: OpenStore, period: str | None = None, *, day: date | str | None = None,
     window: str | None = None,
-) -> Picture:  # fmt: skip
+) -> alt.Chart:  # fmt: skip
     """Price per hour against mean GPU use; expensive and little used is a shaded corner."""
     inputs = store.report_inputs(period, day=day, window=window)
     return _titled(waste_charts.use_picture(inputs), "Price against GPU use")
 
 
-def waterfall(changes: Changes) -> Picture:
+def waterfall(changes: Changes) -> alt.Chart:
     """The causes of ``store.changes(…)``, from the spend of one period to that of the other."""
     detail = changes.detail
     picture = spend_change.picture(detail.spend, detail.ledger, changes.money)
     return _titled(picture, "Change of spend by cause")
 
 
-def _titled(picture: Picture | None, title: str) -> Picture:
+def _titled(picture: Picture | None, title: str) -> alt.Chart:
     return live_charts.empty(title) if picture is None else live_charts.live(picture, title)

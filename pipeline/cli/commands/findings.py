@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.cli.engine_options import takes_engine
 from pipeline.cli.filters import RuleId, check_rule, warn_of_no_match
 from pipeline.cli.options import Command, is_json, print_result
 from pipeline.cli.output import format_option, print_rows
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from pipeline.engine import Engine
     from pipeline.jobs import Job
     from pipeline.jobs.findings import DayFindings
     from pipeline.jobs.open_findings import Filters, OpenFindings
@@ -63,16 +65,19 @@ ACTED_ON = "acted_on_within_14_days"
     help="At most this many; 0 for all. [default: 20 in a table, else all]",
 )
 @click.option("--rebuild", is_flag=True, help="Judge every day again, from the first day on.")
+@takes_engine
 @format_option
 def findings(
-    day: date | None, limit: int | None, output_format: str, *, changes: bool, rebuild: bool,
-    owner: str | None, project: str | None, rule: str | None, min_saving: float | None,
+    day: date | None, limit: int | None, output_format: str, engine: Engine,
+    *, changes: bool, rebuild: bool, owner: str | None, project: str | None, rule: str | None,
+    min_saving: float | None,
 ) -> None:  # fmt: skip
     """List the open findings, those that save most first, or the changes."""
 
     def action(job: Job) -> dict[str, object]:
         from pipeline.jobs import open_findings
 
+        job.engine = engine
         check_rule(rule, job.settings)
         minimum = None if min_saving is None else round(min_saving * MICROS)
         filters = open_findings.Filters(
@@ -175,8 +180,9 @@ def _print_full(
     metavar="FILE",
     help="Try the rules of this settings file instead of the current ones.",
 )
+@takes_engine
 @format_option
-def replay(first: date, last: date, other: str | None, output_format: str) -> None:
+def replay(first: date, last: date, other: str | None, output_format: str, engine: Engine) -> None:
     """Try the rules on past days.
 
     The table counts, for each rule, the clusters it flags and those of them that were stopped or
@@ -189,6 +195,7 @@ def replay(first: date, last: date, other: str | None, output_format: str) -> No
         from pipeline.settings import read_settings
         from pipeline.terminal.tables import records
 
+        job.engine = engine
         settings = job.settings if other is None else read_settings(other, "--settings")
         done = replay_rules(job, first, last, settings)
         counts = done.precision.assign(**{ACTED_ON: done.precision["precision"]})

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import altair as alt
-
+from pipeline.errors import SettingsError
 from pipeline.report.charts import FONT, PALETTE
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
+    import altair as alt
+
     from pipeline.report.charts import Picture
 
 
@@ -22,18 +25,34 @@ _LEGENDS = ("project", "gpu", "grade")
 """The fields whose colours need one."""
 
 
-def live(picture: Picture, title: str) -> Picture:
+def live(picture: Picture, title: str) -> alt.Chart:
     """``picture`` with plain colours, tooltips and a title."""
-    definition = _plain(picture.to_dict())
+    definition = _plain(picture)
     definition["title"] = {"text": title, "anchor": "start"}
     definition["config"] |= {"background": PALETTE["--card"], "font": FONTS}
-    return alt.Chart.from_dict(definition)
-
-
-def empty(title: str) -> Picture:
-    """A chart that states that there is nothing to draw."""
-    chart: Picture = alt.Chart(title=f"{title}: nothing to draw").mark_text()
+    chart: alt.Chart = _altair().Chart.from_dict(definition)
     return chart
+
+
+def empty(title: str) -> alt.Chart:
+    """A chart that states that there is nothing to draw."""
+    chart: alt.Chart = _altair().Chart(title=f"{title}: nothing to draw").mark_text()
+    return chart
+
+
+def _altair() -> ModuleType:
+    """The library that shows a chart in a notebook; nothing else needs it.
+
+    Raises:
+        SettingsError: it is not installed.
+    """
+    try:
+        import altair as alt  # noqa: PLC0415 - part of an extra
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            "fl.charts needs the extra notebook: pip install 'fleetledger[notebook]'"
+        ) from error
+    return alt
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any part of a JSON document
