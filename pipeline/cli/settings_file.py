@@ -21,8 +21,8 @@ FILE_NAME = "settings.toml"
 
 def places(data_dir: str) -> tuple[Path, ...]:
     """The paths that are tried, in order. An object store holds no settings."""
-    in_data = () if "://" in data_dir else (Path(data_dir).expanduser() / FILE_NAME,)
-    return (*in_data, Path(click.get_app_dir(PROGRAM)) / FILE_NAME)
+    folders = [] if "://" in data_dir else [os.path.expanduser(data_dir)]  # noqa: PTH111 - Path's raises for an unknown ~user
+    return tuple(Path(folder, FILE_NAME) for folder in (*folders, click.get_app_dir(PROGRAM)))
 
 
 def find(data_dir: str) -> Path | None:
@@ -41,7 +41,11 @@ def find(data_dir: str) -> Path | None:
 
 
 def _check_owner(path: Path) -> None:
-    """A file that was not named could be another user's, and send the key to their machine."""
+    """A file that was not named could be another user's, and send the key to their machine.
+
+    Writing by a group is allowed: many systems give each user a group of their own, and the files
+    they make belong to it.
+    """
     try:
         info = path.stat()
     except OSError:  # reading it reports why
@@ -49,5 +53,5 @@ def _check_owner(path: Path) -> None:
     if info.st_uid not in {0, os.geteuid()} or stat.S_IMODE(info.st_mode) & stat.S_IWOTH:
         raise SettingsError(
             f"{path}: another user can change this settings file, so it is not read; "
-            f"run `chmod o-w` on it, own it, or name it with --config"
+            "make it yours (chown, chmod o-w), or name it with --config"
         )

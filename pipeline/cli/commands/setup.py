@@ -130,12 +130,8 @@ def _file_lines(path: str | None, named_by: str, data_dir: str) -> Iterator[str]
     """Which settings file is used, and which others are not read."""
     others = [place for place in settings_file.places(data_dir) if str(place) != path]
     if path is None:
-        tried = " and ".join(map(str, others))
-        yield (
-            f"# no settings file; {tried} do not exist"
-            if len(others) > 1
-            else (f"# no settings file; {tried} does not exist")
-        )
+        verb = "does" if len(others) == 1 else "do"
+        yield f"# no settings file; {' and '.join(map(str, others))} {verb} not exist"
         return
     yield f"# settings file: {path}" + ("" if named_by == FOUND else f" ({named_by})")
     for place in others:
