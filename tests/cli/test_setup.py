@@ -334,3 +334,9 @@ def test_messages_name_where_the_address_of_the_api_came_from(
     ran = ask("extract", *arguments, TENSORONE_API_KEY=KEY)
     assert ran.code == 2
     assert f"{named_by} contains the API key" in ran.err
+
+
+def test_the_home_folder_of_an_unknown_user_is_an_error_of_one_line(ask: Ask) -> None:
+    ran = ask("config", "show", "--data-dir", "~no-such-user/data")
+    assert ran.code == 2
+    assert "--data-dir: data directory '~no-such-user/data': no such home folder" in ran.err
