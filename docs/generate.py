@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import click
+
 from benchmarks import page as benchmarks
-from pipeline import rules, schema
+from pipeline import rules, schema, settings_reference
+from pipeline.cli.options import GLOBAL_OPTIONS, OPTION_KEYS
 from pipeline.focus.columns import VERSIONS, table_of
 from pipeline.report.output.csv_files import FINDINGS_COLUMNS
 
@@ -61,11 +64,77 @@ def focus_columns() -> str:
     return "\n".join(parts) + "\n"
 
 
+SETTINGS = """# Settings
+
+Generated from `pipeline/settings.py` by `make docs`. All settings are optional. `fleetledger init`
+writes a commented file, `fleetledger config show` prints each value in force and where it came
+from, and `fleetledger doctor` checks that the set-up works. An unknown key is an error that names
+the nearest valid key.
+
+## Where a value comes from
+
+The first of these that has it:
+
+1. an option, such as `--api-url`;
+2. its environment variable, such as `FLEETLEDGER_API_URL`;
+3. the settings file (TOML);
+4. the default.
+
+The settings file is the first of these; it is used alone, and no other is merged into it:
+
+1. `--config FILE`;
+2. `FLEETLEDGER_CONFIG`;
+3. `settings.toml` in the data directory (a local one: `--data-dir`, `FLEETLEDGER_DATA_DIR`, else
+   `data` in the folder the program is started in);
+4. `settings.toml` in the platform's config folder: `~/.config/fleetledger`
+   (`$XDG_CONFIG_HOME/fleetledger`); on macOS `~/Library/Application Support/fleetledger`.
+
+A file in one of the last two places is refused if another user can change it: it could send the API
+key elsewhere. Relative paths in a settings file begin at the folder the program is started in.
+
+| option | variable | setting |
+| --- | --- | --- |
+OPTIONS
+
+The API key of an account is the first of: its `accounts.NAME.key_file`; its
+`accounts.NAME.key_env`; `tensorone_api_key` in `$CREDENTIALS_DIRECTORY` (systemd);
+`--api-key-file`, `FLEETLEDGER_API_KEY_FILE` or `api.key_file`; `TENSORONE_API_KEY_FILE`;
+`TENSORONE_API_KEY`. A key or a password itself is in no setting.
+
+## In an editor
+
+[settings.schema.json](settings.schema.json) is the JSON Schema of the file
+(`fleetledger config schema` prints it). An editor with a TOML language server (Taplo, Tombi, Even
+Better TOML) checks and completes the settings with this first line:
+
+```toml
+#:schema ./settings.schema.json
+```
+"""
+
+
+def settings_page() -> str:
+    """docs/settings.md: every setting, and where values come from."""
+    options = [option for option in GLOBAL_OPTIONS if isinstance(option, click.Option)]
+    rows = [
+        f"| `{option.opts[-1]}` | `{option.envvar}` | {_setting(option)} |" for option in options
+    ]
+    head = SETTINGS.replace("OPTIONS", "\n".join(rows))
+    return f"{head}\n{settings_reference.to_markdown()}".rstrip("\n") + "\n"
+
+
+def _setting(option: click.Option) -> str:
+    key = OPTION_KEYS.get(str(option.name))
+    return f"`{key}`" if key else ""
+
+
 PAGES = {
     "columns.md": columns,
     "findings.md": rules.to_markdown,
     "focus-columns.md": focus_columns,
     "benchmarks.md": benchmarks.page,
+    "settings.md": settings_page,
+    "settings.schema.json": settings_reference.json_schema,
 }
 
 

@@ -26,10 +26,12 @@ PASSWORD_VARIABLE = "FLEETLEDGER_MAIL_PASSWORD"  # noqa: S105 - a name, not a pa
 class Secret:
     """A text that prints as stars; only :meth:`reveal` returns it."""
 
-    __slots__ = ("_text",)
+    __slots__ = ("_text", "source")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, source: str = "") -> None:
         self._text = text
+        self.source = source
+        """The file, setting or variable it came from."""
 
     def reveal(self) -> str:
         """The text, for the header or login that needs it."""
@@ -42,7 +44,11 @@ class Secret:
 
 
 def find_key(
-    account_name: str, account: Account, settings: Settings, environment: Mapping[str, str]
+    account_name: str,
+    account: Account,
+    settings: Settings,
+    environment: Mapping[str, str],
+    key_file_named_by: str = "api.key_file",
 ) -> Secret:
     """The API key of an account.
 
@@ -50,6 +56,13 @@ def find_key(
     ``$CREDENTIALS_DIRECTORY/tensorone_api_key``; ``--api-key-file`` (``api.key_file``);
     ``TENSORONE_API_KEY_FILE``; ``TENSORONE_API_KEY``. Never the command line, which other users
     can read.
+
+    Args:
+        account_name: the account's name in the settings.
+        account: its settings.
+        settings: all settings.
+        environment: the variables.
+        key_file_named_by: the option, variable or setting that holds ``api.key_file``.
 
     Raises:
         KeyRefusedError: there is no key, or it is unreadable, readable by others, or not valid in
@@ -69,7 +82,7 @@ def find_key(
     if directory and (Path(directory) / "tensorone_api_key").is_file():
         return from_file(str(Path(directory) / "tensorone_api_key"), "CREDENTIALS_DIRECTORY")
     if settings.api.key_file:
-        return from_file(settings.api.key_file, "api.key_file")
+        return from_file(settings.api.key_file, key_file_named_by)
     if environment.get("TENSORONE_API_KEY_FILE"):
         return from_file(environment["TENSORONE_API_KEY_FILE"], "TENSORONE_API_KEY_FILE")
     if environment.get("TENSORONE_API_KEY"):
@@ -142,7 +155,7 @@ def _checked(text: str, source: str) -> Secret:
     # A control character in a header makes HTTP libraries raise errors that quote the whole key.
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise KeyRefusedError(f"the API key in {source} is not one line of printable ASCII")
-    return Secret(key)
+    return Secret(key, source)
 
 
 def find_password(mail: Mail, environment: Mapping[str, str]) -> Secret | None:
@@ -156,9 +169,9 @@ def find_password(mail: Mail, environment: Mapping[str, str]) -> Secret | None:
     if mail.password_file:
         what = f"mail.password_file {mail.password_file}"
         text = read_private(mail.password_file, what, SettingsError, environment)
-        return Secret(text.strip("\r\n"))
+        return Secret(text.strip("\r\n"), what)
     if environment.get(PASSWORD_VARIABLE):
-        return Secret(environment[PASSWORD_VARIABLE])
+        return Secret(environment[PASSWORD_VARIABLE], PASSWORD_VARIABLE)
     raise SettingsError(
         f"mail.username needs a password: set mail.password_file or {PASSWORD_VARIABLE}"
     )

@@ -49,9 +49,11 @@ class Api(Section, frozen=True):
     url: str = "https://api.tensorone.ai"
     """Scheme and host, without ``/v1``."""
     version: Literal["v1", "v2"] = "v1"
+    """The version of the List Clusters API."""
     auth: Literal["bearer", "bare"] = "bearer"
     """``bearer``: ``Authorization: Bearer KEY``; ``bare``: ``Authorization: KEY``."""
     key_file: str | None = None
+    """A file that holds the API key, open to its owner only (chmod 600)."""
     ca_file: str | None = None
     """A CA bundle that replaces the default; certificates are always verified."""
 
@@ -60,31 +62,41 @@ class Account(Section, frozen=True):
     """An account: its own key, its own partition in the store."""
 
     key_file: str | None = None
+    """A file that holds this account's key, open to its owner only (chmod 600)."""
     key_env: str | None = None
     """Name of the environment variable that holds this account's key."""
     url: str | None = None
+    """Instead of ``api.url``."""
     version: Literal["v1", "v2"] | None = None
+    """Instead of ``api.version``."""
     auth: Literal["bearer", "bare"] | None = None
+    """Instead of ``api.auth``."""
     billing_account_id: str | None = None
     """The vendor's id of the account, for ``fleetledger focus``; the API does not give it."""
     billing_account_name: str | None = None
+    """The vendor's name of the account, for ``fleetledger focus``."""
 
 
 class Extract(Section, frozen=True):
     """The walk over the cluster list, and its budget."""
 
     page_size: Annotated[int, Meta(ge=1, le=100)] = 100
+    """Clusters per page; the API allows 100."""
     attempts: Count = 5
     """Attempts per page, the first included."""
     connect_timeout_seconds: Timeout = 10.0
+    """For the connection to the API."""
     page_deadline_seconds: Timeout = 60.0
     """For one page as a whole, not per read."""
     max_wait_seconds: NotNegative = 900.0
     """The sum of a run's waits (back-off, rate limits); beyond it the run ends and leaves a resume
     point."""
     max_walk_seconds: Annotated[float, Meta(gt=0, le=21600)] = 3600.0
+    """A walk that takes longer ends; it leaves a resume point."""
     max_pages: Count = 20_000
+    """A walk that needs more requests ends."""
     max_page_bytes: Count = 64 * 2**20
+    """Of one page, unpacked; a larger one ends the walk."""
     reserve_requests: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 20
     """Requests of the rate limit that are left to other users of the key."""
     quarantine_limit_share: Share = 0.01
@@ -92,6 +104,7 @@ class Extract(Section, frozen=True):
     shrink_limit_share: Share = 0.9
     """A second walk confirms a fleet that lost this share since the last complete snapshot."""
     connection_details: Literal["drop", "keep"] = "drop"
+    """Whether snapshots keep the clusters' addresses and ports."""
     clock: Literal["server", "local", "simulated"] = "server"
     """The clock that dates a snapshot: the API's (its ``Date`` header), this machine's, or the
     API's without checks, for a simulated API with a clock of its own."""
@@ -107,6 +120,7 @@ class Report(Section, frozen=True):
     """The report: its window and its size."""
 
     window: Annotated[str, Meta(pattern=WINDOW)] = "30d"
+    """Days that a nightly report covers."""
     base_url: str | None = None
     """URL of the published reports, for the links in a mail."""
     max_rows: Count = 100
@@ -122,17 +136,28 @@ class Mail(Section, frozen=True):
     """Mail: server and recipients; without recipients no mail is sent."""
 
     to: tuple[str, ...] = ()
+    """Recipients of the nightly report."""
     sender: str = "fleetledger@localhost"
+    """The address in From."""
     host: str = "localhost"
+    """The mail server's name or address."""
     port: Annotated[int, Meta(ge=1, le=65535)] = 587
+    """The mail server's port."""
     security: Literal["starttls", "tls", "none"] = "starttls"
     """``none`` is accepted only for loopback hosts."""
     username: str | None = None
+    """The name for the login; without it there is none."""
     password_file: str | None = None
+    """A file that holds the password, open to its owner only; else the variable
+    ``FLEETLEDGER_MAIL_PASSWORD``."""
     ca_file: str | None = None
+    """A CA bundle that replaces the default; certificates are always verified."""
     timeout_seconds: Timeout = 30.0
+    """For the connection and for each reply."""
     subject_prefix: str = "[GPU costs]"
+    """Precedes every subject."""
     when: Literal["always", "findings"] = "always"
+    """``findings``: no mail on a day without findings."""
     attach: Literal["html", "none"] = "html"
     """``none``: the mail carries no file, only its text and where the report is."""
     per_owner: bool = False
@@ -143,16 +168,21 @@ class Rules(Section, frozen=True):
     """Thresholds of the finding rules; pipeline/rules/catalogue.py has the source of each."""
 
     idle_window_days: Days = 14
+    """Days up to the report's date that the rules judge."""
     idle_min_running_hours: Positive = 30.0
+    """A cluster that ran less is not judged."""
     idle_min_samples: Count = 5
     """Five samples without work still leave 45 % busy time possible; fewer prove nothing."""
     idle_share_pct: Percent = 99.0
-    """For ``proven``; the lower shares below give the lower grades."""
+    """Share of samples without work, for ``proven``; lower shares give the lower grades."""
     idle_likely_share_pct: Percent = 97.0
+    """Share of samples without work, for ``likely``."""
     idle_suspected_share_pct: Percent = 90.0
+    """Share of samples without work, for ``suspected``; below it a cluster is not idle."""
     idle_proven_bound: Share = 0.05
     """The busy share that the samples may leave possible, for each grade."""
     idle_likely_bound: Share = 0.20
+    """As ``idle_proven_bound``, for ``likely``."""
     idle_proven_coverage: Share = 0.80
     """Not used since coverage is part of the bound; kept so that settings files stay valid."""
     idle_likely_coverage: Share = 0.25
@@ -162,46 +192,68 @@ class Rules(Section, frozen=True):
     idle_proven_days: Positive = 7.0
     """Days a cluster must have been listed before a finding about it can be ``proven``."""
     idle_max_cpu_mean_pct: Percent = 10.0
+    """A cluster with a higher mean of CPU use is not idle."""
     idle_loaded_memory_pct: Percent = 50.0
+    """From this mean of GPU memory on, an idle cluster is one that holds data."""
     underutilized_mean_pct: Percent = 25.0
+    """Highest mean of GPU use of an underutilized cluster."""
     underutilized_p95_pct: Percent = 50.0
+    """95 % of its readings are below this GPU use."""
     underutilized_min_samples: Count = 20
+    """With fewer samples it is not judged."""
     underutilized_proven_samples: Count = 59
     """For ``off_hours``: samples in them for a grade of likely."""
     underutilized_likely_samples: Count = 96
+    """Samples for a grade of likely."""
     underutilized_likely_bound: Share = 0.05
     """The share of time above ``underutilized_p95_pct`` that the samples may leave possible."""
     underutilized_min_spend_share: Share = 0.02
     """Share of the clusters' mean spend; a cluster below it is not worth acting on."""
     off_hours_min_days: Positive = 14.0
+    """Days a cluster must be observed before its week is judged."""
     off_hours_min_coverage: Share = 0.90
+    """Share of the hours of the week in which it ran that must have a sample."""
     off_hours_min_per_week: Count = 40
+    """Quiet hours per week that are worth a schedule."""
     off_hours_max_busy_share: Share = 0.05
     """Of a week's samples in the off-hours that the other weeks show."""
     off_hours_max_shift_rank: Count = 9
     """Of the 168 shifts of a week against the others; a chance of 5.4 % without a rhythm."""
     stuck_min_hours: Positive = 6.0
+    """Hours in a state of transition."""
     stopped_min_hours: Positive = 168.0
+    """Hours stopped and charged."""
     stopped_min_spend: NotNegative = 1.0
+    """Spend since it was stopped."""
     no_expiry_min_days: Positive = 7.0
+    """Age from which a cluster should have an expiry."""
     price_ratio: Annotated[float, Meta(gt=1, le=MOST)] = 1.25
+    """Its price over the median price of its peers."""
     price_min_peers: Count = 5
+    """With fewer peers prices are not compared."""
     anomaly_score: Positive = 3.5
+    """Distance of a day from the usual spend, over the usual spread."""
     anomaly_min_history: Count = 5
+    """Earlier days of the same kind that are needed."""
     anomaly_past_factor: Annotated[float, Meta(ge=0, le=MOST)] = 1.5
     """The distance from the usual spend, over the second-largest one of the earlier days."""
     anomaly_min_days: Count = 21
     """Days of history before any spend is called unusual."""
     anomaly_min_money: NotNegative = 10.0
+    """Smallest difference from the usual spend."""
     seed_hourly_rate: NotNegative = 10.0
+    """A candidate costs more than this."""
     seed_utilization_pct: Percent = 30.0
+    """A candidate has less GPU use than this."""
 
 
 class Budget(Section, frozen=True):
     """An amount per calendar month, for the fleet or for each project, GPU type or cluster."""
 
     amount: Annotated[float, Meta(gt=0, le=1e12)]
+    """Per calendar month."""
     per: Literal["fleet", "project", "gpu_type", "cluster"] = "fleet"
+    """One budget for the fleet, or one for each such group."""
     match: str = "*"
     """Only groups that match this pattern; a cluster is ``account/id``."""
 
@@ -210,10 +262,13 @@ class OwnRule(Section, frozen=True):
     """A finding rule of the user: a condition over documented columns, parsed, not executed."""
 
     when: str
+    """The condition, such as ``gpu_mean_pct < 40``; docs/findings.md has the grammar."""
     reason: str = ""
     """The text of a finding; ``{column}`` is that cluster's value."""
     title: str = ""
+    """The name in the report; without it the name in the settings."""
     action: Literal["review", "stop", "terminate", "schedule", "resize", "move"] = "review"
+    """What to do about a finding."""
 
 
 class Mcp(Section, frozen=True):
@@ -227,8 +282,9 @@ class Settings(Section, frozen=True):
     """All settings of a run."""
 
     stated_currency: str | None = msgspec.field(default=None, name="currency")
-    """The code in ISO 4217; None if the settings do not have it. The API names none."""
+    """The code in ISO 4217; without it USD is assumed. The API names none."""
     data_dir: str = "data"
+    """Where everything is stored: a folder or ``s3://bucket/prefix``."""
     lease_seconds: Annotated[int, Meta(ge=1, le=86400)] = LEASE_SECONDS
     """Object stores only: a lock is free this long after its run died."""
     api: Api = Api()

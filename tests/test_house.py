@@ -26,6 +26,7 @@ SHARED = {
     "schema",
     "schema_versions",
     "settings",
+    "settings_reference",
     "spelling",
     "toml_files",
     "version",

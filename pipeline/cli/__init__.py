@@ -24,6 +24,7 @@ from pipeline.cli.commands import (
     maintenance,
     pipeline,
     reconcile,
+    setup,
     simulator,
     spend,
     what_if,
@@ -46,6 +47,7 @@ def cli() -> None:
 
 
 for module in (
+    setup,
     pipeline,
     fleet,
     findings,

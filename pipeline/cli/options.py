@@ -1,7 +1,8 @@
 """The global options, and the queue of what a command prints.
 
 Only this package reads arguments, environment and clock. Precedence: option, environment variable,
-settings file, default.
+settings file, default. The settings file is the one of ``--config`` or ``FLEETLEDGER_CONFIG``, else
+the first of ``settings_file.places``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.addresses import check_api_url
+from pipeline.cli import settings_file
 from pipeline.cli.streams import Streams
 from pipeline.errors import SettingsError
 
@@ -21,6 +23,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.settings import Settings
+
+
+DATA_DIR = "data"
+"""Without an option, variable or setting."""
+FOUND = "the settings file"
+"""What names a settings file in a default place, in errors."""
+OPTION_KEYS = {
+    "data_dir": "data_dir",
+    "api_url": "api.url",
+    "api_version": "api.version",
+    "api_key_file": "api.key_file",
+}
+"""The setting that an option overrides."""
 
 
 @dataclass
@@ -41,12 +56,20 @@ class Options:
         Raises:
             SettingsError: an invalid value; the message names its source.
         """
-        from pipeline.settings import named, override, read_settings
+        from pipeline.settings import Settings, named, override, read_settings
 
         for name, source in self.sources.items():
             if self.values[name] == "":
                 raise SettingsError(f"{source} is empty; give it a value or leave it out")
-        settings = read_settings(self.values.get("config"), self.sources.get("config", "--config"))
+        path, named_by = self.settings_path()
+        settings = read_settings(path, named_by)
+        if named_by == FOUND and settings.data_dir not in {Settings().data_dir, self.data_dir}:
+            in_data = settings_file.places(self.data_dir)[0]
+            if str(in_data) == path:
+                raise SettingsError(
+                    f"{path}: data_dir {settings.data_dir}: this file lies in another data "
+                    f"directory; leave data_dir out, or move the file to {settings.data_dir}"
+                )
         settings = override(settings, None, data_dir=self.values.get("data_dir"))
         settings = override(
             settings,
@@ -61,6 +84,29 @@ class Options:
         return settings
 
     @property
+    def data_dir(self) -> str:
+        """The data directory as far as it is known without a settings file."""
+        return str(self.values.get("data_dir") or DATA_DIR)
+
+    def settings_path(self) -> tuple[str | None, str]:
+        """The settings file that is used, and what names it; None without one.
+
+        Raises:
+            SettingsError: a file in a default place could be another user's.
+        """
+        if self.values.get("config") is not None:
+            return str(self.values["config"]), self.sources["config"]
+        path = settings_file.find(self.data_dir)
+        return (None, "") if path is None else (str(path), FOUND)
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The option or variable that set a setting, by the setting's key."""
+        return {
+            key: self.sources[name] for name, key in OPTION_KEYS.items() if name in self.sources
+        }
+
+    @property
     def as_json(self) -> bool:
         """Whether stdout is one JSON object."""
         return bool(self.values.get("as_json"))
@@ -73,7 +119,9 @@ GLOBAL_OPTIONS = (
         "[default: data; of the demo: data/demo]",
     ),
     click.Option(
-        ["--config"], metavar="FILE", envvar="FLEETLEDGER_CONFIG", help="The settings file (TOML).",
+        ["--config"], metavar="FILE", envvar="FLEETLEDGER_CONFIG",
+        help="The settings file (TOML). [default: settings.toml in the data directory, else in "
+        "the platform's config folder]",
     ),
     click.Option(
         ["--api-url"], metavar="URL", envvar="FLEETLEDGER_API_URL",

@@ -158,7 +158,16 @@ def make_job(options: Options, environment: Mapping[str, str] = os.environ) -> J
     options.streams.log(level)
     settings = options.settings()
     keys = {
-        name: _once(partial(find_key, name, account, settings, environment))
+        name: _once(
+            partial(
+                find_key,
+                name,
+                account,
+                settings,
+                environment,
+                options.sources.get("api_key_file", "api.key_file"),
+            )
+        )
         for name, account in settings.all_accounts.items()
     }
     password = _once(partial(find_password, settings.mail, environment))
@@ -173,6 +182,7 @@ def make_job(options: Options, environment: Mapping[str, str] = os.environ) -> J
         find_key=lambda name, _account: keys[name](),
         now=lambda: datetime.now(UTC),
         password=password,
+        named=options.named,
         messages=_unknown_variables(environment),
         open_store=partial(open_store, _absolute(settings.data_dir), settings.lease_seconds),
     )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipeline.keys import Secret
     from pipeline.settings import Mail
 
-__all__ = ["compose", "is_permanent", "send"]
+__all__ = ["check_login", "compose", "is_permanent", "send"]
 
 _LONGEST_REPLY = 200
 
@@ -39,17 +39,10 @@ def send(message: EmailMessage, mail: Mail, password: Secret | None) -> dict[str
         SettingsError: the settings would send it unprotected, or the CA file is invalid.
         NotDeliveredError: the connection, the login or the message failed for all recipients.
     """
-    context = _context(mail)
-    where = f"mail server {mail.host}:{mail.port}"
     recipients = [address(text, "mail.to").addr_spec for text in mail.to]
     is_sending = False
-    logger.info("connecting to %s (security: %s)", where, mail.security)
     try:
-        with _connection(mail, context) as server:
-            if mail.security == "starttls":
-                server.starttls(context=context)
-            if mail.username:
-                server.login(mail.username, password.reveal() if password else "")
+        with _session(mail, password) as server:
             is_sending = True
             sender = address(mail.sender, "mail.sender").addr_spec
             refused = server.send_message(message, sender, recipients)
@@ -58,16 +51,8 @@ def send(message: EmailMessage, mail: Mail, password: Secret | None) -> dict[str
         # asked, and drops those before it too.
         last = list(error.recipients.values())[-1]
         refused = dict.fromkeys(recipients, last) | error.recipients
-    except smtplib.SMTPServerDisconnected as error:
-        doubt = "; it may have arrived, and sending it again cannot double it" * is_sending
-        # smtplib reports its own time-out while it waits for a reply as a lost connection.
-        is_late = isinstance(error.__context__, TimeoutError)
-        what = f"no answer in {mail.timeout_seconds:g} s" if is_late else "closed the connection"
-        raise NotDeliveredError(
-            f"{where}: {what}{doubt}; check mail.host, mail.port and mail.security"
-        ) from error
     except (smtplib.SMTPException, ssl.SSLError, OSError) as error:
-        raise NotDeliveredError(f"{where}: {_explained(error, mail)}") from error
+        raise _not_delivered(error, mail, is_sending=is_sending) from error
     # A server may quote the password: nothing that is stored or printed is made from it.
     redactor = Redactor.of([password] if password else [])
     replies = {spec: redactor.scrub(_reply(*reply)) for spec, reply in refused.items()}
@@ -77,9 +62,54 @@ def send(message: EmailMessage, mail: Mail, password: Secret | None) -> dict[str
     return results
 
 
+def check_login(mail: Mail, password: Secret | None) -> None:
+    """Connect and log in as :func:`send` does, and send nothing.
+
+    Raises:
+        SettingsError: an address or the CA file is invalid, or mail would travel unprotected.
+        NotDeliveredError: the connection or the login failed.
+    """
+    for text, setting in ((mail.sender, "mail.sender"), *((to, "mail.to") for to in mail.to)):
+        address(text, setting)
+    try:
+        with _session(mail, password) as server:
+            server.noop()
+    except (smtplib.SMTPException, ssl.SSLError, OSError) as error:
+        raise _not_delivered(error, mail, is_sending=False) from error
+
+
 def is_permanent(refusal: str) -> bool:
     """Whether the server refused a recipient for good (5xx), not for now (4xx)."""
     return refusal.startswith("5")
+
+
+@contextmanager
+def _session(mail: Mail, password: Secret | None) -> Iterator[smtplib.SMTP]:
+    """A connection as the settings want it: encrypted, and logged in."""
+    context = _context(mail)
+    logger.info("connecting to %s (security: %s)", _where(mail), mail.security)
+    with _connection(mail, context) as server:
+        if mail.security == "starttls":
+            server.starttls(context=context)
+        if mail.username:
+            server.login(mail.username, password.reveal() if password else "")
+        yield server
+
+
+def _where(mail: Mail) -> str:
+    return f"mail server {mail.host}:{mail.port}"
+
+
+def _not_delivered(error: Exception, mail: Mail, *, is_sending: bool) -> NotDeliveredError:
+    if isinstance(error, smtplib.SMTPServerDisconnected):
+        doubt = "; it may have arrived, and sending it again cannot double it" * is_sending
+        # smtplib reports its own time-out while it waits for a reply as a lost connection.
+        is_late = isinstance(error.__context__, TimeoutError)
+        what = f"no answer in {mail.timeout_seconds:g} s" if is_late else "closed the connection"
+        return NotDeliveredError(
+            f"{_where(mail)}: {what}{doubt}; check mail.host, mail.port and mail.security"
+        )
+    return NotDeliveredError(f"{_where(mail)}: {_explained(error, mail)}")
 
 
 @contextmanager

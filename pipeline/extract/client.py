@@ -75,6 +75,8 @@ class ApiTarget:
     auth: Literal["bearer", "bare"]
     key: Secret
     ca_file: str | None = None
+    named_by: str = "api.url"
+    """The setting, option or variable that holds ``base_url``."""
 
 
 @dataclass(frozen=True)
@@ -128,11 +130,12 @@ class Client:
         check_api_url(api.base_url)
         self._base_url = api.base_url.rstrip("/")
         self._address = f"{self._base_url}/{api.version}/{path}"
+        self._named_by = api.named_by
         self._settings = settings
         self._budget = budget
         self._redactor = Redactor.of([api.key])
         if self._redactor.finds(api.base_url):
-            raise SettingsError("api.url contains the API key; give the key separately")
+            raise SettingsError(f"{api.named_by} contains the API key; give the key separately")
         secret = api.key.reveal()
         headers = {
             "Accept": "application/json",
@@ -251,7 +254,7 @@ class Client:
         if status in REDIRECTS:
             return ApiError(
                 f"{self._base_url} redirects elsewhere (HTTP {status}), which is never followed; "
-                "set api.url to the API itself"
+                f"set {self._named_by} to the API itself"
             )
         reported = _parse_body(body, status)
         refusal = reported or RefusedError(f"HTTP {status}", status=status)

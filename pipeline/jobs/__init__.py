@@ -17,7 +17,7 @@ from pipeline.errors import EngineError, Exit, worst
 from pipeline.progress import NoProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from pipeline.engine import Engine
     from pipeline.errors import FleetLedgerError
@@ -42,6 +42,9 @@ class Job:
     now: Callable[[], datetime]
     password: Callable[[], Secret | None] = lambda: None
     """Returns the mail server's password; called when it is needed."""
+    named: Mapping[str, str] = field(default_factory=dict)
+    """The option or variable that set a setting, by the setting's key; the others are of the file
+    or the default."""
     progress: Progress = field(default_factory=NoProgress)
     engine: Engine = field(default_factory=Serial)
     """Runs the tasks that only read, such as building a ledger day."""

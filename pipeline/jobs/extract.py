@@ -158,6 +158,7 @@ def api_target(job: Job, account: str) -> ApiTarget:
         auth=own.auth or api.auth,
         key=job.find_key(account, own),
         ca_file=api.ca_file,
+        named_by=f"accounts.{account}.url" if own.url else job.named.get("api.url", "api.url"),
     )
 
 

@@ -23,6 +23,7 @@ from pipeline.rules.clauses import (
     Basis,
     Clause,
     Rule,
+    alternatives,
     plain_sentence,
 )
 from pipeline.rules.conditions import own_rules, parse_condition
@@ -55,6 +56,7 @@ __all__ = [
     "Clause",
     "Measure",
     "Rule",
+    "alternatives",
     "own_rules",
     "parse_condition",
     "plain_sentence",

@@ -49,7 +49,8 @@ OPERATORS = {
     "==": "equal to",
     "!=": "other than",
 }
-"""Comparisons with a number. ``in`` and ``like`` take texts, ``is`` takes a flag."""
+"""Comparisons with a number. ``in`` and ``like`` take texts, and ``not in`` and ``not like``;
+``is`` takes a flag."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class Clause:
     measure: str
     op: str
     limit: float | bool | str | tuple[str, ...]
+    or_next: bool = False
+    """Whether it is enough that the next clause of its list holds: alternatives in a row."""
 
     @property
     def id(self) -> str:
@@ -93,7 +96,7 @@ class Clause:
         if isinstance(self.limit, bool):
             return label if self.limit else f"not {label}"
         if isinstance(self.limit, tuple):
-            verb = "is" if self.op == "in" else "like"
+            verb = {"in": "is", "not in": "is not"}.get(self.op, self.op)
             return f"{label} {verb} {' or '.join(self.limit)}"
         limit = f"{self.limit:g}" if not isinstance(self.limit, str) else f"`{self.limit}`"
         if isinstance(self.limit, str) and thresholds is not None:
@@ -169,7 +172,9 @@ class Rule:
         Grades are not in it: they do not decide whether a cluster is found.
         """
         clauses = [(c.measure, c.op, c.value(thresholds)) for _, c in self.deciding]
-        deciding = repr((self.version, thresholds.idle_window_days, clauses))
+        ors = [place for place, (_, clause) in enumerate(self.deciding) if clause.or_next]
+        values = (self.version, thresholds.idle_window_days, clauses, *([ors] if ors else []))
+        deciding = repr(values)
         return hashlib.sha256(deciding.encode()).hexdigest()[:8]
 
     @property
@@ -180,6 +185,19 @@ class Rule:
                 [*(c.measure for c in self.clauses), *measures_in(self.sentence + self.detail)]
             )
         )
+
+
+def alternatives(clauses: Iterable[Clause]) -> list[tuple[Clause, ...]]:
+    """The clauses of a list in groups: one clause of each group must hold."""
+    groups: list[tuple[Clause, ...]] = []
+    is_open = False
+    for clause in clauses:
+        if is_open:
+            groups[-1] += (clause,)
+        else:
+            groups.append((clause,))
+        is_open = clause.or_next
+    return groups
 
 
 def measures_in(sentence: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.rules.catalogue import RULES
-from pipeline.rules.clauses import FINDING, GRADES, OUTCOMES, Clause, Rule
+from pipeline.rules.clauses import FINDING, GRADES, OUTCOMES, Clause, Rule, alternatives
 from pipeline.rules.measures import MEASURES
 from pipeline.settings import Rules
 
@@ -68,7 +68,9 @@ def _of(rule: Rule, limits: Rules) -> list[str]:
 
 
 def _all(clauses: Sequence[Clause], limits: Rules) -> str:
-    return "; ".join(clause.describe(limits) for clause in clauses)
+    return "; ".join(
+        " or ".join(clause.describe(limits) for clause in group) for group in alternatives(clauses)
+    )
 
 
 def _actions(rule: Rule, limits: Rules) -> str:
@@ -81,17 +83,46 @@ def _actions(rule: Rule, limits: Rules) -> str:
     return text
 
 
+_OWN_RULES = """## Your own rules
+
+A settings file may add rules: named conditions over the columns below. They are parsed, never
+executed. A rule's name is its id: lower-case letters, digits and `_`, and not a built-in rule's.
+
+```toml
+[own_rules.weekend_dev]
+when = "name like 'dev-*' and running_hours > 100 and gpu_mean_pct < 40"
+reason = "a development box that ran {running_hours} at {gpu_mean_pct}"   # {column}: its value
+title = "Development box left on"                                         # default: the name
+action = "stop"             # review (the default), stop, terminate, schedule, resize, move
+
+[own_rules.expensive_strangers]
+when = "hourly_rate_micros > 10 and gpu_type not in 'H100', 'H200' and name not like 'prod-*'"
+
+[own_rules.left_on]
+when = "status in 'running' and (not has_expiry or running_hours > 300)"
+```
+
+A condition is made of comparisons:
+
+| comparison | true if | example |
+|---|---|---|
+| `column < number`, also `<=` `>` `>=` `==` `!=` | the number is so | `gpu_mean_pct < 40` |
+| `column in 'text', 'text'` | the text is one of these | `status in 'running', 'starting'` |
+| `column not in 'text', 'text'` | it is none of these | `gpu_type not in 'H100'` |
+| `column like 'pattern'` | it matches a pattern; `*` and `?` match anything | `name like 'dev-*'` |
+| `column not like 'pattern'` | it matches no pattern | `name not like 'prod-*', 'eval-*'` |
+| `column` | the flag is set | `has_expiry` |
+| `not column` | the flag is not set | `not has_expiry` |
+
+`and` and `or` join them. `and` binds more strongly: `a and b or c` is `(a and b) or c`; parentheses
+change that. `not` stands before a flag, `in` or `like` only. Limits on money are in the account's
+currency: `spend_micros > 100` means 100 units. Case counts in texts.
+
+An unknown value makes a comparison neither true nor false. If the condition depends on it, the
+outcome is INSUFFICIENT_DATA: `gpu_mean_pct < 40 or running_hours > 100` is a finding if the second
+is true, whether or not GPU use is known. If all alternatives are false, the reason names the first.
+`fleetledger replay` tries a rule on past days before it is used."""
+
+
 def _own() -> list[str]:
-    return [
-        "## Your own rules",
-        "",
-        "A settings file may add rules: named conditions over the columns below, joined by `and`.",
-        "They are parsed, never executed. Limits on money are in the account's currency.",
-        "",
-        "```toml",
-        "[own_rules.weekend_dev]",
-        "when = \"name like 'dev-*' and running_hours > 100 and gpu_mean_pct < 40\"",
-        'reason = "a development box that ran {running_hours} at {gpu_mean_pct}"',
-        'action = "review"',
-        "```",
-    ]
+    return _OWN_RULES.split("\n")

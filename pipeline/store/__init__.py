@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.settings import LEASE_SECONDS
-from pipeline.store import final_days, layout, listings, reports, runs
+from pipeline.store import final_days, layout, listings, rehearsal, reports, runs
 from pipeline.store.choose_backend import choose_backend
 
 if TYPE_CHECKING:
@@ -257,6 +257,10 @@ class Store:
     def confirm_locks(self) -> None:
         """Before a step that cannot be undone: LockedError if a lock that is held was lost."""
         self.files.confirm_locks()
+
+    def rehearse(self) -> None:
+        """Lock, and write, read and remove a small file; the error of what is not possible."""
+        rehearsal.rehearse(self.files)
 
     def sweep(self) -> int:
         """Remove what dead writers left behind; the number of files."""

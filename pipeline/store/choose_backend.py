@@ -30,7 +30,12 @@ def choose_backend(uri: str, options: Mapping[str, str], lease_seconds: int) -> 
     """
     scheme, separator, rest = uri.partition("://")
     if not separator:
-        return LocalFiles(Path(uri))
+        try:
+            return LocalFiles(Path(uri))
+        except RuntimeError as error:  # "~unknown"
+            raise SettingsError(
+                f"data directory {uri[:200]!r}: no such home folder; give another path"
+            ) from error
     if scheme == "s3" and _BUCKET.fullmatch(rest):
         from pipeline.store.objects import ObjectFiles  # noqa: PLC0415 - needs the extra s3
 

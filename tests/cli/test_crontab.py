@@ -44,8 +44,9 @@ def test_the_crontab_lines_work_as_they_stand(api: Api, tmp_path: Path) -> None:
     (home / "fleetledger/.venv/bin").mkdir(parents=True)
     (home / "fleetledger/.venv/bin/fleetledger").symlink_to(binary)
     (home / ".tensorone_api_key").write_text(f"{KEY}\n")
-    config = home / "simulated.toml"
-    config.write_text(SIMULATED)
+    # Found without --config: in the data directory.
+    (home / "fleetledger/data").mkdir()
+    (home / "fleetledger/data/settings.toml").write_text(SIMULATED)
     (home / ".tensorone_api_key").chmod(0o600)
     for command in commands():
         # As cron does it: /bin/sh, almost no environment.
@@ -56,7 +57,6 @@ def test_the_crontab_lines_work_as_they_stand(api: Api, tmp_path: Path) -> None:
                 "HOME": str(home),
                 "PATH": "/usr/bin:/bin",
                 "FLEETLEDGER_API_URL": api.url,
-                "FLEETLEDGER_CONFIG": str(config),
             },
             capture_output=True,
             text=True,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.deliver.mail import compose, send
+from pipeline.deliver.mail import check_login, compose, send
 from pipeline.errors import NotDeliveredError, SettingsError
 from pipeline.keys import Secret, find_password
 from pipeline.settings import Mail
@@ -204,6 +204,19 @@ def test_a_wrong_password_is_named_and_never_shown(
     with pytest.raises(NotDeliveredError, match="login refused: check mail") as caught:
         send(message(mail), mail, Secret("not-this-one"))
     assert "not-this-one" not in str(caught.value)
+
+
+def test_the_login_is_checked_without_a_mail(starttls_server: Server, authority: Authority) -> None:
+    ca = str(authority.ca_file)
+    check_login(starttls_server.settings(username="reporter", ca_file=ca), PASSWORD)
+    wrong = starttls_server.settings(username="reporter", ca_file=ca)
+    with pytest.raises(NotDeliveredError, match="login refused"):
+        check_login(wrong, Secret("a-wrong-password"))
+    with pytest.raises(NotDeliveredError, match="certificate is not trusted"):
+        check_login(starttls_server.settings(username="reporter"), PASSWORD)
+    with pytest.raises(SettingsError, match=r"mail\.to"):
+        check_login(starttls_server.settings(to=("no address",)), PASSWORD)
+    assert starttls_server.inbox.bodies == []
 
 
 def test_a_server_without_tls_gets_nothing(plain_server: Server) -> None:

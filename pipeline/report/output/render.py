@@ -92,6 +92,13 @@ def failure_html(failure: Failure) -> str:
     return _inlined(_pages().get_template("failure.html").render(failure=failure))
 
 
+def load_templates() -> None:
+    """Read and compile every template; the error of one that is missing or invalid."""
+    for environment, kind in ((_pages(), "html"), (_texts(), "txt")):
+        for name in environment.list_templates(extensions=[kind]):
+            environment.get_template(name)
+
+
 def _mail_parts(view: ReportView, link: str, rest: str, sentences: int) -> dict[str, object]:
     """What both parts of a mail are laid out from."""
     ahead = next((part for part in view.before_findings if part.key == "ahead"), None)

@@ -24,6 +24,7 @@ from pipeline.rules import (
     RULES,
     Clause,
     Rule,
+    alternatives,
     plain_sentence,
 )
 from pipeline.schema import MICROS_PER_UNIT
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 
     from pipeline.settings import Settings
 
-_OPERATORS = {**OPERATORS, "in": "one of", "like": "like"}
+_OPERATORS = {**OPERATORS, "in": "one of", "not in": "none of", "like": "like"} | {
+    "not like": "not like"
+}
 _MISSED = {
     "<": "at least",
     "<=": "above",
@@ -83,7 +86,10 @@ class RuleText:
         rule = self._rules.get(rule_id)
         if rule is None:
             return ""
-        wanted = "; ".join(self._clause(clause) for clause in rule.when)
+        wanted = "; ".join(
+            " or ".join(self._clause(clause) for clause in group)
+            for group in alternatives(rule.when)
+        )
         needed = "; ".join(self._clause(clause) for clause in rule.needs)
         text = f"{wanted[:1].upper()}{wanted[1:]}."
         return f"{text} Judged if {needed}." if needed else text
@@ -143,7 +149,8 @@ class RuleText:
             templates = plain_sentence(name for name in values if name in MEASURES), ""
         else:
             # JSON has no infinity, and what a finding's clauses compared is not unknown.
-            compared = {clause.measure for clause in rule.when}
+            groups = alternatives(rule.when)
+            compared = {group[0].measure for group in groups if len(group) == 1}
             values |= {name: _INFINITE for name in compared if values.get(name, 0) is None}
         text, detail = (
             _capital(_BRACES.sub(lambda hole: write(hole[1], values[hole[1]]), template))
@@ -177,7 +184,8 @@ class RuleText:
             return _capital(measure.if_true if value else measure.if_false)
         if isinstance(limit, list):
             seen = "" if is_kind else f"{plain_value(measure.name, value)}, "
-            return f"{_capital(measure.label)} is {seen}not {' or '.join(limit)}"
+            missed = {"not in": "one of", "not like": "like"}.get(clause.op, "not")
+            return f"{_capital(measure.label)} is {seen}{missed} {' or '.join(limit)}"
         has, needs = plain_pair(measure.name, value, limit)
         seen = "" if is_kind else f"{has}, "
         missed = f"{_MISSED[clause.op]} {plain_value(measure.name, limit) if is_kind else needs}"

@@ -2,8 +2,9 @@
 
 Method: three-valued logic, vectorised. A clause on an unknown value is neither true nor false. A
 list of clauses is false if one clause is false, unknown if one is unknown and none is false, else
-true. The first false clause decides, else the first unknown one; with it the limit in force and the
-value that was compared are kept, so that a report can state the reason in words.
+true. Of alternatives (``or``) the list needs one true. The first false clause decides, else the
+first unknown one; of false alternatives the first is named. With the clause that decided, the
+limit in force and the value compared are kept, so that a report can state the reason in words.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from pipeline.rules import (
     OUTCOMES,
     Clause,
     Rule,
+    alternatives,
 )
 
 if TYPE_CHECKING:
@@ -133,13 +135,16 @@ def truth_of(
     rows = len(evidence)
     false_at = np.full(rows, len(clauses), dtype=np.int64)
     unknown_at = false_at.copy()
+    first = len(clauses)
     # Backwards, so that the first clause of each kind is the one that stays.
-    for number, clause in reversed(list(enumerate(clauses))):
-        values = evidence[clause.measure]
-        unknown = values.isna().to_numpy(bool)
-        holds = _holds(clause, values, thresholds)
-        false_at[~unknown & ~holds] = number
-        unknown_at[unknown] = number
+    for group in reversed(alternatives(clauses)):
+        first -= len(group)
+        unknown = [evidence[clause.measure].isna().to_numpy(bool) for clause in group]
+        holds = [_holds(clause, evidence[clause.measure], thresholds) for clause in group]
+        holds_any = np.any([h & ~u for h, u in zip(holds, unknown, strict=True)], axis=0)
+        false_at[~holds_any & ~np.any(unknown, axis=0)] = first
+        for number in reversed(range(len(group))):
+            unknown_at[~holds_any & unknown[number]] = first + number
     is_false = false_at < len(clauses)
     is_unknown = ~is_false & (unknown_at < len(clauses))
     return Truth(is_false, is_unknown, np.where(is_false, false_at, unknown_at))
@@ -149,7 +154,8 @@ def _holds(clause: Clause, values: pd.Series[Any], thresholds: settings.Rules) -
     """Where a clause is true; an unknown value may come out either way."""
     limit = clause.value_in_unit(thresholds)
     if isinstance(limit, tuple):
-        return _is_one_of(values, limit, patterns=clause.op == "like")
+        is_one = _is_one_of(values, limit, patterns=clause.op.endswith("like"))
+        return ~is_one if clause.op.startswith("not ") else is_one
     if clause.op == "is":
         return (values == limit).fillna(value=False).to_numpy(bool)
     known = values.to_numpy(np.float64, na_value=np.nan)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, reject
+from hypothesis import strategies as st
 
 from pipeline import schema
 from pipeline.errors import SettingsError
@@ -337,12 +342,127 @@ def test_a_flag_in_an_own_rule_decides_and_has_its_own_sentence(days: Make, ledg
         ("name < 4", "holds text"),
         ("gpu_mean_pct like 'x'", "holds pct"),
         ("not gpu_mean_pct", "holds pct"),
-        ("", "cannot read"),
+        ("", "ends too early"),
+        ("has_expiry and", "ends too early"),
+        ("(has_expiry", "ends too early"),
+        ("has_expiry)", r"cannot read '\)'"),
+        ("not (has_expiry)", "cannot read"),
+        ("name not", "cannot read 'name not'"),
+        ("name in 'x', y", "cannot read"),
+        ("gpu_mean_pct not in 'x'", "holds pct"),
+        ("has_expiry or has_expiri", "did you mean has_expiry"),
+        ("has_expiry & is_present", "cannot read '& is_present'"),
+        ("(" * 21 + "has_expiry" + ")" * 21, "parentheses"),
+        (" or ".join(f"gpu_mean_pct < {n} and cpu_mean_pct < {n}" for n in range(8)), "too many"),
     ],
 )
 def test_an_invalid_condition_is_refused(text: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         parse_condition(text, "own_rules.x.when")
+
+
+def truths(rows: Sequence[tuple[float, ...]]) -> pd.DataFrame:
+    """Evidence in which A, B and C have these truths: 0 false, 1/2 unknown, 1 true."""
+    flag = {0.0: False, 0.5: None, 1.0: True}
+    hours = {0.0: 1.0, 0.5: float("nan"), 1.0: 2.0}
+    return pd.DataFrame(
+        {
+            "has_expiry": pd.array([flag[a] for a, _, _ in rows], "boolean"),
+            "is_present": pd.array([flag[b] for _, b, _ in rows], "boolean"),
+            "running_hours": [hours[c] for _, _, c in rows],
+        }
+    )
+
+
+A, B, C = "has_expiry", "is_present", "running_hours > 1"
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        (f"{A} and {B} or {C}", lambda a, b, c: max(min(a, b), c)),
+        (f"{A} or {B} and {C}", lambda a, b, c: max(a, min(b, c))),
+        (f"({A} or {B}) and {C}", lambda a, b, c: min(max(a, b), c)),
+        (f"{C} and ({A} or ({B} and {C}))", lambda a, b, c: min(c, max(a, min(b, c)))),
+        (f"not {A} or {B} or {C}", lambda a, b, c: max(1 - a, b, c)),
+    ],
+)
+def test_and_or_and_parentheses_follow_three_valued_logic(text: str, meaning: Any) -> None:  # noqa: ANN401
+    # 0 false, 1/2 unknown, 1 true: and is the minimum, or the maximum (Kleene).
+    values = [0.0, 0.5, 1.0]
+    rows = list(itertools.product(values, repeat=3))
+    truth = rule_engine.truth_of(parse_condition(text, "x"), truths(rows), Rules())
+    judged_as = np.where(truth.is_true, 1.0, np.where(truth.is_unknown, 0.5, 0.0))
+    assert judged_as.tolist() == [meaning(*row) for row in rows]
+
+
+@st.composite
+def conditions(draw: st.DrawFn, depth: int = 3) -> tuple[str, Any]:
+    """A condition, and its truth (Kleene's) for the truths of A, B and C."""
+    if depth == 0 or draw(st.booleans()):
+        place = draw(st.integers(0, 2))
+        return (A, B, C)[place], lambda row: row[place]
+    word, fold = draw(st.sampled_from([("and", min), ("or", max)]))
+    parts = draw(st.lists(conditions(depth - 1), min_size=2, max_size=3))
+    text = f" {word} ".join(f"({part})" for part, _ in parts)
+    return text, lambda row: fold(meaning(row) for _, meaning in parts)
+
+
+@given(conditions(), st.lists(st.tuples(*[st.sampled_from([0.0, 0.5, 1.0])] * 3), min_size=1))
+def test_any_condition_is_judged_as_it_is_written(
+    condition: tuple[str, Any], rows: list[tuple[float, ...]]
+) -> None:
+    text, meaning = condition
+    try:
+        clauses = parse_condition(text, "x")
+    except SettingsError:  # too many alternatives
+        reject()
+    truth = rule_engine.truth_of(clauses, truths(rows), Rules())
+    judged_as = np.where(truth.is_true, 1.0, np.where(truth.is_unknown, 0.5, 0.0))
+    assert judged_as.tolist() == [meaning(row) for row in rows]
+
+
+def test_not_in_and_not_like_exclude_texts(days: Make, ledger: Make) -> None:
+    own = own_rules(
+        {
+            "stranger": OwnRule(when="name not like 'prod-*', 'eval-*'"),
+            "old_gpu": OwnRule(when="gpu_type not in 'H100', 'H200' or name in 'prod-1'"),
+        },
+        (),
+    )
+    rows = ledger(
+        *days(FIRST, 2, name="dev-1", gpu_type="A100"),
+        *days(FIRST, 2, cluster_id="c2", name="prod-1", gpu_type="H100"),
+        *days(FIRST, 2, cluster_id="c3", name="eval-1", gpu_type="H200"),
+    )
+    frame = explained(judge.judge_day(rows, judge.Policy(Rules(), own), date(2026, 3, 3)), own)
+    shown = frame.set_index(["rule_id", "cluster_id"])[["outcome", "reason"]].apply(tuple, axis=1)
+    assert shown["stranger", "c1"] == ("FINDING", "Name dev-1")
+    assert shown["stranger", "c2"] == ("CLEAR", "Name is prod-1, like prod-* or eval-*")
+    assert shown["old_gpu", "c1"][0] == "FINDING"
+    assert shown["old_gpu", "c2"][0] == "FINDING"
+    assert shown["old_gpu", "c3"] == ("CLEAR", "GPU type is H200, one of H100 or H200")
+    assert RuleText(Settings(), own).statement("old_gpu") == (
+        "GPU type none of H100, H200 or name one of prod-1."
+    )
+
+
+def test_a_rule_without_or_keeps_its_fingerprint_and_one_with_or_has_another() -> None:
+    both, either = (
+        own_rules({"x": OwnRule(when=f"has_expiry {word} is_present")}, ())[0]
+        for word in ("and", "or")
+    )
+    assert both.fingerprint(Rules()) != either.fingerprint(Rules())
+    idle = next(rule for rule in RULES if rule.id == "idle")
+    assert idle.fingerprint(Rules()) == "a413ea91"
+
+
+def test_the_examples_of_the_page_are_valid_rules() -> None:
+    [toml] = re.findall(r"```toml\n(.*?)```", to_markdown(), re.DOTALL)
+    examples = parse_settings(toml.encode(), "docs/findings.md").own_rules
+    assert len(own_rules(examples, ())) == 3
+    for comparison in re.findall(r"\| `([^`]+)` \|$", to_markdown(), re.MULTILINE):
+        assert parse_condition(comparison, "docs/findings.md")
 
 
 def test_an_own_rule_with_a_built_in_name_or_an_unknown_column_is_refused() -> None:
