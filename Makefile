@@ -77,11 +77,29 @@ lock: ## renew the lock files (needs uv); they carry hashes and no index address
 	  --group peers -o benchmarks/peers.lock
 	uv pip compile --quiet --upgrade --python-version 3.12 --generate-hashes --no-header \
 	  -o .ci/focus-validator.lock .ci/focus-validator.in
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	  -o .ci/release.lock .ci/release.in
+
+##@ Release
+.PHONY: dist sbom audit
+dist: develop .venv-release/.installed ## wheel and source archive in build/dist, checked
+	rm -rf build/dist
+	$(BIN)/python -m hatchling build --directory build/dist
+	.venv-release/bin/twine check --strict build/dist/*
+
+sbom: .venv-release/.installed ## what an installation holds, as CycloneDX, from requirements.lock: build/sbom.json
+	mkdir -p build
+	.venv-release/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+	  --output-format JSON --output-file build/sbom.json requirements.lock
+
+audit: .venv-release/.installed ## known vulnerabilities of what is locked (needs the network, so not in CI)
+	.venv-release/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip
+	.venv-release/bin/pip-audit --requirement requirements-dev.lock --require-hashes --disable-pip
 
 ##@ Clean
 .PHONY: clean
-clean: ## remove .venv and the demo's data; your own data/ stays
-	rm -rf .venv .venv-lowest .venv-focus data/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+clean: ## remove .venv, build and the demo's data; your own data/ stays
+	rm -rf .venv .venv-lowest .venv-focus .venv-release build data/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 
 .venv/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -96,6 +114,11 @@ clean: ## remove .venv and the demo's data; your own data/ stays
 .venv-focus/.installed: .ci/focus-validator.lock
 	$(PYTHON312) -m venv .venv-focus
 	.venv-focus/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+.venv-release/.installed: .ci/release.lock
+	$(PYTHON) -m venv .venv-release
+	.venv-release/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
 .PHONY: help

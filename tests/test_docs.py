@@ -94,3 +94,17 @@ def test_every_path_that_a_page_names_exists(page: str) -> None:
     for path in paths - generated:
         places = (ROOT / path, ROOT / "pipeline" / path, ROOT / "pipeline/cli" / path)
         assert any(place.exists() for place in places), f"{page} names {path}"
+
+
+def test_every_exit_code_has_its_remedy_in_operations() -> None:
+    page = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    rows = re.findall(r"(?m)^\| (\d+) \| ([^|]+) \| ([^|]+) \|$", page)
+    assert [int(code) for code, _, _ in rows] == sorted(int(code) for code in Exit)
+
+
+def test_operations_names_every_file_of_the_deployments_by_its_folder() -> None:
+    page = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    for path in (ROOT / "deploy").iterdir():
+        assert f"](../deploy/{path.name})" in page
+    for manifest in (ROOT / "deploy/kubernetes").iterdir():
+        assert f"deploy/kubernetes/{manifest.name}" in page

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pipeline.errors import Exit
+from pipeline.jobs.downgrade import refuse_downgrade
 from pipeline.jobs.future_snapshots import warn_of_future_snapshots
 from pipeline.ledger.days import build_day_of
 from pipeline.ledger.inputs import (
@@ -74,7 +75,11 @@ def update_ledger(job: Job, *, rebuild: bool = False) -> list[date]:
 
     A damaged snapshot is left out with a warning. The days it belongs to are built again each time
     until the file is repaired or removed.
+
+    Raises:
+        StorageError: a newer version of the program has used the store, or it cannot be written.
     """
+    refuse_downgrade(job.store)
     card = rate_card(job.settings)
     warn_of_future_snapshots(job)
     usable, final, tasks = {}, {}, []

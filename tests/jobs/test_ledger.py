@@ -6,15 +6,17 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
+from pipeline.errors import StorageError
 from pipeline.jobs import Job
+from pipeline.jobs.downgrade import Versions, refuse_downgrade
 from pipeline.jobs.ledger import update_ledger
 from pipeline.keys import Secret
 from pipeline.settings import Settings
 from tests.store.conftest import NOON
 
 if TYPE_CHECKING:
-    import pytest
-
     from pipeline.store import Store
     from tests.store.conftest import MakeSnapshot
 
@@ -62,3 +64,13 @@ def test_a_gap_is_reported_once(store: Store, snapshot: MakeSnapshot) -> None:
         "default: no snapshot between 2026-10-20 14:00:00Z and 2026-10-20 20:00:00Z"
     ]
     assert again.messages == []
+
+
+def test_nothing_is_derived_from_a_store_that_a_newer_version_has_used(
+    store: Store, snapshot: MakeSnapshot
+) -> None:
+    store.publish_snapshot(snapshot(NOON, rows=4))
+    refuse_downgrade(store, Versions("99.0", ledger=99))
+    with pytest.raises(StorageError, match=r"install 99\.0 or newer"):
+        update_ledger(job_of(store))
+    assert not store.ledger_days("default")

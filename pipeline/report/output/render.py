@@ -144,7 +144,7 @@ def _texts() -> Environment:
 
 def _environment(*, autoescape: bool) -> Environment:
     environment = Environment(
-        loader=PackageLoader("reports", "templates"),
+        loader=PackageLoader("pipeline.report.output"),
         autoescape=autoescape,  # noqa: S701  # off for the text part alone, which is not HTML
         undefined=StrictUndefined,
         trim_blocks=True,

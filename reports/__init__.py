@@ -1,1 +1,0 @@
-"""Templates of the report, as package data: layout only, no arithmetic, sorting or rounding."""
