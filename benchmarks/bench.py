@@ -24,8 +24,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import extract, page, starts
+from benchmarks import extract, starts
 from benchmarks.ours import START, remove_newest_days
+from benchmarks.page import RESULTS
 from benchmarks.processes import ROOT, Cost, in_turn, ratio, run, summary
 
 if TYPE_CHECKING:
@@ -345,13 +346,15 @@ def main() -> None:
     plan, name = (FULL, "full") if options.full else (QUICK, "quick")
     options.data.mkdir(parents=True, exist_ok=True)
     bench = Bench(options.data.resolve(), options.peer_python, plan.engines)
-    path = page.RESULTS / f"{name}.json"
+    path = RESULTS / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
     results = json.loads(path.read_text()) if path.exists() else {}
     for part in measure(bench, plan, options.only or PARTS):
         results |= part
         path.write_text(json.dumps(results, indent=1) + "\n")
-        page.write()
+        # In a process of its own: a process that starts others must be small, since the peak
+        # memory of each includes its parent's at the start.
+        run([sys.executable, "-m", "benchmarks.page"])
     note(f"wrote {path.relative_to(ROOT)} and docs/benchmarks.md")
 
 

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import altair as alt
-
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).with_name("results")
 PAGE, CHARTS = ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "benchmarks"
@@ -110,11 +108,14 @@ def page() -> str:
 
 def write() -> None:
     """Write the page and its charts."""
+    import vl_convert  # noqa: PLC0415 - the page itself needs no charts
+
     PAGE.write_text(page(), encoding="utf-8")
     CHARTS.mkdir(exist_ok=True)
     results = load()
     for name, chart in charts(results).items():
-        chart.save(CHARTS / f"{name}.svg")
+        drawn = vl_convert.vegalite_to_svg(json.dumps(chart))
+        (CHARTS / f"{name}.svg").write_text(drawn + "\n", encoding="utf-8")
 
 
 def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -351,38 +352,51 @@ What a command costs before it works, and what a listing costs, on the store of 
     return f"{text}\n\n{_table(header, rows)}" if rows else ""
 
 
-def charts(results: list[dict[str, Any]]) -> dict[str, alt.LayerChart]:
-    """The growth curves, with the floor beside each."""
-    import altair as alt  # noqa: PLC0415 - the page itself needs no charts
-    import pandas as pd  # noqa: PLC0415
-
+def charts(results: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The growth curves with the floor beside each, in Vega-Lite."""
     out = {}
     for name, part, key, title in (
         ("history", "history", "days", "days of history"),
         ("fleet", "fleets", "clusters", "clusters"),
     ):
-        entries = [
-            entry
-            for entry in newest(results, part, "every_hours", key)
-            if entry["every_hours"] == DAILY
-        ]
-        if not entries:
-            continue
+        entries = newest(results, part, "every_hours", key)
         rows = [
-            {key: entry[key], "CPU seconds": seconds, "line": line}
+            {"x": entry[key], "seconds": seconds, "line": line}
             for entry in entries
+            if entry["every_hours"] == DAILY
             for line, seconds in (
                 ("night", entry["night"]["cpu_s"]),
                 ("floor: read and decode", entry["floor"]["decode_cpu"]),
             )
         ]
-        base = alt.Chart(pd.DataFrame(rows), width=480, height=240).encode(
-            alt.X(f"{key}:Q", title=title, scale=alt.Scale(type="log")),
-            alt.Y("CPU seconds:Q", scale=alt.Scale(type="log")),
-            alt.Color("line:N", title=None, legend=alt.Legend(orient="top")),
-        )
-        out[name] = base.mark_line() + base.mark_point(filled=True)
+        if rows:
+            out[name] = _chart(rows, title)
     return out
+
+
+def _chart(rows: list[dict[str, Any]], title: str) -> dict[str, Any]:
+    logarithmic = {"type": "log"}
+    return {
+        "data": {"values": rows},
+        "width": 480,
+        "height": 240,
+        "mark": {"type": "line", "point": True},
+        "encoding": {
+            "x": {"field": "x", "type": "quantitative", "title": title, "scale": logarithmic},
+            "y": {
+                "field": "seconds",
+                "type": "quantitative",
+                "title": "CPU seconds",
+                "scale": logarithmic,
+            },
+            "color": {
+                "field": "line",
+                "type": "nominal",
+                "title": None,
+                "legend": {"orient": "top"},
+            },
+        },
+    }
 
 
 if __name__ == "__main__":
