@@ -37,17 +37,25 @@ class Cost:
 def run(
     command: Sequence[str],
     *,
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
     accepted: Sequence[int] = (0,),
 ) -> Cost:
     """Run a process to its end, in the root of the project, and measure it.
 
+    Args:
+        command: The program and its arguments.
+        environment: Variables beside those of this process.
+        accepted: The exit codes that are no failure.
+
     Raises:
         SystemExit: its exit code is not among the accepted ones.
     """
+    variables = os.environ | (environment or {})
+    # Compiled modules are kept, as they are where programs are installed.
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
     began = time.monotonic()
     with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen(command, stdout=output, env=environment, cwd=ROOT)
+        process = subprocess.Popen(command, stdout=output, env=variables, cwd=ROOT)
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.monotonic() - began
         output.seek(0)

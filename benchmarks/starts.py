@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -35,12 +34,10 @@ def compare(store: Path, runs: int) -> dict[str, Any]:
         "fleetledger findings --format csv": ([*words, "findings", "--format", "csv"], {}),
     }  # fmt: skip
     for command, environment in rows.values():  # once, so that all files are in memory
-        run(command, environment=os.environ | environment, accepted=(0, 3))
+        run(command, environment=environment, accepted=(0, 3))
     costs = in_turn(
         {
-            name: lambda c=command, e=environment: run(
-                c, environment=os.environ | e, accepted=(0, 3)
-            )
+            name: lambda c=command, e=environment: run(c, environment=e, accepted=(0, 3))
             for name, (command, environment) in rows.items()
         },
         runs,
