@@ -15,7 +15,7 @@ run: install ## embedded API, a month of simulated snapshots over HTTP, then a n
 	$(BIN)/fleetledger --data-dir data/demo demo
 
 ##@ Develop
-.PHONY: develop check test test-crash test-lowest focus-validate docs gold screenshots lock
+.PHONY: develop check test test-crash test-lowest focus-validate docs gold sample screenshots lock
 develop: .venv/.developed ## also install what tests and checks need
 
 check: develop ## lint, format, types, generated docs
@@ -30,7 +30,7 @@ test: develop ## the whole suite, with branch coverage; T=path or T="-k words" f
 test-lowest: ## the suite at the lowest versions that pyproject.toml allows (needs uv); T=path for a part
 	uv venv --quiet --clear --python $(PYTHON) .venv-lowest
 	uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct \
-	  --editable '.[simulator,s3,notebook]' --group dev
+	  --editable '.[simulator,s3,notebook,mcp,dask]' --group dev
 	.venv-lowest/bin/python -m pytest $(if $(T),$(T),-n 2 --dist loadfile)
 
 test-crash: develop ## 10,000 kills and 10,000 flipped bits against the store (minutes)
@@ -47,6 +47,9 @@ docs: develop ## write the generated pages of docs/ again
 
 gold: develop ## accept the present output as the gold files of tests/gold
 	UPDATE_GOLD=1 $(BIN)/python -m pytest -q tests -k gold
+
+sample: develop ## make data/sample again from its recipe
+	$(BIN)/python -m docs.sample
 
 screenshots: develop ## pictures of page, mail, print and terminal from the demo, in build/screenshots (needs Chromium)
 	@test -f data/demo/reports/latest/report.html || $(MAKE) --no-print-directory run

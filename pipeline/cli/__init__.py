@@ -17,6 +17,7 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from pipeline.cli.commands import (
+    assistants,
     findings,
     fleet,
     focus,
@@ -53,6 +54,7 @@ for module in (
     focus,
     reconcile,
     what_if,
+    assistants,
     maintenance,
     simulator,
 ):

@@ -12,6 +12,7 @@ from pipeline.model import Certificate, Quarantined, Snapshot
 from pipeline.schema import SNAPSHOT
 from pipeline.store import layout, tables
 from pipeline.store.damage import damaged
+from pipeline.store.json_decoders import decoder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -124,7 +125,7 @@ def _certificate(files: Files, ref: SnapshotRef, notes: dict[str, str]) -> Certi
 
 def _parse(files: Files, ref: SnapshotRef, notes: dict[str, str], name: str, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(notes[name], type=kind)
+        return decoder(kind).decode(notes[name])
     except (KeyError, msgspec.DecodeError) as error:
         raise damaged(files, ref.key, f"its {name} is not readable") from error
 

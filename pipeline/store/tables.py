@@ -25,6 +25,7 @@ from pipeline.model import LedgerRef, SnapshotRef
 from pipeline.schema import AT, CODE, INT, TEXT
 from pipeline.store import self_hash
 from pipeline.store.damage import WRONG_BYTES, damaged
+from pipeline.store.json_decoders import decoder
 from pipeline.store.schema_migration import conform
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def read(
 
 def read_totals(files: Files, key: str) -> Totals:
     """The totals of the rows of the file ``key``, from its footer."""
-    return msgspec.json.decode(read_notes(files, key)[_TOTALS], type=Totals)
+    return decoder(Totals).decode(read_notes(files, key)[_TOTALS])
 
 
 def read_notes(files: Files, key: str) -> dict[str, str]:

@@ -92,6 +92,19 @@ def by(rows: pd.DataFrame, *dims: str) -> pd.DataFrame:
     return out[[*keys, *_MEASURES]].reset_index(drop=True)
 
 
+def total(rows: pd.DataFrame) -> dict[str, int | None]:
+    """The sums of ``spend_micros``, ``spend_low_micros`` and ``spend_high_micros`` of :func:`by`.
+
+    The upper end is None where some row has none.
+    """
+    high = rows["spend_high_micros"]
+    return {
+        "spend_micros": int(rows["spend_micros"].sum()),
+        "spend_low_micros": int(rows["spend_low_micros"].sum()),
+        "spend_high_micros": None if high.isna().any() else int(high.sum()),
+    }
+
+
 _MEASURES = (
     "clusters",
     "spend_micros",
