@@ -97,19 +97,14 @@ class Table:
 
         types = {INT: pd.Int64Dtype(), FLAG: pd.BooleanDtype()}
         masked = {c.name: types[c.type] for c in self.columns if c.nullable and c.type in types}
-        names = table.column_names
-        columns = _with_days(table.unify_dictionaries()).columns
-        del table
-        # A column is let go when it is converted: a table and its frame are not held both at once.
-        columns.reverse()
-        series = {}
-        for name in names:
-            column = columns.pop()
-            series[name] = (
-                column.to_pandas(types_mapper={column.type: masked[name]}.get)
-                if name in masked
-                else _text_categories(column.to_pandas())
+        series = {
+            name: column.to_pandas(types_mapper={column.type: masked[name]}.get)
+            if name in masked
+            else _text_categories(column.to_pandas())
+            for name, column in zip(
+                table.column_names, _with_days(table.unify_dictionaries()).columns, strict=True
             )
+        }
         return pd.DataFrame(series, copy=False)
 
     def from_pandas(self, frame: pd.DataFrame) -> pa.Table:
