@@ -9,12 +9,21 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from pipeline.cli.options import GLOBAL_OPTIONS, Options, current_options
 from pipeline.cli.streams import PROGRAM
 from pipeline.errors import Exit, FleetLedgerError, StorageError
-from pipeline.keys import PASSWORD_VARIABLE, Secret, find_key, find_password
+from pipeline.keys import (
+    PASSWORD_VARIABLE,
+    Secret,
+    channel_secrets,
+    find_channel_secret,
+    find_key,
+    find_password,
+    to_hide,
+)
 from pipeline.redact import Redactor
 from pipeline.spelling import nearest
 from pipeline.terminal import bars
@@ -26,6 +35,8 @@ if TYPE_CHECKING:
 
     from pipeline.cli.streams import Streams
     from pipeline.jobs import Job
+    from pipeline.keys import SecretSource
+    from pipeline.model import RunRecord
 
 T = TypeVar("T")
 
@@ -38,6 +49,7 @@ def run(
     *,
     is_recorded: bool = True,
     needs_data: bool = False,
+    is_watched: bool = False,
 ) -> None:
     """Run ``action`` as the command ``name``; print what it did and exit with its code.
 
@@ -46,11 +58,13 @@ def run(
         action: does the work; returns the command's part of the ``--json`` object.
         is_recorded: whether the store keeps a record of the run.
         needs_data: whether an empty store is an error.
+        is_watched: whether the address of ``ping`` is asked at its start and end.
 
     Raises:
         SystemExit: always, with the exit code.
         StorageError: the command ``needs_data``, and the store is empty: new, or mistyped.
     """
+    from pipeline.jobs.ping import event_of, ping
     from pipeline.progress import NoProgress
 
     options = current_options()
@@ -59,6 +73,8 @@ def run(
     if needs_data:
         _check_data(job, options)
     started_at, began = job.now(), time.monotonic()
+    if is_watched:
+        ping(job, "start")
     code, result, error_text = Exit.UNEXPECTED, dict[str, object](), None
     try:
         with bars.progress() as shown:
@@ -77,6 +93,8 @@ def run(
     finally:
         seconds = time.monotonic() - began
         logger.info("%s ended: exit code %d (%s), %.3f s", name, code, code.name, seconds)
+        if is_watched:
+            ping(job, event_of(code))
         if is_recorded:
             _record(job, name, started_at, code, options.streams)
         for print_it in options.pending_output:
@@ -128,18 +146,30 @@ def _record(job: Job, name: str, started_at: datetime, code: Exit, streams: Stre
     """Store the run's record; the error of a store that cannot is already reported."""
     from pipeline.model import RunRecord
 
+    run_record = RunRecord(
+        command=name,
+        run_id=streams.run_id,
+        started_at=started_at,
+        finished_at=job.now(),
+        exit_code=int(code),
+        messages=tuple(map(streams.redactor.scrub, job.messages)),
+        counts=job.counts,
+    )
     with suppress(FleetLedgerError):
-        job.store.record_run(
-            RunRecord(
-                command=name,
-                run_id=streams.run_id,
-                started_at=started_at,
-                finished_at=job.now(),
-                exit_code=int(code),
-                messages=tuple(map(streams.redactor.scrub, job.messages)),
-                counts=job.counts,
-            )
-        )
+        job.store.record_run(run_record)
+    textfile = job.settings.metrics.textfile
+    if textfile is not None:
+        _write_metrics(job, run_record, Path(textfile))
+
+
+def _write_metrics(job: Job, latest: RunRecord, path: Path) -> None:
+    """Write the metrics anew; a failure to do so is a message, never the reason a run fails."""
+    from pipeline.jobs import metrics
+
+    try:
+        metrics.write(path, metrics.as_text(metrics.metrics(job, latest)))
+    except OSError as error:
+        job.note(Exit.DONE, f"metrics.textfile {path}: not written: {error.strerror}")
 
 
 def make_job(options: Options, environment: Mapping[str, str] = os.environ) -> Job:
@@ -148,7 +178,7 @@ def make_job(options: Options, environment: Mapping[str, str] = os.environ) -> J
     Keys and passwords are read here, once, so that they can be removed from all output; a missing
     one is an error when it is needed.
     """
-    from pipeline.jobs import Job
+    from pipeline.jobs import Job, no_secret
     from pipeline.settings import named
     from pipeline.store import Store
 
@@ -161,7 +191,13 @@ def make_job(options: Options, environment: Mapping[str, str] = os.environ) -> J
         for name, account in settings.all_accounts.items()
     }
     password = _once(partial(find_password, settings.mail, environment))
-    redactor = redactor_of([*keys.values(), password], environment)
+    sources = channel_secrets(settings)
+    secrets = {
+        name: _once(partial(find_channel_secret, name, source, environment))
+        for name, source in sources.items()
+    }
+    hidden = [partial(_hidden, secrets[name], source) for name, source in sources.items()]
+    redactor = redactor_of([*keys.values(), password, *hidden], environment)
     options.streams = replace(options.streams, redactor=redactor)
     options.streams.log(level)
     aws = {name: value for name, value in environment.items() if name.startswith("AWS_")}
@@ -173,6 +209,7 @@ def make_job(options: Options, environment: Mapping[str, str] = os.environ) -> J
         find_key=lambda name, _account: keys[name](),
         now=lambda: datetime.now(UTC),
         password=password,
+        channel_secret=lambda name: secrets[name]() if name in secrets else no_secret(name),
         messages=_unknown_variables(environment),
     )
 
@@ -203,6 +240,10 @@ def _once(find: Callable[[], T]) -> Callable[[], T]:
     except FleetLedgerError as error:
         return partial(_raise, error)
     return lambda: value
+
+
+def _hidden(find: Callable[[], Secret], source: SecretSource) -> Secret:
+    return to_hide(find(), source)
 
 
 def _raise(error: FleetLedgerError) -> NoReturn:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pipeline.errors import Exit, worst
+from pipeline.errors import Exit, SettingsError, worst
 from pipeline.progress import NoProgress
 
 if TYPE_CHECKING:
@@ -25,6 +25,15 @@ if TYPE_CHECKING:
     from pipeline.store import Store
 
 
+def no_secret(setting: str) -> Secret:
+    """Of a job without secrets.
+
+    Raises:
+        SettingsError: always.
+    """
+    raise SettingsError(f"{setting} is not set")
+
+
 @dataclass
 class Job:
     """The inputs of a run, and the messages, exit codes and counts that it collects."""
@@ -36,6 +45,8 @@ class Job:
     now: Callable[[], datetime]
     password: Callable[[], Secret | None] = lambda: None
     """Returns the mail server's password; called when it is needed."""
+    channel_secret: Callable[[str], Secret] = no_secret
+    """Returns the secret of a webhook or ping by its setting, such as ``webhooks.ops.url``."""
     progress: Progress = field(default_factory=NoProgress)
     messages: list[str] = field(default_factory=list)
     codes: set[Exit] = field(default_factory=set)

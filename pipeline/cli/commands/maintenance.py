@@ -14,14 +14,17 @@ from pipeline.cli.options import Command, print_result
 from pipeline.cli.param_types import Age
 from pipeline.cli.run import run
 from pipeline.errors import Exit
+from pipeline.settings import MOST_DAYS
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from collections.abc import Sequence
+    from datetime import date, timedelta
 
     from pipeline.jobs import Job
+    from pipeline.model import SnapshotRef
 
-MAX_DAYS = 36_600
-"""A century: nothing older exists, and much larger numbers overflow a date."""
+THIN_AFTER_DAYS, DROP_AFTER_DAYS = 90, 400
+"""Where neither an option nor the settings name an age."""
 
 
 @click.command(cls=Command)
@@ -107,46 +110,66 @@ def check(*, read_data: bool) -> None:
 @click.command(cls=Command)
 @click.option(
     "--thin-after",
-    type=click.IntRange(1, MAX_DAYS),
-    default=90,
-    show_default=True,
+    type=click.IntRange(1, MOST_DAYS),
     metavar="DAYS",
-    help="Keep one snapshot of each older day.",
+    help="Keep one snapshot of each older day. [default: retention.thin_after_days, or 90]",
 )
 @click.option(
     "--drop-after",
-    type=click.IntRange(1, MAX_DAYS),
-    default=400,
-    show_default=True,
+    type=click.IntRange(1, MOST_DAYS),
     metavar="DAYS",
-    help="Keep no snapshot of older days; their ledger stays.",
+    help="Keep no snapshot of older days; their ledger stays. "
+    "[default: retention.drop_after_days, or 400]",
 )
 @click.option("--dry-run", is_flag=True, help="Only print what would be removed.")
-def prune(thin_after: int, drop_after: int, *, dry_run: bool) -> None:
+def prune(thin_after: int | None, drop_after: int | None, *, dry_run: bool) -> None:
     """Remove old snapshots; the ledger keeps every amount."""
 
     def action(job: Job) -> dict[str, object]:
         from pipeline.jobs import prune as pruning
 
-        ages = pruning.ages_of(job, thin_after, drop_after)
+        policy = job.settings.retention
+        ages = pruning.ages_of(
+            job,
+            thin_after or policy.thin_after_days or THIN_AFTER_DAYS,
+            drop_after or policy.drop_after_days or DROP_AFTER_DAYS,
+        )
+        done: pruning.Plan | pruning.Pruned
         if dry_run:
-            planned = pruning.plan(job, ages)
-            final, removed, blocked = planned.finalize, planned.remove, planned.blocked
+            done = pruning.plan(job, ages)
+            final, removed = done.finalize, done.remove
         else:
             with job.store.lock("derive"):
                 done = pruning.prune(job, ages)
-            final, removed, blocked = done.final, done.removed, done.blocked
-        for reason in blocked:
-            job.note(Exit.WARNINGS, reason)
+            final, removed = done.final, done.removed
+        for reason in pruning.reasons(done.blocked):
+            # A plan succeeds even if a prune would keep something.
+            job.note(Exit.DONE if dry_run else Exit.WARNINGS, reason)
         if dry_run or sys.stdout.isatty():
             would = "would be " if dry_run else ""
-            print_result(f"{len(final)} days {would}final, {len(removed)} snapshots {would}removed")
+            freed = pruning.summary(len(removed), done.freed_bytes)
+            print_result(f"{freed} {would}removed, {len(final)} days {would}final")
         if dry_run:
-            for ref in removed:
-                print_result(job.store.url(ref.key))
-        return {"final": [str(ref.day) for ref in final], "removed": [ref.key for ref in removed]}
+            for line in _by_account(removed):
+                print_result(line)
+        return {
+            "final": [str(ref.day) for ref in final],
+            "removed": [ref.key for ref in removed],
+            "freed_bytes": done.freed_bytes,
+        }
 
     run("prune", action, needs_data=True)
+
+
+def _by_account(removed: Sequence[SnapshotRef]) -> list[str]:
+    """A line per account: how many snapshots of which days."""
+    days: dict[str, list[date]] = {}
+    for ref in removed:
+        days.setdefault(ref.account, []).append(ref.day)
+    return [
+        f"{account}: {len(held)} snapshots of {len(set(held))} days, {min(held)} to {max(held)}"
+        for account, held in sorted(days.items())
+    ]
 
 
 @click.command(cls=Command)
