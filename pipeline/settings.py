@@ -189,7 +189,7 @@ class Metrics(Section, frozen=True):
 
 
 class Retention(Section, frozen=True):
-    """What ``nightly`` prunes at its end; without an age, nothing. The ledger keeps every amount."""
+    """What ``nightly`` prunes at its end; without an age, nothing. Amounts stay in the ledger."""
 
     thin_after_days: Age | None = None
     """Keep one snapshot of each older day."""

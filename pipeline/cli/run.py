@@ -49,7 +49,7 @@ def run(
     *,
     is_recorded: bool = True,
     needs_data: bool = False,
-    is_watched: bool = False,
+    watch: Callable[[Job, Exit | None], None] = lambda _job, _code: None,
 ) -> None:
     """Run ``action`` as the command ``name``; print what it did and exit with its code.
 
@@ -58,13 +58,12 @@ def run(
         action: does the work; returns the command's part of the ``--json`` object.
         is_recorded: whether the store keeps a record of the run.
         needs_data: whether an empty store is an error.
-        is_watched: whether the address of ``ping`` is asked at its start and end.
+        watch: is called when the run starts, with None, and when it ended, with its exit code.
 
     Raises:
         SystemExit: always, with the exit code.
         StorageError: the command ``needs_data``, and the store is empty: new, or mistyped.
     """
-    from pipeline.jobs.ping import event_of, ping
     from pipeline.progress import NoProgress
 
     options = current_options()
@@ -73,8 +72,7 @@ def run(
     if needs_data:
         _check_data(job, options)
     started_at, began = job.now(), time.monotonic()
-    if is_watched:
-        ping(job, "start")
+    watch(job, None)
     code, result, error_text = Exit.UNEXPECTED, dict[str, object](), None
     try:
         with bars.progress() as shown:
@@ -93,8 +91,7 @@ def run(
     finally:
         seconds = time.monotonic() - began
         logger.info("%s ended: exit code %d (%s), %.3f s", name, code, code.name, seconds)
-        if is_watched:
-            ping(job, event_of(code))
+        watch(job, code)
         if is_recorded:
             _record(job, name, started_at, code, options.streams)
         for print_it in options.pending_output:

@@ -22,7 +22,7 @@ import requests
 import urllib3
 
 from pipeline.addresses import check_secret_url, is_loopback
-from pipeline.deadline import WatchedAdapter, Watchdog
+from pipeline.deadline import Watchdog, WatchedAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

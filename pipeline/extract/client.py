@@ -26,7 +26,7 @@ import requests
 import urllib3
 
 from pipeline.addresses import check_api_url, is_loopback
-from pipeline.deadline import WatchedAdapter, Watchdog
+from pipeline.deadline import Watchdog, WatchedAdapter
 from pipeline.errors import ApiError, FleetLedgerError, KeyRefusedError, SettingsError
 from pipeline.extract import lenient_decode
 from pipeline.extract.api_errors import (

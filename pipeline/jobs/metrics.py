@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
 
-from pipeline.errors import FleetLedgerError
-from pipeline.jobs.ping import event_of
+from pipeline.errors import SUCCESSFUL, FleetLedgerError
 from pipeline.version import __version__
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def _of_runs(runs: Sequence[RunRecord]) -> list[Metric]:
     succeeded: dict[str, RunRecord] = {}
     for run in runs:
         last.setdefault(run.command, run)
-        if event_of(run.exit_code) == "success":
+        if run.exit_code in SUCCESSFUL:
             succeeded.setdefault(run.command, run)
 
     def by_command(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from pipeline.deliver import http_post
-from pipeline.errors import Exit, SettingsError
+from pipeline.errors import SUCCESSFUL, Exit, SettingsError
 from pipeline.keys import Secret
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _ATTEMPTS = 2
 
 def event_of(code: int) -> Event:
     """How a run with this exit code ended: one with warnings made its report."""
-    return "success" if code in (Exit.DONE, Exit.WARNINGS) else "fail"
+    return "success" if code in SUCCESSFUL else "fail"
 
 
 def ping(job: Job, event: Event) -> None:

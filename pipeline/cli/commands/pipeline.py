@@ -18,6 +18,7 @@ from pipeline.errors import SettingsError
 if TYPE_CHECKING:
     from datetime import date, timedelta
 
+    from pipeline.errors import Exit
     from pipeline.jobs import Job
     from pipeline.jobs.report import StoredReport
 
@@ -165,7 +166,15 @@ def nightly() -> None:
             print_headline(reported)
         return report_as_json(reported) if reported else {}
 
-    run("nightly", action, is_watched=True)
+    run("nightly", action, watch=_ping)
+
+
+def _ping(job: Job, code: Exit | None) -> None:
+    """Ask the address of ``ping``, if there is one, when a night starts and ended."""
+    if job.settings.ping.url_file or job.settings.ping.url_env:
+        from pipeline.jobs.ping import event_of, ping
+
+        ping(job, "start" if code is None else event_of(code))
 
 
 def print_headline(reported: StoredReport) -> None:
