@@ -13,8 +13,8 @@ from __future__ import annotations
 import logging
 import re
 import ssl
-import time
 from contextlib import suppress
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -72,19 +72,19 @@ def send(
         SettingsError: the address is neither https nor loopback.
     """
     check_secret_url(url.reveal())
-    until = time.monotonic() + limits.max_seconds
+    until = monotonic() + limits.max_seconds
     reason = ""
     for attempt in range(1, limits.attempts + 1):
-        outcome = _attempt(method, url.reveal(), content, headers, until - time.monotonic())
+        outcome = _attempt(method, url.reveal(), content, headers, until - monotonic())
         reason = outcome.reason
         if not outcome.is_temporary or attempt == limits.attempts:
             break
         wait = _FIRST_WAIT_SECONDS * 2 ** (attempt - 1) if outcome.wait is None else outcome.wait
         logger.info("attempt %d of %d failed: %s", attempt, limits.attempts, reason)
-        if time.monotonic() + wait + _SHORTEST_ATTEMPT_SECONDS > until:
+        if monotonic() + wait + _SHORTEST_ATTEMPT_SECONDS > until:
             reason += f"; not tried again within {limits.max_seconds:g} s"
             break
-        time.sleep(wait)
+        sleep(wait)
     return reason
 
 

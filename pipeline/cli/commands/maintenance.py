@@ -16,8 +16,8 @@ from pipeline.cli.run import run
 from pipeline.errors import Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import date, timedelta
+    from collections.abc import Mapping, Sequence
+    from datetime import date, datetime, timedelta
 
     from pipeline.jobs import Job
     from pipeline.model import SnapshotRef
@@ -31,33 +31,41 @@ THIN_AFTER_DAYS, DROP_AFTER_DAYS = 90, 400
 @click.command(cls=Command)
 @click.option("--max-age", type=Age(), help="Exit 3 if the newest complete snapshot is older.")
 def status(max_age: timedelta | None) -> None:
-    """Show the last runs and the age of the newest snapshots."""
+    """Show the age of the newest snapshots, the last runs, open alerts and the next step."""
 
     def action(job: Job) -> dict[str, object]:
         import msgspec
 
         from pipeline.jobs.future_snapshots import warn_of_future_snapshots
         from pipeline.jobs.sent_mail import given_up, refusals
+        from pipeline.jobs.status import last_alerts, next_step
 
         warn_of_future_snapshots(job)
         accounts = [_account_status(job, name, max_age) for name in _known_accounts(job)]
         last = job.store.runs(10)
+        alerts = last_alerts(job)
+        step = next_step(job, last)
         for entry in accounts:
             discarded = f", {entry['discarded']} discarded" if entry["discarded"] else ""
             print_result(
                 f"{entry['account']}: {entry['snapshots']} snapshots{discarded}, "
-                f"newest complete {entry['newest_complete'] or 'none'}"
+                f"newest complete {entry['newest_complete'] or 'none'}{_ago(entry)}"
             )
         for record in last:
             started = f"{record.started_at:%Y-%m-%d %H:%M:%SZ}"
             print_result(f"{started}  {record.command:<8} exit {record.exit_code}")
+        for alert in alerts:
+            print_result(f"alert: {alert}")
         refused = {address: kept for address, kept in refusals(job.store).items() if kept.is_last}
         for address, kept in refused.items():
             print_result(given_up(address, len(kept.days), kept.reason))
+        print_result(f"next: {step}")
         return {
             "accounts": accounts,
             "runs": msgspec.to_builtins(last),
             "refused_recipients": msgspec.to_builtins(refused),
+            "alerts": alerts,
+            "next_step": step,
         }
 
     run("status", action, is_recorded=False, needs_data=True)
@@ -78,9 +86,24 @@ def _account_status(job: Job, name: str, max_age: timedelta | None) -> dict[str,
         "account": name,
         "snapshots": len(refs),
         "discarded": job.store.discarded(name),
-        "newest": None if not refs else refs[-1].started_at.isoformat(),
-        "newest_complete": None if newest is None else newest.isoformat(),
+        "newest": None if not refs else _stamp(refs[-1].started_at),
+        "newest_complete": None if newest is None else _stamp(newest),
+        "age_seconds": None if newest is None else int((job.now() - newest).total_seconds()),
     }
+
+
+def _stamp(moment: datetime) -> str:
+    """ISO 8601 in UTC, with a Z."""
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _ago(entry: Mapping[str, object]) -> str:
+    """The age of the newest complete snapshot in words."""
+    seconds = entry["age_seconds"]
+    if not isinstance(seconds, int) or seconds < 0:
+        return ""
+    hours, minutes = divmod(seconds // 60, 60)
+    return f", {hours} h {minutes} min ago" if hours else f", {minutes} min ago"
 
 
 @click.command(cls=Command)
