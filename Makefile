@@ -4,6 +4,8 @@ SHELL := bash
 PYTHON ?= python3
 PYTHON312 ?= python3.12
 BIN := .venv/bin
+# Snapshots of the benchmarks and the environment of their peers; they are kept.
+BENCH ?= build/bench
 # Text that reaches a file or a pipe must not depend on the caller's locale.
 export PYTHONUTF8 := 1
 
@@ -15,7 +17,7 @@ run: install ## embedded API, a month of simulated snapshots over HTTP, then a n
 	$(BIN)/fleetledger --data-dir data/demo demo
 
 ##@ Develop
-.PHONY: develop check test test-crash test-lowest focus-validate docs gold screenshots lock
+.PHONY: develop check test test-crash test-lowest bench bench-full focus-validate docs gold sample screenshots lock
 develop: .venv/.developed ## also install what tests and checks need
 
 check: develop ## lint, format, types, generated docs
@@ -30,11 +32,22 @@ test: develop ## the whole suite, with branch coverage; T=path or T="-k words" f
 test-lowest: ## the suite at the lowest versions that pyproject.toml allows (needs uv); T=path for a part
 	uv venv --quiet --clear --python $(PYTHON) .venv-lowest
 	uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct \
-	  --editable '.[simulator,s3,notebook]' --group dev
+	  --editable '.[simulator,s3,notebook,mcp,dask]' --group dev
 	.venv-lowest/bin/python -m pytest $(if $(T),$(T),-n 2 --dist loadfile)
 
 test-crash: develop ## 10,000 kills and 10,000 flipped bits against the store (minutes)
 	THOROUGH=1 $(BIN)/python -m pytest -q tests/store
+
+bench: $(BENCH)/peers/.installed develop ## compare with DuckDB, Polars and plain loops, and write docs/benchmarks.md (ten minutes, and five more for its data the first time)
+	$(BIN)/python -m benchmarks.bench --data $(BENCH) --peer-python $(BENCH)/peers/bin/python
+
+bench-full: $(BENCH)/peers/.installed develop ## the same with a year, a million clusters and every engine (hours, 40 GB of disk)
+	$(BIN)/python -m benchmarks.bench --data $(BENCH) --peer-python $(BENCH)/peers/bin/python --full
+
+$(BENCH)/peers/.installed: benchmarks/peers.lock
+	$(PYTHON) -m venv $(BENCH)/peers
+	$(BENCH)/peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/peers.lock
+	touch $@
 
 focus-validate: develop ## the official FOCUS validator on our files; skipped without Python 3.12, which it needs
 	@if $(PYTHON312) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null; then \
@@ -48,6 +61,9 @@ docs: develop ## write the generated pages of docs/ again
 gold: develop ## accept the present output as the gold files of tests/gold
 	UPDATE_GOLD=1 $(BIN)/python -m pytest -q tests -k gold
 
+sample: develop ## make data/sample again from its recipe
+	$(BIN)/python -m docs.sample
+
 screenshots: develop ## pictures of page, mail, print and terminal from the demo, in build/screenshots (needs Chromium)
 	@test -f data/demo/reports/latest/report.html || $(MAKE) --no-print-directory run
 	$(BIN)/python -m docs.screenshots
@@ -57,6 +73,8 @@ lock: ## renew the lock files (needs uv); they carry hashes and no index address
 	  --all-extras --group dev -o requirements-dev.lock pyproject.toml
 	uv pip compile --quiet --upgrade --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-header \
 	  --extra simulator --extra s3 --group build -c requirements-dev.lock -o requirements.lock pyproject.toml
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	  --group peers -o benchmarks/peers.lock
 	uv pip compile --quiet --upgrade --python-version 3.12 --generate-hashes --no-header \
 	  -o .ci/focus-validator.lock .ci/focus-validator.in
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from benchmarks import page as benchmarks
 from pipeline import rules, schema
 from pipeline.focus.columns import VERSIONS, table_of
 from pipeline.report.output.csv_files import FINDINGS_COLUMNS
@@ -64,6 +65,7 @@ PAGES = {
     "columns.md": columns,
     "findings.md": rules.to_markdown,
     "focus-columns.md": focus_columns,
+    "benchmarks.md": benchmarks.page,
 }
 
 

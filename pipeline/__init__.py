@@ -5,29 +5,25 @@ In a notebook::
     import pipeline as fl
     store = fl.open_store("data")
     store.spend("project_id")
+    fl.charts.spend_by_day(store)
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from pipeline.notebook import charts, open_store
 
-    from pipeline.notebook import OpenStore
-
-__all__ = ["__version__", "open_store"]
+__all__ = ["__version__", "charts", "open_store"]
 
 
-def open_store(uri: str = "data", options: Mapping[str, str] | None = None) -> OpenStore:
-    """The data directory ``uri`` as plain DataFrames.
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module or a function
+    """The notebook interface, imported when it is used: importing pipeline stays cheap."""
+    if name in ("charts", "open_store"):
+        from pipeline import notebook  # noqa: PLC0415 - see above
 
-    Args:
-        uri: A folder, or ``s3://bucket/prefix``.
-        options: For an object store: ``AWS_ENDPOINT_URL`` and the like.
-    """
-    from pipeline.notebook import OpenStore  # noqa: PLC0415 - importing pipeline stays cheap
-
-    return OpenStore(uri, options)
+        return getattr(notebook, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

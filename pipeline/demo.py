@@ -9,9 +9,12 @@ from __future__ import annotations
 import dataclasses
 import random
 import shutil
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
 
 from pipeline.errors import SettingsError, StorageError
 from pipeline.jobs.extract import extract
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from pipeline.jobs import Job
     from pipeline.jobs.report import StoredReport
 
+Made = TypeVar("Made")
+
 SEED = 4
 CLUSTERS = 120
 DAYS = 30
@@ -41,17 +46,30 @@ MARKER_FILE = ".fleetledger-demo"
 """In a folder that the demo made and may therefore empty."""
 
 
-def random_instants() -> list[RandomInstant]:
-    """One in each hour, in order. The last hour is the one after the last day, which it closes."""
-    dice = random.Random(SEED)  # noqa: S311 - repeatable
-    seconds = int(SNAPSHOT_INTERVAL.total_seconds())
-    drawn = []
-    for n in range(DAYS * 24 + 1):
-        hour = START + n * SNAPSHOT_INTERVAL
-        # Whole seconds, as in the API's Date.
-        at = hour + timedelta(seconds=dice.randrange(seconds))
-        drawn.append(RandomInstant(Spread(start=hour, seconds=seconds), at))
-    return drawn
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """A simulated fleet, and when its snapshots are taken."""
+
+    seed: int
+    clusters: int
+    start: datetime
+    days: int
+    interval: timedelta
+
+    def random_instants(self) -> list[RandomInstant]:
+        """One in each interval, in order; the last interval is after the last day and closes it."""
+        dice = random.Random(self.seed)  # noqa: S311 - repeatable
+        seconds = int(self.interval.total_seconds())
+        drawn = []
+        for n in range(timedelta(days=self.days) // self.interval + 1):
+            begin = self.start + n * self.interval
+            # Whole seconds, as in the API's Date.
+            at = begin + timedelta(seconds=dice.randrange(seconds))
+            drawn.append(RandomInstant(Spread(start=begin, seconds=seconds), at))
+        return drawn
+
+
+DEMO = History(seed=SEED, clusters=CLUSTERS, start=START, days=DAYS, interval=SNAPSHOT_INTERVAL)
 
 
 def clean_folder(uri: str) -> str:
@@ -89,32 +107,45 @@ def demo(
         uri: The data folder, which is emptied first.
         with_progress: Iterates over the instants of the snapshots and shows the progress.
     """
+    # No accounts and no mail of the user's settings.
+    settings = Settings(
+        stated_currency=job.settings.stated_currency,
+        budgets={"all clusters": Budget(amount=BUDGET)},
+    )
+    demo_job = dataclasses.replace(job, store=Store(clean_folder(uri)), settings=settings)
+    return take_snapshots(demo_job, DEMO, with_progress, then=nightly)
+
+
+def take_snapshots(
+    job: Job,
+    history: History,
+    with_progress: Callable[[Sequence[RandomInstant]], Iterable[RandomInstant]],
+    then: Callable[[Job], Made],
+) -> Made:
+    """Serve ``history``, store its snapshots in the job's store, and do ``then`` at its end.
+
+    Returns:
+        What ``then`` returns. It gets the job with the simulated clock.
+    """
     from pipeline.simulator.app import make_app  # noqa: PLC0415 - an extra
     from pipeline.simulator.clock import Clock  # noqa: PLC0415 - an extra
     from pipeline.simulator.fleet import Fleet  # noqa: PLC0415 - an extra
     from pipeline.simulator.server import serve  # noqa: PLC0415 - an extra
 
     # Each response takes a second of simulated time, so that a walk has a duration.
-    clock = Clock(START, step_seconds=1)
-    fleet = Fleet(SEED, CLUSTERS, START, DAYS)
+    clock = Clock(history.start, step_seconds=1)
+    fleet = Fleet(history.seed, history.clusters, history.start, history.days)
     with serve(make_app(fleet, clock, keys=(KEY,))) as url:
-        api = Api(url=url)
-        demo_job = dataclasses.replace(
+        simulated = dataclasses.replace(
             job,
-            store=Store(clean_folder(uri)),
-            # No accounts and no mail of the user's settings.
-            settings=Settings(
-                api=api,
-                stated_currency=job.settings.stated_currency,
-                budgets={"all clusters": Budget(amount=BUDGET)},
-            ),
+            settings=msgspec.structs.replace(job.settings, api=Api(url=url)),
             find_key=lambda _name, _account: Secret(KEY),
             now=clock.now,
         )
-        # The first one is at the fleet's beginning, so that the first hour's spend is known too.
-        extract(demo_job, "default")
-        for drawn in with_progress(random_instants()):
+        # The first one is at the fleet's beginning, so that the first spend is known too.
+        extract(simulated, "default")
+        for drawn in with_progress(history.random_instants()):
             # Later, if the walk before has not ended: time does not go back.
             clock.set(max(drawn.at, clock.now()))
-            extract(demo_job, "default", drawn)
-        return nightly(demo_job)
+            extract(simulated, "default", drawn)
+        return then(simulated)

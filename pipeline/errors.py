@@ -24,6 +24,8 @@ class Exit(IntEnum):
     STORAGE = 12
     """The store cannot be read or written, is empty, or has no closed day of what was asked for."""
     DAMAGE = 13
+    WORKERS = 14
+    """Worker processes or a Dask scheduler could not be reached, or were lost."""
     LOCKED = 75
     """Another run holds the lock (EX_TEMPFAIL: try again later)."""
 
@@ -31,6 +33,7 @@ class Exit(IntEnum):
 WORST_FIRST = (
     Exit.DAMAGE,
     Exit.STORAGE,
+    Exit.WORKERS,
     Exit.KEY_REFUSED,
     Exit.API_UNAVAILABLE,
     Exit.NOT_DELIVERED,
@@ -84,6 +87,12 @@ class ReadOnlyError(StorageError):
 
 class AlreadyStoredError(StorageError):
     """Another writer published this name first."""
+
+
+class EngineError(FleetLedgerError):
+    """The workers of an engine are missing, or were lost."""
+
+    exit_code = Exit.WORKERS
 
 
 class DamageError(FleetLedgerError):

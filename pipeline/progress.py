@@ -31,6 +31,9 @@ OnPage = Callable[[WalkProgress], None]
 class Progress(Protocol):
     """Shows the progress of a run."""
 
+    def line(self, text: str) -> None:
+        """Called with something to know while the run goes on."""
+
     def wait(self, until: datetime) -> None:
         """Called before the run waits."""
 
@@ -43,6 +46,10 @@ class Progress(Protocol):
 
 class NoProgress:
     """Shows nothing."""
+
+    def line(self, text: str) -> None:
+        """Nothing."""
+        del text
 
     def wait(self, until: datetime) -> None:
         """Nothing."""

@@ -97,14 +97,19 @@ class Table:
 
         types = {INT: pd.Int64Dtype(), FLAG: pd.BooleanDtype()}
         masked = {c.name: types[c.type] for c in self.columns if c.nullable and c.type in types}
-        series = {
-            name: column.to_pandas(types_mapper={column.type: masked[name]}.get)
-            if name in masked
-            else _text_categories(column.to_pandas())
-            for name, column in zip(
-                table.column_names, _with_days(table.unify_dictionaries()).columns, strict=True
+        names = table.column_names
+        columns = _with_days(table.unify_dictionaries()).columns
+        del table
+        # A column is let go when it is converted: a table and its frame are not held both at once.
+        columns.reverse()
+        series = {}
+        for name in names:
+            column = columns.pop()
+            series[name] = (
+                column.to_pandas(types_mapper={column.type: masked[name]}.get)
+                if name in masked
+                else _text_categories(column.to_pandas())
             )
-        }
         return pd.DataFrame(series, copy=False)
 
     def from_pandas(self, frame: pd.DataFrame) -> pa.Table:
@@ -114,21 +119,63 @@ class Table:
             KeyError: a column is missing.
             pyarrow.ArrowInvalid: a value does not fit its column, or a null where none may be.
         """
+        return self._to_arrow(frame, self.arrow)
+
+    def _to_arrow(self, frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
         table = pa.Table.from_pandas(
-            frame[list(self.names)], schema=self.arrow, preserve_index=False, safe=True
+            frame[schema.names], schema=schema, preserve_index=False, safe=True
         ).replace_schema_metadata(None)
-        for field, column in zip(self.arrow, table.columns, strict=True):
+        for field, column in zip(schema, table.columns, strict=True):
             if not field.nullable and column.null_count:
                 raise pa.ArrowInvalid(f"{self.name}.{field.name}: null where none may be")
         return table
 
     def enforce(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """``frame`` with exactly these columns and dtypes: the last step of every transform."""
-        return self.to_pandas(self.from_pandas(frame))
+        """``frame`` with exactly these columns and dtypes: the last step of every transform.
+
+        Raises:
+            KeyError: a column is missing.
+            pyarrow.ArrowInvalid: a value does not fit its column, or a null where none may be.
+        """
+        out = frame[list(self.names)].reset_index(drop=True)
+        # Most columns are right already; to convert them all took as long as the transforms.
+        others = [field for field in self.arrow if not _is_right(out[field.name], field)]
+        if others:
+            converted = self.to_pandas(self._to_arrow(out, pa.schema(others)))
+            for name in converted.columns:
+                out[name] = converted[name]
+        return out
 
     def empty(self) -> pd.DataFrame:
         """No rows, right dtypes."""
         return self.to_pandas(self.arrow.empty_table())
+
+
+_DTYPES = {TEXT: "str", AT: "datetime64[us, UTC]", DAY: "datetime64[us]", REAL: "float64"}
+
+
+def _is_right(series: pd.Series[Any], field: pa.Field) -> bool:
+    """Whether ``series`` surely is what a conversion to Arrow and back would make of it."""
+    dtype = series.dtype
+    if field.type in (INT, FLAG):
+        masked, plain = ("Int64", "int64") if field.type == INT else ("boolean", "bool")
+        return dtype == (masked if field.nullable else plain)
+    if field.type == CODE:
+        is_right = _is_code(dtype)
+    else:
+        is_right = field.type in _DTYPES and dtype == _DTYPES[field.type]
+    return is_right and (field.nullable or not series.hasnans)
+
+
+def _is_code(dtype: object) -> bool:
+    import pandas as pd
+
+    return (
+        isinstance(dtype, pd.CategoricalDtype)
+        and len(dtype.categories) > 0
+        and dtype.categories.dtype == "str"
+        and not dtype.ordered
+    )
 
 
 def _with_days(table: pa.Table) -> pa.Table:

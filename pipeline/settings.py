@@ -274,6 +274,13 @@ class OwnRule(Section, frozen=True):
     action: Literal["review", "stop", "terminate", "schedule", "resize", "move"] = "review"
 
 
+class Mcp(Section, frozen=True):
+    """What an assistant may see (``fleetledger mcp``)."""
+
+    hide_names: bool = False
+    """Whether names of clusters, projects and owners are replaced by pseudonyms."""
+
+
 class Settings(Section, frozen=True):
     """All settings of a run."""
 
@@ -292,6 +299,7 @@ class Settings(Section, frozen=True):
     ping: Ping = Ping()
     metrics: Metrics = Metrics()
     retention: Retention = Retention()
+    mcp: Mcp = Mcp()
     rules: Rules = Rules()
     exclusions_file: str | None = None
     """TOML with ``[[exclude]]`` entries: match, rule, owner, reason, expires."""
@@ -325,15 +333,16 @@ def read_settings(path: str | None, named_by: str = "--config") -> Settings:
     Raises:
         SettingsError: the file is unreadable or not TOML, or has an unknown key or invalid value.
     """
-    return Settings() if path is None else _settings(read_toml(path, named_by), path)
+    return Settings() if path is None else settings_from(read_toml(path, named_by), path)
 
 
 def parse_settings(text: bytes, source: str) -> Settings:
     """The settings in the TOML ``text``; ``source`` names it in errors."""
-    return _settings(parse_toml(text, source), source)
+    return settings_from(parse_toml(text, source), source)
 
 
-def _settings(raw: dict[str, Any], source: str) -> Settings:
+def settings_from(raw: dict[str, Any], source: str) -> Settings:
+    """The settings in ``raw``, as a TOML file would have them; ``source`` names it in errors."""
     _check_keys(raw, Settings, source, "")
     try:
         settings = msgspec.convert(raw, Settings)

@@ -12,8 +12,6 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-import jupytext
-import nbclient
 import pandas as pd
 import pytest
 
@@ -22,8 +20,6 @@ from pipeline import demo
 from pipeline.simulator.fleet import Fleet
 
 ROOT = Path(__file__).parent.parent
-# The notebook's kernel leaves its pipes to the garbage collector, whichever test that meets.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 def run_demo(folder: Path) -> tuple[str, dict[str, bytes]]:
@@ -142,22 +138,6 @@ def test_the_report_needs_no_network(files: dict[str, bytes]) -> None:
     page = files["report.html"].decode()
     assert not re.findall(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//""", page)
     assert "url(http" not in page
-
-
-def test_the_notebook_runs_from_top_to_bottom(folder: Path, files: dict[str, bytes]) -> None:
-    del files
-    notebook = jupytext.read(ROOT / "notebooks" / "explore.py")
-    environment = {**os.environ, "FLEETLEDGER_DATA_DIR": str(folder), "PYTHONPATH": str(ROOT)}
-    client = nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3")
-    client.execute(env=environment)
-    shown = [
-        output
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-        if output["output_type"] == "execute_result"
-    ]
-    assert len(shown) == 6
-    assert "llm-" in shown[0]["data"]["text/html"]
 
 
 def test_the_notebooks_frames_equal_the_report(folder: Path, files: dict[str, bytes]) -> None:

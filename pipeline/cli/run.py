@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pipeline.jobs import Job
     from pipeline.keys import SecretSource
     from pipeline.model import RunRecord
+    from pipeline.store import Store
 
 T = TypeVar("T")
 
@@ -177,7 +178,6 @@ def make_job(options: Options, environment: Mapping[str, str] = os.environ) -> J
     """
     from pipeline.jobs import Job, no_secret
     from pipeline.settings import named
-    from pipeline.store import Store
 
     level = logging.DEBUG if options.values.get("verbose") else logging.WARNING
     options.streams = replace(options.streams, log_format=options.values.get("log_format", "text"))
@@ -197,9 +197,8 @@ def make_job(options: Options, environment: Mapping[str, str] = os.environ) -> J
     redactor = redactor_of([*keys.values(), password, *hidden], environment)
     options.streams = replace(options.streams, redactor=redactor)
     options.streams.log(level)
-    aws = {name: value for name, value in environment.items() if name.startswith("AWS_")}
     with named(options.sources.get("data_dir", "data_dir")):  # some URIs are refused only here
-        store = Store(settings.data_dir, aws, settings.lease_seconds)
+        store = open_store(settings.data_dir, settings.lease_seconds, environment)
     return Job(
         store=store,
         settings=settings,
@@ -208,7 +207,25 @@ def make_job(options: Options, environment: Mapping[str, str] = os.environ) -> J
         password=password,
         channel_secret=lambda name: secrets[name]() if name in secrets else no_secret(name),
         messages=_unknown_variables(environment),
+        open_store=partial(open_store, _absolute(settings.data_dir), settings.lease_seconds),
     )
+
+
+def open_store(uri: str, lease_seconds: int, environment: Mapping[str, str] | None = None) -> Store:
+    """The store at ``uri``, with the ``AWS_`` variables of ``environment``, by default those here.
+
+    A worker on another machine uses its own: keys are not sent to it.
+    """
+    from pipeline.store import Store
+
+    variables = os.environ if environment is None else environment
+    aws = {name: value for name, value in variables.items() if name.startswith("AWS_")}
+    return Store(uri, aws, lease_seconds)
+
+
+def _absolute(uri: str) -> str:
+    """The same place from any working directory."""
+    return uri if "://" in uri else str(Path(uri).expanduser().absolute())
 
 
 SECRET_VARIABLES = (

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import re
 import ssl
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -94,7 +94,7 @@ def _attempt(
     watchdog = Watchdog(seconds)
     adapter = WatchedAdapter(watchdog)
     try:
-        with watchdog.running():
+        with watchdog.running(), _unlogged():
             request = requests.Request(method, url, data=content, headers=dict(headers)).prepare()
             response = adapter.send(request, timeout=(seconds, seconds), **_transport(url))
             answer = b""
@@ -106,6 +106,21 @@ def _attempt(
     finally:
         adapter.close()
         watchdog.close()
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """urllib3 logs the path of each request, which is the secret."""
+    log = logging.getLogger("urllib3.connectionpool")
+    log.addFilter(_nothing)
+    try:
+        yield
+    finally:
+        log.removeFilter(_nothing)
+
+
+def _nothing(_record: logging.LogRecord) -> bool:
+    return False
 
 
 def _transport(url: str) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from pipeline.extract.walk import Query, Walk, iso
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from pipeline.extract.api_types import Page
+
 MAX_PASSES = 2
 """One deletion makes one pass fail; an unstable order makes all of them fail."""
 
@@ -28,29 +30,47 @@ DOCUMENTED = {
 """The documented values of the filters; values seen in records are tried as well."""
 
 
-def split_window(walk: Walk, after: datetime, before: datetime) -> bool:
+def split_window(
+    walk: Walk,
+    after: datetime,
+    before: datetime,
+    first: Page | None = None,
+    sort_order: str = "desc",
+) -> bool:
     """Read the clusters created between two times; True if provably all of them were read.
 
     An empty result proves nothing: clusters were just seen in this window.
+
+    Args:
+        walk: The walk.
+        after: They were created after it,
+        before: and before this.
+        first: A full page of such clusters that was just read, in ``sort_order``; the first pass
+            goes on from it.
+        sort_order: The order of the first pass.
     """
     query: Query = {
         "sort_by": "created_at",
-        "sort_order": "desc",
+        "sort_order": sort_order,
         "limit": walk.settings.page_size,
         "created_after": iso(after),
         "created_before": iso(before),
     }
     for _ in range(MAX_PASSES):
-        if _by_pages(walk, query):
+        if _by_pages(walk, query, first):
             return True
+        first = None
     return _by_filters(walk, query, list(DOCUMENTED))
 
 
-def _by_pages(walk: Walk, query: Query) -> bool:
-    """One pass over the pages of ``query``; True if it read as many ids as every page counted."""
-    seen: set[str] = set()
+def _by_pages(walk: Walk, query: Query, first: Page | None = None) -> bool:
+    """One pass over the pages of ``query``; True if it read as many ids as every page counted.
+
+    ``first``: its first page, if that was read before.
+    """
+    seen = {record.id for record in first.records} if first else set[str]()
     total: int | None = None
-    size, number = 0, 1
+    size, number = (first.size, 2) if first else (0, 1)
     while True:
         page, at = walk.fetch({**query, "page": number})
         walk.add(page, at)

@@ -77,10 +77,11 @@ class TimeWalk:
                 raise NotWalkableByTimeError("a page without a single creation time")
             if self._walk.is_endless or idle == MAX_IDLE_PAGES:
                 raise NotWalkableByTimeError(f"no end after {len(self._walk.record_set)} clusters")
-            self._step(position, times, remaining)
+            self._step(position, page, remaining)
 
-    def _step(self, position: Position, times: list[datetime], remaining: int | None) -> None:
+    def _step(self, position: Position, page: Page, remaining: int | None) -> None:
         """Move the bound down to the oldest time of the page."""
+        times = created_times(page)
         oldest = min(times)
         second = whole_second(oldest)
         ties = sum(time < second + SECOND for time in times)
@@ -97,7 +98,7 @@ class TimeWalk:
         if above is not None and bound >= above:
             # The page lies within one second: read all of that second, then go below it.
             known = len(self._walk.record_set)
-            self._read_second(oldest)
+            self._read_second(oldest, page)
             if remaining is not None:
                 remaining = max(0, remaining - (len(self._walk.record_set) - known))
             bound = second - SECOND if self._traits.bound_is_inclusive else second
@@ -141,6 +142,12 @@ class TimeWalk:
     def _is_full(self, page: Page) -> bool:
         wanted = self._walk.settings.page_size
         return page.size > 0 and page.size >= min(wanted, page.per_page or wanted)
+
+    def _is_page_of(self, page: Page, second: datetime) -> bool:
+        """Whether it is a full page of clusters that were all created in ``second``."""
+        times = created_times(page)
+        is_known = self._is_full(page) and len(times) == page.size
+        return is_known and all(whole_second(time) == second for time in times)
 
     def _is_short(self, page: Page) -> bool:
         wanted = self._walk.settings.page_size
@@ -198,6 +205,8 @@ class TimeWalk:
             flaw = None
             if any(time < second - SECOND for time in times):
                 flaw = "a page that is outside its bounds"
+            elif self._is_page_of(page, second):
+                break  # those that were just read from the second may be on its other pages
             elif previous and previous.isdisjoint(record.id for record in page.records):
                 flaw = "a range without the clusters that were just read from it"
             if flaw is None:
@@ -208,9 +217,13 @@ class TimeWalk:
         is_ascending = all(earlier <= later for earlier, later in pairwise(times))
         is_all = page.total_count is not None and page.size >= page.total_count
         if not is_all and not (is_ascending and times and times[-1] >= second + SECOND):
-            self._read_second(oldest)
+            self._read_second(oldest, page, "asc")
 
-    def _read_second(self, when: datetime) -> None:
+    def _read_second(
+        self, when: datetime, page: Page | None = None, sort_order: str = "desc"
+    ) -> None:
+        """Read all clusters of a second; ``page``: the page in that order that led there."""
         second = whole_second(when)
-        if not split_window(self._walk, second - SECOND, second + SECOND):
+        first = page if page is not None and self._is_page_of(page, second) else None
+        if not split_window(self._walk, second - SECOND, second + SECOND, first, sort_order):
             self._walk.doubts.append(f"the clusters created at {iso(second)} do not add up")

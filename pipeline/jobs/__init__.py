@@ -9,20 +9,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
-from pipeline.errors import Exit, SettingsError, worst
+from pipeline.engine import Serial
+from pipeline.errors import EngineError, Exit, SettingsError, worst
 from pipeline.progress import NoProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator, Sequence
 
+    from pipeline.engine import Engine
     from pipeline.errors import FleetLedgerError
     from pipeline.keys import Secret
     from pipeline.model import SnapshotRef
     from pipeline.progress import Progress
     from pipeline.settings import Account, Settings
     from pipeline.store import Store
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 def no_secret(setting: str) -> Secret:
@@ -48,6 +54,10 @@ class Job:
     channel_secret: Callable[[str], Secret] = no_secret
     """Returns the secret of a webhook or ping by its setting, such as ``webhooks.ops.url``."""
     progress: Progress = field(default_factory=NoProgress)
+    engine: Engine = field(default_factory=Serial)
+    """Runs the tasks that only read, such as building a ledger day."""
+    open_store: Callable[[], Store] | None = None
+    """Opens the same store in another process; None: all tasks run here, with ``store``."""
     messages: list[str] = field(default_factory=list)
     codes: set[Exit] = field(default_factory=set)
     counts: dict[str, int] = field(default_factory=dict)
@@ -74,6 +84,18 @@ class Job:
         """Add the message of an error that does not end the run."""
         self.note(error.exit_code, str(error))
 
+    def each(
+        self, function: Callable[[Store, T], R], tasks: Sequence[T]
+    ) -> Generator[R, None, None]:
+        """The results of ``function`` of the store and each task, in the order of ``tasks``.
+
+        The engine may run it in other processes: it only reads the store.
+        """
+        if self.open_store is None or isinstance(self.engine, Serial):
+            return Serial().map(partial(function, self.store), tasks, self.progress.line)
+        work = partial(_in_any_process, function, self.open_store)
+        return self.engine.map(work, tasks, self.progress.line)
+
     def add(self, name: str, number: int) -> None:
         """Add ``number`` to a count of the run's record."""
         self.counts[name] = self.counts.get(name, 0) + number
@@ -82,3 +104,15 @@ class Job:
     def exit_code(self) -> Exit:
         """The exit code of the run, from all the codes noted."""
         return worst(self.codes)
+
+
+def _in_any_process(
+    function: Callable[[Store, T], R], open_store: Callable[[], Store], task: T
+) -> R:
+    store = open_store()
+    if store.is_empty():  # a worker would take an empty folder for an empty history
+        raise EngineError(
+            f"a worker finds nothing in {store.url('')}; give a --data-dir that every worker "
+            "reaches: a shared folder or s3://bucket/prefix"
+        )
+    return function(store, task)

@@ -66,12 +66,23 @@ class Coverage:
 
 
 def closed_days(
-    job: Job, known: Coverage, first: date | None, last: date | None, days: int
+    job: Job,
+    known: Coverage,
+    first: date | None,
+    last: date | None,
+    days: int,
+    named_by: tuple[str, str] = ("--from", "--to"),
 ) -> tuple[date, date]:
     """The days from ``first`` to ``last`` (by default the last closed day).
 
-    ``days``: how many days up to ``last`` if ``first`` is not given; fewer where the ledger begins
-    later.
+    Args:
+        job: the inputs of the run.
+        known: what is observed.
+        first: the first day.
+        last: the last one.
+        days: how many up to ``last`` if ``first`` is not given; fewer where the ledger begins
+            later.
+        named_by: the options or arguments that hold the days, for errors.
 
     Raises:
         SettingsError: the dates are not within the closed days.
@@ -83,7 +94,7 @@ def closed_days(
     since = first or max(begin, until - timedelta(days=days - 1))
     if not begin <= since <= until <= closed:
         options = " ".join(
-            f"{option} {day}" for option, day in (("--from", first), ("--to", last)) if day
+            f"{name} {day}" for name, day in zip(named_by, (first, last), strict=True) if day
         )
         raise SettingsError(f"{options}: the closed days of the ledger are {begin} to {closed}")
     return since, until

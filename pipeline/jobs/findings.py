@@ -9,8 +9,10 @@ Past findings keep their policy: a setting changed today is in force from today 
 from __future__ import annotations
 
 import hashlib
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,7 +23,7 @@ from pipeline.jobs import open_findings, provenance
 from pipeline.jobs.coverage import coverage, warn_of_missing
 from pipeline.jobs.ledger import rate_card
 from pipeline.ledger.inputs import unbroken_since
-from pipeline.schema import FINDINGS
+from pipeline.schema import FINDINGS, LEDGER
 from pipeline.settings import OwnRule, Rules, Settings
 from pipeline.toml_files import read_toml
 from pipeline.transform import what_if as whatif
@@ -31,12 +33,15 @@ from pipeline.transform.findings.exclusions import Exclusion, parse_exclusions
 from pipeline.transform.findings.owners import Owner, parse_owners
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     import pandas as pd
 
     from pipeline.jobs import Job
     from pipeline.jobs.coverage import Coverage
-    from pipeline.model import NotObserved
+    from pipeline.model import LedgerRef, NotObserved
     from pipeline.store import Store
+    from pipeline.transform.observed import Until
 
 POLICIES = "policies"
 
@@ -70,6 +75,10 @@ class DayFindings:
     coverage: Coverage
     incomplete: list[str] = field(default_factory=list)
     """The inputs that were damaged, missing or incomplete, each with what is wrong with it."""
+    ledger: pd.DataFrame = field(default_factory=LEDGER.empty)
+    """The ledger rows that were read, which a report need not read again."""
+    ledger_since: date | None = None
+    """The first day of these rows; None: none were read, or some are damaged."""
 
     @property
     def missing(self) -> tuple[NotObserved, ...]:
@@ -105,10 +114,13 @@ def findings_of(
     rebuild: bool = False,
     is_stored: bool = True,
     applies_settings: bool = True,
+    since: date | None = None,
 ) -> DayFindings:
     """The findings of ``day``; where they or those of earlier days are stale, they are built again.
 
     Settings that changed since the last run are in force from ``day`` on, if ``applies_settings``.
+
+    If ledger days are read, those from ``since`` on are too, for the report.
 
     Ledger files that cannot be read are left out, with a warning, and named in the result. Nothing
     is written unless ``is_stored``.
@@ -127,15 +139,24 @@ def findings_of(
     before = kept[-1].digest if kept else ""
     left_out = {key for stored in kept for key in stored.left_out}
     missing = days[len(kept) :]
+    ledger, ledger_since = LEDGER.empty(), None
     if missing:
-        first = missing[0].day - timedelta(days=findings.LOOKBACK_DAYS - 1)
-        damaged: list[str] = []
-        ledger = job.store.read_ledger(first, day, damaged=damaged)
-        for current in job.progress.days("findings", [each.day for each in missing]):
-            lacking = provenance.lookback(damaged, current)
-            before = days[(current - days[0].day).days].digest(before, lacking)
-            applied = _in_force(policies, current).applied
-            previous = findings.judge_day(ledger, applied, current, previous, known.until)
+        in_force = {each.day: _in_force(policies, each.day) for each in missing}
+        if len(missing) <= BLOCK_DAYS:  # judged here, so that the report can use what was read
+            first = missing[0].day - _BEFORE
+            first = min(first, since or first)
+            damaged: list[str] = []
+            ledger = job.store.read_ledger(first, day, damaged=damaged)
+            ledger_since = None if damaged else first
+            judged = judge_each(ledger, damaged, in_force, known.until)
+        else:
+            judged = _judged_in_blocks(job, in_force, known.until)
+        shown = job.progress.days("findings", list(in_force))
+        for current, inputs, (lacking, outcomes) in zip(shown, missing, judged, strict=True):
+            before = inputs.digest(before, lacking)
+            previous = findings.with_lifecycles(
+                outcomes, in_force[current].applied, previous, known.until
+            )
             left_out |= lacking
             if is_stored:
                 job.store.publish_findings(current, before, previous, lacking)
@@ -144,7 +165,8 @@ def findings_of(
     # As stored: a report must not depend on whether its findings were just made or were read.
     frame = job.store.read_findings(day) if missing and is_stored else _in_order(previous)
     incomplete = _incomplete(job, day, sorted(left_out))
-    return DayFindings(day, frame, _in_force(policies, day), before, known, incomplete)
+    policy = _in_force(policies, day)
+    return DayFindings(day, frame, policy, before, known, incomplete, ledger, ledger_since)
 
 
 def keep_open(job: Job, judged: DayFindings) -> None:
@@ -206,28 +228,96 @@ class Replayed:
     """Per rule: how many of the flagged were then stopped or terminated."""
 
 
-def replay(job: Job, first: date, last: date, settings: Settings) -> Replayed:
+def replay(
+    job: Job,
+    first: date,
+    last: date,
+    settings: Settings,
+    named_by: tuple[str, str] = ("--from", "--to"),
+) -> Replayed:
     """The findings of ``first`` to ``last`` as ``settings`` would have made them.
+
+    ``named_by``: the options or arguments that hold the days, for errors.
 
     Raises:
         SettingsError: the dates are not within the closed days.
         StorageError: no day is closed yet.
     """
+    begin, end = named_by
     if first > last:
-        raise SettingsError(f"--from {first} is after --to {last}: swap them")
+        raise SettingsError(f"{begin} {first} is after {end} {last}: swap them")
     known = coverage(job)
     days = sorted({ref.day for ref in job.store.ledger_days(None, None, job.latest().date())})
     closed = known.last_day()
     if not days[0] <= first <= last <= closed:
         raise SettingsError(
-            f"--from {first} --to {last}: the closed days of the ledger are {days[0]} to {closed}"
+            f"{begin} {first} {end} {last}: the closed days of the ledger are {days[0]} to {closed}"
         )
-    ledger = job.store.read_ledger(
-        first - timedelta(days=findings.LOOKBACK_DAYS - 1), days[-1], damaged=[]
-    )
-    policy, until = read_policy(settings, first).applied, known.until
-    flags = replaying.flags(findings.judge_days(ledger, policy, first, last, until=until))
-    return Replayed(flags, replaying.precision(flags, ledger, days[-1], until=until))
+    dated = read_policy(settings, first)
+    judged = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    in_blocks = _judged_in_blocks(job, dict.fromkeys(judged, dated), known.until)
+    shown = job.progress.days("findings", judged)
+    outcomes = (each for _, (_, each) in zip(shown, in_blocks, strict=True))
+    chain = findings.judge_days(outcomes, dated.applied, until=known.until)
+    flags = replaying.flags(chain)
+    ledger = job.store.read_ledger(first, days[-1], columns=replaying.LEDGER_COLUMNS, damaged=[])
+    return Replayed(flags, replaying.precision(flags, ledger, days[-1], until=known.until))
+
+
+@dataclass(frozen=True)
+class Block:
+    """Days in a row to judge."""
+
+    in_force: Mapping[date, DatedPolicy]
+    """The days, and the policy of each."""
+    ledger: tuple[LedgerRef, ...]
+    """The stored ledger days of their look-back."""
+
+
+_BEFORE = timedelta(days=findings.LOOKBACK_DAYS - 1)
+"""How far before a day its look-back begins."""
+
+BLOCK_DAYS = 14
+"""A block reads its look-back once: longer ones read less in all, and need more memory."""
+
+
+Judged = tuple[frozenset[str], findings.DayOutcomes]
+"""Of one day: the ledger files that cannot be read, and the outcomes without them."""
+
+
+def _judged_in_blocks(
+    job: Job, in_force: Mapping[date, DatedPolicy], until: Until
+) -> Iterator[Judged]:
+    """What :func:`judge_each` gives for days in a row; the engine judges blocks of them."""
+    days = list(in_force)
+    refs = job.store.ledger_days(None, days[0] - _BEFORE, days[-1])
+    blocks = []
+    for start in range(0, len(days), BLOCK_DAYS):
+        block = days[start : start + BLOCK_DAYS]
+        ledger = tuple(ref for ref in refs if block[0] - _BEFORE <= ref.day <= block[-1])
+        blocks.append(Block({day: in_force[day] for day in block}, ledger))
+    with closing(job.each(partial(judge_block, until), blocks)) as judged:
+        for outcomes in judged:
+            yield from outcomes
+
+
+def judge_block(until: Until, store: Store, block: Block) -> list[Judged]:
+    """The outcomes of each day of a block."""
+    damaged: list[str] = []
+    ledger = store.read_ledger_days(block.ledger, damaged)
+    return list(judge_each(ledger, damaged, block.in_force, until))
+
+
+def judge_each(
+    ledger: pd.DataFrame, damaged: Sequence[str], in_force: Mapping[date, DatedPolicy], until: Until
+) -> Iterator[Judged]:
+    """The outcomes of each day by the policy in force; lifecycles are the caller's.
+
+    ``ledger`` covers the look-back of all the days, but for the files that are ``damaged``.
+    """
+    for day, policy in in_force.items():
+        lacking = provenance.lookback(damaged, day)
+        yield lacking, findings.judge_outcomes(ledger, policy.applied, day, until)
 
 
 def what_if(job: Job, change: whatif.Change) -> pd.DataFrame:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta  # noqa: TC003 - msgspec reads the types at run time
+from datetime import date, datetime, timedelta  # noqa: TC003 - msgspec reads the types at run time
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import pandas as pd
 
-from pipeline.errors import Exit
+from pipeline.errors import DamageError, Exit
 from pipeline.jobs.extract import fetch_snapshot, recent_snapshot
 from pipeline.model import State
 from pipeline.schema import SNAPSHOT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipeline.jobs import Job
 
 
@@ -52,3 +54,18 @@ def fleet_now(job: Job, age: timedelta) -> tuple[pd.DataFrame, list[Source]]:
         sources.append(Source(account, source, state, observed_at, age_seconds))
     clusters = pd.concat(frames, ignore_index=True)
     return SNAPSHOT.enforce(clusters[list(SNAPSHOT.names)]), sources
+
+
+def newest_findings(job: Job, columns: Sequence[str]) -> tuple[date, pd.DataFrame] | None:
+    """The findings of the last day that has any stored, and that day; None without one.
+
+    They are read as they are: a question about now judges nothing. Damaged ones are noted.
+    """
+    days = [day for day in job.store.findings_digests() if day <= job.latest().date()]
+    if not days:
+        return None
+    try:
+        return max(days), job.store.read_findings(max(days), columns)
+    except DamageError as error:
+        job.note_error(error)
+        return None

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -14,21 +17,23 @@ from pipeline.ledger.days import build_day_of
 from pipeline.ledger.inputs import (
     LONGEST_GAP_DAYS,
     digest_of,
-    digests,
     gaps,
+    inputs_by_day,
     inputs_of,
     long_gaps,
 )
 from pipeline.ledger.observations import History
 from pipeline.model import SnapshotInfo, SnapshotRows
 from pipeline.schema import MICROS_PER_UNIT, SNAPSHOT
+from pipeline.store import layout
+from pipeline.store.ledger import encode
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import date, datetime
 
     from pipeline.jobs import Job
-    from pipeline.model import SnapshotRef
+    from pipeline.model import LedgerRef, SnapshotRef
     from pipeline.settings import Settings
     from pipeline.store import Store
 
@@ -43,6 +48,27 @@ COLUMNS = (
 """The snapshot columns a ledger day is made of."""
 
 
+@dataclass(frozen=True)
+class DayTask:
+    """A ledger day to build."""
+
+    ref: LedgerRef
+    inputs: tuple[SnapshotRef, ...]
+    """The snapshots that it reads."""
+
+
+@dataclass(frozen=True)
+class BuiltDay:
+    """A ledger day that was built, and its file."""
+
+    data: bytes
+    """Empty if an input is damaged."""
+    rows: int
+    seconds: float
+    damaged: tuple[str, ...] = ()
+    """The keys of inputs that are damaged."""
+
+
 def update_ledger(job: Job, *, rebuild: bool = False) -> list[date]:
     """Build stale and missing days (with ``rebuild`` all days); the days built.
 
@@ -51,23 +77,20 @@ def update_ledger(job: Job, *, rebuild: bool = False) -> list[date]:
     """
     card = rate_card(job.settings)
     warn_of_future_snapshots(job)
-    built: list[date] = []
+    usable, final, tasks = {}, {}, []
     for account in job.store.accounts():
-        final = {day for _, day in job.store.final_days(account)}
-        refs = _usable(job, account, final)
+        final[account] = {day for _, day in job.store.final_days(account)}
+        usable[account] = _usable(job, account, final[account])
         present = {ref.day: ref.digest for ref in job.store.ledger_days(account)}
-        stale = [
-            day
-            for day, digest in digests(refs, card).items()
-            if day not in final and (rebuild or present.get(day) != digest)
-        ]
-        undamaged = list(refs)
-        for day in job.progress.days(f"ledger {account}", stale):
-            _build(job, account, day, undamaged, card)
-        built += stale
-        _warn_of_new_gaps(job, account, refs, final)
-    job.add("days_built", len(built))
-    return built
+        for day, inputs in inputs_by_day(usable[account]).items():
+            digest = digest_of(inputs, card)
+            if day not in final[account] and (rebuild or present.get(day) != digest):
+                tasks.append(DayTask(layout.ledger(account, day, digest), tuple(inputs)))
+    _build_all(job, tasks, usable, card)
+    for account, refs in usable.items():
+        _warn_of_new_gaps(job, account, refs, final[account])
+    job.add("days_built", len(tasks))
+    return [task.ref.day for task in tasks]
 
 
 def rate_card(settings: Settings) -> dict[str, int]:
@@ -87,17 +110,52 @@ def read_snapshot_rows(store: Store, ref: SnapshotRef) -> SnapshotRows:
     )
 
 
-def _build(
-    job: Job, account: str, day: date, undamaged: list[SnapshotRef], card: Mapping[str, int]
+def _build_all(
+    job: Job,
+    tasks: Sequence[DayTask],
+    usable: Mapping[str, Sequence[SnapshotRef]],
+    card: Mapping[str, int],
 ) -> None:
-    """Build and store a day of an account; damaged snapshots are removed from ``undamaged``."""
+    """Build the days of ``tasks`` by the engine and store them in this order.
+
+    Days with damaged inputs are then built here, without these.
+    """
+    undamaged = {account: list(refs) for account, refs in usable.items()}
+    days = job.progress.days("ledger", [task.ref.day for task in tasks])
+    again = []
+    with closing(job.each(partial(build_file, card), tasks)) as results:
+        for task, _, built in zip(tasks, days, results, strict=True):
+            if built.damaged:
+                again.append(task.ref)
+            else:
+                _publish(job, task, built)
+    for ref in again:
+        start = monotonic()
+        history, inputs = _read(job, undamaged[ref.account], ref.day)
+        left = DayTask(layout.ledger(ref.account, ref.day, digest_of(inputs, card)), tuple(inputs))
+        _publish(job, left, _encoded(left, history, card, start))
+
+
+def build_file(card: Mapping[str, int], store: Store, task: DayTask) -> BuiltDay:
+    """The file of a ledger day; nothing is stored."""
     start = monotonic()
-    history, inputs = _read(job, undamaged, day)
-    frame = build_day_of(history, day, card)
-    ref = job.store.publish_ledger_day(account, day, digest_of(inputs, card), frame)
+    damaged: list[str] = []
+    history = _history(store, task.inputs, damaged)
+    if damaged:
+        return BuiltDay(b"", 0, monotonic() - start, tuple(damaged))
+    return _encoded(task, history, card, start)
+
+
+def _encoded(task: DayTask, history: History, card: Mapping[str, int], start: float) -> BuiltDay:
+    frame = build_day_of(history, task.ref.day, card)
+    return BuiltDay(encode(task.ref, frame), len(frame), monotonic() - start)
+
+
+def _publish(job: Job, task: DayTask, built: BuiltDay) -> None:
+    job.store.publish_ledger_file(task.ref, built.data)
     log.info(
         "built ledger day %s of account %s: %d snapshots, %d rows, %.2f s, %s",
-        day, account, len(inputs), len(frame), monotonic() - start, ref.key,
+        task.ref.day, task.ref.account, len(task.inputs), built.rows, built.seconds, task.ref.key,
     )  # fmt: skip
 
 
@@ -110,18 +168,9 @@ def _read(job: Job, undamaged: list[SnapshotRef], day: date) -> tuple[History, l
     while True:
         inputs = inputs_of(undamaged, day)
         damaged: list[str] = []
-        certificates, rows, frame = job.store.read_rows(inputs, COLUMNS, damaged)
+        history = _history(job.store, inputs, damaged)
         if not damaged:
-            infos = [
-                SnapshotInfo(
-                    state=c.state,
-                    started_at=c.started_at,
-                    finished_at=c.finished_at,
-                    spread=c.spread,
-                )
-                for c in certificates
-            ]
-            return History(infos, rows, frame), inputs
+            return history, inputs
         for key in damaged:
             job.note(
                 Exit.WARNINGS,
@@ -129,6 +178,18 @@ def _read(job: Job, undamaged: list[SnapshotRef], day: date) -> tuple[History, l
                 "see `fleetledger check --read-data` for details",
             )
         undamaged[:] = [ref for ref in undamaged if ref.key not in damaged]
+
+
+def _history(store: Store, inputs: Sequence[SnapshotRef], damaged: list[str]) -> History:
+    """The rows of the snapshots that a day reads; the keys of damaged ones go to ``damaged``."""
+    certificates, rows, frame = store.read_rows(inputs, COLUMNS, damaged)
+    infos = [
+        SnapshotInfo(
+            state=c.state, started_at=c.started_at, finished_at=c.finished_at, spread=c.spread
+        )
+        for c in certificates
+    ]
+    return History(infos, rows, frame)
 
 
 def _usable(job: Job, account: str, final: Collection[date]) -> list[SnapshotRef]:

@@ -56,8 +56,45 @@ class Asked:
     window: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class ScopedInputs:
+    """What a report of a period or an account is made from."""
+
+    inputs: ReportInputs
+    day: date
+    """The last day that has data."""
+    covered: Period
+    account: str
+    """Empty: all accounts."""
+
+
 def make_scoped_report(job: Job, asked: Asked) -> StoredReport:
     """The report that was asked for, with the findings as at its end; stored.
+
+    Raises:
+        SettingsError: there is no such account, or the day is not closed.
+        StorageError: there is no snapshot, or no closed day in the period.
+    """
+    scoped = scoped_inputs(job, asked)
+    inputs, settings = scoped.inputs, scoped.inputs.settings
+    view, files = build_report(inputs)
+    folder = layout.scoped_report(scoped.covered.name, scoped.account)
+    mail = msgspec.structs.replace(settings.mail, to=settings.mail.to or (settings.mail.sender,))
+    files["mail.eml"] = message(job, mail, scoped.day, inputs, view, files, folder)
+    return StoredReport(scoped.day, job.store.publish_scoped_report(folder, files), view)
+
+
+def scoped_inputs(
+    job: Job, asked: Asked, *, is_stored: bool = True, applies_settings: bool = True
+) -> ScopedInputs:
+    """What the report that was asked for is made from.
+
+    Args:
+        job: the inputs of the run.
+        asked: the period, account, day and window.
+        is_stored: whether findings that have to be made are stored.
+        applies_settings: whether the settings judge the last closed day; else those of the last
+            run do. They never judge an earlier day.
 
     Raises:
         SettingsError: there is no such account, or the day is not closed.
@@ -76,7 +113,9 @@ def make_scoped_report(job: Job, asked: Asked) -> StoredReport:
         day = _last_known(job, known, covered, account)
         window = f"{(day - period.first).days + 1}d"
         settings = override(settings, "report", window=window)
-    judged = findings_of(job, day, applies_settings=day == closed)
+    judged = findings_of(
+        job, day, is_stored=is_stored, applies_settings=applies_settings and day == closed
+    )
     scope = Scope(account, period)
     stored = read_inputs(job.store, settings, refs, judged, scope)
     for name in stored.damaged:
@@ -85,11 +124,7 @@ def make_scoped_report(job: Job, asked: Asked) -> StoredReport:
     inputs = _inputs(job, _context(job, settings, judged, scope), stored, judged)
     if inputs.review is not None:
         _warn_of_unknown_days(job, inputs.covered(), inputs.review.missing)
-    view, files = build_report(inputs)
-    folder = layout.scoped_report(covered.name, account)
-    mail = msgspec.structs.replace(settings.mail, to=settings.mail.to or (settings.mail.sender,))
-    files["mail.eml"] = message(job, mail, day, inputs, view, files, folder)
-    return StoredReport(day, job.store.publish_scoped_report(folder, files), view)
+    return ScopedInputs(inputs=inputs, day=day, covered=covered, account=account)
 
 
 def _checked_account(job: Job, name: str | None) -> str:
@@ -151,12 +186,17 @@ def _inputs(
 
 
 def _budgets(job: Job, context: ReportContext, stored: StoredInputs) -> Budgets | None:
-    """The budgets at the end of the period, and the thresholds crossed in it."""
-    if not job.settings.budgets or context.since is None:
-        return None
+    """The budgets at the end of the period, and the thresholds crossed in it.
+
+    Without an earlier report, all that are crossed.
+    """
     budgets, history, lost = job.settings.budgets, stored.history, stored.missing_accounts
-    before = evaluate(budgets, history, context.since, (), lost)
-    return evaluate(budgets, history, context.day, before.fired, lost)
+    if not budgets:
+        return None
+    fired: tuple[str, ...] = ()
+    if context.since is not None:
+        fired = evaluate(budgets, history, context.since, (), lost).fired
+    return evaluate(budgets, history, context.day, fired, lost)
 
 
 def _realised(job: Job, day: date, period: Period, account: str) -> pd.DataFrame | None:

@@ -2,58 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.jobs.coverage import closed_days, coverage, warn_of_missing
 from pipeline.jobs.findings import read_policy
+from pipeline.jobs.ledger_window import read_window
 from pipeline.schema import SPEND
 from pipeline.transform import spend
 from pipeline.transform.findings.owners import owner_over_time
-from pipeline.transform.observed import observed_days
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
 
     import pandas as pd
 
     from pipeline.jobs import Job
-
-
-@dataclass(frozen=True)
-class Spend:
-    """The spend of the days ``first`` to ``last``."""
-
-    first: date
-    last: date
-    rows: pd.DataFrame
+    from pipeline.jobs.ledger_window import Window
+    from pipeline.transform.findings.owners import Owner
 
 
 def spend_of(
-    job: Job, dimensions: Sequence[str], first: date | None, last: date | None, days: int
-) -> Spend:
-    """The spend of ``first`` to ``last`` (by default the last closed day) by ``dimensions``.
+    job: Job, dimensions: Sequence[str], window: Window, owners: Sequence[Owner] | None = None
+) -> pd.DataFrame:
+    """The spend of ``window`` by ``dimensions``; by cluster, also each one's last name.
 
-    ``days``: how many days up to ``last`` are summed if ``first`` is not given; fewer where the
-    ledger begins later.
+    ``owners``: the entries of the owners file; by default those of the settings.
 
-    Raises:
-        SettingsError: the dates are not within the closed days.
-        StorageError: no day is closed yet.
+    Returns:
+        ``transform.spend.by``; without dimensions ``schema.SPEND``, a row per cluster and day.
     """
-    known = coverage(job)
-    since, until = closed_days(job, known, first, last, days)
-    warn_of_missing(job, until, known.missing(until, tuple(job.settings.accounts)))
+    if not dimensions:
+        return spend.spend_rows(read_window(job, window))
     names = [name for name in SPEND.names if name != "gpu_seconds"]
-    ledger = observed_days(job.store.read_ledger(since, until, columns=names), known.until)
+    ledger = read_window(job, window, names)
     if "owner" in dimensions:
-        owners = read_policy(job.settings, until).owners
+        if owners is None:
+            owners = read_policy(job.settings, window.last).owners
         ledger = ledger.assign(owner=owner_over_time(owners, ledger))
     rows = spend.by(ledger, *dimensions)
-    if "cluster_id" in dimensions:
-        rows = _with_names(rows, ledger)
-    return Spend(since, until, rows)
+    return _with_names(rows, ledger) if "cluster_id" in dimensions else rows
 
 
 def _with_names(rows: pd.DataFrame, ledger: pd.DataFrame) -> pd.DataFrame:

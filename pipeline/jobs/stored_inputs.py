@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pipeline.errors import DamageError
+from pipeline.jobs import certificates as certificates_of
 from pipeline.jobs.bills import BilledDays, billed_days
 from pipeline.ledger.inputs import usual_spacing
 from pipeline.model import NotObserved  # msgspec reads the annotations
@@ -106,6 +107,23 @@ class StoredInputs:
         return between(self.ledger, day - timedelta(days=days - 1), day)
 
 
+def oldest_day(settings: Settings, day: date) -> date:
+    """The oldest day that the report of ``day`` reads."""
+    return _first_days(settings, day, ALL)[2]
+
+
+def _first_days(settings: Settings, day: date, scope: Scope) -> tuple[date, date, date]:
+    """The first day of the report's window, month and look-back, that of the period it compares
+    with, and that of the history.
+    """
+    lookback = max(settings.report.window_days, judge.TRAILING_DAYS)
+    first = min(day - timedelta(days=lookback - 1), day.replace(day=1))
+    unusual, reach = day - timedelta(days=UNUSUAL_DAYS - 1), first
+    if scope.period is not None and (before := scope.period.before(day)) is not None:
+        unusual, reach = min(unusual, scope.period.first), min(first, before.first)
+    return first, reach, min(reach, unusual - timedelta(days=anomalies.HISTORY_DAYS))
+
+
 def read_inputs(
     store: Store,
     settings: Settings,
@@ -121,7 +139,7 @@ def read_inputs(
     damaged: list[str] = []
     if judged is None:
         no_rows = store.read_ledger(date.max, date.max).assign(owner=None)
-        certificates = _certificates(store, refs, damaged)
+        certificates = certificates_of.read(store, refs, damaged, is_kept=False)
         return StoredInputs(
             ledger=no_rows,
             history=no_rows,
@@ -134,18 +152,14 @@ def read_inputs(
             not_observed=(),
         )
     day, coverage, policy = judged.day, judged.coverage, judged.policy
-    lookback = max(settings.report.window_days, judge.TRAILING_DAYS)
-    first = min(day - timedelta(days=lookback - 1), day.replace(day=1))
-    unusual, reach = day - timedelta(days=UNUSUAL_DAYS - 1), first
-    if scope.period is not None and (before := scope.period.before(day)) is not None:
-        unusual, reach = min(unusual, scope.period.first), min(first, before.first)
-    accounts = [scope.account] if scope.account else None
-    rows = store.read_ledger(reach, day, accounts, damaged=damaged)
-    ledger = observed_days(rows, coverage.until)
-    oldest = min(reach, unusual - timedelta(days=anomalies.HISTORY_DAYS))
-    rows = store.read_ledger(oldest, day, accounts, _HISTORY_COLUMNS, damaged)
-    history = observed_days(rows, coverage.until)
-    damaged = list(dict.fromkeys(damaged))
+    first, reach, oldest = _first_days(settings, day, scope)
+    if scope is ALL and judged.ledger_since is not None and judged.ledger_since <= oldest:
+        rows = between(judged.ledger, oldest, day)
+    else:
+        accounts = [scope.account] if scope.account else None
+        rows = store.read_ledger(oldest, day, accounts, damaged=damaged)
+    rows = observed_days(rows, coverage.until)
+    ledger, history = between(rows, reach, day), rows[list(_HISTORY_COLUMNS)]
     days: dict[str, set[date]] = defaultdict(set)
     for ref in store.ledger_days(scope.account or None, reach, day):
         if ref.key not in damaged and coverage.has(ref.account, ref.day):
@@ -155,7 +169,7 @@ def read_inputs(
         for ref in refs
         if first <= ref.day <= day + timedelta(days=1) and scope.has(ref.account)
     ]
-    certificates = _certificates(store, behind, damaged)
+    certificates = certificates_of.read(store, behind, damaged, is_kept=scope is ALL)
     billed = billed_days(store, settings.currency, coverage, scope.has, damaged)
     return StoredInputs(
         ledger=ledger.assign(owner=owner_over_time(policy.owners, ledger)),
@@ -175,19 +189,6 @@ def read_inputs(
         ),
         billed=billed,
     )
-
-
-def _certificates(
-    store: Store, refs: Sequence[SnapshotRef], damaged: list[str]
-) -> tuple[Certificate, ...]:
-    """The readable ones; the others are added to ``damaged``."""
-    readable = []
-    for ref in refs:
-        try:
-            readable.append(store.certificate(ref))
-        except DamageError:
-            damaged.append(ref.key)
-    return tuple(readable)
 
 
 def previously_not_observed(store: Store, day: date | None) -> tuple[NotObserved, ...]:

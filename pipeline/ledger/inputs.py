@@ -73,10 +73,15 @@ def inputs_of(refs: Sequence[SnapshotRef], day: date) -> list[SnapshotRef]:
     return _inputs(refs, starts, day)
 
 
+def inputs_by_day(refs: Sequence[SnapshotRef]) -> dict[date, list[SnapshotRef]]:
+    """The snapshots that each day reads. ``refs``: one account's, sorted by time."""
+    starts = [ref.started_at for ref in refs]
+    return {day: _inputs(refs, starts, day) for day in days_between(refs)}
+
+
 def digests(refs: Sequence[SnapshotRef], rate_card: Mapping[str, int]) -> dict[date, str]:
     """The digest that each day's file should have: a day without such a file is stale."""
-    starts = [ref.started_at for ref in refs]
-    return {day: digest_of(_inputs(refs, starts, day), rate_card) for day in days_between(refs)}
+    return {day: digest_of(inputs, rate_card) for day, inputs in inputs_by_day(refs).items()}
 
 
 def digest_of(inputs: Sequence[SnapshotRef], rate_card: Mapping[str, int]) -> str:

@@ -6,6 +6,7 @@ for a PNG they are replaced by the light scheme's values.
 
 from __future__ import annotations
 
+import json
 import re
 import zlib
 from html import escape
@@ -26,7 +27,7 @@ def svg(chart: Picture, label: str) -> str:
     """The chart as an SVG element that stretches, is one image to a screen reader, and names
     each mark on hover.
     """
-    drawn: str = vl_convert.vegalite_to_svg(chart.to_json())
+    drawn: str = vl_convert.vegalite_to_svg(json.dumps(chart))
     box = re.search(r'viewBox="([^"]+)"', drawn)
     body = drawn[drawn.index(">") + 1 :]
     body = re.sub(r' (?:aria-[a-z]+|role|class|pointer-events)="[^"]*"', _kept_label, body)

@@ -1,4 +1,4 @@
-"""The charts: one Altair definition each, which ``chart_images`` draws.
+"""The charts: one Vega-Lite definition each, which ``chart_images`` draws.
 
 Colours are CSS variables (``var(--c1)``), so one drawing follows light, dark and print. Sizes,
 margins and label positions are fixed numbers and never depend on the machine's fonts or time zone,
@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import altair as alt
 import pandas as pd
 
 from pipeline.report import label_places
@@ -18,7 +17,11 @@ from pipeline.report import label_places
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Picture = alt.Chart | alt.LayerChart | alt.FacetChart
+Picture = dict[str, Any]
+"""A definition in the language of Vega-Lite, which is JSON."""
+
+Channel = dict[str, Any]
+"""A part of one: a mark, an axis, or what a column decides."""
 
 PALETTE = {
     "--c1": "#0b6e99",
@@ -89,47 +92,44 @@ def spend_by_day(
     of the bars.
     """
     colors = [f"var({c})" for c in _colors(projects)]
-    x = alt.X(
-        "day:O",
+    x = _nominal(
+        "day",
+        type="ordinal",
         sort=None,
-        scale=alt.Scale(domain=list(days), paddingInner=0.12, paddingOuter=0.06),
-        axis=alt.Axis(title=None, values=list(labelled), labelAngle=0, labelOverlap=False),
+        scale={"domain": list(days), "paddingInner": 0.12, "paddingOuter": 0.06},
+        axis={"title": None, "values": list(labelled), "labelAngle": 0, "labelOverlap": False},
     )
     axis = _money_axis(symbol)
-    y = alt.Y("units:Q", axis=axis)
-    bars = (
-        alt.Chart(rows)
-        .mark_bar(stroke="var(--card)", strokeWidth=0.5)
-        .encode(
-            x=x,
-            y=y,
-            color=alt.Color(
-                "project:N", scale=alt.Scale(domain=list(projects), range=colors), legend=None
-            ),
-            order=alt.Order("order:Q"),
-            description="tip:N",
-        )
+    y = _number("units", axis=axis)
+    bars = _layer(
+        {"type": "bar", "stroke": "var(--card)", "strokeWidth": 0.5},
+        rows,
+        x=x,
+        y=y,
+        color=_nominal("project", scale={"domain": list(projects), "range": colors}, legend=None),
+        order=_number("order"),
+        description=_nominal("tip"),
     )
     layers = [bars]
     if ahead is not None:
         layers += _ahead_layers(ahead, x, axis, budget)
     if budget is not None:
         layers += _budget_layers(budget, x, y)
-    return _styled(alt.layer(*layers).properties(width=width - _MONEY_WIDE - 10, height=230))
+    return _styled({"layer": layers, "width": width - _MONEY_WIDE - 10, "height": 230})
 
 
 def _ahead_layers(
-    ahead: pd.DataFrame, x: alt.X, axis: alt.Axis, budget: DailyBudget | None
-) -> list[alt.Chart]:
-    y = alt.Y("units:Q", axis=axis)
-    base = alt.Chart(ahead).encode(x=x)
+    ahead: pd.DataFrame, x: Channel, axis: Channel, budget: DailyBudget | None
+) -> list[Picture]:
+    y = _number("units", axis=axis)
     layers = []
     has_band = bool(ahead["low"].notna().all())
     if has_band:
-        band = base.mark_area(color="var(--muted)", opacity=0.3, aria=False)
-        layers.append(band.encode(y=alt.Y("low:Q", axis=axis), y2="high:Q"))
-    line = base.mark_line(color="var(--ink)", strokeWidth=2, strokeDash=[2, 3], aria=False)
-    layers.append(line.encode(y=y))
+        band = {"type": "area", "color": "var(--muted)", "opacity": 0.3, "aria": False}
+        low = _number("low", axis=axis)
+        layers.append(_layer(band, ahead, x=x, y=low, y2={"field": "high"}))
+    line = {"type": "line", "color": "var(--ink)", "strokeWidth": 2, "strokeDash": [2, 3]}
+    layers.append(_layer(line | {"aria": False}, ahead, x=x, y=y))
     # Its label goes above the band, or below it where the budget's line is.
     top, bottom = (
         float(ahead[column].iloc[1:].agg(which))
@@ -141,57 +141,58 @@ def _ahead_layers(
     return [*layers, *_label_layers(last, x, y, align="right", dy=-7 if at == top else 10)]
 
 
-def _budget_layers(budget: DailyBudget, x: alt.X, y: alt.Y) -> list[alt.Chart]:
+def _budget_layers(budget: DailyBudget, x: Channel, y: Channel) -> list[Picture]:
     ends = pd.DataFrame([{"day": d, "units": budget.units} for d in (budget.first, budget.last)])
-    line = alt.Chart(ends).mark_line(color="var(--bad)", strokeWidth=2, aria=False)
+    line = {"type": "line", "color": "var(--bad)", "strokeWidth": 2, "aria": False}
     side = "left" if budget.is_label_left else "right"
     label = ends.iloc[:1] if side == "left" else ends.iloc[1:]
     return [
-        line.encode(x=x, y=y),
+        _layer(line, ends, x=x, y=y),
         *_label_layers(label.assign(text=budget.text), x, y, align=side, dy=-9),
     ]
 
 
 def _label_layers(
-    rows: pd.DataFrame, x: alt.X, y: alt.Y, *, align: str, dx: float = 0, dy: float = 0
-) -> list[alt.Chart]:
+    rows: pd.DataFrame, x: Channel, y: Channel, *, align: str, dx: float = 0, dy: float = 0
+) -> list[Picture]:
     """Words beside marks, on a ground of the page's colour so that they are read over others."""
-    base = alt.Chart(rows).encode(x=x, y=y, text="text:N")
-    place: dict[str, Any] = {"align": align, "dx": dx, "dy": dy, "aria": False}
-    ground = base.mark_text(
-        **place, color="var(--card)", stroke="var(--card)", strokeWidth=4, strokeJoin="round"
-    )
-    return [ground, base.mark_text(**place, color="var(--ink)")]
+    place = {"type": "text", "align": align, "dx": dx, "dy": dy, "aria": False}
+    card = "var(--card)"
+    ground = {"color": card, "stroke": card, "strokeWidth": 4, "strokeJoin": "round"}
+    return [
+        _layer(place | style, rows, x=x, y=y, text=_nominal("text"))
+        for style in (ground, {"color": "var(--ink)"})
+    ]
 
 
 def waste(rows: pd.DataFrame, bars_wide: int = 205) -> Picture:
     """Horizontal bars. ``rows``: position, name, units, text, grade, tip; largest first."""
     names = list(rows["position"])
     names_wide = _NAMES_WIDE if bars_wide >= _NAMES_WIDE else _NAMES_NARROW
-    base = alt.Chart(rows, width=bars_wide, height=30 * len(names)).encode(
-        y=alt.Y(
-            "position:N",
+    place = {
+        "x": _number("units", axis=None, scale={"domainMin": 0}),
+        "y": _nominal(
+            "position",
             sort=None,
-            scale=alt.Scale(domain=names, paddingInner=0.35),
+            scale={"domain": names, "paddingInner": 0.35},
             axis=_names_axis(names, list(rows["name"]), names_wide),
         ),
-        x=alt.X("units:Q", axis=None, scale=alt.Scale(domainMin=0)),
-        description="tip:N",
+        "description": _nominal("tip"),
+    }
+    grades = {"domain": list(GRADES), "range": [f"var({color})" for color in GRADES.values()]}
+    bars = _layer(
+        {"type": "bar"}, None, **place, color=_nominal("grade", scale=grades, legend=None)
     )
-    bars = base.mark_bar().encode(
-        color=alt.Color(
-            "grade:N",
-            scale=alt.Scale(
-                domain=list(GRADES), range=[f"var({color})" for color in GRADES.values()]
-            ),
-            legend=None,
-        )
-    )
-    numbers = base.mark_text(
-        align="left", dx=5, color="var(--ink)", fontWeight="bold", aria=False
-    ).encode(text="text:N")
+    text = {"type": "text", "align": "left", "dx": 5, "color": "var(--ink)", "fontWeight": "bold"}
+    numbers = _layer(text | {"aria": False}, None, **place, text=_nominal("text"))
     return _styled(
-        alt.layer(bars, numbers), padding={"left": 5, "right": 80, "top": 5, "bottom": 5}
+        {
+            "data": _data(rows),
+            "layer": [bars, numbers],
+            "width": bars_wide,
+            "height": 30 * len(names),
+            "padding": {"left": 5, "right": 80, "top": 5, "bottom": 5},
+        }
     )
 
 
@@ -212,36 +213,33 @@ def waterfall(rows: pd.DataFrame, width: int = WIDE) -> Picture:
         next=[*names[1:], names[-1]],
     )
     axis = _names_axis(names, list(rows["name"]), names_wide)
-    y = alt.Y("position:N", sort=None, scale=alt.Scale(domain=names, paddingInner=0.3), axis=axis)
+    y = _nominal("position", sort=None, scale={"domain": names, "paddingInner": 0.3}, axis=axis)
     plot = width - names_wide - 20
     low, high = float(rows[["start", "end"]].min().min()), float(table["right"].max())
     beside = (high - low) * _FIGURES_WIDE / (plot - _FIGURES_WIDE)
-    x = alt.X(
-        "start:Q",
-        axis=None,
-        scale=alt.Scale(domain=[low - 0.08 * beside, high + beside], nice=False, zero=False),
-    )
-    base = alt.Chart(table).encode(y=y)
-    links = base.mark_rule(color="var(--muted)", strokeDash=[2, 2], aria=False).encode(
-        x=alt.X("end:Q", axis=None), y2="next:N"
-    )
-    color = alt.Color(
-        "kind:N",
-        scale=alt.Scale(domain=["more", "less"], range=["var(--c2)", "var(--c1)"]),
-        legend=None,
-    )
-    bars = base.transform_filter("datum.kind != 'total'").mark_bar()
-    ticks = base.transform_filter("datum.kind == 'total'").mark_tick(
-        color="var(--ink)", thickness=4, height=_STEP * 0.7
-    )
-    texts = base.mark_text(align="left", dx=6, color="var(--ink)", aria=False)
+    domain = [low - 0.08 * beside, high + beside]
+    x = _number("start", axis=None, scale={"domain": domain, "nice": False, "zero": False})
+    end, tip = _number("end", axis=None), _nominal("tip")
+    changes = {"domain": ["more", "less"], "range": ["var(--c2)", "var(--c1)"]}
+    color = _nominal("kind", scale=changes, legend=None)
+    link = {"type": "rule", "color": "var(--muted)", "strokeDash": [2, 2], "aria": False}
+    tick = {"type": "tick", "color": "var(--ink)", "thickness": 4, "height": _STEP * 0.7}
+    text = {"type": "text", "align": "left", "dx": 6, "color": "var(--ink)", "aria": False}
+    right = _number("right", axis=None)
     return _styled(
-        alt.layer(
-            links,
-            bars.encode(x=x, x2="end:Q", color=color, description="tip:N"),
-            ticks.encode(x=x, description="tip:N"),
-            texts.encode(x=alt.X("right:Q", axis=None), text="text:N"),
-        ).properties(width=plot, height=_STEP * len(names))
+        {
+            "data": _data(table),
+            "layer": [
+                _layer(link, x=end, y=y, y2={"field": "next"}),
+                _layer({"type": "bar"}, x=x, x2={"field": "end"}, y=y, color=color, description=tip)
+                | {"transform": [{"filter": "datum.kind != 'total'"}]},
+                _layer(tick, x=x, y=y, description=tip)
+                | {"transform": [{"filter": "datum.kind == 'total'"}]},
+                _layer(text, x=right, y=y, text=_nominal("text")),
+            ],
+            "width": plot,
+            "height": _STEP * len(names),
+        }
     )
 
 
@@ -262,50 +260,41 @@ def price_against_use(
     # Marks at 0 and at the highest values stay clear of the axes and their labels.
     uses, rates = (-4.0, 104.0), (-0.05 * top, 1.06 * top)
     shaded = pd.DataFrame([{"x": uses[0], "x2": use, "y": rate, "y2": rates[1]}])
-    x = alt.X(
-        "x:Q",
-        scale=alt.Scale(domain=list(uses), nice=False),
-        axis=alt.Axis(
-            title="mean GPU use, %",
-            values=list(range(0, 101, 20)),
-            grid=False,
-            titleFontWeight="normal",
-        ),
+    x = _number(
+        "x",
+        scale={"domain": list(uses), "nice": False},
+        axis={
+            "title": "mean GPU use, %",
+            "values": list(range(0, 101, 20)),
+            "grid": False,
+            "titleFontWeight": "normal",
+        },
     )
-    y = alt.Y(
-        "y:Q", scale=alt.Scale(domain=list(rates), nice=False), axis=_money_axis(symbol, "/h")
-    )
-    corner_mark = (
-        alt.Chart(shaded)
-        .mark_rect(color="var(--shade)", aria=False)
-        .encode(x=x, x2="x2:Q", y=y, y2="y2:Q")
-    )
-    points = (
-        alt.Chart(rows.rename(columns={"use": "x", "rate": "y"}))
-        .mark_point(filled=True, size=60, opacity=0.85, stroke="var(--card)", strokeWidth=0.5)
-        .encode(
-            x=x,
-            y=y,
-            color=alt.Color(
-                "gpu:N",
-                scale=alt.Scale(
-                    domain=list(gpu_types), range=[f"var({c})" for c in _colors(gpu_types)]
-                ),
-                legend=None,
-            ),
-            shape=alt.Shape(
-                "gpu:N",
-                scale=alt.Scale(domain=list(gpu_types), range=list(SHAPES[: len(gpu_types)])),
-                legend=None,
-            ),
-            description="tip:N",
-        )
+    y = _number("y", scale={"domain": list(rates), "nice": False}, axis=_money_axis(symbol, "/h"))
+    area = {"type": "rect", "color": "var(--shade)", "aria": False}
+    types = list(gpu_types)
+    colors, shapes = [f"var({c})" for c in _colors(types)], list(SHAPES[: len(types)])
+    rim = {"stroke": "var(--card)", "strokeWidth": 0.5}
+    points = _layer(
+        {"type": "point", "filled": True, "size": 60, "opacity": 0.85} | rim,
+        rows.rename(columns={"use": "x", "rate": "y"}),
+        x=x,
+        y=y,
+        color=_nominal("gpu", scale={"domain": types, "range": colors}, legend=None),
+        shape=_nominal("gpu", scale={"domain": types, "range": shapes}, legend=None),
+        description=_nominal("tip"),
     )
     named = _named(rows, uses, rates, width)
     return _styled(
-        alt.layer(corner_mark, points, *_name_layers(named, x, y)).properties(
-            width=width, height=_SCATTER_HIGH
-        )
+        {
+            "layer": [
+                _layer(area, shaded, x=x, x2={"field": "x2"}, y=y, y2={"field": "y2"}),
+                points,
+                *_name_layers(named, x, y),
+            ],
+            "width": width,
+            "height": _SCATTER_HIGH,
+        }
     )
 
 
@@ -332,18 +321,17 @@ def _named(
     )
 
 
-def _name_layers(named: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
+def _name_layers(named: pd.DataFrame, x: Channel, y: Channel) -> list[Picture]:
     """A ring around each named point, its name, and a line to it where it is not right beside."""
     if named.empty:
         return []
-    ring = alt.Chart(named).mark_point(
-        color="var(--ink)", size=110, strokeWidth=1.5, opacity=1, aria=False
-    )
-    layers = [ring.encode(x=x, y=y)]
+    ring = {"type": "point", "color": "var(--ink)", "size": 110, "strokeWidth": 1.5, "opacity": 1}
+    layers = [_layer(ring | {"aria": False}, named, x=x, y=y)]
     far = named[~named["is_near"]]
     if len(far):
-        lead = alt.Chart(far).mark_rule(color="var(--ink)", aria=False)
-        layers.append(lead.encode(x=x, y=y, x2="at_x:Q", y2="at_y:Q"))
+        lead = {"type": "rule", "color": "var(--ink)", "aria": False}
+        ends = {"x2": {"field": "at_x"}, "y2": {"field": "at_y"}}
+        layers.append(_layer(lead, far, x=x, y=y, **ends))
     for align, rows in named.groupby("align"):
         at = rows[["at_x", "at_y", "text"]].set_axis(["x", "y", "text"], axis=1)
         layers += _label_layers(at, x, y, align=str(align))
@@ -372,30 +360,50 @@ def _colors(series: Sequence[str]) -> list[str]:
     return list(SERIES[: len(series)])
 
 
-def _money_axis(symbol: str, suffix: str = "") -> alt.Axis:
-    return alt.Axis(
-        title=None,
-        tickCount=_TICKS,
-        domain=False,
-        ticks=False,
-        minExtent=_MONEY_WIDE,
-        maxExtent=_MONEY_WIDE,
-        labelExpr=f"{_quoted(symbol)} + format(datum.value, '~s') + {_quoted(suffix)}",
-    )
+def _layer(mark: Channel, rows: pd.DataFrame | None = None, **encoding: Channel) -> Picture:
+    """A mark for each of ``rows``; without rows, for each of the chart's."""
+    layer = {"mark": mark, "encoding": encoding}
+    return layer if rows is None else layer | {"data": _data(rows)}
 
 
-def _names_axis(positions: Sequence[str], names: Sequence[str], wide: int) -> alt.Axis:
-    return alt.Axis(
-        title=None,
-        domain=False,
-        ticks=False,
-        minExtent=wide,
-        maxExtent=wide,
+def _number(field: str, **more: object) -> Channel:
+    return {"field": field, "type": "quantitative", **more}
+
+
+def _nominal(field: str, **more: object) -> Channel:
+    return {"field": field, "type": "nominal", **more}
+
+
+def _data(rows: pd.DataFrame) -> Channel:
+    """The rows as JSON has them: an unknown value is null."""
+    cells = rows.astype("object")
+    return {"values": cells.where(cells.notna(), None).to_dict("records")}
+
+
+def _money_axis(symbol: str, suffix: str = "") -> Channel:
+    return {
+        "title": None,
+        "tickCount": _TICKS,
+        "domain": False,
+        "ticks": False,
+        "minExtent": _MONEY_WIDE,
+        "maxExtent": _MONEY_WIDE,
+        "labelExpr": f"{_quoted(symbol)} + format(datum.value, '~s') + {_quoted(suffix)}",
+    }
+
+
+def _names_axis(positions: Sequence[str], names: Sequence[str], wide: int) -> Channel:
+    return {
+        "title": None,
+        "domain": False,
+        "ticks": False,
+        "minExtent": wide,
+        "maxExtent": wide,
         # Names come shortened in the middle; a cut at the end could make two of them equal.
-        labelLimit=0,
+        "labelLimit": 0,
         # Two clusters may share a name: the axis counts positions, and shows names.
-        labelExpr=_lookup(positions, names),
-    )
+        "labelExpr": _lookup(positions, names),
+    }
 
 
 def _lookup(keys: Sequence[str], texts: Sequence[str]) -> str:
@@ -415,8 +423,8 @@ def _basic(text: str) -> str:
     return "".join(chr(int.from_bytes(units[i : i + 2])) for i in range(0, len(units), 2))
 
 
-def _styled(chart: Picture, padding: int | dict[str, int] = 5) -> Picture:
-    axis: dict[str, Any] = {
+def _styled(chart: Picture) -> Picture:
+    axis = {
         "labelColor": "var(--muted)",
         "titleColor": "var(--muted)",
         "gridColor": "var(--line)",
@@ -425,11 +433,16 @@ def _styled(chart: Picture, padding: int | dict[str, int] = 5) -> Picture:
         "labelFontSize": FONT_SIZE,
         "titleFontSize": FONT_SIZE,
     }
-    styled: Picture = (
-        chart.properties(padding=padding, autosize=alt.AutoSizeParams(type="pad"))
-        .configure(background="transparent", font=FONT)
-        .configure_axis(**axis)
-        .configure_text(fontSize=FONT_SIZE)
-        .configure_view(stroke=None)
-    )
-    return styled
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "padding": 5,
+        "autosize": {"type": "pad"},
+        **chart,
+        "config": {
+            "background": "transparent",
+            "font": FONT,
+            "axis": axis,
+            "text": {"fontSize": FONT_SIZE},
+            "view": {"stroke": None},
+        },
+    }

@@ -58,17 +58,7 @@ AFTER_FINDINGS: tuple[MakeSection, ...] = (
 
 def build(inputs: ReportInputs) -> ReportView:
     """The view of the report of ``inputs.day``."""
-    totals = compute_totals(
-        currency=inputs.settings.currency,
-        day=inputs.day,
-        window_days=inputs.settings.report.window_days,
-        ledger=inputs.ledger,
-        utilization=inputs.utilization,
-        findings=inputs.findings,
-        days=inputs.days,
-        damaged=len(inputs.damaged),
-        not_observed=inputs.not_observed,
-    )
+    totals = totals_of(inputs)
     return ReportView(
         totals=totals,
         headline=headline.headline(inputs, totals),
@@ -87,6 +77,21 @@ def build(inputs: ReportInputs) -> ReportView:
         method=method.method(inputs.settings),
         footer=_footer(inputs.version),
         numbers=_numbers(inputs),
+    )
+
+
+def totals_of(inputs: ReportInputs) -> Totals:
+    """The sums that sections share."""
+    return compute_totals(
+        currency=inputs.settings.currency,
+        day=inputs.day,
+        window_days=inputs.settings.report.window_days,
+        ledger=inputs.ledger,
+        utilization=inputs.utilization,
+        findings=inputs.findings,
+        days=inputs.days,
+        damaged=len(inputs.damaged),
+        not_observed=inputs.not_observed,
     )
 
 

@@ -109,8 +109,14 @@ class Store:
         from pipeline.store import ledger
 
         ref = layout.ledger(account, day, digest)
-        ledger.publish(self.files, ref, frame)
+        self.publish_ledger_file(ref, ledger.encode(ref, frame))
         return ref
+
+    def publish_ledger_file(self, ref: LedgerRef, data: bytes) -> None:
+        """Store the encoded file of a ledger day, then remove the files it replaces."""
+        from pipeline.store import ledger
+
+        ledger.publish(self.files, ref, data)
 
     def final_days(self, account: str | None = None) -> dict[tuple[str, date], str]:
         """Digests of the days that are never built again, by account and day."""
@@ -149,6 +155,14 @@ class Store:
         refs = self.ledger_days(None, first, last)
         wanted = [ref for ref in refs if accounts is None or ref.account in accounts]
         return ledger.read(self.files, wanted, columns, damaged)
+
+    def read_ledger_days(
+        self, refs: Sequence[LedgerRef], damaged: list[str] | None = None
+    ) -> pd.DataFrame:
+        """The rows of some ledger days, as :meth:`read_ledger` returns them."""
+        from pipeline.store import ledger
+
+        return ledger.read(self.files, refs, None, damaged)
 
     def damaged_ledger(self, keys: Collection[str]) -> list[str]:
         """Those of the ledger files ``keys`` that exist and are damaged."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pipeline.errors import StorageError
 from pipeline.schema import DAY, LEDGER
-from pipeline.store import layout, listings, tables
+from pipeline.store import frames, layout, listings, tables
 from pipeline.store.damage import damaged
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pipeline.store.files import Files
 
 
-def publish(files: Files, ref: LedgerRef, frame: pd.DataFrame) -> None:
-    """Store a day and, once it is visible, remove the files it replaces.
+def publish(files: Files, ref: LedgerRef, data: bytes) -> None:
+    """Store the file of a day and, once it is visible, remove the files it replaces.
 
     The name follows from the inputs and the content too, so writing over a file of the same name
     changes nothing, or repairs it.
@@ -31,7 +31,7 @@ def publish(files: Files, ref: LedgerRef, frame: pd.DataFrame) -> None:
             f"ledger day {ref.day} of account {ref.account} is final: its snapshots were thinned "
             "by prune, so it is never built again"
         )
-    files.replace(ref.key, encode(ref, frame))
+    files.replace(ref.key, data)
     for key in siblings:
         if layout.parse_ledger(key) and key != ref.key:
             files.delete(key)
@@ -64,9 +64,10 @@ def read(
     parts = tables.gather(
         refs, lambda ref: _read_day(files, ref, [*known, *added]), skipped=skipped
     )
-    if not parts:
+    frame = frames.frame_of(LEDGER, parts, len(refs))
+    if frame is None:
         return LEDGER.empty()[known].assign(**dict.fromkeys(added))
-    return LEDGER.to_pandas(tables.concat(parts))
+    return frame
 
 
 def still_damaged(files: Files, keys: Collection[str]) -> list[str]:

@@ -10,6 +10,7 @@ from pipeline.errors import AlreadyStoredError
 from pipeline.model import RunRecord
 from pipeline.store import layout, self_hash
 from pipeline.store.damage import WRONG_BYTES, damaged
+from pipeline.store.json_decoders import decoder
 
 if TYPE_CHECKING:
     from pipeline.store.files import Files
@@ -85,6 +86,6 @@ def decode_json(files: Files, key: str, kind: type[T]) -> T:
     if not self_hash.is_intact(data):
         raise damaged(files, key, WRONG_BYTES)
     try:
-        return msgspec.json.decode(data, type=_Sealed[kind]).record  # type: ignore[valid-type]
+        return decoder(_Sealed[kind]).decode(data).record  # type: ignore[valid-type]
     except msgspec.DecodeError as error:
         raise damaged(files, key, str(error).splitlines()[0]) from error

@@ -12,9 +12,10 @@ from pipeline.model import Certificate, Quarantined, Snapshot
 from pipeline.schema import SNAPSHOT
 from pipeline.store import layout, tables
 from pipeline.store.damage import damaged
+from pipeline.store.json_decoders import decoder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
 
@@ -61,6 +62,8 @@ def read_frame(
     Columns that the schema does not know are read from the files that have them. Given
     ``skipped``, damaged files are left out and their keys appended to it.
     """
+    from pipeline.store import frames  # noqa: PLC0415 - an extract writes without pandas
+
     known = [n for n in SNAPSHOT.names if columns is None or n in columns]
     added = [] if columns is None else sorted(set(columns) - set(SNAPSHOT.names))
     stored = [n for n in (*known, *added) if n != "account"]
@@ -73,9 +76,10 @@ def read_frame(
         return pa.table({**columns, "snapshot_state": state})
 
     parts = tables.gather(refs, read_one, skipped=skipped)
-    if not parts:
+    frame = frames.frame_of(SNAPSHOT, parts, len(refs))
+    if frame is None:
         return SNAPSHOT.empty()[known].assign(**dict.fromkeys((*added, "snapshot_state")))
-    return SNAPSHOT.to_pandas(tables.concat(parts))
+    return frame
 
 
 def read_rows(
@@ -86,21 +90,25 @@ def read_rows(
 
     Damaged files are left out and their keys appended to ``skipped``.
     """
+    from pipeline.store import frames  # noqa: PLC0415 - an extract writes without pandas
+
     certificates: dict[str, Certificate] = {}
+    rows: list[int] = []
 
     def read_one(ref: SnapshotRef) -> pa.Table:
         table, notes = tables.read(files, ref.key, SNAPSHOT, columns)
         certificates[ref.key] = _certificate(files, ref, notes)
         return table
 
-    parts = tables.gather(refs, read_one, skipped=skipped)
-    if not parts:
-        return [], [], SNAPSHOT.empty()[list(columns)]
-    return (
-        [certificates[ref.key] for ref in refs if ref.key not in skipped],
-        [table.num_rows for table in parts],
-        SNAPSHOT.to_pandas(tables.concat(parts)),
-    )
+    def counted() -> Iterator[pa.Table]:
+        for table in tables.gather(refs, read_one, skipped=skipped):
+            rows.append(table.num_rows)
+            yield table
+
+    frame = frames.frame_of(SNAPSHOT, counted(), len(refs))
+    if frame is None:
+        frame = SNAPSHOT.empty()[list(columns)]
+    return [certificates[ref.key] for ref in refs if ref.key not in skipped], rows, frame
 
 
 def certificate(files: Files, ref: SnapshotRef) -> Certificate:
@@ -117,7 +125,7 @@ def _certificate(files: Files, ref: SnapshotRef, notes: dict[str, str]) -> Certi
 
 def _parse(files: Files, ref: SnapshotRef, notes: dict[str, str], name: str, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(notes[name], type=kind)
+        return decoder(kind).decode(notes[name])
     except (KeyError, msgspec.DecodeError) as error:
         raise damaged(files, ref.key, f"its {name} is not readable") from error
 

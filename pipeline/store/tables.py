@@ -25,6 +25,7 @@ from pipeline.model import LedgerRef, SnapshotRef
 from pipeline.schema import AT, CODE, INT, TEXT
 from pipeline.store import self_hash
 from pipeline.store.damage import WRONG_BYTES, damaged
+from pipeline.store.json_decoders import decoder
 from pipeline.store.schema_migration import conform
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def read(
 
 def read_totals(files: Files, key: str) -> Totals:
     """The totals of the rows of the file ``key``, from its footer."""
-    return msgspec.json.decode(read_notes(files, key)[_TOTALS], type=Totals)
+    return decoder(Totals).decode(read_notes(files, key)[_TOTALS])
 
 
 def read_notes(files: Files, key: str) -> dict[str, str]:
@@ -117,31 +118,25 @@ def read_notes(files: Files, key: str) -> dict[str, str]:
 
 def gather(
     refs: Sequence[Ref], read_one: Callable[[Ref], pa.Table], *, skipped: list[str] | None
-) -> list[pa.Table]:
-    """The tables of many files, read by threads; in the order of ``refs``.
+) -> Iterator[pa.Table]:
+    """The tables of many files, read by threads a few at a time; in the order of ``refs``.
 
     Given ``skipped``, damaged files are left out and their keys appended to it.
     """
-
-    def attempt(ref: Ref) -> pa.Table | DamageError:
-        try:
-            return read_one(ref)
-        except DamageError as error:
-            if skipped is None:
-                raise
-            return error
-
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        parts = list(pool.map(attempt, refs))
-    if skipped is not None:
-        results = zip(refs, parts, strict=True)
-        skipped += [ref.key for ref, part in results if isinstance(part, DamageError)]
-    return [part for part in parts if not isinstance(part, DamageError)]
-
-
-def concat(parts: Sequence[pa.Table]) -> pa.Table:
-    """One table of ``parts``; a column that only some of them have is null in the others."""
-    return pa.concat_tables(parts, promote_options="permissive")
+    threads = min(8, os.cpu_count() or 1)
+    with ThreadPoolExecutor(threads) as pool:
+        tables = [pool.submit(read_one, ref) for ref in refs[:threads]]
+        for place, ref in enumerate(refs):
+            if place + threads < len(refs):
+                tables.append(pool.submit(read_one, refs[place + threads]))
+            # Popped, so that whoever takes a table is the only one to hold it.
+            table = tables.pop(0)
+            try:
+                yield table.result()
+            except DamageError:
+                if skipped is None:
+                    raise
+                skipped.append(ref.key)
 
 
 def constant_code(value: str, rows: int) -> pa.DictionaryArray:

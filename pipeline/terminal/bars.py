@@ -28,10 +28,13 @@ class Bars:
         self._bars = bars
         self._walks: dict[str, TaskID] = {}
 
+    def line(self, text: str) -> None:
+        """Prints a line above the bars."""
+        self._bars.console.print(text, markup=False, highlight=False)
+
     def wait(self, until: datetime) -> None:
         """Prints a line that says until when the run waits."""
-        line = f"waiting until {until.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        self._bars.console.print(line, markup=False, highlight=False)
+        self.line(f"waiting until {until.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
 
     def walk(self, account: str) -> OnPage:
         """Adds a bar for a walk over an account's list; its next walk uses the same bar."""

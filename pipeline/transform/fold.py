@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from datetime import date
 
     from numpy.typing import NDArray
-    from pandas.api.typing import DataFrameGroupBy
 
     from pipeline.arrays import Floats, Ints
 
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
 HOURS_OF_WEEK = 168
 _EPOCH_ORDINAL = 719_163
 _ALL_HOURS = (1 << 24) - 1
+_SPARSE = 8
+"""Groups are counted in a table if it has at most so many places per row."""
 
 
 def day_numbers(dates: pd.Series[Any]) -> Ints:
@@ -49,17 +50,42 @@ def between(frame: pd.DataFrame, first: date, last: date) -> pd.DataFrame:
     """The rows of the days ``first`` to ``last``, both included."""
     day = day_numbers(frame["date"])
     inside = (day >= day_number(first)) & (day <= day_number(last))
-    return frame if inside.all() else frame[inside]
+    rows: pd.DataFrame = frame if inside.all() else _at(frame, np.flatnonzero(inside))
+    return rows
 
 
 def number(frame: pd.DataFrame, keys: Sequence[str]) -> tuple[Ints, int]:
     """The number of each row's group among the combinations of ``keys``, in their order."""
-    code = np.zeros(len(frame), dtype=np.int64)
+    code, width = np.zeros(len(frame), dtype=np.int64), 1
     for key in keys:
-        part, distinct = pd.factorize(frame[key], sort=True)
-        code = code * (len(distinct) + 1) + part + 1
-    code, groups = pd.factorize(code, sort=True)
-    return code.astype(np.int64), len(groups)
+        part, distinct = _in_order(frame[key])
+        code = code * (distinct + 1) + part + 1
+        width *= distinct + 1
+    return dense(code, width)
+
+
+def dense(code: Ints, width: int) -> tuple[Ints, int]:
+    """Numbers below ``width``, numbered again without those that do not occur; and how many do."""
+    if width > _SPARSE * len(code):
+        numbered, distinct = pd.factorize(code, sort=True)
+        return numbered.astype(np.int64), len(distinct)
+    # A table of all numbers takes less time than a hash of those that occur.
+    occurs = np.zeros(width, dtype=bool)
+    occurs[code] = True
+    place = np.cumsum(occurs) - 1
+    return place[code], int(occurs.sum())
+
+
+def _in_order(values: pd.Series[Any]) -> tuple[Ints, int]:
+    """The rank of each value among the distinct ones, -1 where unknown; and how many there are."""
+    if not isinstance(values.dtype, pd.StringDtype):
+        code, distinct = pd.factorize(values, sort=True)
+        return code.astype(np.int64), len(distinct)
+    # The sort of ``factorize`` turns every distinct text into an object first.
+    code, distinct = pd.factorize(values.array)
+    rank = np.full(len(distinct) + 1, -1, dtype=np.int64)
+    rank[distinct.argsort()] = np.arange(len(distinct))
+    return rank[code], len(distinct)
 
 
 def ratio(part: Floats, total: Floats, default: float = np.nan) -> Floats:
@@ -171,18 +197,31 @@ class Fold:
         return pd.DataFrame(sums)
 
     def highest(self, columns: Sequence[str]) -> pd.DataFrame:
-        """Maxima per cluster."""
-        return self._grouped(columns).max()
+        """Maxima per cluster of columns of reals, times, or integers that are always known."""
+        return pd.DataFrame({name: self._extreme(name, np.fmax, np.maximum) for name in columns})
 
     def lowest(self, columns: Sequence[str]) -> pd.DataFrame:
-        """Minima per cluster."""
-        return self._grouped(columns).min()
+        """Minima per cluster of the same."""
+        return pd.DataFrame({name: self._extreme(name, np.fmin, np.minimum) for name in columns})
 
-    def _grouped(self, columns: Sequence[str]) -> DataFrameGroupBy[Any, Any]:
-        groups: DataFrameGroupBy[Any, Any] = _at(self.ledger[list(columns)], self.rows).groupby(
-            self.code
-        )
-        return groups
+    def _extreme(self, column: str, of_reals: np.ufunc, of_integers: np.ufunc) -> pd.Series[Any]:
+        """The largest or smallest value per cluster; null where no row knows it."""
+        series = self[column]
+        if series.dtype == "float64":
+            reals = np.full(self.size, np.nan)
+            of_reals.at(reals, self.code, series.to_numpy())
+            return pd.Series(reals)
+        known = series.notna().to_numpy(bool)
+        integers = series.to_numpy(dtype="datetime64[us]") if series.dtype.kind == "M" else series
+        values = np.asarray(integers).view(np.int64)
+        limits = np.iinfo(np.int64)
+        start = limits.min if of_integers is np.maximum else limits.max
+        out = np.full(self.size, start)
+        of_integers.at(out, self.code[known], values[known])
+        if series.dtype.kind != "M":
+            return pd.Series(out)
+        times = np.where(self.any_of(known), out, limits.min).view("datetime64[us]")
+        return pd.Series(pd.DatetimeIndex(times).tz_localize("UTC"))
 
     def any_of(self, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Whether each cluster has at least one of ``rows``."""

@@ -42,6 +42,15 @@ class Overview:
     without_utilization: int
     without_rate: int
     """These add nothing to the total: it is a lower bound when this is not 0."""
+    total_gpus: int = 0
+    weighted_gpu_utilization_pct: float | None = None
+    """The same mean with each cluster weighted by its GPUs."""
+    without_gpu_count: int = 0
+    """These add nothing to ``total_gpus``."""
+
+
+GROUPS = ("status", "gpu_type", "region", "project_id")
+"""What an overview can be cut by."""
 
 
 def overview(frame: pd.DataFrame, *, status: str | None = "running") -> Overview:
@@ -54,7 +63,53 @@ def overview(frame: pd.DataFrame, *, status: str | None = "running") -> Overview
         average_gpu_utilization_pct=float(reading.mean()) if reading.notna().any() else None,
         without_utilization=int(reading.isna().sum()),
         without_rate=int(rate.isna().sum()),
+        total_gpus=int(rows["gpu_count"].dropna().sum()),
+        weighted_gpu_utilization_pct=_weighted_use(rows),
+        without_gpu_count=int(rows["gpu_count"].isna().sum()),
     )
+
+
+def overview_by(frame: pd.DataFrame, group: str, *, status: str | None = "running") -> pd.DataFrame:
+    """The overview of each value of ``group``, highest cost first; an unknown value is null.
+
+    Columns: ``group``, clusters, gpus, ``hourly_rate_micros``, ``gpu_utilization_pct`` (weighted by
+    GPUs), without_utilization, without_rate. By status, the clusters of every status.
+    """
+    is_kept = status is None or group == "status"
+    rows = frame if is_kept else frame[_equals(frame["status"], str(status))]
+    values = rows[group].astype("object")
+    values = values.where(values.notna(), None)
+    table = []
+    for value in values.unique():
+        is_part = values.isna() if value is None else values == value
+        part = overview(rows[is_part.to_numpy(bool)], status=None)
+        table.append(
+            {
+                group: value,
+                "clusters": part.total_clusters,
+                "gpus": part.total_gpus,
+                "hourly_rate_micros": part.total_hourly_cost_micros,
+                "gpu_utilization_pct": part.weighted_gpu_utilization_pct,
+                "without_utilization": part.without_utilization,
+                "without_rate": part.without_rate,
+            }
+        )
+    columns = [group, "clusters", "gpus", "hourly_rate_micros", "gpu_utilization_pct"]
+    out = pd.DataFrame(table, columns=[*columns, "without_utilization", "without_rate"])
+    out = out.astype({"gpu_utilization_pct": "float64"})
+    order = ["hourly_rate_micros", "clusters"]
+    return out.sort_values(order, ascending=False, kind="stable").reset_index(drop=True)
+
+
+def _weighted_use(rows: pd.DataFrame) -> float | None:
+    """The mean GPU use by GPUs, over the clusters with a reading and a count of GPUs."""
+    known = rows[rows["gpu_utilization_pct"].notna() & rows["gpu_count"].fillna(0).gt(0)]
+    gpus = known["gpu_count"].astype("float64")
+    return float((known["gpu_utilization_pct"] * gpus).sum() / gpus.sum()) if len(known) else None
+
+
+SEARCHED = ("name", "description", "project_id")
+"""Where the words of a development cluster can be."""
 
 
 def dev_clusters(
@@ -64,8 +119,12 @@ def dev_clusters(
     status: str | None = "stopped",
     gpu_type: str | None = "RTX4090",
     words: Sequence[str] = ("dev", "sandbox"),
+    within: Sequence[str] = SEARCHED,
 ) -> pd.DataFrame:
-    """Development clusters that could be used: any of ``words`` in the name, newest first."""
+    """Development clusters that could be used: any of ``words`` in a text, newest first.
+
+    ``within``: the columns that are searched, whatever the case of their letters.
+    """
     rows = select(
         frame,
         project_id=project_id,
@@ -76,7 +135,8 @@ def dev_clusters(
     )
     named = pd.Series(data=False, index=rows.index)
     for word in words:
-        named |= _contains(rows["name"], word, case=True)
+        for column in within:
+            named |= _contains(rows[column], word)
     return rows[named].reset_index(drop=True)
 
 
@@ -187,5 +247,5 @@ def _equals(values: pd.Series[Any], wanted: str) -> pd.Series[bool]:
     return (values == wanted).fillna(value=False).astype(bool)
 
 
-def _contains(values: pd.Series[Any], text: str, *, case: bool = False) -> pd.Series[bool]:
-    return values.astype("str").str.contains(text, case=case, regex=False, na=False).astype(bool)
+def _contains(values: pd.Series[Any], text: str) -> pd.Series[bool]:
+    return values.astype("str").str.contains(text, case=False, regex=False, na=False).astype(bool)

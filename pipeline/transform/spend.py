@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline import schema
-from pipeline.transform.fold import day_numbers, number, outer_cuts
+from pipeline.transform.fold import day_numbers, dense, number, outer_cuts
 
 if TYPE_CHECKING:
     from pipeline.arrays import Bools, Ints
@@ -92,6 +92,19 @@ def by(rows: pd.DataFrame, *dims: str) -> pd.DataFrame:
     return out[[*keys, *_MEASURES]].reset_index(drop=True)
 
 
+def total(rows: pd.DataFrame) -> dict[str, int | None]:
+    """The sums of ``spend_micros``, ``spend_low_micros`` and ``spend_high_micros`` of :func:`by`.
+
+    The upper end is None where some row has none.
+    """
+    high = rows["spend_high_micros"]
+    return {
+        "spend_micros": int(rows["spend_micros"].sum()),
+        "spend_low_micros": int(rows["spend_low_micros"].sum()),
+        "spend_high_micros": None if high.isna().any() else int(high.sum()),
+    }
+
+
 _MEASURES = (
     "clusters",
     "spend_micros",
@@ -146,5 +159,8 @@ def _clusters(rows: pd.DataFrame, dims: tuple[str, ...], code: Ints, size: int) 
     if "date" in dims:  # a cluster has one row a day
         return np.bincount(code, minlength=size).astype(np.int64)
     cluster, width = number(rows, schema.CLUSTER_KEY)
-    pairs = pd.unique(code * width + cluster)
-    return np.bincount(pairs // max(width, 1), minlength=size).astype(np.int64)
+    # One pair of group and cluster is one cluster of the group, however many days it has.
+    pair, pairs = dense(code * width + cluster, size * width)
+    group_of = np.zeros(pairs, dtype=np.int64)
+    group_of[pair] = code
+    return np.bincount(group_of, minlength=size).astype(np.int64)

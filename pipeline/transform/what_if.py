@@ -105,6 +105,12 @@ def what_if(
     )
 
 
+def totals(rows: pd.DataFrame) -> dict[str, int]:
+    """The sums of the amounts of :func:`what_if`, over the clusters that have a price."""
+    priced = rows[rows["is_priced"].astype(bool)]
+    return {name: int(priced[name].sum()) for name in _AMOUNTS}
+
+
 def _saved(change: Change, frame: pd.DataFrame, expected: Ints) -> Floats:
     """What the change saves of the ``expected`` spend of 30 days; NaN where it has no price."""
     if change.kind == "stop":

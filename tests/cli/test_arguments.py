@@ -50,6 +50,12 @@ REFUSED = [
     (("replay", "--from", "2026-03-02"), "--to"),
     *((("status", "--max-age", age), "--max-age") for age in
       ("", "-1m", "1s", "1.5h", "inf", "99999999999d", "٣m")),
+    (("ledger", "--engine", "spark"), "--engine"),
+    (("ledger", "--scheduler", "tcp://127.0.0.1:9"), "--scheduler needs --engine dask"),
+    (("ledger", "--engine", "dask", "--scheduler", ""), "--scheduler is empty"),
+    (("replay", "--from", "2026-03-02", "--to", "2026-03-03", "--engine", "dask", "--scheduler",
+      "tcp://127.0.0.1:9", "--workers", "2"), "give --scheduler or --workers"),
+    *((("findings", "--workers", number), "--workers") for number in ("0", "-1", "x", "")),
     # numbers
     *((("clusters", "--max-age", KNOWN, option, value), option)
       for option in ("--page", "--limit", "--min-gpu-count", "--max-gpu-count")

@@ -98,8 +98,40 @@ def test_the_use_cases_answer_over_the_whole_fleet(api: Api, run: Run) -> None:
     ]
     listed = json.loads(run("candidates", "--json", url=api.url).out)["candidates"]
     assert {row["cluster_id"] for row in listed} == set(expected["cluster_id"])
-    named = json.loads(run("dev-clusters", "--json", url=api.url).out)["clusters"]
+    assert {row["history"] for row in listed} <= {"no history"}
+    named = json.loads(run("dev-clusters", "--json", "--in", "name", url=api.url).out)["clusters"]
     assert all("dev" in row["name"] or "sandbox" in row["name"] for row in named)
+    more = json.loads(run("dev-clusters", "--json", url=api.url).out)["clusters"]
+    assert {row["cluster_id"] for row in named} <= {row["cluster_id"] for row in more}
+    assert sum(row["clusters"] for row in seen["by"]["region"]) == len(running)
+    assert sum(row["clusters"] for row in seen["by"]["status"]) == len(now)
+    assert seen["total_gpus"] == running["gpu_count"].sum()
+
+
+def test_an_answer_of_the_api_says_so(api: Api, run: Run) -> None:
+    ran = run("overview", "--by", "region", url=api.url)
+    assert "default: from the API, just now" in ran.err
+    assert "running clusters by region" in ran.out
+    assert "by project" not in ran.out
+
+
+def test_candidates_have_what_the_history_says_beside_them(history: Run) -> None:
+    listed = history("findings", "--json")
+    known = {
+        row["cluster_id"]: row
+        for row in reversed(json.loads(listed.out)["findings"])
+        if row["grade"]
+    }
+    ran = history("candidates", "--max-age", "99999d", "--min-hourly-rate", "0", "--json")
+    answer = json.loads(ran.out)
+    assert answer["history_date"] == json.loads(listed.out)["date"]
+    rows = [row for row in answer["candidates"] if row["cluster_id"] in known]
+    assert rows
+    assert all(row["grade"] and row["since"] for row in rows)
+    others = [row for row in answer["candidates"] if row["cluster_id"] not in known]
+    assert not [row for row in others if row["grade"]]
+    shown = history("candidates", "--max-age", "99999d", "--min-hourly-rate", "0")
+    assert f"history: the findings of {answer['history_date']}" in shown.err
 
 
 def test_a_question_is_answered_from_a_young_snapshot_without_asking_again(

@@ -121,6 +121,16 @@ def test_an_unprotected_address_is_refused_and_not_quoted(url: str, why: str) ->
     assert "canary" not in str(error.value)
 
 
+def test_no_log_line_of_any_library_holds_the_address(
+    listener: Listener, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    listener.answers = [(500, "", {})]
+    post(listener)
+    assert "attempt 1 of 4 failed: HTTP 500" in caplog.text
+    assert "canary" not in caplog.text
+
+
 def test_netrc_is_not_read(
     listener: Listener, tmp_path: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -97,6 +97,44 @@ def test_more_clusters_in_one_second_than_fit_on_a_page_are_all_found(
     assert ids == api.throughout
 
 
+@pytest.mark.parametrize("before", range(0, 100, 9))
+def test_a_page_within_one_second_is_not_read_twice(
+    fake_api: Callable[..., Any], new_walk: Callable[..., Any], before: int
+) -> None:
+    api = fake_api(3)
+    for number in range(600 - before):
+        api.create(10 * number)
+    for _ in range(150):
+        api.create(10_000)
+    for number in range(before):
+        api.create(20_000 + 10 * number)
+    api.throughout = set(api.alive)
+    verdict, ids = run(new_walk(api))
+    assert verdict.state is State.COMPLETE
+    assert ids == api.throughout
+    assert api.requests <= -(-750 // 100) + 3
+
+
+def test_a_second_with_more_than_two_pages_does_not_end_the_walk_by_time(
+    fake_api: Callable[..., Any], new_walk: Callable[..., Any]
+) -> None:
+    api = fake_api(3)
+    for number in range(50):
+        api.create(number)
+    for _ in range(500):
+        api.create(1_000)
+    for number in range(50):
+        api.create(2_000 + number)
+    api.throughout = set(api.alive)
+    # Its order of clusters of one second is reversed with the order that is asked for.
+    api.ordered = lambda matching, query: sorted(
+        matching, key=lambda c: (c["created"], c["id"]), reverse=query["sort_order"] == "desc"
+    )
+    verdict, ids = run(new_walk(api))
+    assert verdict.proof.startswith("walked by creation time")
+    assert ids == api.throughout
+
+
 @pytest.mark.parametrize("deaths", [0.3, 3, 20])
 def test_deletions_between_requests_hide_no_cluster(
     fake_api: Callable[..., Any], new_walk: Callable[..., Any], deaths: float

@@ -15,6 +15,7 @@ from pipeline.transform import budgets, forecast, utilization
 from pipeline.transform.findings import judge, replay
 from pipeline.transform.findings.judge import Policy
 from pipeline.transform.observed import observed_days, observed_on
+from tests.transform.chain import judge_days
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +41,7 @@ def both(days: Make, ledger: Make) -> pd.DataFrame:
 
 def chain(rows: pd.DataFrame, until: dict[str, date], **more: Any) -> dict[date, pd.DataFrame]:  # noqa: ANN401
     policy = Policy(Rules(), **more)
-    days = judge.judge_days(rows, policy, FIRST, LAST, until=until)
+    days = judge_days(rows, policy, FIRST, LAST, until=until)
     return {day: frame.set_index(["cluster_id", "rule_id"]) for day, frame in days}
 
 
@@ -75,7 +76,7 @@ def test_days_that_came_later_make_the_same_findings_as_if_they_had_never_been_m
     rest = ledger(*days("2026-03-08", 3, account="b", cluster_id="b1"))
     complete = schema.LEDGER.enforce(pd.concat([rows, rest], ignore_index=True))
     caught_up = chain(complete, {"a": LAST, "b": LAST})[LAST]
-    never_behind = dict(judge.judge_days(complete, Policy(Rules()), FIRST, LAST))[LAST]
+    never_behind = dict(judge_days(complete, Policy(Rules()), FIRST, LAST))[LAST]
     pd.testing.assert_frame_equal(caught_up.reset_index()[never_behind.columns], never_behind)
     assert caught_up.loc[("b1", "idle"), "found_on"] == pd.Timestamp("2026-03-02")
 
@@ -113,7 +114,7 @@ def test_a_finding_that_is_not_observed_does_not_count_as_acted_on(
 ) -> None:
     rows = both(days, ledger)
     rows = rows[rows["cluster_id"].isin(["a1", "b1"])]
-    flags = replay.flags(judge.judge_days(rows, Policy(Rules()), FIRST, LAST, until=ENDS))
+    flags = replay.flags(judge_days(rows, Policy(Rules()), FIRST, LAST, until=ENDS))
     got = replay.precision(flags, rows, LAST, until=ENDS).set_index("rule_id").loc["idle"]
     assert (got["flagged"], got["acted_on"], got["undecided"]) == (2, 0, 2)
 

@@ -41,7 +41,38 @@ def test_the_overview_averages_over_clusters_with_a_reading_and_counts_the_other
             {"status": None},
         )
     )
-    assert got == snapshot_queries.Overview(3, 15 * UNIT, 50.0, 1, 1)
+    assert got == snapshot_queries.Overview(3, 15 * UNIT, 50.0, 1, 1, without_gpu_count=3)
+
+
+def test_gpus_are_counted_and_weigh_the_mean() -> None:
+    got = snapshot_queries.overview(
+        snapshot(
+            running(8.0, 100.0, gpu_count=6),
+            running(2.0, 20.0, gpu_count=2),
+            running(2.0, None, gpu_count=1),
+            running(2.0, 0.0, gpu_count=None),
+        )
+    )
+    assert (got.total_gpus, got.without_gpu_count) == (9, 1)
+    assert got.average_gpu_utilization_pct == 40.0
+    assert got.weighted_gpu_utilization_pct == 80.0
+
+
+def test_an_overview_is_cut_by_a_column_most_expensive_first() -> None:
+    fleet = snapshot(
+        running(1.0, 50.0, gpu_count=1, region="a"),
+        running(5.0, 10.0, gpu_count=4, region="b"),
+        running(None, None, gpu_count=None, region=None),
+        {"status": "stopped", "hourly_rate_micros": 2 * UNIT, "region": "a", "gpu_count": 2},
+    )
+    by_region = snapshot_queries.overview_by(fleet, "region")
+    assert by_region["region"].fillna("unknown").tolist() == ["b", "a", "unknown"]
+    assert by_region["gpus"].tolist() == [4, 1, 0]
+    assert by_region["hourly_rate_micros"].tolist() == [5 * UNIT, UNIT, 0]
+    assert by_region["without_utilization"].tolist() == [0, 0, 1]
+    by_status = snapshot_queries.overview_by(fleet, "status")
+    assert by_status[["status", "clusters"]].to_numpy().tolist() == [["running", 3], ["stopped", 1]]
+    assert snapshot_queries.overview_by(snapshot(), "region").empty
 
 
 def test_an_empty_fleet_has_no_average() -> None:
@@ -80,6 +111,19 @@ def test_dev_clusters_are_found_by_name_newest_first() -> None:
     )
     rows = snapshot_queries.dev_clusters(frame, project_id="p")
     assert rows["cluster_id"].tolist() == ["c1", "c0"]
+
+
+def test_a_word_is_searched_in_name_description_and_project_in_any_case() -> None:
+    box = {"status": "stopped", "gpu_type": "RTX4090"}
+    fleet = snapshot(
+        box | {"name": "A-DEV"},
+        box | {"name": "x", "description": "the Sandbox of ana"},
+        box | {"name": "x", "project_id": "dev-tools"},
+        box | {"name": "x", "description": "prod"},
+    )
+    assert sorted(snapshot_queries.dev_clusters(fleet)["cluster_id"]) == ["c0", "c1", "c2"]
+    only = snapshot_queries.dev_clusters(fleet, words=("sand",), within=("description",))
+    assert only["cluster_id"].tolist() == ["c1"]
 
 
 def test_every_filter_of_the_list_applies() -> None:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.cli.engine_options import takes_engine
 from pipeline.cli.filters import RuleId, check_rule, warn_of_no_match
 from pipeline.cli.options import Command, is_json, print_result
 from pipeline.cli.output import format_option, print_rows
 from pipeline.cli.param_types import Day, Number
 from pipeline.cli.run import run
-from pipeline.errors import ReadOnlyError, SettingsError, StorageError
 from pipeline.terminal.amounts import MICROS, money
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from pipeline.engine import Engine
     from pipeline.jobs import Job
     from pipeline.jobs.findings import DayFindings
     from pipeline.jobs.open_findings import Filters, OpenFindings
@@ -64,16 +65,19 @@ ACTED_ON = "acted_on_within_14_days"
     help="At most this many; 0 for all. [default: 20 in a table, else all]",
 )
 @click.option("--rebuild", is_flag=True, help="Judge every day again, from the first day on.")
+@takes_engine
 @format_option
 def findings(
-    day: date | None, limit: int | None, output_format: str, *, changes: bool, rebuild: bool,
-    owner: str | None, project: str | None, rule: str | None, min_saving: float | None,
+    day: date | None, limit: int | None, output_format: str, engine: Engine,
+    *, changes: bool, rebuild: bool, owner: str | None, project: str | None, rule: str | None,
+    min_saving: float | None,
 ) -> None:  # fmt: skip
     """List the open findings, those that save most first, or the changes."""
 
     def action(job: Job) -> dict[str, object]:
         from pipeline.jobs import open_findings
 
+        job.engine = engine
         check_rule(rule, job.settings)
         minimum = None if min_saving is None else round(min_saving * MICROS)
         filters = open_findings.Filters(
@@ -83,6 +87,8 @@ def findings(
         if is_short and day is None and (kept := open_findings.kept(job)) is not None:
             _print_open(job, kept, filters, limit)
             return {}
+        from pipeline.jobs.closed_findings import closed_findings
+
         judged = closed_findings(job, day, rebuild=rebuild)
         if not changes:
             rows = open_findings.ranked(judged.findings)
@@ -165,29 +171,6 @@ def _print_full(
     }
 
 
-def closed_findings(job: Job, day: date | None, *, rebuild: bool = False) -> DayFindings:
-    """The findings of ``day``, by default of the last closed one, which are kept for later.
-
-    Raises:
-        StorageError: no day is closed yet.
-        SettingsError: ``day`` is not closed.
-    """
-    from pipeline.jobs.coverage import warn_of_missing
-    from pipeline.jobs.report import last_closed
-
-    closed = last_closed(job)
-    if closed is None:
-        raise StorageError(
-            "no day is closed yet, so there are no findings: a day closes with the first "
-            "complete snapshot after its end (UTC)"
-        )
-    if day is not None and day > closed:
-        raise SettingsError(f"--date {day}: the last closed day is {closed}")
-    judged = _judged(job, day or closed, is_last=day is None, rebuild=rebuild)
-    warn_of_missing(job, judged.day, judged.missing)
-    return judged
-
-
 @click.command(cls=Command)
 @click.option("--from", "first", type=Day(), required=True, help="The first day to judge.")
 @click.option("--to", "last", type=Day(), required=True, help="The last day to judge.")
@@ -197,8 +180,9 @@ def closed_findings(job: Job, day: date | None, *, rebuild: bool = False) -> Day
     metavar="FILE",
     help="Try the rules of this settings file instead of the current ones.",
 )
+@takes_engine
 @format_option
-def replay(first: date, last: date, other: str | None, output_format: str) -> None:
+def replay(first: date, last: date, other: str | None, output_format: str, engine: Engine) -> None:
     """Try the rules on past days.
 
     The table counts, for each rule, the clusters it flags and those of them that were stopped or
@@ -211,6 +195,7 @@ def replay(first: date, last: date, other: str | None, output_format: str) -> No
         from pipeline.settings import read_settings
         from pipeline.terminal.tables import records
 
+        job.engine = engine
         settings = job.settings if other is None else read_settings(other, "--settings")
         done = replay_rules(job, first, last, settings)
         counts = done.precision.assign(**{ACTED_ON: done.precision["precision"]})
@@ -227,22 +212,6 @@ def _in_words(counts: pd.DataFrame) -> pd.DataFrame:
     shown = counts.drop(columns="precision")
     shown[ACTED_ON] = shares
     return shown
-
-
-def _judged(job: Job, day: date, *, is_last: bool, rebuild: bool) -> DayFindings:
-    """The findings of ``day``; stored, unless the store is read-only."""
-    from pipeline.jobs.findings import findings_of, keep_open
-
-    try:
-        with job.store.lock("derive"):
-            judged = findings_of(job, day, rebuild=rebuild)
-            if is_last:
-                keep_open(job, judged)
-            return judged
-    except ReadOnlyError:
-        if rebuild:
-            raise
-        return findings_of(job, day, is_stored=False)
 
 
 COMMANDS = (findings, replay)

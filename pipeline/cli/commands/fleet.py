@@ -32,6 +32,11 @@ SHOWN = (
     "gpu_utilization_pct", "total_cost_micros", "region", "project_id", "created_at",
 )  # fmt: skip
 """Columns of a table, the most important first; CSV and JSON have all."""
+SHOWN_CANDIDATES = (
+    "cluster_id", "name", "hourly_rate_micros", "gpu_utilization_pct", "history", "grade",
+    "provable_waste_micros", "since", "gpu_type", "gpu_count", "region", "project_id",
+)  # fmt: skip
+SHOWN_DEV = ("cluster_id", "name", "description", *SHOWN[2:])
 
 age_option = click.option(
     "--max-age",
@@ -106,35 +111,75 @@ def clusters(max_age: timedelta, output_format: str, **parameters: Any) -> None:
     run("clusters", action, is_recorded=False)
 
 
+GROUPS = {"status": "status", "type": "gpu_type", "region": "region", "project": "project_id"}
+"""What an overview can be cut by, and its column."""
+ALL = "all"
+PLACES = ("name", "description", "project")
+
+
 @click.command(cls=Command)
-@click.option("--status", type=OneOf(STATUSES), default="running", show_default=True)
+@click.option(
+    "--status",
+    type=OneOf((*STATUSES, ALL)),
+    default="running",
+    show_default=True,
+    help="Only clusters of this status; all for every one.",
+)
+@click.option(
+    "--by",
+    "groups",
+    type=click.Choice([*GROUPS]),
+    multiple=True,
+    default=tuple(GROUPS),
+    show_default=True,
+    help="Cut by this; may be repeated.",
+)
 @age_option
-def overview(status: str, max_age: timedelta) -> None:
-    """Show the number, cost and GPU use of running clusters."""
+def overview(status: str, groups: tuple[str, ...], max_age: timedelta) -> None:
+    """Show the number, GPUs, cost and GPU use of running clusters."""
 
     def action(job: Job) -> dict[str, object]:
         import msgspec
 
+        from pipeline.terminal.tables import records, table
         from pipeline.transform import snapshot_queries
 
         fleet, sources = _fleet(job, max_age)
-        totals = snapshot_queries.overview(fleet, status=status)
-        mean = totals.average_gpu_utilization_pct
+        wanted = None if status == ALL else status
+        totals = snapshot_queries.overview(fleet, status=wanted)
         cost = f"{rate(totals.total_hourly_cost_micros)} {job.settings.currency}"
         print_result(f"{status} clusters        {totals.total_clusters}")
-        print_result(f"cost per hour           {cost}{' or more' if totals.without_rate else ''}")
-        print_result(f"average GPU utilization {'—' if mean is None else f'{mean:.1f} %'}")
+        print_result(
+            f"GPUs                    {totals.total_gpus}"
+            + (" or more" if totals.without_gpu_count else "")
+        )
+        # The rate of a cluster that does not run is a price, not a cost.
+        label = "cost per hour" if status == "running" else "rates per hour"
+        print_result(f"{label:<23} {cost}{' or more' if totals.without_rate else ''}")
+        print_result(f"average GPU utilization {_percent(totals.average_gpu_utilization_pct)}")
+        print_result(f"  weighted by GPUs      {_percent(totals.weighted_gpu_utilization_pct)}")
         if totals.without_utilization:
             print_result(f"without a GPU reading   {totals.without_utilization}")
         if totals.without_rate:
             print_result(f"without a known rate    {totals.without_rate}")
+        parts = {}
+        for name in groups:
+            rows = snapshot_queries.overview_by(fleet, GROUPS[name], status=wanted)
+            title = "all clusters" if name == "status" else f"{status} clusters"
+            print_result(f"\n{table(rows, f'{title} by {name}')}", is_drawn=True)
+            parts[GROUPS[name]] = records(rows)
         return {
             **msgspec.to_builtins(totals),
+            "by": parts,
             "currency": job.settings.currency,
             "sources": sources,
         }
 
     run("overview", action, is_recorded=False)
+
+
+def _percent(value: float | None) -> str:
+    return "—" if value is None else f"{value:.1f} %"
 
 
 @click.command("dev-clusters", cls=Command)
@@ -144,12 +189,26 @@ def overview(status: str, max_age: timedelta) -> None:
     "--gpu-type", type=OneOf(GPU_TYPES, is_closed=False), default="RTX4090", show_default=True
 )
 @click.option("--word", "words", multiple=True, default=("dev", "sandbox"), show_default=True)
+@click.option(
+    "--in",
+    "within",
+    type=click.Choice(PLACES),
+    multiple=True,
+    default=PLACES,
+    show_default=True,
+    help="Where the words are searched, in any case of their letters; may be repeated.",
+)
 @age_option
 @format_option
-def dev_clusters(max_age: timedelta, output_format: str, **parameters: Any) -> None:  # noqa: ANN401 - options of click
+def dev_clusters(
+    max_age: timedelta,
+    output_format: str,
+    within: tuple[str, ...],
+    **parameters: Any,  # noqa: ANN401 - options of click
+) -> None:
     """List development clusters that a team could use.
 
-    By default stopped RTX4090 clusters whose name contains dev or sandbox.
+    By default stopped RTX4090 clusters whose name, description or project contains dev or sandbox.
     """
 
     def action(job: Job) -> dict[str, object]:
@@ -158,15 +217,17 @@ def dev_clusters(max_age: timedelta, output_format: str, **parameters: Any) -> N
 
         fleet, sources = _fleet(job, max_age)
         check_listed("--gpu-type", parameters["gpu_type"], GPU_TYPES, fleet["gpu_type"])
-        rows = snapshot_queries.dev_clusters(fleet, **parameters)
+        columns = [GROUPS.get(place, place) for place in within]
+        rows = snapshot_queries.dev_clusters(fleet, within=columns, **parameters)
         _warn_of_unmatched(fleet, rows, parameters)
-        print_rows(rows, output_format, SHOWN, f"{len(rows)} development clusters")
+        print_rows(rows, output_format, SHOWN_DEV, f"{len(rows)} development clusters")
         return {"clusters": records(rows), "sources": sources}
 
     run("dev-clusters", action, is_recorded=False)
 
 
 @click.command(cls=Command)
+@click.option("--status", type=OneOf(STATUSES), default="running", show_default=True)
 @click.option("--min-hourly-rate", type=Number(0, 1e9), default=10.0, show_default=True)
 @click.option(
     "--below-utilization",
@@ -178,26 +239,43 @@ def dev_clusters(max_age: timedelta, output_format: str, **parameters: Any) -> N
 @age_option
 @format_option
 def candidates(
-    min_hourly_rate: float, below_utilization: float, max_age: timedelta, output_format: str
-) -> None:
-    """List running clusters with a high rate and low GPU use."""
+    status: str, min_hourly_rate: float, below_utilization: float, max_age: timedelta,
+    output_format: str,
+) -> None:  # fmt: skip
+    """List running clusters with a high rate and low GPU use.
+
+    That is one reading. Beside it is what the history says: the open finding about the cluster with
+    its grade, the waste it proves, and since when.
+    """
 
     def action(job: Job) -> dict[str, object]:
+        from pipeline.jobs.fleet import newest_findings
         from pipeline.terminal.tables import records
         from pipeline.transform import snapshot_queries
+        from pipeline.transform.candidate_history import COLUMNS, with_history
 
         fleet, sources = _fleet(job, max_age)
         result = snapshot_queries.candidates(
-            fleet, min_hourly_rate=min_hourly_rate, below_utilization_pct=below_utilization
+            fleet,
+            min_hourly_rate=min_hourly_rate,
+            below_utilization_pct=below_utilization,
+            status=status,
         )
-        print_rows(result.rows, output_format, SHOWN, f"{len(result.rows)} candidates")
-        if output_format == "table" and len(result.unjudged):
-            print_rows(
-                result.unjudged, output_format, SHOWN, f"{len(result.unjudged)} could not be judged"
-            )
+        known = newest_findings(job, COLUMNS)
+        day, findings = known or (None, None)
+        if day is None:
+            print_note(f"no history yet: `{PROGRAM} nightly` makes findings from the second day on")
+        else:
+            print_note(f"history: the findings of {day}")
+        rows, unjudged = (with_history(part, findings) for part in (result.rows, result.unjudged))
+        print_rows(rows, output_format, SHOWN_CANDIDATES, f"{len(rows)} candidates")
+        if output_format == "table" and len(unjudged):
+            title = f"{len(unjudged)} could not be judged by one reading"
+            print_rows(unjudged, output_format, SHOWN_CANDIDATES, title)
         return {
-            "candidates": records(result.rows),
-            "unjudged": records(result.unjudged),
+            "candidates": records(rows),
+            "unjudged": records(unjudged),
+            "history_date": None if day is None else day.isoformat(),
             "sources": sources,
         }
 
@@ -220,7 +298,7 @@ def _warn_of_unmatched(
 
 
 def _fleet(job: Job, max_age: timedelta) -> tuple[pd.DataFrame, list[Source]]:
-    """The fleet and its sources; a stored snapshot among them is noted with its age."""
+    """The fleet and its sources, each of which is noted."""
     from pipeline.jobs.fleet import fleet_now
 
     fleet, sources = fleet_now(job, max_age)
@@ -231,6 +309,8 @@ def _fleet(job: Job, max_age: timedelta) -> tuple[pd.DataFrame, list[Source]]:
                 f"{age(source.age_seconds)} old; `{PROGRAM} extract` takes a new one, --max-age 0m "
                 "asks the API"
             )
+        else:
+            print_note(f"{source.account}: from the API, just now")
     return fleet, sources
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.cli.engine_options import takes_engine
 from pipeline.cli.options import Command, print_note, print_result
 from pipeline.cli.output import write_file
 from pipeline.cli.param_types import Day, PeriodName, SpreadLength
@@ -18,6 +19,7 @@ from pipeline.errors import SettingsError
 if TYPE_CHECKING:
     from datetime import date, timedelta
 
+    from pipeline.engine import Engine
     from pipeline.errors import Exit
     from pipeline.jobs import Job
     from pipeline.jobs.report import StoredReport
@@ -62,12 +64,14 @@ def extract(account: str | None, spread: timedelta | None) -> None:
 
 @click.command(cls=Command)
 @click.option("--rebuild", is_flag=True, help="Build every day again, not only stale days.")
-def ledger(*, rebuild: bool) -> None:
+@takes_engine
+def ledger(engine: Engine, *, rebuild: bool) -> None:
     """Build the ledger days that are stale or missing."""
 
     def action(job: Job) -> dict[str, object]:
         from pipeline.jobs.ledger import update_ledger
 
+        job.engine = engine
         with job.store.lock("derive"):
             built = update_ledger(job, rebuild=rebuild)
         if sys.stdout.isatty():

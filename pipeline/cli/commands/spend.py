@@ -102,26 +102,28 @@ def spend(
         raise SettingsError(f"--from {first} is after --to {last}: swap them")
 
     def action(job: Job) -> dict[str, object]:
+        from pipeline.jobs.ledger_window import closed_window
         from pipeline.jobs.spend import spend_of
         from pipeline.terminal.tables import records
+        from pipeline.transform.spend import total
 
         columns = tuple(DIMENSIONS[name] for name in dimensions)
-        done = spend_of(job, columns, first, last, days or DEFAULT_DAYS)
-        rows, currency = done.rows, job.settings.currency
-        period = f"{done.first} to {done.last}"
+        window = closed_window(job, first, last, days or DEFAULT_DAYS)
+        rows, currency = spend_of(job, columns, window), job.settings.currency
+        period = f"{window.first} to {window.last}"
         shown = [*_cuts(rows, dimensions), *SHOWN]
         if output_format == "table" and not rows["unpriced_rows"].any():
             shown.remove("unpriced_rows")
         print_rows(rows, output_format, shown, f"spend of {period} in {currency}", STAYS)
-        totals = {name: _total(rows, name) for name in ("spend", "spend_low", "spend_high")}
+        totals = total(rows)
         if output_format == "table":
             print_result(_in_words(totals, len(rows), currency))
         return {
-            "from": done.first.isoformat(),
-            "to": done.last.isoformat(),
+            "from": window.first.isoformat(),
+            "to": window.last.isoformat(),
             "currency": currency,
             "spend": records(rows),
-            "total": {f"{name}_micros": micros for name, micros in totals.items()},
+            "total": totals,
         }
 
     run("spend", action, is_recorded=False, needs_data=True)
@@ -135,19 +137,13 @@ def _cuts(rows: pd.DataFrame, dimensions: tuple[str, ...]) -> list[str]:
     return cuts
 
 
-def _total(rows: pd.DataFrame, name: str) -> int | None:
-    """The sum of the rows; of an upper end that some row does not have, None."""
-    column = rows[f"{name}_micros"]
-    if name == "spend_high" and column.isna().any():
-        return None
-    return int(column.sum())
-
-
 def _in_words(totals: dict[str, int | None], rows: int, currency: str) -> str:
-    low, high = totals["spend_low"] or 0, totals["spend_high"]
+    low, high = totals["spend_low_micros"] or 0, totals["spend_high_micros"]
     end = "unknown" if high is None else money(high)
     what = "1 row" if rows == 1 else f"{rows} rows"
-    return f"total of {what}: {money(totals['spend'] or 0)} {currency} ({money(low)} to {end})"
+    return (
+        f"total of {what}: {money(totals['spend_micros'] or 0)} {currency} ({money(low)} to {end})"
+    )
 
 
 COMMANDS = (spend,)

@@ -57,22 +57,20 @@ def what_if(
     def action(job: Job) -> dict[str, object]:
         from pipeline.jobs.findings import what_if as price_change
         from pipeline.terminal.tables import records
+        from pipeline.transform.what_if import totals as sums
 
         rows = price_change(job, change)
-        priced = rows[rows["is_priced"].astype(bool)]
-        totals = {
-            name: int(priced[f"{name}_micros"].sum())
-            for name in ("before", "after", "difference", "saving", "run_rate_saving")
-        }
+        totals, priced = sums(rows), int(rows["is_priced"].sum())
         print_rows(rows, output_format, list(rows.columns), f"{len(rows)} clusters, 30 days")
         if output_format == "table":
             for name, micros in totals.items():
-                label = name.replace("run_rate", "run-rate").replace("_", " ")
+                label = name.removesuffix("_micros").replace("run_rate", "run-rate")
+                label = label.replace("_", " ")
                 print_result(f"{label:<16} {money(micros):>16} {job.settings.currency}")
-            if len(priced) < len(rows):
-                print_result(f"{len(rows) - len(priced)} of them have no price and are in no total")
+            if priced < len(rows):
+                print_result(f"{len(rows) - priced} of them have no price and are in no total")
         return {
-            **{f"{name}_micros": micros for name, micros in totals.items()},
+            **totals,
             "clusters": records(rows),
         }
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.commands.findings import closed_findings
 from pipeline.cli.options import Command, print_result
 from pipeline.cli.param_types import Day
 from pipeline.cli.run import run
@@ -38,6 +37,7 @@ def why(cluster: str, day: date | None) -> None:
     """
 
     def action(job: Job) -> dict[str, object]:
+        from pipeline.jobs.closed_findings import closed_findings
         from pipeline.jobs.why import cluster_of
         from pipeline.report.text import cluster_text
         from pipeline.report.text.rules import RuleText

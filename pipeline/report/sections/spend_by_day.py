@@ -69,12 +69,18 @@ def spend_by_day(inputs: ReportInputs, totals: Totals) -> SpendByDay:
         chart=Chart(
             title=title,
             summary=summary,
-            svg=_draw(drawing, money, summary, charts.WIDE),
-            narrow=_draw(drawing, money, summary, charts.NARROW),
+            svg=_svg(drawing, money, summary, charts.WIDE),
+            narrow=_svg(drawing, money, summary, charts.NARROW),
         ),
         projects=swatches,
         by_day=_table(grid, money, frozenset(inputs.days)),
     )
+
+
+def picture(inputs: ReportInputs, totals: Totals) -> charts.Picture | None:
+    """The chart alone; None where nothing was spent."""
+    grid = _grid(inputs.window, totals)
+    return None if grid is None else _draw(_drawing(grid, inputs), inputs.money, charts.WIDE)
 
 
 def _grid(window: pd.DataFrame, totals: Totals) -> pd.DataFrame | None:
@@ -129,7 +135,12 @@ def _drawing(grid: pd.DataFrame, inputs: ReportInputs) -> _Drawing:
     return _Drawing(grid, ahead, spend_ahead.fleet_budget(inputs) if is_current else None)
 
 
-def _draw(drawing: _Drawing, money: Money, summary: str, width: int) -> str:
+def _svg(drawing: _Drawing, money: Money, summary: str, width: int) -> str:
+    label = f"Stacked bar chart of spend per day. {summary}"
+    return chart_images.svg(_draw(drawing, money, width), label)
+
+
+def _draw(drawing: _Drawing, money: Money, width: int) -> charts.Picture:
     grid, ahead = drawing.grid, drawing.ahead
     dates = [stamp.date() for stamp in grid.index]
     later = [] if ahead is None else ahead["date"].tolist()[1:]
@@ -148,7 +159,7 @@ def _draw(drawing: _Drawing, money: Money, summary: str, width: int) -> str:
         f"{day} · {project} · {money.exact(micros)}"
         for day, project, micros in zip(long["day"], long["project"], long["micros"], strict=True)
     ]
-    chart = charts.spend_by_day(
+    return charts.spend_by_day(
         long[["day", "project", "units", "order", "tip"]],
         axis_days,
         _labelled(axis_days, _LABELS if width == charts.WIDE else _LABELS_NARROW),
@@ -160,7 +171,6 @@ def _draw(drawing: _Drawing, money: Money, summary: str, width: int) -> str:
         else spend_ahead.units(ahead).assign(day=ahead["date"].map(axis)),
         budget=_budget_line(drawing, axis, money),
     )
-    return chart_images.svg(chart, f"Stacked bar chart of spend per day. {summary}")
 
 
 def _axis(days: list[date]) -> dict[date, str]:

@@ -41,25 +41,12 @@ def section(inputs: ReportInputs, totals: Totals) -> Section | None:
     change = inputs.spend_change
     if change is None:
         return None
-    money = inputs.money
-    causes = change.by_cause
-    difference = int(causes["micros"].sum())
-    moved = causes[causes["micros"] != 0]
-    parts = ", ".join(
-        f"{_CAUSES[cause][:1].lower()}{_CAUSES[cause][1:]} {money.signed(micros)}"
-        for cause, micros in zip(moved["cause"], moved["micros"], strict=True)
-    )
-    text = "the same as"
-    if difference:
-        text = f"{money.rounded(abs(difference))} {'higher' if difference > 0 else 'lower'} than"
+    money, moved = inputs.money, _moved(change)
     return Section(
         key="causes",
         title="Why spend changed",
         sentences=(
-            (
-                f"Spend {in_span(*change.after)} was {text} "
-                f"{in_span(*change.before)}{': ' + parts if parts else ''}."
-            ),
+            sentence(change, money),
             *not_observed.note(totals),
         ),
         tables=(
@@ -72,6 +59,37 @@ def section(inputs: ReportInputs, totals: Totals) -> Section | None:
     )
 
 
+def sentence(change: SpendChange, money: Money) -> str:
+    """The difference, and its causes."""
+    moved = _moved(change)
+    difference = int(moved["micros"].sum())
+    parts = ", ".join(
+        f"{_CAUSES[cause][:1].lower()}{_CAUSES[cause][1:]} {money.signed(micros)}"
+        for cause, micros in zip(moved["cause"], moved["micros"], strict=True)
+    )
+    text = "the same as"
+    if difference:
+        text = f"{money.rounded(abs(difference))} {'higher' if difference > 0 else 'lower'} than"
+    return (
+        f"Spend {in_span(*change.after)} was {text} "
+        f"{in_span(*change.before)}{': ' + parts if parts else ''}."
+    )
+
+
+def _moved(change: SpendChange) -> pd.DataFrame:
+    """The causes that changed anything."""
+    causes = change.by_cause
+    return causes[causes["micros"] != 0]
+
+
+def picture(change: SpendChange, ledger: pd.DataFrame, money: Money) -> charts.Picture | None:
+    """The waterfall alone; None where nothing changed, or ``ledger`` lacks days of a period."""
+    moved, totals = _moved(change), _totals(change, ledger)
+    if moved.empty or totals is None:
+        return None
+    return charts.waterfall(_steps(change, moved, totals, money))
+
+
 def _waterfall(
     change: SpendChange, moved: pd.DataFrame, ledger: pd.DataFrame, money: Money
 ) -> Chart | None:
@@ -79,6 +97,22 @@ def _waterfall(
     totals = _totals(change, ledger)
     if totals is None:
         return None
+    rows = _steps(change, moved, totals, money)
+    parts = "; ".join(f"{n} {text}" for n, text in zip(rows["name"], rows["text"], strict=True))
+    label = f"Waterfall chart. {parts}. Its axis does not begin at 0."
+    narrow = rows.assign(name=rows["name"].str.replace(rf"{NBSP}\d{{4}}$", "", regex=True))
+    return Chart(
+        title="Change of spend by cause",
+        summary=label,
+        svg=chart_images.svg(charts.waterfall(rows), label),
+        narrow=chart_images.svg(charts.waterfall(narrow, charts.NARROW), label),
+    )
+
+
+def _steps(
+    change: SpendChange, moved: pd.DataFrame, totals: tuple[int, int], money: Money
+) -> pd.DataFrame:
+    """The rows of ``charts.waterfall``."""
     before, after = totals
     amounts = [int(micros) for micros in moved["micros"]]
     levels = list(accumulate(amounts, initial=before))
@@ -93,16 +127,7 @@ def _waterfall(
         }
     )
     rows["position"] = [str(place) for place in range(len(rows))]
-    rows["tip"] = rows["name"] + " · " + rows["text"]
-    parts = "; ".join(f"{name} {text}" for name, text in zip(rows["name"], texts, strict=True))
-    label = f"Waterfall chart. {parts}. Its axis does not begin at 0."
-    narrow = rows.assign(name=rows["name"].str.replace(rf"{NBSP}\d{{4}}$", "", regex=True))
-    return Chart(
-        title="Change of spend by cause",
-        summary=label,
-        svg=chart_images.svg(charts.waterfall(rows), label),
-        narrow=chart_images.svg(charts.waterfall(narrow, charts.NARROW), label),
-    )
+    return rows.assign(tip=rows["name"] + " · " + rows["text"])
 
 
 def _by_cause(

@@ -103,6 +103,8 @@ def _as_json(names: tuple[str, ...], measures: pd.DataFrame) -> list[str]:
     """The measures that the rule read, one JSON object for each of its findings."""
     seen = measures[list(names)].astype("object")
     columns = [values.where(values.notna(), None).tolist() for _, values in seen.items()]
-    encode = msgspec.json.Encoder().encode
     rows = zip(*columns, strict=True)
-    return [encode(dict(zip(names, row, strict=True))).decode() for row in rows]
+    lines = msgspec.json.Encoder().encode_lines(
+        [dict(zip(names, row, strict=True)) for row in rows]
+    )
+    return lines.decode().split("\n")[:-1]  # JSON has no line break in a text

@@ -13,7 +13,6 @@ day before, and the settings, exclusions and owners in force.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -28,7 +27,7 @@ from pipeline.transform.findings.outcomes import OutcomeTable
 from pipeline.transform.findings.owners import owner_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import date
 
     from pipeline import settings
@@ -72,18 +71,15 @@ class Policy:
 
 
 def judge_days(
-    ledger: pd.DataFrame,
+    outcomes: Iterable[DayOutcomes],
     policy: Policy,
-    first: date,
-    last: date,
     previous: pd.DataFrame | None = None,
     until: Until | None = None,
 ) -> Iterator[tuple[date, pd.DataFrame]]:
-    """The findings of each day from ``first`` to ``last``, each from those of the day before."""
-    for offset in range((last - first).days + 1):
-        day = first + timedelta(days=offset)
-        previous = judge_day(ledger, policy, day, previous, until)
-        yield day, previous
+    """The findings of consecutive days, each from those of the day before."""
+    for day in outcomes:
+        previous = with_lifecycles(day, policy, previous, until)
+        yield day.day, previous
 
 
 def judge_day(
@@ -104,22 +100,30 @@ def judge_day(
             lifecycles are new.
         until: the last day on which each account is observed; None: all are on every day.
     """
-    if until is None:
-        return _judge_observed(ledger, policy, as_of, previous)
-    judged = _judge_observed(observed.observed_on(ledger, until, as_of), policy, as_of, previous)
-    waiting = observed.waiting(previous, policy.fingerprints, policy.accounts, until, as_of)
-    if waiting.empty:
-        return judged
-    return schema.FINDINGS.enforce(pd.concat([judged, waiting], ignore_index=True))
+    outcomes = judge_outcomes(ledger, policy, as_of, until)
+    return with_lifecycles(outcomes, policy, previous, until)
 
 
-def _judge_observed(
-    ledger: pd.DataFrame, policy: Policy, as_of: date, previous: pd.DataFrame | None
-) -> pd.DataFrame:
-    """The findings of accounts that are observed on the day."""
+@dataclass(frozen=True)
+class DayOutcomes:
+    """What the rules say of a day, from the ledger alone: the findings but for their lifecycles."""
+
+    day: date
+    table: OutcomeTable | None
+    """None: no clusters to judge."""
+    findings: pd.DataFrame
+    """The details of the findings among its rows."""
+
+
+def judge_outcomes(
+    ledger: pd.DataFrame, policy: Policy, as_of: date, until: Until | None = None
+) -> DayOutcomes:
+    """The part of :func:`judge_day` that does not depend on the day before."""
+    if until is not None:
+        ledger = observed.observed_on(ledger, until, as_of)
     evidence = gather(ledger, policy.rules, as_of)
     if evidence.empty:
-        return schema.FINDINGS.empty()
+        return DayOutcomes(as_of, None, pd.DataFrame())
     results, parts = [], []
     for number, rule in enumerate(policy.rulebook):
         result = rule_engine.evaluate(rule, evidence, policy.rules)
@@ -130,7 +134,7 @@ def _judge_observed(
         results.append(result)
         parts.append(part.set_axis(part.index + number * len(evidence)))
     findings = pd.concat(parts)
-    table = OutcomeTable(
+    table = OutcomeTable.of(
         evidence,
         owner_of(policy.owners, evidence).astype("category"),
         policy.fingerprints,
@@ -139,5 +143,28 @@ def _judge_observed(
     cluster = table.cluster(findings.index.to_numpy())
     findings["counted_saving_micros"] = details.counted(findings, cluster)
     findings["suspected_saving_micros"] = details.suspected(findings, cluster)
-    lives = table.lives(findings, as_of, previous)
+    return DayOutcomes(as_of, table, findings)
+
+
+def with_lifecycles(
+    outcomes: DayOutcomes,
+    policy: Policy,
+    previous: pd.DataFrame | None = None,
+    until: Until | None = None,
+) -> pd.DataFrame:
+    """The findings of a day, whose lifecycles continue those of the day before."""
+    judged = _with_lives(outcomes, previous)
+    if until is None:
+        return judged
+    waiting = observed.waiting(previous, policy.fingerprints, policy.accounts, until, outcomes.day)
+    if waiting.empty:
+        return judged
+    return schema.FINDINGS.enforce(pd.concat([judged, waiting], ignore_index=True))
+
+
+def _with_lives(outcomes: DayOutcomes, previous: pd.DataFrame | None) -> pd.DataFrame:
+    table, findings = outcomes.table, outcomes.findings
+    if table is None:
+        return schema.FINDINGS.empty()
+    lives = table.lives(findings, outcomes.day, previous)
     return schema.FINDINGS.enforce(table.rows(findings, lives))

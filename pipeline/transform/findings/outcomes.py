@@ -34,6 +34,9 @@ _OF_CLUSTER = (
     "busy_share_bound",
     "hourly_rate_micros",
 )
+_OF_LIVES = (
+    "trailing_spend_micros", "is_present", "day_spend_micros", "status", "days_to_expiry",
+)  # fmt: skip
 _OF_OUTCOMES = ("outcome", "decided_by", "decided_limit", "decided_value")
 _STOPPED = ("stopped", "stopping")
 _IN_ORDER = ("running", *_STOPPED)
@@ -53,6 +56,18 @@ class OutcomeTable:
     """With their fingerprints."""
     outcomes: RuleOutcomes
     """Of each row."""
+
+    @classmethod
+    def of(
+        cls,
+        evidence: pd.DataFrame,
+        owner: pd.Series[Any],
+        rules: Sequence[tuple[Rule, str]],
+        outcomes: RuleOutcomes,
+    ) -> OutcomeTable:
+        """The table, with those columns of the evidence that it needs."""
+        idle = [f"found_{rule.id}" for rule, _ in rules if rule.is_idle]
+        return cls(evidence[[*_OF_CLUSTER, *_OF_LIVES, *idle]], owner, rules, outcomes)
 
     def cluster(self, rows: Ints) -> Ints:
         """The position of each row's cluster in the evidence."""

@@ -34,6 +34,8 @@ HORIZON_DAYS = 14
 _FAR = 1 << 24
 """More days than any calendar has: cluster x this + day sorts by cluster, then day."""
 _ENDED = ("stopped", "stopping")
+LEDGER_COLUMNS = (*CLUSTER_KEY, "date", "status")
+"""What :func:`precision` reads of the ledger."""
 _KEPT = [*CLUSTER_KEY, "rule_id", "outcome", "grade", "state", "found_on"]
 
 
@@ -58,8 +60,8 @@ def precision(
 ) -> pd.DataFrame:
     """Per rule: ``flagged``, ``acted_on``, ``kept``, ``undecided`` and ``precision`` (0-1).
 
-    ``ledger`` reaches to ``last``, the last day anything is known of; ``until`` is that of each
-    account that is not observed to the end.
+    ``ledger`` has the days from the first flag on and reaches to ``last``, the last day anything is
+    known of; ``until`` is that of each account that is not observed to the end.
     """
     known = np.minimum(last_observed(flagged, until or {}, day_number(last)), day_number(last))
     ended = _first_end(flagged, ledger, known)

@@ -46,7 +46,7 @@ _COMPARE = {
 }
 _CODE = {name: code for code, name in enumerate(OUTCOMES)}
 _NO_CLAUSE = -1
-_json = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def evaluate(rule: Rule, evidence: pd.DataFrame, thresholds: settings.Rules) -> 
         is_open &= truth.is_true
         first += len(clauses)
     limits = [
-        _json(clause.value_in_unit(thresholds)).decode().removesuffix(".0")
+        _encoder.encode(clause.value_in_unit(thresholds)).decode().removesuffix(".0")
         for _, clause in rule.deciding
     ]
     return RuleOutcomes(
@@ -191,7 +191,8 @@ def _as_json(values: pd.Series[Any]) -> Texts:
         str(value) if isinstance(value, float) and math.isinf(value) else value
         for value in distinct.tolist()
     )
-    return np.array([*(_json(value).decode() for value in scalars), None], dtype=object)[codes]
+    lines = _encoder.encode_lines(list(scalars)).decode().split("\n")[:-1]
+    return np.array([*lines, None], dtype=object)[codes]
 
 
 def _grades(

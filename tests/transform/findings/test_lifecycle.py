@@ -15,6 +15,7 @@ from pipeline.settings import Rules
 from pipeline.transform.findings import judge, lifecycle
 from pipeline.transform.findings.exclusions import Exclusion
 from pipeline.transform.findings.judge import Policy
+from tests.transform.chain import judge_days
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +36,7 @@ def lifecycle_of(
 ) -> dict[str, dict[str, Any]]:
     """The life columns of c1's finding on each day."""
     applied = Policy(**({"rules": Rules()} | policy))
-    days = judge.judge_days(ledger, applied, date.fromisoformat(first), date.fromisoformat(last))
+    days = judge_days(ledger, applied, date.fromisoformat(first), date.fromisoformat(last))
     out = {}
     for day, frame in days:
         row = frame[(frame["rule_id"] == rule) & (frame["cluster_id"] == "c1")].iloc[0]
@@ -174,7 +175,7 @@ def test_what_one_cluster_saves_is_realised_once_however_many_findings_it_had(
         *days("2026-03-01", 5, created_at=born),
         *days("2026-03-06", 3, cluster_id="other", gpu=80.0),
     )
-    chain = dict(judge.judge_days(rows, Policy(Rules()), date(2026, 3, 5), date(2026, 3, 8)))
+    chain = dict(judge_days(rows, Policy(Rules()), date(2026, 3, 5), date(2026, 3, 8)))
     gone = chain[date(2026, 3, 8)].query("state == 'gone'").set_index("rule_id")
     assert set(gone.index) == {"idle", "no_expiry"}
     assert set(gone["gone_reason"]) == {"terminated"}
@@ -287,7 +288,7 @@ def test_a_chain_of_days_rebuilt_is_equal_to_one_made_day_by_day(days: Make, led
         *days("2026-03-03", 9, cluster_id="c3", seen=[2]),
     )
     policy = Policy(Rules())
-    chain = dict(judge.judge_days(rows, policy, date(2026, 3, 1), date(2026, 3, 12)))
+    chain = dict(judge_days(rows, policy, date(2026, 3, 1), date(2026, 3, 12)))
     previous = None
     for offset in range(12):
         day = date(2026, 3, 1) + timedelta(days=offset)
@@ -302,7 +303,7 @@ def test_changes_are_what_is_new_reopened_or_gone_today(days: Make, ledger: Make
         *days("2026-03-01", 7, cluster_id="stays"),
         *days("2026-03-06", 2, cluster_id="comes"),
     )
-    chain = dict(judge.judge_days(rows, Policy(Rules()), date(2026, 3, 5), date(2026, 3, 7)))
+    chain = dict(judge_days(rows, Policy(Rules()), date(2026, 3, 5), date(2026, 3, 7)))
     changed = lifecycle.changes(chain[date(2026, 3, 7)], date(2026, 3, 7))
     changed = changed[changed["rule_id"] == "idle"]
     assert dict(zip(changed["cluster_id"], changed["state"], strict=True)) == {

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from pipeline.settings import Rules
-from pipeline.transform.findings import judge, replay
+from pipeline.transform.findings import replay
 from pipeline.transform.findings.judge import Policy
+from tests.transform.chain import judge_days
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +25,8 @@ def test_a_replay_knows_nothing_of_the_future_and_is_the_same_every_time(
     policy = Policy(Rules())
     early = ledger(*days("2026-03-01", 8))
     later = ledger(*days("2026-03-01", 8), *days("2026-03-09", 9, gpu=99.0))
-    frames = dict(judge.judge_days(early, policy, date(2026, 3, 1), date(2026, 3, 8)))
-    two = dict(judge.judge_days(later, policy, date(2026, 3, 1), date(2026, 3, 8)))
+    frames = dict(judge_days(early, policy, date(2026, 3, 1), date(2026, 3, 8)))
+    two = dict(judge_days(later, policy, date(2026, 3, 1), date(2026, 3, 8)))
     for day, frame in frames.items():
         pd.testing.assert_frame_equal(frame, two[day])
 
@@ -40,7 +41,7 @@ def test_precision_is_what_owners_did_within_the_horizon(days: Make, ledger: Mak
         *days("2026-03-16", 5, cluster_id="too-new"),
     )
     last = date(2026, 3, 20)
-    flagged = replay.flags(judge.judge_days(rows, Policy(Rules()), date(2026, 3, 3), last))
+    flagged = replay.flags(judge_days(rows, Policy(Rules()), date(2026, 3, 3), last))
     got = replay.precision(flagged, rows, last)
     row = got[got["rule_id"] == "idle"].iloc[0].to_dict()
     assert row.pop("precision") == pytest.approx(2 / 3)
