@@ -184,7 +184,7 @@ class Metrics(Section, frozen=True):
     """Figures about runs and data for a monitor."""
 
     textfile: str | None = None
-    """A file that every run writes anew, for the textfile collector of node_exporter; its name
+    """A file that every run writes again, for the textfile collector of node_exporter; its name
     ends in ``.prom``."""
 
 

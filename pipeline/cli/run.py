@@ -161,7 +161,7 @@ def _record(job: Job, name: str, started_at: datetime, code: Exit, streams: Stre
 
 
 def _write_metrics(job: Job, latest: RunRecord, path: Path) -> None:
-    """Write the metrics anew; a failure to do so is a message, never the reason a run fails."""
+    """Write the metrics again; a failure to do so is a message, never the reason a run fails."""
     from pipeline.jobs import metrics
 
     try:

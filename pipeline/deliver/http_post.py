@@ -126,12 +126,12 @@ def _nothing(_record: logging.LogRecord) -> bool:
 def _transport(url: str) -> dict[str, Any]:
     """As for the API: the environment's proxy, but none for this machine, and its CA bundle."""
     with requests.Session() as session:
-        found = session.merge_environment_settings(url, {}, None, None, None)
+        usual = session.merge_environment_settings(url, {}, None, None, None)
     is_here = is_loopback(urlsplit(url).hostname or "")
     return {
         "stream": True,
-        "verify": found["verify"] or True,
-        "proxies": {} if is_here else found["proxies"],
+        "verify": usual["verify"] or True,
+        "proxies": {} if is_here else usual["proxies"],
     }
 
 

@@ -129,7 +129,7 @@ def test_json_holds_the_message_and_the_receiver_can_check_its_signature() -> No
     content = signed_json.body(sent, "abc")
     now = datetime(2026, 11, 23, 2, tzinfo=UTC)
     seconds, _, digest = signed_json.signature(content, key, now).partition(",v1=")
-    # What docs/operations describes for a receiver.
+    # What docs/channels.md describes for a receiver.
     stamp = seconds.removeprefix("t=")
     assert int(stamp) == int(now.timestamp())
     expected = hmac.new(b"signing-key", f"{stamp}.".encode() + content, hashlib.sha256)
