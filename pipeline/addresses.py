@@ -56,6 +56,23 @@ def check_url(url: str) -> None:
         raise SettingsError(f"{shown!r}{omitted}: not an address like https://api.example.com:8443")
 
 
+def check_secret_url(url: str) -> None:
+    """Check an address that is a secret itself, such as a webhook's; no error quotes it.
+
+    Raises:
+        SettingsError: it is not an https address, or one of plain http to this machine.
+    """
+    try:
+        check_url(url)
+        parts = urlsplit(url)
+    except SettingsError:
+        raise SettingsError("it holds no address like https://example.com/services/...") from None
+    if parts.username is not None or parts.password is not None:
+        raise SettingsError("its address contains a user name or password; remove them")
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise SettingsError("its address is plain http to another machine; use https")
+
+
 def check_host(host: str) -> None:
     """Check that ``host`` is the name or IP address of a machine.
 

@@ -42,6 +42,10 @@ WORST_FIRST = (
 """A run with several outcomes exits with the first of these."""
 
 
+SUCCESSFUL = frozenset({Exit.DONE, Exit.WARNINGS})
+"""A run with one of these did what it is for."""
+
+
 def worst(codes: set[Exit]) -> Exit:
     """The exit code of a run with the outcomes ``codes``."""
     return next((code for code in WORST_FIRST if code in codes), max(codes, default=Exit.DONE))

@@ -11,8 +11,10 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
+from pipeline.addresses import check_secret_url
 from pipeline.errors import FleetLedgerError, KeyRefusedError, SettingsError
 
 if TYPE_CHECKING:
@@ -175,3 +177,67 @@ def find_password(mail: Mail, environment: Mapping[str, str]) -> Secret | None:
     raise SettingsError(
         f"mail.username needs a password: set mail.password_file or {PASSWORD_VARIABLE}"
     )
+
+
+class SecretSource(NamedTuple):
+    """Where the settings say that a secret of a channel is."""
+
+    file: str | None
+    variable: str | None
+    is_address: bool = True
+
+
+def channel_secrets(settings: Settings) -> dict[str, SecretSource]:
+    """The secrets of webhooks and ping by the names of their settings, such as
+    ``webhooks.ops.url``.
+    """
+    sources: dict[str, SecretSource] = {}
+    for name, hook in settings.webhooks.items():
+        sources[f"webhooks.{name}.url"] = SecretSource(hook.url_file, hook.url_env)
+        if hook.signing_key_file or hook.signing_key_env:
+            sources[f"webhooks.{name}.signing_key"] = SecretSource(
+                hook.signing_key_file, hook.signing_key_env, is_address=False
+            )
+    ping = settings.ping
+    if ping.url_file or ping.url_env:
+        sources["ping.url"] = SecretSource(ping.url_file, ping.url_env)
+    return sources
+
+
+def find_channel_secret(
+    setting: str, source: SecretSource, environment: Mapping[str, str]
+) -> Secret:
+    """The secret of the setting ``setting``, which :func:`channel_secrets` names.
+
+    Raises:
+        SettingsError: missing, unreadable, open to others, or not a protected address.
+    """
+    if source.file:
+        # Neither is quoted: an address is sometimes entered where its file belongs.
+        what = f"the file that {setting}_file names"
+        is_path = "://" not in source.file
+        text = read_private(
+            source.file, f"{setting}_file {source.file}" if is_path else what,
+            SettingsError, environment,
+        ).strip()  # fmt: skip
+        where = f"{setting}_file"
+    else:
+        name = source.variable or ""
+        shown = name if _VARIABLE.fullmatch(name) else "it names"
+        text, where = environment.get(name, "").strip(), f"{setting}_env (the variable {shown})"
+    if not text:
+        raise SettingsError(f"{where} is empty")
+    if source.is_address:
+        try:
+            check_secret_url(text)
+        except SettingsError as error:
+            raise SettingsError(f"{where}: {error}") from None
+    return Secret(text)
+
+
+def to_hide(secret: Secret, source: SecretSource) -> Secret:
+    """What of a secret is removed from texts: of an address its path, the host is no secret."""
+    if not source.is_address:
+        return secret
+    parts = urlsplit(secret.reveal())
+    return Secret(f"{parts.path}?{parts.query}" if parts.query else parts.path)

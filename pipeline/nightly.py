@@ -1,4 +1,6 @@
-"""The nightly run: extract, ledger, findings, report, send; a night without data is mailed too."""
+"""The nightly run: extract, ledger, findings, report, send, prune; a night without data is sent
+too.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,13 @@ from pipeline.errors import (
     StorageError,
 )
 from pipeline.jobs.extract import extract, is_fresh
-from pipeline.jobs.failure_mail import send_failure
+from pipeline.jobs.failure_mail import failure_of, send_failure
 from pipeline.jobs.findings import read_policy
 from pipeline.jobs.ledger import update_ledger
+from pipeline.jobs.prune import apply_retention
 from pipeline.jobs.report import make_report
 from pipeline.jobs.send import check_addresses, send
+from pipeline.jobs.webhooks import post_failure, post_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,15 +66,19 @@ def _run_steps(job: Job) -> StoredReport | None:
         reported = make_report(job) if job.snapshots() else None
         if reported and (job.settings.mail.to or job.settings.mail.per_owner):
             _deliver(job, lambda: send(job, reported.day, retry_refused=False))
+        if reported:
+            _deliver(job, lambda: post_report(job, reported.day))
         if len(failed) == len(job.settings.all_accounts):
             _deliver(job, lambda: send_failure(job, failed, reported))
+            _deliver(job, lambda: post_failure(job, failure_of(job, failed, reported)))
+        apply_retention(job)
     return reported
 
 
-def _deliver(job: Job, send_mails: Callable[[], object]) -> None:
-    """Send mails; a failure to do so is noted."""
+def _deliver(job: Job, send_it: Callable[[], object]) -> None:
+    """Send mails or posts; a failure to do so is noted."""
     try:
-        send_mails()
+        send_it()
     except LockedError:  # the lock was lost: another run sends
         raise
     except SettingsError as error:  # such as a missing password

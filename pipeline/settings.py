@@ -37,6 +37,9 @@ WINDOW = r"^[1-9][0-9]{0,3}d\Z"
 """A number of days, such as 30d."""
 
 LEASE_SECONDS = 300
+MOST_DAYS = 36_600
+"""A century: nothing older exists, and much larger numbers overflow a date."""
+Age = Annotated[int, Meta(ge=1, le=MOST_DAYS)]
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -162,6 +165,61 @@ class Mail(Section, frozen=True):
     """``none``: the mail carries no file, only its text and where the report is."""
     per_owner: bool = False
     """Also mail each owner with an address (owners file) their own part, and only that."""
+
+
+class Webhook(Section, frozen=True):
+    """A channel that gets each report once: of Slack, of Microsoft Teams, or a program of yours."""
+
+    kind: Literal["slack", "teams", "json"]
+    """``slack``: Block Kit; ``teams``: an Adaptive Card for a Workflow; ``json``: the same facts
+    as JSON, signed if there is a signing key."""
+    url_file: str | None = None
+    """A file that holds the address, open to its owner only: whoever knows it can post."""
+    url_env: str | None = None
+    """Instead of ``url_file``, the name of the environment variable that holds the address."""
+    signing_key_file: str | None = None
+    """Of ``json``: a file with the key of the HMAC-SHA256 in ``X-FleetLedger-Signature``."""
+    signing_key_env: str | None = None
+    """Instead of ``signing_key_file``, the name of the variable that holds the key."""
+    owner: str | None = None
+    """Only this owner's part (owners file); without it, the whole report."""
+    when: Literal["always", "findings"] = "always"
+    """``findings``: no post on a day without findings."""
+    attempts: Count = 4
+    """Attempts per post, the first included."""
+    max_seconds: Annotated[float, Meta(ge=0.1, le=300)] = 30.0
+    """For one post with all its attempts and waits."""
+
+
+class Ping(Section, frozen=True):
+    """A dead-man's switch: an address that is asked when ``nightly`` starts and ends.
+
+    The address is asked at success; ``/start`` and ``/fail`` are added to it for the rest.
+    """
+
+    url_file: str | None = None
+    """A file that holds the address, open to its owner only. Without an address, no ping."""
+    url_env: str | None = None
+    """Instead of ``url_file``, the name of the environment variable that holds the address."""
+    max_seconds: Annotated[float, Meta(ge=0.1, le=60)] = 10.0
+    """For one ping, with a second attempt."""
+
+
+class Metrics(Section, frozen=True):
+    """Figures about runs and data for a monitor."""
+
+    textfile: str | None = None
+    """A file that every run writes again, for the textfile collector of node_exporter; its name
+    ends in ``.prom``."""
+
+
+class Retention(Section, frozen=True):
+    """What ``nightly`` prunes at its end; without an age, nothing. Amounts stay in the ledger."""
+
+    thin_after_days: Age | None = None
+    """Keep one snapshot of each older day."""
+    drop_after_days: Age | None = None
+    """Keep no snapshot of older days; their ledger stays."""
 
 
 class Rules(Section, frozen=True):
@@ -292,6 +350,11 @@ class Settings(Section, frozen=True):
     extract: Extract = Extract()
     report: Report = Report()
     mail: Mail = Mail()
+    webhooks: dict[str, Webhook] = {}
+    """Channels by name."""
+    ping: Ping = Ping()
+    metrics: Metrics = Metrics()
+    retention: Retention = Retention()
     mcp: Mcp = Mcp()
     rules: Rules = Rules()
     exclusions_file: str | None = None
@@ -409,6 +472,40 @@ def _check(settings: Settings) -> None:
     if settings.report.base_url:
         with named("report.base_url"):
             check_url(settings.report.base_url)
+    _check_webhooks(settings)
+    textfile = settings.metrics.textfile
+    if textfile is not None and not textfile.endswith(".prom"):
+        raise SettingsError(
+            f"metrics.textfile {textfile[:200]!r}: node_exporter reads files that end in .prom"
+        )
+    thin, drop = settings.retention.thin_after_days, settings.retention.drop_after_days
+    if thin is not None and drop is not None and thin > drop:
+        raise SettingsError(
+            f"retention.drop_after_days {drop} is sooner than retention.thin_after_days {thin}; "
+            "give at least as many days"
+        )
+
+
+def _check_webhooks(settings: Settings) -> None:
+    for name, hook in settings.webhooks.items():
+        if re.fullmatch(ACCOUNT_NAME, name) is None:
+            raise SettingsError(
+                f"webhooks.{name[:80]!r}: give it a name of letters, digits, '_', '-' and '.'"
+            )
+        if (hook.url_file is None) == (hook.url_env is None):
+            raise SettingsError(
+                f"webhooks.{name}: give its address as url_file or as url_env, one of them"
+            )
+        if hook.signing_key_file is not None and hook.signing_key_env is not None:
+            raise SettingsError(
+                f"webhooks.{name}: give signing_key_file or signing_key_env, not both"
+            )
+        if hook.kind != "json" and (hook.signing_key_file or hook.signing_key_env):
+            raise SettingsError(
+                f'webhooks.{name}: only kind = "json" is signed; remove the signing key'
+            )
+    if settings.ping.url_file is not None and settings.ping.url_env is not None:
+        raise SettingsError("ping: give url_file or url_env, not both")
 
 
 def _check_accounts(accounts: dict[str, Account]) -> None:

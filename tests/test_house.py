@@ -16,6 +16,7 @@ SHARED = {
     "addresses",
     "arrays",
     "currency",
+    "deadline",
     "errors",
     "keys",
     "model",
@@ -53,8 +54,9 @@ MAY_IMPORT = {
 """Packages and top-level modules of pipeline/, and which of them each may import."""
 
 ONLY_IN = {
-    "requests": {"extract"},
-    "urllib3": {"extract"},
+    # HTTP has a deadline for a whole request; reading the API and posting messages share it.
+    "requests": {"extract", "deliver", "deadline"},
+    "urllib3": {"extract", "deliver"},
     "pyarrow": {"schema", "model", "store", "extract", "report", "focus"},
     "obstore": {"store"},
     "jinja2": {"report"},

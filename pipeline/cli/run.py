@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 from pipeline.cli.options import GLOBAL_OPTIONS, Options, current_options
 from pipeline.cli.streams import PROGRAM
 from pipeline.errors import Exit, FleetLedgerError, StorageError
-from pipeline.keys import PASSWORD_VARIABLE, Secret, find_key, find_password
+from pipeline.keys import (
+    PASSWORD_VARIABLE,
+    Secret,
+    channel_secrets,
+    find_channel_secret,
+    find_key,
+    find_password,
+    to_hide,
+)
 from pipeline.redact import Redactor
 from pipeline.spelling import nearest
 from pipeline.terminal import bars
@@ -27,6 +35,8 @@ if TYPE_CHECKING:
 
     from pipeline.cli.streams import Streams
     from pipeline.jobs import Job
+    from pipeline.keys import SecretSource
+    from pipeline.model import RunRecord
     from pipeline.store import Store
 
 T = TypeVar("T")
@@ -40,6 +50,7 @@ def run(
     *,
     is_recorded: bool = True,
     needs_data: bool = False,
+    watch: Callable[[Job, Exit | None], None] = lambda _job, _code: None,
 ) -> None:
     """Run ``action`` as the command ``name``; print what it did and exit with its code.
 
@@ -48,6 +59,7 @@ def run(
         action: does the work; returns the command's part of the ``--json`` object.
         is_recorded: whether the store keeps a record of the run.
         needs_data: whether an empty store is an error.
+        watch: is called when the run starts, with None, and when it ended, with its exit code.
 
     Raises:
         SystemExit: always, with the exit code.
@@ -61,6 +73,7 @@ def run(
     if needs_data:
         _check_data(job, options)
     started_at, began = job.now(), time.monotonic()
+    watch(job, None)
     code, result, error_text = Exit.UNEXPECTED, dict[str, object](), None
     try:
         with bars.progress() as shown:
@@ -79,6 +92,7 @@ def run(
     finally:
         seconds = time.monotonic() - began
         logger.info("%s ended: exit code %d (%s), %.3f s", name, code, code.name, seconds)
+        watch(job, code)
         if is_recorded:
             _record(job, name, started_at, code, options.streams)
         for print_it in options.pending_output:
@@ -130,18 +144,30 @@ def _record(job: Job, name: str, started_at: datetime, code: Exit, streams: Stre
     """Store the run's record; the error of a store that cannot is already reported."""
     from pipeline.model import RunRecord
 
+    run_record = RunRecord(
+        command=name,
+        run_id=streams.run_id,
+        started_at=started_at,
+        finished_at=job.now(),
+        exit_code=int(code),
+        messages=tuple(map(streams.redactor.scrub, job.messages)),
+        counts=job.counts,
+    )
     with suppress(FleetLedgerError):
-        job.store.record_run(
-            RunRecord(
-                command=name,
-                run_id=streams.run_id,
-                started_at=started_at,
-                finished_at=job.now(),
-                exit_code=int(code),
-                messages=tuple(map(streams.redactor.scrub, job.messages)),
-                counts=job.counts,
-            )
-        )
+        job.store.record_run(run_record)
+    textfile = job.settings.metrics.textfile
+    if textfile is not None:
+        _write_metrics(job, run_record, Path(textfile))
+
+
+def _write_metrics(job: Job, latest: RunRecord, path: Path) -> None:
+    """Write the metrics again; a failure to do so is a message, never the reason a run fails."""
+    from pipeline.jobs import metrics
+
+    try:
+        metrics.write(path, metrics.as_text(metrics.metrics(job, latest)))
+    except OSError as error:
+        job.note(Exit.DONE, f"metrics.textfile {path}: not written: {error.strerror}")
 
 
 def make_job(options: Options, environment: Mapping[str, str] = os.environ) -> Job:
@@ -150,7 +176,7 @@ def make_job(options: Options, environment: Mapping[str, str] = os.environ) -> J
     Keys and passwords are read here, once, so that they can be removed from all output; a missing
     one is an error when it is needed.
     """
-    from pipeline.jobs import Job
+    from pipeline.jobs import Job, no_secret
     from pipeline.settings import named
 
     level = logging.DEBUG if options.values.get("verbose") else logging.WARNING
@@ -171,7 +197,13 @@ def make_job(options: Options, environment: Mapping[str, str] = os.environ) -> J
         for name, account in settings.all_accounts.items()
     }
     password = _once(partial(find_password, settings.mail, environment))
-    redactor = redactor_of([*keys.values(), password], environment)
+    sources = channel_secrets(settings)
+    secrets = {
+        name: _once(partial(find_channel_secret, name, source, environment))
+        for name, source in sources.items()
+    }
+    hidden = [partial(_hidden, secrets[name], source) for name, source in sources.items()]
+    redactor = redactor_of([*keys.values(), password, *hidden], environment)
     options.streams = replace(options.streams, redactor=redactor)
     options.streams.log(level)
     with named(options.sources.get("data_dir", "data_dir")):  # some URIs are refused only here
@@ -183,6 +215,7 @@ def make_job(options: Options, environment: Mapping[str, str] = os.environ) -> J
         now=lambda: datetime.now(UTC),
         password=password,
         named=options.named,
+        channel_secret=lambda name: secrets[name]() if name in secrets else no_secret(name),
         messages=_unknown_variables(environment),
         open_store=partial(open_store, _absolute(settings.data_dir), settings.lease_seconds),
     )
@@ -231,6 +264,10 @@ def _once(find: Callable[[], T]) -> Callable[[], T]:
     except FleetLedgerError as error:
         return partial(_raise, error)
     return lambda: value
+
+
+def _hidden(find: Callable[[], Secret], source: SecretSource) -> Secret:
+    return to_hide(find(), source)
 
 
 def _raise(error: FleetLedgerError) -> NoReturn:

@@ -24,9 +24,9 @@ from urllib.parse import urlencode, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
 from pipeline.addresses import check_api_url, is_loopback
+from pipeline.deadline import Watchdog, WatchedAdapter
 from pipeline.errors import ApiError, FleetLedgerError, KeyRefusedError, SettingsError
 from pipeline.extract import lenient_decode
 from pipeline.extract.api_errors import (
@@ -36,7 +36,6 @@ from pipeline.extract.api_errors import (
     parse_refusal,
 )
 from pipeline.extract.budget import http_date, retry_after
-from pipeline.extract.deadline import Watchdog, watched_class
 from pipeline.extract.tls import ca_bundle, is_certificate_error
 from pipeline.redact import Redactor
 
@@ -107,20 +106,6 @@ class _RetryableError(Exception):
         self.wait = wait
 
 
-class _WatchedAdapter(HTTPAdapter):
-    """The usual transport, with connections that a watchdog can close."""
-
-    def __init__(self, watchdog: Watchdog) -> None:
-        self._watchdog = watchdog
-        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
-
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as requests
-        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        if "ConnectionCls" not in vars(pool):
-            pool.ConnectionCls = watched_class(pool.ConnectionCls, self._watchdog)
-        return pool
-
-
 class Client:
     """Requests pages, one at a time, over one persistent connection."""
 
@@ -155,7 +140,7 @@ class Client:
             "proxies": {} if is_here else environment["proxies"],
         }
         self._watchdog = Watchdog(settings.page_deadline_seconds)
-        self._adapter = _WatchedAdapter(self._watchdog)
+        self._adapter = WatchedAdapter(self._watchdog)
 
     def close(self) -> None:
         """Close the connection and end the watchdog."""

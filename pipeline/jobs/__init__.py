@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.engine import Serial
-from pipeline.errors import EngineError, Exit, worst
+from pipeline.errors import EngineError, Exit, SettingsError, worst
 from pipeline.progress import NoProgress
 
 if TYPE_CHECKING:
@@ -31,6 +31,15 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+def no_secret(setting: str) -> Secret:
+    """Of a job without secrets.
+
+    Raises:
+        SettingsError: always.
+    """
+    raise SettingsError(f"{setting} is not set")
+
+
 @dataclass
 class Job:
     """The inputs of a run, and the messages, exit codes and counts that it collects."""
@@ -45,6 +54,8 @@ class Job:
     named: Mapping[str, str] = field(default_factory=dict)
     """The option or variable that set a setting, by the setting's key; the others are of the file
     or the default."""
+    channel_secret: Callable[[str], Secret] = no_secret
+    """Returns the secret of a webhook or ping by its setting, such as ``webhooks.ops.url``."""
     progress: Progress = field(default_factory=NoProgress)
     engine: Engine = field(default_factory=Serial)
     """Runs the tasks that only read, such as building a ledger day."""

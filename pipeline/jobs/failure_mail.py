@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipeline.jobs import Job
     from pipeline.jobs.report import StoredReport
     from pipeline.keys import Secret
+    from pipeline.report.model import Failure
 
 
 def send_failure(
@@ -42,15 +43,7 @@ def send_failure(
     to = not_given_up(job, settings.to)
     if not to:
         return
-    secrets = _secrets(job)
-    content = failure.failure(
-        {name: Redactor.of(secrets).scrub(str(error)) for name, error in errors.items()},
-        failure.cause(errors.values()),
-        day,
-        reported.day if reported else None,
-        reported.view.title if reported else "",
-        render.link_to(job.settings.report.base_url, f"reports/{reported.day}") if reported else "",
-    )
+    content = failure_of(job, errors, reported)
     message = compose(
         mail=settings,
         subject=content.subject,
@@ -63,6 +56,21 @@ def send_failure(
         sent_at=job.now(),
     )
     send_mail(job, sent, message, to, sent.recipients(), sent.refused())
+
+
+def failure_of(
+    job: Job, errors: Mapping[str, FleetLedgerError], reported: StoredReport | None
+) -> Failure:
+    """What is mailed and posted about such a night."""
+    secrets = _secrets(job)
+    return failure.failure(
+        {name: Redactor.of(secrets).scrub(str(error)) for name, error in errors.items()},
+        failure.cause(errors.values()),
+        job.now().date(),
+        reported.day if reported else None,
+        reported.view.title if reported else "",
+        render.link_to(job.settings.report.base_url, f"reports/{reported.day}") if reported else "",
+    )
 
 
 def _secrets(job: Job) -> list[Secret]:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pipeline.deliver.channel_message import encode
 from pipeline.errors import SettingsError
+from pipeline.jobs import channel_text
 from pipeline.jobs.report_build import build_report, report_inputs
 from pipeline.jobs.report_mail import message, slug
 from pipeline.transform.findings.owners import mail_of
@@ -24,12 +26,15 @@ if TYPE_CHECKING:
 def owner_files(
     job: Job, context: ReportContext, stored: StoredInputs, findings: pd.DataFrame
 ) -> dict[str, bytes]:
-    """For each owner with an address and clusters: their report as page, CSV and mail.
+    """For each owner with clusters and an address or a webhook: their report as page, CSV, and
+    mail or message.
 
     An invalid address costs that owner's mail, not the report.
     """
     files: dict[str, bytes] = {}
-    for owner, address in mail_of(context.policy.owners).items():
+    addresses = mail_of(context.policy.owners) if context.settings.mail.per_owner else {}
+    channels = {hook.owner for hook in context.settings.webhooks.values() if hook.owner}
+    for owner in [*addresses, *sorted(channels - addresses.keys())]:
         owned = stored.of_owner(owner)
         if owned.last_days(context.day, context.settings.report.window_days).empty:
             continue
@@ -38,9 +43,14 @@ def owner_files(
         name = slug(owner)
         files[f"report-{name}.html"] = report_files["report.html"]
         files[f"findings-{name}.csv"] = report_files["findings.csv"]
+        if owner in channels:
+            channel = channel_text.channel_message(inputs, view, context.day)
+            files[channel_text.file_of(owner)] = encode(channel)
+        if owner not in addresses:
+            continue
         if context.settings.mail.when == "findings" and not view.totals.with_findings:
             continue
-        mail = msgspec.structs.replace(context.settings.mail, to=(address,))
+        mail = msgspec.structs.replace(context.settings.mail, to=(addresses[owner],))
         try:
             files[f"mail-{name}.eml"] = message(job, mail, context.day, inputs, view, report_files)
         except SettingsError as error:

@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.errors import DamageError, SettingsError
+from pipeline.errors import DamageError, Exit, SettingsError
 from pipeline.jobs.ledger import rate_card, read_snapshot_rows
 from pipeline.ledger.days import build_day
 from pipeline.ledger.inputs import days_between, digest_of, inputs_of, is_closed
 from pipeline.schema import LEDGER
+from pipeline.settings import MOST_DAYS
 from pipeline.store import final_days, ledger, listings, tables
+from pipeline.store.layout import SNAPSHOTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pipeline.jobs import Job
     from pipeline.model import LedgerRef, SnapshotRef
@@ -57,14 +59,22 @@ class Ages(msgspec.Struct, frozen=True, kw_only=True):
         return day <= self.today - timedelta(days=self.drop_after_days)
 
 
+class Blocked(msgspec.Struct, frozen=True):
+    """A day old enough whose snapshots are kept."""
+
+    account: str
+    day: date
+    reason: str
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What a prune would do, as ``--dry-run`` shows it."""
 
     finalize: tuple[LedgerRef, ...]
     """Days to verify and record as final first."""
     remove: tuple[SnapshotRef, ...]
-    blocked: tuple[str, ...]
-    """Days old enough whose snapshots are kept, each with the reason."""
+    blocked: tuple[Blocked, ...]
+    freed_bytes: int
 
 
 class Pruned(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +82,8 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
 
     final: tuple[LedgerRef, ...]
     removed: tuple[SnapshotRef, ...]
-    blocked: tuple[str, ...]
+    blocked: tuple[Blocked, ...]
+    freed_bytes: int
     spend_micros: int
     """All spend in the ledger: the same before and after."""
 
@@ -92,14 +103,19 @@ def plan(job: Job, ages: Ages) -> Plan:
     card = rate_card(job.settings)
     finalize: list[LedgerRef] = []
     remove: list[SnapshotRef] = []
-    blocked: list[str] = []
+    blocked: list[Blocked] = []
     for account in sorted({ref.account for ref in job.store.snapshots()}):
         history = _History(job.store.files, account)
         ready, reasons = history.ready(card, ages)
         finalize += ready
         blocked += reasons
         remove += history.removable(ages, history.final | {ref.day for ref in ready})
-    return Plan(finalize=tuple(finalize), remove=tuple(remove), blocked=tuple(blocked))
+    return Plan(
+        finalize=tuple(finalize),
+        remove=tuple(remove),
+        blocked=tuple(blocked),
+        freed_bytes=_bytes_of(job.store.files, remove),
+    )
 
 
 def prune(job: Job, ages: Ages) -> Pruned:
@@ -120,6 +136,7 @@ def prune(job: Job, ages: Ages) -> Pruned:
     for account in sorted({ref.account for ref in planned.remove}):
         history = _History(files, account)
         removed += history.removable(ages, history.final)
+    freed = _bytes_of(files, removed)
     for snapshot in removed:
         files.delete(snapshot.key)
         log.info("pruned %s", snapshot.key)
@@ -130,9 +147,55 @@ def prune(job: Job, ages: Ages) -> Pruned:
             f"prune of {files.place}: spend was {before} micros before and is {after} after; "
             "restore the ledger folder from a backup"
         )
+    job.add("snapshots_pruned", len(removed))
+    job.add("bytes_freed", freed)
     return Pruned(
-        final=tuple(final), removed=tuple(removed), blocked=tuple(blocked), spend_micros=after
+        final=tuple(final),
+        removed=tuple(removed),
+        blocked=tuple(blocked),
+        freed_bytes=freed,
+        spend_micros=after,
     )
+
+
+def apply_retention(job: Job) -> Pruned | None:
+    """Prune by the settings' ages; None if they have none. What is kept is a message."""
+    settings = job.settings.retention
+    thin, drop = settings.thin_after_days, settings.drop_after_days
+    if thin is None and drop is None:
+        return None
+    done = prune(job, ages_of(job, thin or drop or MOST_DAYS, drop or MOST_DAYS))
+    if done.removed:
+        job.note(Exit.DONE, f"retention: {summary(len(done.removed), done.freed_bytes)} removed")
+    for reason in reasons(done.blocked):
+        job.note(Exit.DONE, f"retention: {reason}")
+    return done
+
+
+def summary(snapshots: int, freed_bytes: int) -> str:
+    """How many snapshots, and their size."""
+    return f"{snapshots:,} snapshot{'s' * (snapshots != 1)} ({freed_bytes / 1e6:,.1f} MB)"
+
+
+def reasons(blocked: Sequence[Blocked]) -> list[str]:
+    """A sentence for each account and reason, with the days it holds for."""
+    days: dict[tuple[str, str], list[date]] = {}
+    for each in blocked:
+        days.setdefault((each.account, each.reason), []).append(each.day)
+    texts = []
+    for (account, reason), held in days.items():
+        first, last = min(held), max(held)
+        of = f"{first}" if first == last else f"{len(held)} days from {first} to {last}"
+        texts.append(f"account {account}, {of}: the snapshots are kept: {reason}")
+    return texts
+
+
+def _bytes_of(files: Files, removed: Sequence[SnapshotRef]) -> int:
+    """What the snapshots take; one that is gone in the meantime takes nothing."""
+    if not removed:
+        return 0
+    sizes = files.sizes(SNAPSHOTS)
+    return sum(sizes.get(ref.key, 0) for ref in removed)
 
 
 class _History:
@@ -146,7 +209,7 @@ class _History:
         self.days = {ref.day: ref for ref in listings.ledger_days(files, account)}
         self.final = {ref.day for ref in listings.final_days(files, account)}
 
-    def ready(self, card: Mapping[str, int], ages: Ages) -> tuple[list[LedgerRef], list[str]]:
+    def ready(self, card: Mapping[str, int], ages: Ages) -> tuple[list[LedgerRef], list[Blocked]]:
         """Days that may become final, and the reasons why other old days may not."""
         ready, reasons = [], []
         for day in self._open_days():
@@ -154,9 +217,9 @@ class _History:
                 continue
             ref = self.days.get(day)
             if not is_closed(self.usable, day):
-                reasons.append(_kept(self.account, day, "no complete snapshot after it yet"))
+                reasons.append(Blocked(self.account, day, "no complete snapshot after it yet"))
             elif ref is None or ref.digest != digest_of(inputs_of(self.usable, day), card):
-                reasons.append(_kept(self.account, day, "missing or stale: run ledger first"))
+                reasons.append(Blocked(self.account, day, "missing or stale: run ledger first"))
             else:
                 ready.append(ref)
         return ready, reasons
@@ -187,11 +250,7 @@ class _History:
         return [day for day in days_between(self.usable) if day not in self.final]
 
 
-def _kept(account: str, day: date, reason: str) -> str:
-    return f"account {account}, {day}: its snapshots are kept: {reason}"
-
-
-def _finalize(job: Job, ref: LedgerRef) -> str | None:
+def _finalize(job: Job, ref: LedgerRef) -> Blocked | None:
     """Verify a day and record it as final; the reason if it cannot be."""
     store = job.store
     inputs = inputs_of(_History(store.files, ref.account).usable, ref.day)
@@ -199,10 +258,10 @@ def _finalize(job: Job, ref: LedgerRef) -> str | None:
         stored, notes = tables.read(store.files, ref.key, LEDGER)
         snapshots = [read_snapshot_rows(store, snapshot) for snapshot in inputs]
     except DamageError as error:
-        return _kept(ref.account, ref.day, str(error))
+        return Blocked(ref.account, ref.day, str(error))
     built = ledger.encode(ref, build_day(snapshots, ref.day, rate_card(job.settings)))
     if tables.encode(stored, LEDGER, notes) != built:
-        return _kept(
+        return Blocked(
             ref.account,
             ref.day,
             "built again, the day differs from the stored one: run ledger --rebuild first",

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pipeline.deliver.channel_message import encode
 from pipeline.errors import SettingsError, StorageError
+from pipeline.jobs import channel_text
 from pipeline.jobs.coverage import warn_of_missing
 from pipeline.jobs.findings import findings_of, keep_open, note_damaged
 from pipeline.jobs.future_snapshots import warn_of_future_snapshots
@@ -73,7 +75,7 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
     else:
         warn_of_missing(job, judged.day, stored.not_observed)
         context = _context(job, settings, judged)
-        if settings.mail.per_owner:
+        if settings.mail.per_owner or any(each.owner for each in settings.webhooks.values()):
             files |= owner_files(job, context, stored, judged.findings)
         inputs = _fleet_inputs(job, context, stored, judged)
     view, report_files = build_report(inputs)
@@ -81,6 +83,7 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
     folder_day = day or max(ref.day for ref in refs)
     mail = msgspec.structs.replace(settings.mail, to=settings.mail.to or (settings.mail.sender,))
     files["mail.eml"] = message(job, mail, folder_day, inputs, view, report_files)
+    files[channel_text.FILE] = encode(channel_text.channel_message(inputs, view, folder_day))
     return StoredReport(folder_day, job.store.publish_report(folder_day, files), view)
 
 

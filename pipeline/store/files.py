@@ -31,6 +31,9 @@ class Files(Protocol):
     def folders(self, prefix: str) -> list[str]:
         """The names of the folders directly in the folder ``prefix``."""
 
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """The bytes of every key below the folder ``prefix``."""
+
     def read(self, key: str) -> bytes:
         """The content of ``key``."""
 

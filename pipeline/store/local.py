@@ -38,6 +38,12 @@ class LocalFiles:
                 if layout.TEMPORARY not in key  # a writer at work
             )
 
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """The bytes of every key below the folder ``prefix``."""
+        keys = self.keys(prefix)
+        with as_storage_error("listing", f"{self.place}/{prefix}"):
+            return {key: (self.root / key).stat().st_size for key in keys}
+
     def _walk(self, prefix: str, wanted: Callable[[str], bool]) -> Iterator[str]:
         try:
             entries = os.scandir(self.root / prefix)

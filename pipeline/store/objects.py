@@ -98,6 +98,12 @@ class ObjectFiles:
             if all(map(wanted, key.removeprefix(prefix).strip("/").split("/")[:-1]))
         )
 
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """The bytes of every key below the folder ``prefix``."""
+        with self._as_storage_error("listing", prefix):
+            pages = obstore.list(self._store, prefix)
+            return {entry["path"]: entry["size"] for page in pages for entry in page}
+
     def folders(self, prefix: str) -> list[str]:
         """The names of the folders directly in the folder ``prefix``."""
         with self._as_storage_error("listing", prefix):

@@ -182,10 +182,10 @@ def test_a_stale_or_missing_day_keeps_its_snapshots_with_the_reason(
     [first_day] = [ref for ref in watched.ledger_days() if ref.day == FIRST]
     watched.files.delete(first_day.key)
     done = run(watched)
-    assert done.blocked == (
-        "account default, 2026-10-01: its snapshots are kept: missing or stale: run ledger first",
-        "account default, 2026-10-02: its snapshots are kept: missing or stale: run ledger first",
-        "account default, 2026-10-03: its snapshots are kept: missing or stale: run ledger first",
+    [reason] = prune.reasons(done.blocked)
+    assert reason == (
+        "account default, 3 days from 2026-10-01 to 2026-10-03: the snapshots are kept: "
+        "missing or stale: run ledger first"
     )
     # Each keeps all it needs: its own snapshots and their neighbours to the second complete one.
     assert snapshots_per_day(watched) == {
@@ -211,8 +211,8 @@ def test_a_day_that_is_rebuilt_differently_is_not_made_final(watched: Store) -> 
     frame.loc[0, "spend_micros"] += 1
     watched.publish_ledger_day("default", day.day, day.digest, frame)
     done = run(watched)
-    [reason] = done.blocked
-    assert "2026-10-02: its snapshots are kept: built again, the day differs" in reason
+    [reason] = prune.reasons(done.blocked)
+    assert "2026-10-02: the snapshots are kept: built again, the day differs" in reason
     assert snapshots_per_day(watched)[1] == 6
 
 
@@ -222,7 +222,7 @@ def test_a_damaged_snapshot_keeps_its_days_open(watched: Store) -> None:
     data[50] ^= 1
     watched.files.replace(damaged.key, bytes(data))
     done = run(watched)
-    assert damaged.key in done.blocked[0]
+    assert damaged.key in done.blocked[0].reason
     assert damaged in watched.snapshots()
 
 
@@ -232,9 +232,9 @@ def test_days_that_are_not_closed_keep_their_snapshots(
     watch(store, fleet, snapshot, 0, 2)
     done = run(store)  # long after the last snapshot
     assert [(ref.day - FIRST).days for ref in done.final] == [0]
-    assert done.blocked == (
-        "account default, 2026-10-02: its snapshots are kept: no complete snapshot after it yet",
-    )
+    assert prune.reasons(done.blocked) == [
+        "account default, 2026-10-02: the snapshots are kept: no complete snapshot after it yet"
+    ]
     assert snapshots_per_day(store) == {0: 3, 1: 6}
 
 

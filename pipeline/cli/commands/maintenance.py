@@ -16,44 +16,56 @@ from pipeline.cli.run import run
 from pipeline.errors import Exit
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from collections.abc import Mapping, Sequence
+    from datetime import date, datetime, timedelta
 
     from pipeline.jobs import Job
+    from pipeline.model import SnapshotRef
 
-MAX_DAYS = 36_600
-"""A century: nothing older exists, and much larger numbers overflow a date."""
+MOST_DAYS = 36_600
+"""As ``settings.MOST_DAYS``, which would load more than the help needs."""
+THIN_AFTER_DAYS, DROP_AFTER_DAYS = 90, 400
+"""Where neither an option nor the settings name an age."""
 
 
 @click.command(cls=Command)
 @click.option("--max-age", type=Age(), help="Exit 3 if the newest complete snapshot is older.")
 def status(max_age: timedelta | None) -> None:
-    """Show the last runs and the age of the newest snapshots."""
+    """Show the age of the newest snapshots, the last runs, open alerts and the next step."""
 
     def action(job: Job) -> dict[str, object]:
         import msgspec
 
         from pipeline.jobs.future_snapshots import warn_of_future_snapshots
         from pipeline.jobs.sent_mail import given_up, refusals
+        from pipeline.jobs.status import last_alerts, next_step
 
         warn_of_future_snapshots(job)
         accounts = [_account_status(job, name, max_age) for name in _known_accounts(job)]
         last = job.store.runs(10)
+        alerts = last_alerts(job)
+        step = next_step(job, last)
         for entry in accounts:
             discarded = f", {entry['discarded']} discarded" if entry["discarded"] else ""
             print_result(
                 f"{entry['account']}: {entry['snapshots']} snapshots{discarded}, "
-                f"newest complete {entry['newest_complete'] or 'none'}"
+                f"newest complete {entry['newest_complete'] or 'none'}{_ago(entry)}"
             )
         for record in last:
             started = f"{record.started_at:%Y-%m-%d %H:%M:%SZ}"
             print_result(f"{started}  {record.command:<8} exit {record.exit_code}")
+        for alert in alerts:
+            print_result(f"alert: {alert}")
         refused = {address: kept for address, kept in refusals(job.store).items() if kept.is_last}
         for address, kept in refused.items():
             print_result(given_up(address, len(kept.days), kept.reason))
+        print_result(f"next: {step}")
         return {
             "accounts": accounts,
             "runs": msgspec.to_builtins(last),
             "refused_recipients": msgspec.to_builtins(refused),
+            "alerts": alerts,
+            "next_step": step,
         }
 
     run("status", action, is_recorded=False, needs_data=True)
@@ -74,9 +86,24 @@ def _account_status(job: Job, name: str, max_age: timedelta | None) -> dict[str,
         "account": name,
         "snapshots": len(refs),
         "discarded": job.store.discarded(name),
-        "newest": None if not refs else refs[-1].started_at.isoformat(),
-        "newest_complete": None if newest is None else newest.isoformat(),
+        "newest": None if not refs else _stamp(refs[-1].started_at),
+        "newest_complete": None if newest is None else _stamp(newest),
+        "age_seconds": None if newest is None else int((job.now() - newest).total_seconds()),
     }
+
+
+def _stamp(moment: datetime) -> str:
+    """ISO 8601 in UTC, with a Z."""
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _ago(entry: Mapping[str, object]) -> str:
+    """The age of the newest complete snapshot in words."""
+    seconds = entry["age_seconds"]
+    if not isinstance(seconds, int) or seconds < 0:
+        return ""
+    hours, minutes = divmod(seconds // 60, 60)
+    return f", {hours} h {minutes} min ago" if hours else f", {minutes} min ago"
 
 
 @click.command(cls=Command)
@@ -107,46 +134,66 @@ def check(*, read_data: bool) -> None:
 @click.command(cls=Command)
 @click.option(
     "--thin-after",
-    type=click.IntRange(1, MAX_DAYS),
-    default=90,
-    show_default=True,
+    type=click.IntRange(1, MOST_DAYS),
     metavar="DAYS",
-    help="Keep one snapshot of each older day.",
+    help="Keep one snapshot of each older day. [default: retention.thin_after_days, or 90]",
 )
 @click.option(
     "--drop-after",
-    type=click.IntRange(1, MAX_DAYS),
-    default=400,
-    show_default=True,
+    type=click.IntRange(1, MOST_DAYS),
     metavar="DAYS",
-    help="Keep no snapshot of older days; their ledger stays.",
+    help="Keep no snapshot of older days; their ledger stays. "
+    "[default: retention.drop_after_days, or 400]",
 )
 @click.option("--dry-run", is_flag=True, help="Only print what would be removed.")
-def prune(thin_after: int, drop_after: int, *, dry_run: bool) -> None:
+def prune(thin_after: int | None, drop_after: int | None, *, dry_run: bool) -> None:
     """Remove old snapshots; the ledger keeps every amount."""
 
     def action(job: Job) -> dict[str, object]:
         from pipeline.jobs import prune as pruning
 
-        ages = pruning.ages_of(job, thin_after, drop_after)
+        policy = job.settings.retention
+        ages = pruning.ages_of(
+            job,
+            thin_after or policy.thin_after_days or THIN_AFTER_DAYS,
+            drop_after or policy.drop_after_days or DROP_AFTER_DAYS,
+        )
+        done: pruning.Plan | pruning.Pruned
         if dry_run:
-            planned = pruning.plan(job, ages)
-            final, removed, blocked = planned.finalize, planned.remove, planned.blocked
+            done = pruning.plan(job, ages)
+            final, removed = done.finalize, done.remove
         else:
             with job.store.lock("derive"):
                 done = pruning.prune(job, ages)
-            final, removed, blocked = done.final, done.removed, done.blocked
-        for reason in blocked:
-            job.note(Exit.WARNINGS, reason)
+            final, removed = done.final, done.removed
+        for reason in pruning.reasons(done.blocked):
+            # A plan succeeds even if a prune would keep something.
+            job.note(Exit.DONE if dry_run else Exit.WARNINGS, reason)
         if dry_run or sys.stdout.isatty():
             would = "would be " if dry_run else ""
-            print_result(f"{len(final)} days {would}final, {len(removed)} snapshots {would}removed")
+            freed = pruning.summary(len(removed), done.freed_bytes)
+            print_result(f"{freed} {would}removed, {len(final)} days {would}final")
         if dry_run:
-            for ref in removed:
-                print_result(job.store.url(ref.key))
-        return {"final": [str(ref.day) for ref in final], "removed": [ref.key for ref in removed]}
+            for line in _by_account(removed):
+                print_result(line)
+        return {
+            "final": [str(ref.day) for ref in final],
+            "removed": [ref.key for ref in removed],
+            "freed_bytes": done.freed_bytes,
+        }
 
     run("prune", action, needs_data=True)
+
+
+def _by_account(removed: Sequence[SnapshotRef]) -> list[str]:
+    """A line per account: how many snapshots of which days."""
+    days: dict[str, list[date]] = {}
+    for ref in removed:
+        days.setdefault(ref.account, []).append(ref.day)
+    return [
+        f"{account}: {len(held)} snapshots of {len(set(held))} days, {min(held)} to {max(held)}"
+        for account, held in sorted(days.items())
+    ]
 
 
 @click.command(cls=Command)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import date, timedelta
 
     from pipeline.engine import Engine
+    from pipeline.errors import Exit
     from pipeline.jobs import Job
     from pipeline.jobs.report import StoredReport
 
@@ -122,13 +123,16 @@ def report(day: date | None, window: str | None, period: str | None, account: st
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the message to this file (.eml) instead of sending it.",
 )
-@click.option("--again", is_flag=True, help="Mail it also to recipients who already have it.")
+@click.option(
+    "--again", is_flag=True, help="Send it also to recipients and webhooks that already have it."
+)
 def send(day: date | None, to_file: Path | None, *, again: bool) -> None:
-    """Mail a report to the recipients who do not have it yet."""
+    """Send a report to the recipients and webhooks that do not have it yet."""
 
     def action(job: Job) -> dict[str, object]:
         from pipeline.jobs.send import send as send_report
         from pipeline.jobs.send import stored_message
+        from pipeline.jobs.webhooks import post_report
 
         stored = job.store.report_days()
         if not stored and day is None:
@@ -137,21 +141,26 @@ def send(day: date | None, to_file: Path | None, *, again: bool) -> None:
         if to_file is not None:
             write_file(to_file, stored_message(job, day_sent).as_bytes())
             return {"date": day_sent.isoformat(), "file": str(to_file)}
+        mail, results = job.settings.mail, {}
         with job.store.lock("derive"):
-            results = send_report(job, day_sent, again=again)
+            posted = post_report(job, day_sent, again=again)
+            if mail.to or mail.per_owner or not job.settings.webhooks:
+                results = send_report(job, day_sent, again=again)
         if sys.stdout.isatty():
-            accepted = sum(not refusal for refusal in results.values())
-            print_result(
-                f"report of {day_sent}: accepted for {accepted} of {len(results)} recipients"
-            )
-        return {"date": day_sent.isoformat(), "recipients": results}
+            for what, each in (("recipients", results), ("webhooks", posted)):
+                accepted = sum(not refusal for refusal in each.values())
+                if each or what == "recipients":
+                    print_result(
+                        f"report of {day_sent}: accepted for {accepted} of {len(each)} {what}"
+                    )
+        return {"date": day_sent.isoformat(), "recipients": results, "webhooks": posted}
 
     run("send", action, needs_data=True)
 
 
 @click.command(cls=Command)
 def nightly() -> None:
-    """Run extract, ledger, findings, report and send, for cron."""
+    """Run extract, ledger, findings, report, send and prune, for cron."""
 
     def action(job: Job) -> dict[str, object]:
         from pipeline.nightly import nightly as run_nightly
@@ -161,7 +170,15 @@ def nightly() -> None:
             print_headline(reported)
         return report_as_json(reported) if reported else {}
 
-    run("nightly", action)
+    run("nightly", action, watch=_ping)
+
+
+def _ping(job: Job, code: Exit | None) -> None:
+    """Ask the address of ``ping``, if there is one, when a night starts and ended."""
+    if job.settings.ping.url_file or job.settings.ping.url_env:
+        from pipeline.jobs.ping import event_of, ping
+
+        ping(job, "start" if code is None else event_of(code))
 
 
 def print_headline(reported: StoredReport) -> None:

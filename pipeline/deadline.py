@@ -15,6 +15,8 @@ import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from requests.adapters import HTTPAdapter
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -79,3 +81,18 @@ def watched_class(kind: type, watchdog: Watchdog) -> type:
             watchdog.watch(self)
 
     return Watched
+
+
+class WatchedAdapter(HTTPAdapter):
+    """The usual transport, with connections that a watchdog can close."""
+
+    def __init__(self, watchdog: Watchdog) -> None:
+        self._watchdog = watchdog
+        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as requests
+        """A pool whose connections are watched."""
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        if "ConnectionCls" not in vars(pool):
+            pool.ConnectionCls = watched_class(pool.ConnectionCls, self._watchdog)
+        return pool

@@ -1,0 +1,176 @@
+"""Posts bytes to an address that is a secret, within a time limit for all attempts together.
+
+The address is in no message, log or exception text. Redirects are not followed: they would carry
+the report elsewhere. Certificates are always verified; plain http is for loopback. Proxies and CA
+bundles of the environment are used as for the API; ``.netrc`` is not.
+
+A post is repeated only if it was not received: no connection, 429 or 5xx. If the connection is lost
+after the request was sent, the message may have arrived, and a second one would be the same news.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import ssl
+from contextlib import contextmanager, suppress
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+
+from pipeline.addresses import check_secret_url, is_loopback
+from pipeline.deadline import Watchdog, WatchedAdapter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pipeline.keys import Secret
+
+_TOO_MANY = 429
+_FIRST_WAIT_SECONDS = 0.5
+_SHORTEST_ATTEMPT_SECONDS = 0.05
+_MOST_OF_ANSWER = 1000
+_CODE = re.compile(r"[a-z][a-z_]{2,39}")
+"""A code such as ``invalid_blocks``; other text of an answer is not quoted."""
+_NOT_SENT = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.ProxyError,
+    urllib3.exceptions.SSLError,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class Limits(NamedTuple):
+    """Of one post."""
+
+    attempts: int
+    max_seconds: float
+    """For all attempts and waits."""
+
+
+class _Outcome(NamedTuple):
+    """Of one attempt."""
+
+    reason: str
+    """Empty if accepted."""
+    is_temporary: bool = False
+    wait: float | None = None
+    """Seconds that the receiver asks to wait."""
+
+
+def send(
+    method: str, url: Secret, content: bytes, headers: Mapping[str, str], limits: Limits
+) -> str:
+    """Send a request; empty if it was accepted (2xx), else the reason, without the address.
+
+    Raises:
+        SettingsError: the address is neither https nor loopback.
+    """
+    check_secret_url(url.reveal())
+    until = monotonic() + limits.max_seconds
+    reason = ""
+    for attempt in range(1, limits.attempts + 1):
+        outcome = _attempt(method, url.reveal(), content, headers, until - monotonic())
+        reason = outcome.reason
+        if not outcome.is_temporary or attempt == limits.attempts:
+            break
+        wait = _FIRST_WAIT_SECONDS * 2 ** (attempt - 1) if outcome.wait is None else outcome.wait
+        logger.info("attempt %d of %d failed: %s", attempt, limits.attempts, reason)
+        if monotonic() + wait + _SHORTEST_ATTEMPT_SECONDS > until:
+            reason += f"; not tried again within {limits.max_seconds:g} s"
+            break
+        sleep(wait)
+    return reason
+
+
+def _attempt(
+    method: str, url: str, content: bytes, headers: Mapping[str, str], seconds: float
+) -> _Outcome:
+    watchdog = Watchdog(seconds)
+    adapter = WatchedAdapter(watchdog)
+    try:
+        with watchdog.running(), _unlogged():
+            request = requests.Request(method, url, data=content, headers=dict(headers)).prepare()
+            response = adapter.send(request, timeout=(seconds, seconds), **_transport(url))
+            answer = b""
+            with suppress(Exception):  # the status is what counts
+                answer = response.raw.read(_MOST_OF_ANSWER)
+            return _judged(response, answer.decode("ascii", "replace").strip())
+    except Exception as error:  # noqa: BLE001  # libraries fail on odd answers in undocumented ways
+        return _failed(error, has_cut=watchdog.has_cut, seconds=seconds)
+    finally:
+        adapter.close()
+        watchdog.close()
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """urllib3 logs the path of each request, which is the secret."""
+    log = logging.getLogger("urllib3.connectionpool")
+    log.addFilter(_nothing)
+    try:
+        yield
+    finally:
+        log.removeFilter(_nothing)
+
+
+def _nothing(_record: logging.LogRecord) -> bool:
+    return False
+
+
+def _transport(url: str) -> dict[str, Any]:
+    """As for the API: the environment's proxy, but none for this machine, and its CA bundle."""
+    with requests.Session() as session:
+        usual = session.merge_environment_settings(url, {}, None, None, None)
+    is_here = is_loopback(urlsplit(url).hostname or "")
+    return {
+        "stream": True,
+        "verify": usual["verify"] or True,
+        "proxies": {} if is_here else usual["proxies"],
+    }
+
+
+def _judged(response: requests.Response, answer: str) -> _Outcome:
+    status = response.status_code
+    if response.ok and not response.is_redirect and status < 300:  # noqa: PLR2004  # 2xx
+        return _Outcome("")
+    code = f" ({answer})" if _CODE.fullmatch(answer) else ""
+    reason = f"HTTP {status}{code}"
+    if status < 400:  # noqa: PLR2004  # 1xx and 3xx
+        return _Outcome(f"{reason}: a redirect is not followed; give the address it leads to")
+    is_temporary = status == _TOO_MANY or status >= 500  # noqa: PLR2004  # 5xx
+    asked = response.headers.get("Retry-After", "")
+    wait = float(asked) if re.fullmatch(r"[0-9]{1,6}", asked) else None
+    return _Outcome(reason, is_temporary, wait)
+
+
+def _failed(error: Exception, *, has_cut: bool, seconds: float) -> _Outcome:
+    """The outcome of an attempt without an answer; only types of errors are named."""
+    chain = list(_chain(error))
+    if any(isinstance(each, ssl.SSLCertVerificationError) for each in chain):
+        return _Outcome("its certificate is not trusted; name the CA's file in REQUESTS_CA_BUNDLE")
+    root = next((each for each in chain if isinstance(each, OSError)), error)
+    if any(isinstance(each, _NOT_SENT) for each in chain):
+        return _Outcome(f"no connection ({type(root).__name__})", is_temporary=True)
+    late = has_cut or isinstance(error, requests.Timeout)
+    what = f"no answer in {seconds:.1f} s" if late else "the connection was lost"
+    return _Outcome(f"{what}; it may have arrived")
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, what caused it, and so on; urllib3 keeps some causes in ``reason``."""
+    waiting: list[BaseException] = [error]
+    seen: set[int] = set()
+    while waiting:
+        each = waiting.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        parts = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
+        waiting += [part for part in parts if isinstance(part, BaseException)]
