@@ -69,7 +69,7 @@ def test_the_wheel_installs_one_name_and_no_tests_or_measured_data(
     assert {name.split("/")[0] for name in wheel if ".dist-info/" not in name} == {"pipeline"}
     assert not [name for name in wheel if "test" in name]
     kinds = {Path(name).suffix for name in wheel if ".dist-info/" not in name}
-    assert kinds == {".py", ".typed", ".html", ".txt", ".css", ".js"}
+    assert kinds == {".py", ".typed", ".toml", ".html", ".txt", ".css", ".js"}
 
 
 def test_the_wheel_has_types_templates_and_licence(built: tuple[Path, Path]) -> None:
