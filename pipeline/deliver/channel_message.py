@@ -15,6 +15,9 @@ import msgspec
 
 Kind = Literal["report", "notice", "failure"]
 
+FILE = "message.json"
+"""Its name in the report's folder."""
+
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
     """One action that saves money."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.deliver.channel_message import Action, ChannelMessage
+from pipeline.deliver.channel_message import FILE, Action, ChannelMessage
 from pipeline.jobs.report_mail import slug
 from pipeline.report.output import render
 from pipeline.report.sections import budgets
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pipeline.report.model import Failure, ReportView
     from pipeline.transform.totals import Totals
 
-FILE = "message.json"
 _SENTENCES = 2
 _MOST_ALERTS = 12
 _JUDGED_FIGURES = (

@@ -20,6 +20,7 @@ from pipeline.extract.api_errors import RefusedError
 from pipeline.extract.probe import probe
 from pipeline.jobs.extract import api_target
 from pipeline.jobs.findings import read_policy
+from pipeline.keys import channel_secrets
 from pipeline.report.rehearsal import rehearse
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ MIN_FREE_BYTES = 2**30
 one. Below this the disk is likely to be full within weeks."""
 NOT_FOUND = 404
 SMALL_SKEW_SECONDS = 60.0
-NOTEBOOK = ("ipykernel", "jupytext", "nbclient")
+NOTEBOOK = ("altair", "ipykernel", "jupytext", "nbclient")
 """What the extra ``notebook`` installs."""
 
 
@@ -95,6 +96,7 @@ def checks(job: Job) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "store", partial(_store, job)
     yield "disk", partial(_disk, job)
     yield "mail", partial(_mail, job)
+    yield "channels", partial(_channels, job)
     yield "rendering", _rendering
     yield "notebook", _notebook
 
@@ -185,6 +187,16 @@ def _mail(job: Job) -> str:
     check_login(mail, job.password())
     login = f"accepts the login of {mail.username}" if mail.username else "answers, without login"
     return f"{mail.host}:{mail.port} {login}; nothing was sent to {len(mail.to)} recipients"
+
+
+def _channels(job: Job) -> str:
+    """The secrets of webhooks and ping can be read; a post would be seen, so none is made."""
+    names = channel_secrets(job.settings)
+    if not names:
+        raise NotSetUpError("no webhooks and no ping, so nothing is posted")
+    for name in names:
+        job.channel_secret(name)
+    return f"{', '.join(names)} can be read; nothing was posted"
 
 
 def _rendering() -> str:

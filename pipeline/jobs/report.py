@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.deliver.channel_message import encode
+from pipeline.deliver.channel_message import FILE, encode
 from pipeline.errors import SettingsError, StorageError
 from pipeline.jobs import channel_text
 from pipeline.jobs.coverage import warn_of_missing
@@ -83,7 +83,7 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
     folder_day = day or max(ref.day for ref in refs)
     mail = msgspec.structs.replace(settings.mail, to=settings.mail.to or (settings.mail.sender,))
     files["mail.eml"] = message(job, mail, folder_day, inputs, view, report_files)
-    files[channel_text.FILE] = encode(channel_text.channel_message(inputs, view, folder_day))
+    files[FILE] = encode(channel_text.channel_message(inputs, view, folder_day))
     return StoredReport(folder_day, job.store.publish_report(folder_day, files), view)
 
 

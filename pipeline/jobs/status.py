@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pipeline.deliver.channel_message import FILE
 from pipeline.errors import SUCCESSFUL, Exit, FleetLedgerError
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from pipeline.jobs import Job
     from pipeline.model import RunRecord
 
-_MESSAGE = "message.json"
 _OLD = timedelta(hours=26)
 """A day and two hours: a night that came late is no reason to act."""
 
@@ -35,7 +35,7 @@ def last_alerts(job: Job) -> list[str]:
     except FleetLedgerError as error:
         job.note(Exit.WARNINGS, str(error))
         return []
-    data = files.get(_MESSAGE)
+    data = files.get(FILE)
     return msgspec.json.decode(data, type=_Alerts).alerts if data else []
 
 

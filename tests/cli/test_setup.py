@@ -234,6 +234,7 @@ def test_doctor_of_a_right_set_up_passes_and_stores_nothing(ask: Ask, api: Api, 
     assert results["rules"] == ("ok", "0 own rules, 0 exclusions and 0 owners can be read")
     assert results["disk"][0] == "ok"
     assert results["mail"] == ("skipped", "no recipients (mail.to), so no mail is sent")
+    assert results["channels"] == ("skipped", "no webhooks and no ping, so nothing is posted")
     assert results["rendering"] == ("ok", "charts, page and mail can be made")
     left = {path.name for path in data.rglob("*") if path.is_file()}
     assert left == {"settings.toml", "doctor.lock"}
@@ -272,6 +273,28 @@ def test_doctor_of_a_wrong_set_up_names_each_problem_and_its_remedy(
     assert "check mail.host, mail.port and mail.security" in results["mail"][1]
     codes = {each["check"]: each["exit_code"] for each in json.loads(ran.out)["checks"]}
     assert (codes["API key of a"], codes["API of b"], codes["mail"]) == (10, 10, 4)
+
+
+def test_doctor_reads_the_addresses_of_channels_and_posts_nothing(
+    ask: Ask, api: Api, tmp_path: Path
+) -> None:
+    config = tmp_path / "channels.toml"
+    config.write_text(
+        SIMULATED + '[webhooks.ops]\nkind = "slack"\nurl_env = "HOOK"\n[ping]\nurl_env = "PING"\n'
+    )
+    env = {"FLEETLEDGER_API_URL": api.url, "TENSORONE_API_KEY": KEY}
+    # Nothing listens on port 1: a post would fail.
+    addresses = {"HOOK": "http://127.0.0.1:1/hook-7d2f", "PING": "http://127.0.0.1:1/ping-7d2f"}
+    ran = ask("doctor", "--json", "--config", str(config), **env, **addresses)
+    assert checks(ran)["channels"] == (
+        "ok",
+        "webhooks.ops.url, ping.url can be read; nothing was posted",
+    )
+    ran = ask("doctor", "--json", "--config", str(config), **env, HOOK=addresses["HOOK"])
+    assert ran.code == 2
+    state, message = checks(ran)["channels"]
+    assert state == "failed"
+    assert "ping.url_env (the variable PING) is empty" in message
 
 
 def test_doctor_measures_the_difference_of_the_clocks(ask: Ask, api: Api) -> None:

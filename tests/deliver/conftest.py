@@ -18,6 +18,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from pipeline.settings import Mail
+from pipeline.simulator.app import make_app
+from pipeline.simulator.clock import Clock
+from pipeline.simulator.fleet import Fleet
+from pipeline.simulator.server import serve
+from tests.cli.conftest import KEY, START, Api
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -211,3 +216,11 @@ def tls_server(authority: Authority) -> Iterator[Server]:
 @pytest.fixture
 def plain_server() -> Iterator[Server]:
     yield from _running()
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    """A fleet whose clock a test moves, served over HTTP."""
+    clock, fleet = Clock(START, step_seconds=1), Fleet(3, 25, START, 10)
+    with serve(make_app(fleet, clock, keys=(KEY,))) as url:
+        yield Api(url, clock, fleet)

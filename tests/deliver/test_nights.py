@@ -5,17 +5,13 @@ from __future__ import annotations
 import email
 import email.policy
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.simulator.app import make_app
-from pipeline.simulator.clock import Clock
-from pipeline.simulator.fleet import Fleet
-from pipeline.simulator.server import serve
 from pipeline.store import Store
-from tests.cli.conftest import KEY, SIMULATED, START, Api, Ran, make_run
+from tests.cli.conftest import SIMULATED, Api, Ran, make_run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,13 +20,6 @@ if TYPE_CHECKING:
 
 DAY = 24
 Night = Callable[..., Ran]
-
-
-@pytest.fixture
-def api() -> Iterator[Api]:
-    clock, fleet = Clock(START, step_seconds=1), Fleet(3, 25, START, 10)
-    with serve(make_app(fleet, clock, keys=(KEY,))) as url:
-        yield Api(url, clock, fleet)
 
 
 @pytest.fixture

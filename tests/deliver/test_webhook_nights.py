@@ -9,11 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.simulator.app import make_app
-from pipeline.simulator.clock import Clock
-from pipeline.simulator.fleet import Fleet
-from pipeline.simulator.server import serve
-from tests.cli.conftest import KEY, SIMULATED, START, Api, Ran, make_run
+from tests.cli.conftest import SIMULATED, Api, Ran, make_run
 from tests.deliver.listener import Listener, listening
 
 if TYPE_CHECKING:
@@ -22,13 +18,6 @@ if TYPE_CHECKING:
 DAY = 24
 SECRET = "canary-hook-51e8a2"  # searched for in all that is printed or stored
 Night = Callable[..., Ran]
-
-
-@pytest.fixture
-def api() -> Iterator[Api]:
-    clock, fleet = Clock(START, step_seconds=1), Fleet(3, 25, START, 10)
-    with serve(make_app(fleet, clock, keys=(KEY,))) as url:
-        yield Api(url, clock, fleet)
 
 
 @pytest.fixture
