@@ -7,7 +7,10 @@ import sys
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 import pipeline
+from pipeline.errors import StorageError
 from pipeline.model import State
 
 if TYPE_CHECKING:
@@ -43,6 +46,9 @@ def test_a_notebook_gets_plain_frames(
     assert late["snapshot_state"].tolist() == ["drifted"] * 2
     assert len(notebook.ledger()) == len(notebook.ledger("2026-10-20", DAY)) == 4
     assert notebook.ledger(first=DAY + timedelta(days=1)).empty
+    with pytest.raises(StorageError, match="no day is closed yet"):
+        notebook.spend("project_id")  # a drifted list closes no day
+    store.publish_snapshot(snapshot(NOON + timedelta(days=1, hours=1), rows=2))
     assert notebook.spend("project_id")["spend_micros"].sum() == sum(range(4)) * 1_000_001
     assert len(notebook.utilization()) == 4
     assert notebook.idle().columns[0] == "account"
