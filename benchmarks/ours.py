@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from datetime import UTC, date, datetime, timedelta
@@ -254,6 +255,8 @@ PARTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 
 
 def main() -> None:
+    # As the command line does, before numpy is imported.
+    os.environ.setdefault("NUMPY_MADVISE_HUGEPAGE", "0")
     part, path = sys.argv[1:3]
     print(json.dumps(PARTS[part](json.loads(Path(path).read_text()))))
 
