@@ -23,7 +23,7 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,7 @@ from pipeline.errors import Exit
 from pipeline.simulator.failed_responses import dropped, status
 from pipeline.simulator.faults import Fault as ApiFault
 from pipeline.store import Store
+from pipeline.store.check import Severity, check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -100,7 +101,7 @@ def ended_by(number: signal.Signals) -> Callable[[World, str, datetime], list[Ra
     def run(world: World, command: str, at: datetime) -> list[Ran]:
         world.inbox.is_sender_ended = True
         running = world.start(at, command)
-        time.sleep(world.dice.uniform(0, world.usual_seconds[command]))
+        time.sleep(world.dice.uniform(0, 0.9) * world.usual_seconds[command])
         with suppress(ProcessLookupError):
             running.process.send_signal(number)
         ran = running.end()
@@ -117,7 +118,7 @@ def clock_back(by: timedelta) -> Callable[[World, str, datetime], list[Ran]]:
 
 def two_at_once(world: World, command: str, at: datetime) -> list[Ran]:
     """Two processes, and an API that is slow enough for both to meet."""
-    slow = ApiFault("slow", on_reply=lambda reply, _: _later(reply))
+    slow = ApiFault("slow", on_reply=lambda reply, _: replace(reply, delay_seconds=0.2))
     world.faults.always = [slow]
     try:
         started = [world.start(at, command) for _ in range(2)]
@@ -127,12 +128,6 @@ def two_at_once(world: World, command: str, at: datetime) -> list[Ran]:
     if min(each.code for each in ran) not in {Exit.DONE, Exit.WARNINGS}:
         world.fail(f"two {command} at once: neither was done: {[each.code for each in ran]}")
     return ran
-
-
-def _later(reply: Any) -> Any:  # noqa: ANN401
-    from dataclasses import replace  # noqa: PLC0415
-
-    return replace(reply, delay_seconds=0.3)
 
 
 def damaged_snapshot(world: World, command: str, at: datetime) -> list[Ran]:
@@ -240,17 +235,13 @@ def month(days: int, seed: int) -> list[Run]:
 
 
 def every_fault_once() -> list[Run]:
-    """Two days: a snapshot every two hours, and every fault of both commands once."""
-    extracts = of("extract")
-    runs = [
-        Run(START + 2 * hour * HOUR, "extract", fault)
-        for hour, fault in enumerate(
-            [*[NOTHING] * 13, *[fault for pair in zip(extracts, [NOTHING] * 99) for fault in pair]]
-        )
-    ]
-    at = START + 24 * HOUR + NIGHT
+    """Two days of snapshots, and every fault of both commands once on the second."""
+    faults = [*[NOTHING] * 5, *of("extract")]
+    runs = [Run(START + n * 6 * HOUR, "extract", NOTHING) for n in range(4)]
+    runs += [Run(START + (24 + n) * HOUR, "extract", fault) for n, fault in enumerate(faults)]
     nights = [*of("nightly"), NOTHING]
-    runs += [Run(at + n * timedelta(minutes=95), "nightly", fault) for n, fault in enumerate(nights)]
+    first = START + 25 * HOUR + NIGHT
+    runs += [Run(first + n * HOUR, "nightly", fault) for n, fault in enumerate(nights)]
     return sorted(runs, key=lambda run: run.at)
 
 
@@ -285,20 +276,26 @@ def step(here: World, run: Run, seen: Seen) -> None:
             seen.not_promised[row] += 1
             here.fail(f"{run.at:%d %H:%M} {row}: exit {ran.code}, not {set(promised)}: {ran.err}")
         if fault is NOTHING and ran.peak_mb is not None:
-            day = (run.at - START).days
+            day = (run.at - START).days + 1
             seen.memory.setdefault((run.command, day), []).append(ran.peak_mb)
             here.usual_seconds[run.command] = ran.seconds
     if fault is not NOTHING:
         here.may_warn = True
-        for key in damage(here, run.at):
-            here.fail(f"check names {key}, which was not damaged, after {row}")
+        for key in damaged_files(here):
+            here.fail(f"{key} is damaged after {row}")
     elif is_night:
         here.may_warn = False
 
 
-def damage(here: World, at: datetime, *, data: Path | None = None) -> set[str]:
+def damaged_files(here: World) -> set[str]:
+    """The files of which ``check`` reads every bit and finds one wrong, without a process."""
+    checked = check(Store(str(here.data)).files, read_data=True)
+    return {each.key for each in checked.problems if each.severity is Severity.DAMAGE}
+
+
+def damage(here: World, at: datetime) -> set[str]:
     """The files that ``check --read-data`` calls damaged."""
-    ran = here.run(at, "check", "--read-data", "--json", data=data)
+    ran = here.run(at, "check", "--read-data", "--json")
     if ran.code not in {Exit.DONE, Exit.WARNINGS, Exit.DAMAGE}:
         here.fail(f"check ended with {ran.code}: {ran.err}")
         return set()
@@ -333,21 +330,24 @@ def differing_ledger_files(here: World, at: datetime) -> tuple[int, int]:
 def runs_without_record(here: World) -> int:
     """Runs that ended by themselves, of which the store has no record."""
     records = Counter((r.command, r.exit_code) for r in Store(str(here.data)).runs(10**6))
-    ended = Counter({key: n for key, n in here.ended.items() if key[1] >= 0})
+    ended = Counter(
+        {
+            (command, code): times
+            for (command, code), times in here.ended.items()
+            if command in COMMANDS and code >= 0
+        }
+    )
     return (ended - records).total()
 
 
 def memory(seen: Seen) -> dict[str, dict[str, float]]:
-    """The median peak of each command on its second day and on the last, and their ratio."""
+    """The median peak of each command on the second day and on the last, and their ratio."""
     result = {}
     for command in COMMANDS:
-        days = sorted(day for name, day in seen.memory if name == command)
-        first, last = (
-            statistics.median(seen.memory[command, day])
-            for day in (days[min(1, len(days) - 1)], days[-1])
-        )
+        days = sorted(day for name, day in seen.memory if name == command and day > 1)
+        first, last = (statistics.median(seen.memory[command, day]) for day in (days[0], days[-1]))
         result[command] = {
-            "day": days[min(1, len(days) - 1)],
+            "day": days[0],
             "mb": round(first, 1),
             "last_day": days[-1],
             "last_mb": round(last, 1),
@@ -465,10 +465,7 @@ def table(result: dict[str, Any]) -> str:
 
 def sum_ended(result: dict[str, Any]) -> int:
     return sum(
-        times
-        for row in result["rows"]
-        for code, times in row["codes"].items()
-        if int(code) >= 0
+        times for row in result["rows"] for code, times in row["codes"].items() if int(code) >= 0
     )
 
 
