@@ -156,7 +156,7 @@ class World:
             for path in (self.data / "snapshots").rglob("*.parquet")
             if not path.name.startswith(".tmp-")
         }
-        for path, digest in self.stored.items():
+        for path, digest in sorted(self.stored.items()):
             if now.get(path) != digest:
                 self.fail(f"{path.name} is lost or changed after {ran.command} ({ran.code})")
         self.stored = now

@@ -1,0 +1,67 @@
+"""The soak in its short form, and the table of its last full run."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks import soak
+from benchmarks.soak_world import Inbox, Ran, Switched, World
+from pipeline.simulator.clock import Clock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NONE_BROKEN = {
+    "lost_or_changed": 0,
+    "codes_not_promised": 0,
+    "tracebacks": 0,
+    "damaged_files": 0,
+    "mails_sent_twice": 0,
+    "ledger_files_that_differ": 0,
+    "runs_without_record": 0,
+    "temporary_files_left": 0,
+    "broken": [],
+}
+
+
+@pytest.mark.slow
+def test_every_fault_once_in_two_days_breaks_no_promise(tmp_path: Path) -> None:
+    result = soak.run_plan(tmp_path, soak.every_fault_once(), seed=15, clusters=60, days=2)
+    assert {name: result[name] for name in NONE_BROKEN} == NONE_BROKEN
+    seen = {(row["command"], row["fault"]) for row in result["rows"]}
+    assert {(name, f.name) for f in soak.FAULTS for name in f.commands} <= seen
+
+
+def test_the_soak_notices_a_changed_snapshot_a_lost_one_and_a_traceback(tmp_path: Path) -> None:
+    world = World(
+        tmp_path, "", Clock(soak.START), Switched(), Inbox(),
+        random.Random(1),  # noqa: S311
+    )  # fmt: skip
+    day = tmp_path / "data/snapshots/date=2026-03-02"
+    day.mkdir(parents=True)
+    for name in "abc":
+        (day / f"{name}.parquet").write_bytes(b"rows")
+    world.remember(Ran("extract", 0, str(day / "a.parquet"), "", 1.0, None))
+    assert world.broken == []
+    (day / "a.parquet").write_bytes(b"rowz")
+    (day / "b.parquet").unlink()
+    world.remember(Ran("extract", 0, str(day / "d.parquet"), "Traceback", 1.0, None))
+    assert [text.partition(" ")[0] for text in world.broken] == [
+        "extract:", "a.parquet", "b.parquet", "extract",
+    ]  # fmt: skip
+
+
+def test_a_mail_counts_as_sent_twice_unless_its_first_sender_was_ended() -> None:
+    assert Inbox([("a", True), ("a", False), ("b", False)]).sent_twice() == []
+    assert Inbox([("a", False), ("a", False)]).sent_twice() == ["a"]
+
+
+def test_the_table_in_the_documents_is_that_of_the_last_full_run() -> None:
+    result = json.loads(soak.RESULT.read_text(encoding="utf-8"))
+    page = soak.PAGE.read_text(encoding="utf-8")
+    assert soak.with_table(page, result) == page, "run `make soak`"
+    assert {name: result[name] for name in NONE_BROKEN} == NONE_BROKEN
