@@ -108,3 +108,24 @@ def test_operations_names_every_file_of_the_deployments_by_its_folder() -> None:
         assert f"](../deploy/{path.name})" in page
     for manifest in (ROOT / "deploy/kubernetes").iterdir():
         assert f"deploy/kubernetes/{manifest.name}" in page
+
+
+def named_tests(page: str) -> list[tuple[str, str]]:
+    """The tests that a page names as ``file::name``."""
+    return re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / page).read_text(encoding="utf-8"))
+
+
+def test_every_failure_has_its_row_with_a_test() -> None:
+    page = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+    section = page.partition("## Failures, one by one\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"(?m)^\| (\d+) \| (.*)$", section)
+    assert [int(number) for number, _ in rows] == list(range(1, 37))
+    assert [number for number, text in rows if "::test_" not in text] == []
+
+
+def test_every_test_that_the_documents_name_exists() -> None:
+    named = named_tests("docs/reliability.md")
+    assert len(named) > 60
+    for path, name in named:
+        source = (ROOT / path).read_text(encoding="utf-8")
+        assert re.search(rf"(?m)^def {name}\(", source), f"{path} has no {name}"
