@@ -235,11 +235,17 @@ def month(days: int, seed: int) -> list[Run]:
 
 
 def every_fault_once() -> list[Run]:
-    """Two days of snapshots, and every fault of both commands once on the second."""
-    faults = [*[NOTHING] * 5, *of("extract")]
-    runs = [Run(START + n * 6 * HOUR, "extract", NOTHING) for n in range(4)]
-    runs += [Run(START + (24 + n) * HOUR, "extract", fault) for n, fault in enumerate(faults)]
-    nights = [*of("nightly"), NOTHING]
+    """Two days of snapshots and, on the second, every fault once.
+
+    What ends a run in the middle is done to both commands; other faults of both alternate.
+    """
+    both = [fault for fault in FAULTS if len(fault.commands) > 1 and not fault.is_repeated]
+    ends = [fault for fault in FAULTS if fault.is_repeated]
+    only_nights = [fault for fault in FAULTS if len(fault.commands) == 1]
+    extracts = [*[NOTHING] * 5, *ends, *both[::2]]
+    nights = [*only_nights, *ends, *both[1::2], NOTHING]
+    runs = [Run(START + n * 6 * HOUR, "extract") for n in range(4)]
+    runs += [Run(START + (24 + n) * HOUR, "extract", fault) for n, fault in enumerate(extracts)]
     first = START + 25 * HOUR + NIGHT
     runs += [Run(first + n * HOUR, "nightly", fault) for n, fault in enumerate(nights)]
     return sorted(runs, key=lambda run: run.at)
@@ -445,9 +451,11 @@ def table(result: dict[str, Any]) -> str:
     ]  # fmt: skip
     return "\n".join(
         [
-            f"{result['days']} days of {result['clusters']} clusters, {result['processes']} "
-            f"processes, seed {result['seed']}, {result['minutes']} minutes on "
-            f"{result['cores']} cores.",
+            (
+                f"{result['days']} days of {result['clusters']} clusters, {result['processes']} "
+                f"processes, seed {result['seed']}, {result['minutes']} minutes on "
+                f"{result['cores']} cores."
+            ),
             "",
             "| run | fault | runs | exit codes (times) | not promised |",
             "| --- | --- | --- | --- | --- |",

@@ -32,8 +32,7 @@ NONE_BROKEN = {
 def test_every_fault_once_in_two_days_breaks_no_promise(tmp_path: Path) -> None:
     result = soak.run_plan(tmp_path, soak.every_fault_once(), seed=15, clusters=60, days=2)
     assert {name: result[name] for name in NONE_BROKEN} == NONE_BROKEN
-    seen = {(row["command"], row["fault"]) for row in result["rows"]}
-    assert {(name, f.name) for f in soak.FAULTS for name in f.commands} <= seen
+    assert {fault.name for fault in soak.FAULTS} < {row["fault"] for row in result["rows"]}
 
 
 def test_the_soak_notices_a_changed_snapshot_a_lost_one_and_a_traceback(tmp_path: Path) -> None:
