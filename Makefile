@@ -2,7 +2,6 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 PYTHON ?= python3
-PYTHON312 ?= python3.12
 BIN := .venv/bin
 # Snapshots of the benchmarks and the environment of their peers; they are kept.
 BENCH ?= build/bench
@@ -49,11 +48,11 @@ $(BENCH)/peers/.installed: benchmarks/peers.lock
 	$(BENCH)/peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/peers.lock
 	touch $@
 
-focus-validate: develop ## the official FOCUS validator on our files; skipped without Python 3.12, which it needs
-	@if $(PYTHON312) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null; then \
+focus-validate: develop ## the official FOCUS validator on our files; skipped without a Python 3.12, which it needs
+	@if .ci/python312 >/dev/null; then \
 	  $(MAKE) --no-print-directory .venv-focus/.installed && \
-	  FOCUS_VALIDATOR_PYTHON=.venv-focus/bin/python $(BIN)/python -m pytest -q -rP tests/focus/test_validator.py; \
-	else echo 'focus-validate: skipped: no $(PYTHON312) here, and focus-validator 2.2.1 runs on 3.12 only'; fi
+	  $(BIN)/python -m pytest -q -rP tests/focus/test_validator.py; \
+	else echo 'focus-validate: skipped: no Python 3.12 here (PYTHON312, PATH, pyenv), the only one that focus-validator 2.2.1 runs on'; fi
 
 docs: develop ## write the generated pages of docs/ again
 	$(BIN)/python -m docs.generate
@@ -112,7 +111,7 @@ clean: ## remove .venv, build and the demo's data; your own data/ stays
 	touch $@
 
 .venv-focus/.installed: .ci/focus-validator.lock
-	$(PYTHON312) -m venv .venv-focus
+	$$(.ci/python312) -m venv .venv-focus
 	.venv-focus/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
