@@ -16,7 +16,7 @@ run: install ## embedded API, a month of simulated snapshots over HTTP, then a n
 	$(BIN)/fleetledger --data-dir data/demo demo
 
 ##@ Develop
-.PHONY: develop check test test-crash test-lowest bench bench-full focus-validate docs gold sample screenshots lock
+.PHONY: develop check test test-crash test-lowest bench bench-full focus-validate docs site gold sample screenshots lock
 develop: .venv/.developed ## also install what tests and checks need
 
 check: develop ## lint, format, types, generated docs
@@ -56,6 +56,10 @@ focus-validate: develop ## the official FOCUS validator on our files; skipped wi
 
 docs: develop ## write the generated pages of docs/ again
 	$(BIN)/python -m docs.generate
+
+site: develop ## the pages of docs/ as a website in build/site; a warning is an error
+	rm -rf build/site
+	$(BIN)/python -m sphinx -q -n -W --keep-going docs build/site
 
 gold: develop ## accept the present output as the gold files of tests/gold
 	UPDATE_GOLD=1 $(BIN)/python -m pytest -q tests -k gold

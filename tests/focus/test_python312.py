@@ -1,4 +1,4 @@
-"""`make focus-validate` looks for a Python 3.12 that runs."""
+"""`make focus-validate` finds a Python 3.12 that runs."""
 
 from __future__ import annotations
 

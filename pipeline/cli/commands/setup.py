@@ -84,7 +84,7 @@ def _next_steps(job: Job, path: Path, *, is_named: bool) -> Iterator[str]:
     yield "Check the set-up: fleetledger doctor"
     yield "Take a snapshot and make the first report: fleetledger nightly"
     yield "Run every hour: fleetledger extract --spread 60m"
-    yield "Run every night: fleetledger nightly (the crontab is in README.md)"
+    yield "Run every night: fleetledger nightly (the crontab is in docs/first-night.md)"
 
 
 @click.group(cls=Program)
