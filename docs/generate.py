@@ -161,7 +161,8 @@ H100 = 2.99
 ```
 
 The exclusions file lists findings with a known reason. FleetLedger still judges them and shows
-their cost, but counts no saving. After its date an exclusion has no effect, and the report names it.
+their cost, but counts no saving. After its date an exclusion has no effect, and the report names
+it.
 
 ```toml
 [[exclude]]
