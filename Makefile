@@ -59,7 +59,7 @@ docs: develop ## write the generated pages of docs/ again
 
 site: develop ## the pages of docs/ as a website in build/site; a warning is an error
 	rm -rf build/site
-	$(BIN)/python -m sphinx -q -n -W --keep-going docs build/site
+	$(BIN)/python -m sphinx -q -n -W --keep-going -E -d build/doctrees docs build/site
 
 gold: develop ## accept the present output as the gold files of tests/gold
 	UPDATE_GOLD=1 $(BIN)/python -m pytest -q tests -k gold
