@@ -91,6 +91,7 @@ def csv_files(inputs: ReportInputs) -> dict[str, bytes]:
     window, changes, unusual = inputs.window, inputs.status_changes, inputs.unusual_days
     spend = spend_rows(window).assign(owner=window["owner"].array)
     idle = of_findings(inputs.evidence, inputs.findings)
+    owned = window[[*CLUSTER_KEY, "owner"]].drop_duplicates(CLUSTER_KEY)
     return {
         "findings.csv": to_csv(
             findings_rows(inputs.findings, inputs.day, inputs.rule_text, inputs.not_observed)
@@ -98,8 +99,8 @@ def csv_files(inputs: ReportInputs) -> dict[str, bytes]:
             else pd.DataFrame(columns=[*FINDINGS_COLUMNS])
         ),
         "spend.csv": table_csv(spend),
-        "utilization.csv": table_csv(with_owner(inputs.utilization, window)),
-        "idle.csv": table_csv(with_owner(idle, window)),
+        "utilization.csv": table_csv(with_owner(inputs.utilization, owned)),
+        "idle.csv": table_csv(with_owner(idle, owned)),
         "unjudged.csv": to_csv(unjudged_rows(inputs.findings, inputs.rule_text)),
         "changes.csv": table_csv(changes)
         if changes is not None
