@@ -52,7 +52,7 @@ PAGES = 4
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to a run, and the exit codes that docs/operations.md promises for it."""
+    """What happens to a run, and the exit codes that docs/exit-codes.md promises for it."""
 
     name: str
     promised: frozenset[int]
