@@ -451,7 +451,8 @@ def table(result: dict[str, Any]) -> str:
     grown = "; ".join(memory_text(*used) for used in result["memory"].items())
     promises = [
         ("snapshots stored, lost or changed", result["snapshots"], result["lost_or_changed"]),
-        ("exit codes, not promised", result["processes"], result["codes_not_promised"]),
+        ("exit codes, not promised", sum(row["runs"] for row in result["rows"]),
+         result["codes_not_promised"]),
         ("processes, with a traceback", result["processes"], result["tracebacks"]),
         ("runs that ended by themselves, without a record", sum_ended(result),
          result["runs_without_record"]),
