@@ -31,6 +31,7 @@ from pipeline.transform.findings import judge as findings
 from pipeline.transform.findings import replay as replaying
 from pipeline.transform.findings.exclusions import Exclusion, parse_exclusions
 from pipeline.transform.findings.owners import Owner, parse_owners
+from pipeline.transform.observed import observed_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -334,6 +335,8 @@ def what_if(job: Job, change: whatif.Change) -> pd.DataFrame:
     ledger = job.store.read_ledger(
         last - timedelta(days=findings.TRAILING_DAYS - 1), last, damaged=[]
     )
+    # As the findings: an account that is not observed has no part in its prices.
+    ledger = observed_on(ledger, known.until, last)
     return whatif.what_if(ledger, last, change, job.settings.rules)
 
 

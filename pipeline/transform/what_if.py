@@ -9,8 +9,11 @@ spend in the rules' window per day it was listed, to its expiry), and the same a
 - rate card: running hours x GPUs x price per GPU-hour, for the GPU types on the card.
 
 ``run_rate_saving_micros`` is the difference; ``saving_micros`` is what a finding would count: the
-same where the spend of the next 30 days is taken to be at most that of the last 30. Both are the
-figures of the findings, so a finding and what-if agree.
+same where the spend of the next 30 days is taken to be at most that of the last 30. Both are priced
+beside the whole fleet, as the findings are, so a cluster's amounts are the same under every pattern
+and those of a finding with the action stop. Two kinds of findings save other amounts than a stop:
+to terminate also ends what stays charged while stopped, and a rule with a basis of its own counts
+that.
 
 Assumption: the same work is done after the change. Where a change cannot be priced (GPUs unknown,
 a type that is not on the card), nothing changes and ``is_priced`` is false.
@@ -83,8 +86,6 @@ def what_if(
     frame = gather(ledger, rules, as_of)
     if frame.empty:
         return pd.DataFrame(columns=[*CLUSTER_KEY, "name", "project_id", *_AMOUNTS, "is_priced"])
-    frame = frame[frame["is_present"].astype(bool).to_numpy() & matches(change.match, frame)]
-    frame = frame.reset_index(drop=True)
     before = savings.run_rate(frame)
     capped = savings.capped(before, frame)
     amounts = [_saved(change, frame, expected) for expected in (before, capped)]
@@ -100,6 +101,8 @@ def what_if(
         run_rate_saving_micros=saved,
         is_priced=priced,
     )
+    # Only now: the price of storage is taken from all clusters, the gone ones included.
+    out = out[frame["is_present"].to_numpy(bool) & matches(change.match, frame)]
     return out.sort_values(["difference_micros", *CLUSTER_KEY], kind="stable").reset_index(
         drop=True
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 
 from pipeline import schema
@@ -61,6 +63,56 @@ def test_a_finding_and_what_if_give_the_same_two_figures(days: Make, ledger: Mak
     # Ten days have cost 2,400.00; thirty at that rate are 7,200.00.
     assert got["saving_micros"] == finding["counted_saving_micros"] == 2400 * UNIT
     assert got["run_rate_saving_micros"] == finding["run_rate_saving_micros"] == 7200 * UNIT
+
+
+@pytest.fixture
+def fleet(days: Make, ledger: Make) -> pd.DataFrame:
+    """Idle clusters to stop and to terminate, and the storage of two others, one of them gone."""
+    stopped: dict[str, Any] = {"status": "stopped", "hours": 0}
+    return ledger(
+        *days("2026-02-09", 30, cluster_id="stop-a", is_random=False),
+        *days("2026-02-25", 14, cluster_id="stop-b", is_random=False, gpu_count=4),
+        *days("2026-02-09", 30, cluster_id="terminate"),
+        *days("2026-02-09", 30, cluster_id="stored", spend_micros=24 * UNIT,
+              stopped_spend_micros=24 * UNIT, **stopped),
+        *days("2026-02-09", 20, cluster_id="gone", spend_micros=120 * UNIT,
+              stopped_spend_micros=120 * UNIT, **stopped),
+    )  # fmt: skip
+
+
+def test_what_if_and_the_findings_of_a_fleet_with_storage_agree(fleet: pd.DataFrame) -> None:
+    found = judge.judge_day(fleet, judge.Policy(Rules()), LAST).query("rule_id == 'idle'")
+    found = found.set_index("cluster_id")
+    assert found["action"].dropna().to_dict() == {
+        "stop-a": "stop",
+        "stop-b": "stop",
+        "terminate": "terminate",
+    }
+    for cluster in ("stop-a", "stop-b"):
+        got = what_if.what_if(fleet, LAST, Change("stop", cluster), Rules()).iloc[0]
+        assert got["after_micros"] > 0
+        assert got["saving_micros"] == found.loc[cluster, "net_saving_micros"]
+        assert got["run_rate_saving_micros"] == found.loc[cluster, "run_rate_saving_micros"]
+    # What stays charged of a stopped cluster, terminating it saves too.
+    got = what_if.what_if(fleet, LAST, Change("stop", "terminate"), Rules()).iloc[0]
+    assert got["before_micros"] == found.loc["terminate", "run_rate_saving_micros"]
+    assert got["before_micros"] - got["after_micros"] == got["run_rate_saving_micros"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [Change("stop"), Change("gpus", value=2), Change("schedule", value=42),
+     Change("rate_card", rate_card={"A100": 2.0})],
+    ids=lambda change: change.kind,
+)  # fmt: skip
+def test_a_clusters_amounts_are_the_same_under_every_pattern(
+    fleet: pd.DataFrame, change: Change
+) -> None:
+    everything = what_if.what_if(fleet, LAST, change, Rules())
+    for pattern in ("stop-a", "stop-*", "*a*", "terminate", "p1"):
+        some = what_if.what_if(fleet, LAST, replace(change, match=pattern), Rules())
+        same = everything[everything["cluster_id"].isin(some["cluster_id"])].reset_index(drop=True)
+        pd.testing.assert_frame_equal(some, same)
 
 
 def test_what_cannot_be_priced_does_not_change(days: Make, ledger: Make) -> None:
