@@ -125,6 +125,34 @@ def test_what_if_prices_a_change(history: Run) -> None:
     assert history("what-if", "--stop", "a", "--gpus", "1").code == 2
 
 
+def test_what_if_says_what_each_amount_is(history: Run) -> None:
+    shown = history("what-if", "--stop", "*").out
+    for name, meaning in (
+        ("before", "the next 30 days at the recent cost"),
+        ("after", "the same after the change"),
+        ("difference", "after minus before"),
+        ("saving", "as findings count it: no cluster is taken to cost more than in the last 30"),
+    ):
+        (line,) = [line for line in shown.splitlines() if meaning in line]
+        assert line.startswith(name)
+    assert "run-rate" not in shown
+    assert "run_rate" not in shown
+    explained = " ".join(history("what-if", "--help").out.split())
+    assert "saving: what a finding would count" in explained
+    assert "run_rate_saving" in history("what-if", "--stop", "*", "--format", "csv").out
+
+
+def test_what_if_names_a_pattern_that_matches_nothing(history: Run) -> None:
+    for args, named in (
+        (("--stop", "zzz"), "--stop 'zzz'"),
+        (("--match", "nosuch", "--gpus", "1"), "--match 'nosuch'"),
+    ):
+        for form in ((), ("--format", "csv"), ("--json",)):
+            ran = history("what-if", *args, *form)
+            assert (ran.code, ran.err.strip()) == (0, f"fleetledger: no cluster matches {named}")
+    assert "no cluster matches" not in history("what-if", "--stop", "*").err
+
+
 def test_a_budget_alert_fires_once_and_a_report_made_again_is_the_same(
     history: Run, data: Path, tmp_path: Path
 ) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.options import Command, print_result
+from pipeline.cli.options import Command, print_note, print_result
 from pipeline.cli.output import format_option, print_rows
 from pipeline.cli.param_types import Number
 from pipeline.cli.run import run
@@ -15,6 +15,17 @@ from pipeline.terminal.amounts import money
 
 if TYPE_CHECKING:
     from pipeline.jobs import Job
+
+MEANINGS = {
+    "before": "the next 30 days at the recent cost",
+    "after": "the same after the change",
+    "difference": "after minus before",
+    "saving": "as findings count it: no cluster is taken to cost more than in the last 30 days",
+}
+SHOWN = (
+    "account", "cluster_id", "name", "project_id", *(f"{name}_micros" for name in MEANINGS),
+    "is_priced",
+)  # fmt: skip
 
 
 @click.command("what-if", cls=Command)
@@ -36,7 +47,13 @@ def what_if(
     stop: str | None, match: str, gpus: int | None, hours_a_week: float | None,
     rate_card: str | None, output_format: str,
 ) -> None:  # fmt: skip
-    """Estimate the cost of 30 days after one change to the fleet."""
+    """Estimate the cost of 30 days after one change to the fleet.
+
+    before: the next 30 days at each cluster's recent cost, its mean daily cost in the rules' window.
+    after: the same after the change. difference: after minus before. saving: what a finding would
+    count, where no cluster is taken to cost more than it cost in the last 30 days; a cluster that is
+    new or ran little before has a smaller saving than difference.
+    """
     from pipeline.settings import read_settings
 
     if sum(value is not None for value in (stop, gpus, hours_a_week, rate_card)) != 1:
@@ -61,12 +78,14 @@ def what_if(
 
         rows = price_change(job, change)
         totals, priced = sums(rows), int(rows["is_priced"].sum())
-        print_rows(rows, output_format, list(rows.columns), f"{len(rows)} clusters, 30 days")
+        print_rows(rows, output_format, SHOWN, f"{len(rows)} clusters, 30 days")
+        if rows.empty:
+            option, pattern = ("--stop", stop) if stop is not None else ("--match", match)
+            print_note(f"no cluster matches {option} {pattern!r}")
         if output_format == "table":
-            for name, micros in totals.items():
-                label = name.removesuffix("_micros").replace("run_rate", "run-rate")
-                label = label.replace("_", " ")
-                print_result(f"{label:<16} {money(micros):>16} {job.settings.currency}")
+            for name, meaning in MEANINGS.items():
+                amount = f"{money(totals[f'{name}_micros']):>16} {job.settings.currency}"
+                print_result(f"{name:<10} {amount}  {meaning}")
             if priced < len(rows):
                 print_result(f"{len(rows) - priced} of them have no price and are in no total")
         return {
