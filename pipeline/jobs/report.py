@@ -11,7 +11,7 @@ import msgspec
 from pipeline.deliver.channel_message import FILE, encode
 from pipeline.errors import SettingsError, StorageError
 from pipeline.jobs import channel_text
-from pipeline.jobs.coverage import warn_of_missing
+from pipeline.jobs.coverage import coverage, warn_of_missing
 from pipeline.jobs.findings import findings_of, keep_open, note_damaged
 from pipeline.jobs.future_snapshots import warn_of_future_snapshots
 from pipeline.jobs.owner_reports import owner_files
@@ -62,7 +62,7 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
     settings = override(job.settings, "report", window=window)
     refs = readable_snapshots(job)
     closed = last_closed(job)
-    day = check_day(day, closed, refs)
+    day = check_day(job, day, closed)
     judged = None if day is None else findings_of(job, day, since=oldest_day(settings, day))
     if judged is not None and day == closed:
         keep_open(job, judged)
@@ -172,18 +172,19 @@ def _remember(job: Job, alerts: _FiredAlerts) -> None:
     job.store.put_state("budgets", msgspec.json.encode(alerts))
 
 
-def check_day(asked: date | None, closed: date | None, refs: Sequence[SnapshotRef]) -> date | None:
+def check_day(job: Job, asked: date | None, closed: date | None) -> date | None:
     """The day to report on: only a closed one, which does not change any more.
 
     Raises:
-        SettingsError: ``asked`` is not closed, or is before the first snapshot.
+        SettingsError: ``asked`` is not closed, or is before the history.
     """
     if asked is None:
         return closed
-    first = min(ref.day for ref in refs)
     if closed is None or asked > closed:
         until = f"the last closed day is {closed}" if closed else "no day is closed yet"
         raise SettingsError(f"--date {asked}: not closed: {until}")
+    # The ledger goes back further than the snapshots where they were pruned.
+    first = min(coverage(job).since.values())
     if asked < first:
         raise SettingsError(f"--date {asked}: the history begins on {first}")
     return asked

@@ -105,7 +105,7 @@ def scoped_inputs(
     known = coverage(job)
     closed, settings = known.last_day(), override(job.settings, "report", window=asked.window)
     if asked.period is None:
-        day = check_day(asked.day, closed, refs) or closed
+        day = check_day(job, asked.day, closed) or closed
         period, covered = None, last_days(day, settings.report.window_days)
         _last_known(job, known, covered, account)
     else:

@@ -11,6 +11,7 @@ import pytest
 from pipeline.errors import SettingsError, StorageError
 from pipeline.jobs import Job, prune
 from pipeline.jobs.ledger import update_ledger
+from pipeline.jobs.report import make_report
 from pipeline.keys import Secret
 from pipeline.model import Snapshot, State
 from pipeline.schema import SNAPSHOT
@@ -107,6 +108,18 @@ def test_old_snapshots_are_removed_and_no_ledger_day_changes(watched: Store) -> 
     after = job_of(watched)
     update_ledger(after)
     assert after.messages == []
+
+
+def test_a_report_of_a_day_without_snapshots_is_made_from_the_ledger(watched: Store) -> None:
+    day = FIRST + timedelta(days=2)
+    before = make_report(job_of(watched), day)
+    run(watched)
+    assert watched.snapshots()[0].day > day
+    again = make_report(job_of(watched), day)
+    assert (again.day, again.view.title) == (day, before.view.title)
+    assert make_report(job_of(watched), FIRST).day == FIRST
+    with pytest.raises(SettingsError, match=f"the history begins on {FIRST}"):
+        make_report(job_of(watched), FIRST - timedelta(days=1))
 
 
 def test_a_plan_names_what_would_be_removed_and_changes_nothing(watched: Store) -> None:

@@ -81,9 +81,9 @@ def fleet(days: Make, ledger: Make) -> pd.DataFrame:
 
 
 def test_what_if_and_the_findings_of_a_fleet_with_storage_agree(fleet: pd.DataFrame) -> None:
-    found = judge.judge_day(fleet, judge.Policy(Rules()), LAST).query("rule_id == 'idle'")
-    found = found.set_index("cluster_id")
-    assert found["action"].dropna().to_dict() == {
+    judged = judge.judge_day(fleet, judge.Policy(Rules()), LAST).query("rule_id == 'idle'")
+    idle = judged.set_index("cluster_id")
+    assert idle["action"].dropna().to_dict() == {
         "stop-a": "stop",
         "stop-b": "stop",
         "terminate": "terminate",
@@ -91,11 +91,11 @@ def test_what_if_and_the_findings_of_a_fleet_with_storage_agree(fleet: pd.DataFr
     for cluster in ("stop-a", "stop-b"):
         got = what_if.what_if(fleet, LAST, Change("stop", cluster), Rules()).iloc[0]
         assert got["after_micros"] > 0
-        assert got["saving_micros"] == found.loc[cluster, "net_saving_micros"]
-        assert got["run_rate_saving_micros"] == found.loc[cluster, "run_rate_saving_micros"]
+        assert got["saving_micros"] == idle.loc[cluster, "net_saving_micros"]
+        assert got["run_rate_saving_micros"] == idle.loc[cluster, "run_rate_saving_micros"]
     # What stays charged of a stopped cluster, terminating it saves too.
     got = what_if.what_if(fleet, LAST, Change("stop", "terminate"), Rules()).iloc[0]
-    assert got["before_micros"] == found.loc["terminate", "run_rate_saving_micros"]
+    assert got["before_micros"] == idle.loc["terminate", "run_rate_saving_micros"]
     assert got["before_micros"] - got["after_micros"] == got["run_rate_saving_micros"]
 
 

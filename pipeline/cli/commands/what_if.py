@@ -49,10 +49,10 @@ def what_if(
 ) -> None:  # fmt: skip
     """Estimate the cost of 30 days after one change to the fleet.
 
-    before: the next 30 days at each cluster's recent cost, its mean daily cost in the rules' window.
-    after: the same after the change. difference: after minus before. saving: what a finding would
-    count, where no cluster is taken to cost more than it cost in the last 30 days; a cluster that is
-    new or ran little before has a smaller saving than difference.
+    before: the next 30 days at each cluster's recent cost, its mean daily cost in the rules'
+    window. after: the same after the change. difference: after minus before. saving: what a finding
+    would count, where no cluster is taken to cost more than it cost in the last 30 days; of a new
+    cluster it is below the difference.
     """
     from pipeline.settings import read_settings
 
