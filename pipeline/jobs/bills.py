@@ -7,16 +7,17 @@ amounts are stored, as ``state/billed-ACCOUNT``; a later bill of a day replaces 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.errors import DamageError, SettingsError, StorageError
+from pipeline.errors import DamageError, Exit, SettingsError, StorageError
 from pipeline.extract.billing import fetch_bill, parse_bill
 from pipeline.jobs.coverage import coverage
 from pipeline.jobs.extract import api_target
 from pipeline.model import Bill
-from pipeline.schema import LEDGER
+from pipeline.schema import LEDGER, MICROS_PER_UNIT
 from pipeline.transform.observed import observed_days
 from pipeline.transform.reconcile import reconcile
 
@@ -56,6 +57,8 @@ class Reconciled:
     """Of ``schema.RECONCILIATION``."""
     others: Mapping[str, int]
     """What the bill has for other resources, in micros."""
+    left_out: Mapping[date, int]
+    """The days asked for on which money was billed and that the ledger does not cover; micros."""
 
 
 def reconcile_file(
@@ -85,7 +88,8 @@ def reconcile_bill(
 ) -> Reconciled:
     """Compare the closed days of ``bill`` from ``first`` to ``last`` with the ledger.
 
-    All its closed days are kept for reports; of a day that is not over it has only a part.
+    All its closed days are kept for reports; of a day that is not over it has only a part. Days
+    that cannot be compared are a warning.
 
     Raises:
         SettingsError: the bill is in another currency.
@@ -101,22 +105,29 @@ def reconcile_bill(
     known = coverage(job)
     closed = closed_days_of(job.store, account, known)
     billed_closed = _within(bill.days, closed)
-    wanted = [day for day in billed_closed if (first or day) <= day <= (last or day)]
+    asked = [day for day in bill.days if (first or day) <= day <= (last or day)]
+    wanted = [day for day in asked if day in billed_closed]
     if not wanted:
         raise StorageError(
             f"{source}: none of its days{_between(first, last)} is a closed day of account "
             f"{account}: the bill has {_span(list(bill.days))}, the ledger {_span(closed)}"
         )
     keep(job.store, account, Bill(days=billed_closed, currency=ours))
+    left_out = {
+        day: bill.days[day] for day in sorted(asked) if day not in billed_closed and bill.days[day]
+    }
+    if left_out:
+        job.note(Exit.WARNINGS, f"{source}: {_not_compared(left_out, account, closed, ours)}")
     begin, end = min(wanted), max(wanted)
     rows = observed_days(job.store.read_ledger(begin, end, [account], _READ), known.until)
     billed = BilledDays(
         {account: {day: bill.days[day] for day in wanted}},
         {account: observed_in_full(job.store, account, known)},
     )
-    return Reconciled(account, billed.rows(rows, begin, end), bill.others)
+    return Reconciled(account, billed.rows(rows, begin, end), bill.others, left_out)
 
 
+_MOST_NAMED = 8
 _READ = [name for name in LEDGER.names if name.endswith("_micros") or name in {
     "account", "date", "cluster_id", "project_id", "region", "gpu_type", "gpu_count", "template_id",
     "running_seconds", "unpriced_seconds",
@@ -180,6 +191,24 @@ def observed_in_full(store: Store, account: str, known: Coverage) -> set[date]:
     # Of a first day whose snapshots were thinned it is not known when they began.
     is_whole = begins is not None and begins.timetuple()[:6] == (*days[0].timetuple()[:3], 0, 0, 0)
     return set(days if is_whole else days[1:])
+
+
+def _not_compared(
+    left_out: Mapping[date, int], account: str, closed: list[date], currency: str
+) -> str:
+    days = [str(day) for day in left_out]
+    shown = ", ".join(days if len(days) <= _MOST_NAMED else [*days[:_MOST_NAMED], "…"])
+    units = Decimal(sum(left_out.values())) / MICROS_PER_UNIT
+    remedy = (
+        "give the bill again once later days are closed"
+        if max(left_out) > closed[-1]
+        else f"--from {closed[0]} leaves out what is before them"
+    )
+    return (
+        f"billed and not compared: {units:,.2f} {currency} on {len(days)} "
+        f"{'day' if len(days) == 1 else 'days'} ({shown}); the closed days of account {account} "
+        f"are {_span(closed)}; {remedy}"
+    )
 
 
 def _state(account: str) -> str:

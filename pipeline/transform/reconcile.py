@@ -13,6 +13,7 @@ other day; the bounds of a day allow for it, and sums over days do not depend on
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,6 +67,44 @@ def reconcile(
     is_within = (low <= rows["billed_micros"]) & (rows["billed_micros"] <= high)
     rows["is_within_bounds"] = is_within.astype("boolean").mask(~is_observed)
     return RECONCILIATION.enforce(rows)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """The sums of a comparison, in micros."""
+
+    billed: int
+    spend: int
+    matched: int
+    unobserved: int
+    above: int
+    """Of the residuals above 0: billed, and in no snapshot."""
+    below: int
+    """Of the residuals below 0, negative: in the ledger, and not billed."""
+    outside_bounds: int
+    """Days on which the bill is outside the bounds of spend."""
+    with_bounds: int
+    """Days whose bounds are known: those that were observed in full."""
+
+    @property
+    def residual(self) -> int:
+        """Both kinds of residuals; they may cancel each other."""
+        return self.above + self.below
+
+
+def sums(rows: pd.DataFrame) -> Sums:
+    """The sums of :func:`reconcile`'s rows; residuals above and below 0 stay apart."""
+    residual, is_within = rows["residual_micros"], rows["is_within_bounds"]
+    return Sums(
+        billed=int(rows["billed_micros"].sum()),
+        spend=int(rows["spend_micros"].sum()),
+        matched=int(rows["matched_micros"].sum()),
+        unobserved=int(rows["unobserved_micros"].sum()),
+        above=int(residual.clip(lower=0).sum()),
+        below=int(residual.clip(upper=0).sum()),
+        outside_bounds=int((~is_within.astype("boolean")).sum()),
+        with_bounds=int(is_within.notna().sum()),
+    )
 
 
 def _keys(rows: pd.DataFrame) -> pd.Series[str]:

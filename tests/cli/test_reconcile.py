@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 def test_a_live_bill_is_compared_day_by_day(history: Run, api: Api) -> None:
     ran = history("reconcile", "--live", "--json", url=api.url)
+    # The month began a day before the ledger.
+    assert ran.code == 3
+    assert ran.err.endswith("; --from 2026-03-02 leaves out what is before them\n")
+    ran = history("reconcile", "--live", "--from", "2026-03-02", "--json", url=api.url)
     assert (ran.code, ran.err) == (0, "")
     result = json.loads(ran.out)
     assert [day["date"][:10] for day in result["days"]] == ["2026-03-02", "2026-03-03"]
@@ -30,8 +34,40 @@ def test_a_table_ends_with_the_sums_and_what_was_not_compared(history: Run, tmp_
     bill.write_text(json.dumps({"breakdown": [clusters, storage]}))
     ran = history("reconcile", "--billing", str(bill))
     assert (ran.code, ran.err) == (0, "")
-    assert "billed on 1 day: 5.00 USD; matched 5.00, unobserved 0.00, residual -" in ran.out
+    assert "billed on 1 day: 5.00 USD; matched 5.00, unobserved 0.00\n" in ran.out
+    assert "\nresidual above 0: 0.00 was billed and is in no snapshot\n" in ran.out
+    assert "of the ledger was not billed\n" in ran.out
+    assert "\noutside the bounds of spend: the bill on 1 of 1 day observed in full\n" in ran.out
     assert ran.out.endswith("not compared, since the ledger has clusters only: storage 142.37\n")
+
+
+def test_billed_days_outside_the_ledger_are_named_with_their_sum(
+    history: Run, tmp_path: Path
+) -> None:
+    bill = tmp_path / "bill.csv"
+    bill.write_text("date,amount\n2026-01-01,1.5\n2026-03-02,5\n2026-03-03,1\n2030-01-01,500000\n"
+                    "2030-01-02,0\n")  # fmt: skip
+    ran = history("reconcile", "--billing", str(bill))
+    assert ran.code == 3
+    [line] = ran.err.splitlines()
+    assert "billed and not compared: 500,001.50 USD on 2 days (2026-01-01, 2030-01-01)" in line
+    assert "the closed days of account default are 2026-03-02 to 2026-03-03" in line
+    assert line.endswith("give the bill again once later days are closed")
+    result = json.loads(history("reconcile", "--billing", str(bill), "--json").out)
+    assert result["left_out"] == {
+        "days": [
+            {"date": "2026-01-01", "billed_micros": 1_500_000},
+            {"date": "2030-01-01", "billed_micros": 500_000_000_000},
+        ],
+        "billed_micros": 500_001_500_000,
+    }
+    total = result["total"]
+    both = total["residual_above_micros"] + total["residual_below_micros"]
+    assert both == total["residual_micros"]
+    # Days that were not asked for are not missed.
+    asked = history("reconcile", "--billing", str(bill), "--from", "2026-03-02", "--to",
+                    "2026-03-03")  # fmt: skip
+    assert (asked.code, asked.err) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.transform.reconcile import reconcile
+from pipeline.transform.reconcile import reconcile, sums
 from tests.transform.conftest import UNIT, make_ledger, make_row
 
 FIRST, SECOND = date(2026, 6, 1), date(2026, 6, 2)
@@ -35,6 +35,17 @@ def test_what_no_snapshot_shows_is_the_residual() -> None:
 def test_what_was_not_billed_is_a_residual_below_zero() -> None:
     [row] = compared({FIRST: 200 * UNIT}, make_row("2026-06-01"))
     assert money(row, "matched", "residual") == (200 * UNIT, -40 * UNIT)
+
+
+def test_residuals_above_and_below_zero_do_not_cancel() -> None:
+    days = {FIRST: 250 * UNIT, SECOND: 235 * UNIT}
+    ledger = make_ledger(make_row("2026-06-01"), make_row("2026-06-02"))
+    total = sums(reconcile({"default": days}, ledger, {"default": [FIRST, SECOND]}))
+    assert (total.above, total.below, total.residual) == (10 * UNIT, -5 * UNIT, 5 * UNIT)
+    assert (total.outside_bounds, total.with_bounds) == (2, 2)
+    unknown = sums(reconcile({"default": days}, ledger, {"default": [FIRST]}))
+    assert (unknown.outside_bounds, unknown.with_bounds) == (1, 1)
+    assert total.billed == total.spend + total.unobserved + total.residual
 
 
 def test_a_day_that_was_not_observed_in_full_explains_what_is_missing() -> None:

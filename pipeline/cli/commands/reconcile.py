@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
     from pipeline.jobs import Job
     from pipeline.jobs.bills import Reconciled
+    from pipeline.transform.reconcile import Sums
 
 SHOWN = (
     "date", "billed_micros", "spend_micros", "matched_micros", "unobserved_micros",
     "residual_micros", "estimated_micros", "is_within_bounds",
 )  # fmt: skip
 STAYS = ("billed_micros", "residual_micros")
-SUMS = ("billed", "spend", "matched", "unobserved", "residual")
 
 
 @click.command(cls=Command)
@@ -55,6 +55,7 @@ def reconcile(
     def action(job: Job) -> dict[str, object]:
         from pipeline.jobs.bills import reconcile_file, reconcile_live
         from pipeline.terminal.tables import records
+        from pipeline.transform.reconcile import sums
 
         name = _account(job, account)
         done = (
@@ -64,15 +65,31 @@ def reconcile(
         )
         rows, currency = done.rows, job.settings.currency
         print_rows(rows, output_format, SHOWN, f"bill of {name} in {currency}", STAYS)
-        totals = {f"{part}_micros": int(rows[f"{part}_micros"].sum()) for part in SUMS}
+        total = sums(rows)
         if output_format == "table":
-            print_result(_in_words(totals, rows, currency))
-            print_result(_others(done))
+            print_result(_in_words(total, rows, currency))
+            if done.others:
+                print_result(_others(done))
         return {
             "account": name,
             "currency": currency,
             "days": records(rows),
-            "total": totals,
+            "total": {
+                "billed_micros": total.billed,
+                "spend_micros": total.spend,
+                "matched_micros": total.matched,
+                "unobserved_micros": total.unobserved,
+                "residual_micros": total.residual,
+                "residual_above_micros": total.above,
+                "residual_below_micros": total.below,
+                "days_outside_bounds": total.outside_bounds,
+            },
+            "left_out": {
+                "days": [
+                    {"date": day, "billed_micros": micros} for day, micros in done.left_out.items()
+                ],
+                "billed_micros": sum(done.left_out.values()),
+            },
             "not_compared": {
                 f"{resource}_micros": micros for resource, micros in done.others.items()
             },
@@ -103,18 +120,26 @@ def _account(job: Job, asked: str | None) -> str:
     return check_account(job, asked or known[0])
 
 
-def _in_words(totals: dict[str, int], rows: pd.DataFrame, currency: str) -> str:
-    amounts = {name: money(totals[f"{name}_micros"]) for name in SUMS}
-    days = "1 day" if len(rows) == 1 else f"{len(rows)} days"
-    return (
-        f"billed on {days}: {amounts['billed']} {currency}; matched {amounts['matched']}, "
-        f"unobserved {amounts['unobserved']}, residual {amounts['residual']}"
-    )
+def _in_words(total: Sums, rows: pd.DataFrame, currency: str) -> str:
+    billed = f"billed on {_days(len(rows))}: {money(total.billed)} {currency}"
+    lines = [
+        f"{billed}; matched {money(total.matched)}, unobserved {money(total.unobserved)}",
+        f"residual above 0: {money(total.above)} was billed and is in no snapshot",
+        f"residual below 0: {money(-total.below)} of the ledger was not billed",
+    ]
+    if total.outside_bounds:
+        lines.append(
+            f"outside the bounds of spend: the bill on {total.outside_bounds} of "
+            f"{_days(total.with_bounds)} observed in full"
+        )
+    return "\n".join(lines)
+
+
+def _days(number: int) -> str:
+    return "1 day" if number == 1 else f"{number} days"
 
 
 def _others(done: Reconciled) -> str:
-    if not done.others:
-        return "a residual above 0 was billed and is in no snapshot; below 0 it was not billed"
     listed = ", ".join(f"{name} {money(micros)}" for name, micros in done.others.items())
     return f"not compared, since the ledger has clusters only: {listed}"
 

@@ -15,6 +15,7 @@ from pipeline.report.sections import not_observed
 from pipeline.report.text import names, periods
 from pipeline.report.text.numbers import Money, count, count_of, duration, moment, share
 from pipeline.schema import CLUSTER_KEY
+from pipeline.transform.reconcile import sums
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +34,6 @@ _STATES = {
 }
 _SKEW_SHOWN_SECONDS = 60
 _DAMAGED_NAMED = 3
-_BILLED = ("billed", "matched", "unobserved")
 _MOST_RESIDUAL = 0.01
 """With more of the bill in residuals of either sign, they are among what limits the figures."""
 _MOST_HOURS = 0.9
@@ -208,20 +208,25 @@ def _bill(inputs: ReportInputs) -> list[Fact]:
     rows, money = inputs.reconciliation, inputs.money
     if rows is None:
         return []
-    total = {name: int(rows[f"{name}_micros"].sum()) for name in _BILLED}
-    apart = rows["residual_micros"]
-    beyond, missing = int(apart.clip(lower=0).sum()), -int(apart.clip(upper=0).sum())
+    total = sums(rows)
     parts = [
-        f"{money.exact(beyond)} was billed and is in no snapshot.",
-        f"{money.exact(missing)} of the ledger was not billed.",
+        f"Residual above 0: {money.exact(total.above)} was billed and is in no snapshot.",
+        f"Residual below 0: {money.exact(-total.below)} of the ledger was not billed.",
     ]
-    if total["unobserved"]:
-        parts.append(f"{money.exact(total['unobserved'])} was billed on days not observed in full.")
-    is_far = beyond + missing > _MOST_RESIDUAL * abs(total["billed"])
+    if total.unobserved:
+        parts.append(
+            f"Unobserved: {money.exact(total.unobserved)} was billed on days not observed in full."
+        )
+    if total.outside_bounds:
+        parts.append(
+            f"Outside the bounds of spend: the bill on {total.outside_bounds} of "
+            f"{count_of(total.with_bounds, 'day')} observed in full."
+        )
+    is_far = total.above - total.below > _MOST_RESIDUAL * abs(total.billed)
     return [
         Fact(
             term=f"Bill, {count_of(rows['date'].nunique(), 'day')}",
-            value=f"{money.exact(total['matched'])} of {money.exact(total['billed'])} matched",
+            value=f"{money.exact(total.matched)} of {money.exact(total.billed)} matched",
             meaning=" ".join(parts) + " No spend is scaled to the bill.",
             tone="warn" if is_far else "plain",
         )

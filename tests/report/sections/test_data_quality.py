@@ -98,17 +98,26 @@ def test_the_smallest_unusual_change_is_stated(
 
 
 def billed(**micros: int) -> pd.DataFrame:
-    names = ("billed", "matched", "unobserved", "residual")
-    return pd.DataFrame({f"{name}_micros": [micros.get(name, 0)] for name in names}).assign(
-        date=pd.Timestamp(DAY)
-    )
+    names = ("billed", "spend", "matched", "unobserved", "residual")
+    rows = pd.DataFrame({f"{name}_micros": [micros.get(name, 0)] for name in names})
+    within = pd.array([micros.get("residual", 0) == 0], "boolean")
+    return rows.assign(date=pd.Timestamp(DAY), is_within_bounds=within)
 
 
 @pytest.mark.parametrize(
     ("micros", "tone", "words"),
     [
-        ({"residual": 500_000}, "plain", "$0.50 was billed and is in no snapshot. $0.00 of the"),
-        ({"residual": -2_000_000}, "warn", "$2.00 of the ledger was not billed. No spend"),
+        (
+            {"residual": 500_000},
+            "plain",
+            "Residual above 0: $0.50 was billed and is in no snapshot.",
+        ),
+        ({"residual": -2_000_000}, "warn", "Residual below 0: $2.00 of the ledger was not"),
+        (
+            {"residual": 1},
+            "plain",
+            "Outside the bounds of spend: the bill on 1 of 1 day observed in",
+        ),
         ({"unobserved": 7_000_000}, "plain", "$7.00 was billed on days not observed in full. No"),
     ],
 )
