@@ -471,6 +471,12 @@ UTILIZATION = Table(
     ("account", "cluster_id"),
 )
 
+PROVABLE_WASTE = (
+    "Money of the rules' window (14 days unless set) that was spent without work, as far as the "
+    "evidence excludes work. It is proven waste where grade is proven or empty (a rule without "
+    "grades). Where grade is likely or suspected, this much may have been wasted: no claim is made."
+)
+
 IDLE = Table(
     "idle",
     "one idle candidate over the rules' window (14 days unless set), most provable waste first",
@@ -493,7 +499,7 @@ IDLE = Table(
         Column(
             "provable_waste_micros",
             INT,
-            "Money of the rules' window wasted as far as the evidence proves: the ranking key.",
+            f"{PROVABLE_WASTE} Candidates are ranked by it.",
         ),
     ),
     ("account", "cluster_id"),
@@ -587,7 +593,7 @@ FINDINGS = Table(
         Column(
             "provable_waste_micros",
             INT,
-            "Waste in the rules' window that the evidence proves.",
+            PROVABLE_WASTE,
             nullable=True,
         ),
         Column(

@@ -108,7 +108,8 @@ class FindingRow:
     suspected_saving: float | None
     """Not counted: a suspicion."""
     provable_waste: float | None
-    """What the evidence proves wasted in the rules' window."""
+    """Money of the rules' window without work. Proven waste only if the grade is proven or empty;
+    else this much may have been wasted."""
     since: str | None
     """The day it was first found."""
     cost_since: float | None
@@ -136,6 +137,7 @@ class OutcomeRow:
     reason: str
     saving: float | None
     provable_waste: float | None
+    """As in :class:`FindingRow`."""
 
 
 @dataclass(frozen=True, kw_only=True)

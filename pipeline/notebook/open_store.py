@@ -315,7 +315,8 @@ class OpenStore:
 
         Returns:
             ``schema.IDLE``, a row per candidate: its ``grade``, the busy share that its samples
-            leave possible (``busy_share_bound``, 0-1), the money they prove wasted.
+            leave possible (``busy_share_bound``, 0-1), and ``provable_waste``, which is proven
+            waste where the grade is proven.
 
         >>> import pipeline as fl
         >>> idle = fl.open_store("data/sample").idle()

@@ -131,6 +131,18 @@ def test_findings_are_as_fast_as_status(history: Run, data: Path) -> None:
 # why
 
 
+def test_why_claims_no_waste_that_is_not_proven(history: Run) -> None:
+    graded = [
+        row for row in findings(history)
+        if row["provable_waste_micros"] and row["grade"] in ("likely", "suspected")
+    ]  # fmt: skip
+    assert graded
+    row = graded[0]
+    shown = " ".join(history("why", row["cluster_id"]).out.split())
+    assert f"of it may have been wasted: {row['grade']}, not proven" in shown
+    assert "provably wasted" not in shown
+
+
 def test_why_explains_a_cluster_by_id_and_by_name(history: Run) -> None:
     first = findings(history)[0]
     by_name, by_id = history("why", first["name"]), history("why", first["cluster_id"])

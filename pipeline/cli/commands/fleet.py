@@ -245,7 +245,7 @@ def candidates(
     """List running clusters with a high rate and low GPU use.
 
     That is one reading. Beside it is what the history says: the open finding about the cluster with
-    its grade, the waste it proves, and since when.
+    its grade, its waste (proven only if the grade is), and when it was first found.
     """
 
     def action(job: Job) -> dict[str, object]:

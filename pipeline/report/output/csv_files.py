@@ -17,7 +17,7 @@ import pandas as pd
 
 from pipeline.report.output import csv_cells
 from pipeline.rules import FINDING, INSUFFICIENT_DATA
-from pipeline.schema import CLUSTER_KEY
+from pipeline.schema import CLUSTER_KEY, PROVABLE_WASTE
 from pipeline.transform.findings.follow_up import last_known, promised_by_now
 from pipeline.transform.idle import of_findings
 from pipeline.transform.owner_totals import with_owner
@@ -42,8 +42,9 @@ FINDINGS_COLUMNS = {
     "samples": "n: distinct clock hours in which a snapshot read the GPU of the running cluster.",
     "busy_share_bound": "Highest share of running time that may have been busy (95 %), 0-1.",
     "spend": "The cluster's spend of the trailing 30 days.",
-    "provable_waste": "Waste in the rules' window (14 days unless set) that the evidence proves; "
-    "the grade says how certain it is.",
+    "provable_waste": f"{PROVABLE_WASTE} The proven waste of the headline is the sum over clusters "
+    "of the largest amount in the rows with outcome FINDING, no exclusion, and grade proven or "
+    "empty.",
     "action": "The action: terminate, stop, schedule, resize, move or review.",
     "counted_saving": "Its part of the fleet's saving over the next 30 days: proven and likely "
     "findings, at most what the cluster cost in the last 30 days.",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.report.model import Fact, Reason
 from pipeline.report.sections import off_hours_week
 from pipeline.report.text.action_text import measured, what_to_do
+from pipeline.report.text.certainty import wasted
 from pipeline.report.text.numbers import (
     Money,
     count_of,
@@ -22,7 +23,7 @@ from pipeline.report.text.numbers import (
     percent,
     share,
 )
-from pipeline.rules import IDLE, IDLE_LOADED, LIKELY, SUSPECTED
+from pipeline.rules import IDLE, IDLE_LOADED
 from pipeline.schema import BAND_COLUMNS, BAND_EDGES_PCT
 
 if TYPE_CHECKING:
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 
     Key = tuple[str, str]
     Record = Mapping[Any, Any]
-
-_CERTAINTY = {LIKELY: "likely", SUSPECTED: "possibly"}
-"""How waste is qualified that is not proven."""
 
 
 @dataclass(frozen=True)
@@ -194,10 +192,8 @@ def _cost(finding: Record, days: int, money: Money, *, with_spend: bool) -> str:
     if with_spend and spend is not None:
         parts.append(f"{money.exact(spend)} in the last 30 days")
     if waste:
-        certainty = _CERTAINTY.get(str(known(finding["grade"])), "provably")
-        parts.append(
-            f"{money.exact(waste)} of the cost of the last {days} days was {certainty} wasted"
-        )
+        certainty = wasted(known(finding["grade"]))
+        parts.append(f"{money.exact(waste)} of the cost of the last {days} days {certainty}")
     parts += _saving(finding, money)
     text = ". ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if text else ""

@@ -18,6 +18,7 @@ from pipeline.report.sections import finding_details, off_hours_week
 from pipeline.report.sections.first_actions import first_clusters
 from pipeline.report.text import names
 from pipeline.report.text.action_text import with_gpu_need
+from pipeline.report.text.certainty import is_proven
 from pipeline.report.text.numbers import NBSP, UNKNOWN, count, count_of, known, percent
 from pipeline.rules import GRADES, IDLE, IDLE_LOADED
 from pipeline.transform.findings.by_cluster import by_cluster, open_findings, repeated_ids
@@ -76,7 +77,7 @@ def findings_table(inputs: ReportInputs, totals: Totals) -> FindingsTable:
         columns=_columns(inputs),
         rows=rows,
         totals=_totals(ranked, is_shown, totals, inputs.money),
-        note=_note(findings, ranked, len(rows), rule_text)
+        note=_note(findings, ranked, len(rows), rule_text, has_unproven=totals.unproven_micros > 0)
         if totals.judged
         else "No findings: nothing could be judged.",
         folded=_folded(findings, without_amount, rule_text),
@@ -124,7 +125,7 @@ class _RowMaker:
             more=f"and {count(len(findings) - 1)} more" if len(findings) > 1 else "",
             rules=", ".join(self.rule_text.name(str(row["rule_id"])) for row in findings),
             spend=self.money.exact(spend),
-            waste=self.money.exact(waste),
+            waste=_waste(waste, self.money, is_proven=is_proven(known(lead["grade"]))),
             saving=_saving(sums, self.money),
             grade=grade or UNKNOWN,
             evidence=_evidence(lead),
@@ -157,6 +158,11 @@ def _saving(sums: Record, money: Money) -> str:
     """What counts; in parentheses what does not, since it is only suspected."""
     saving, suspected = known(sums["saving"]), known(sums["suspected"])
     return f"({money.exact(suspected)})" if suspected and not saving else money.exact(saving)
+
+
+def _waste(waste: int | None, money: Money, *, is_proven: bool) -> str:
+    """Proven waste; in parentheses what may have been wasted."""
+    return money.exact(waste) if is_proven or not waste else f"({money.exact(waste)})"
 
 
 def _words(findings: Sequence[Record], rule_text: RuleText) -> str:
@@ -248,8 +254,9 @@ def _totals(
     ranked: pd.DataFrame, is_shown: npt.NDArray[np.bool_], totals: Totals, money: Money
 ) -> tuple[tuple[str, ...], ...]:
     def line(label: str, rows: pd.DataFrame) -> tuple[str, ...]:
-        sums = [known_sum(rows[column]) for column in ("spend", "waste", "saving")]
-        return (label, *[""] * _BEFORE_SUMS, *(money.exact(s) for s in sums), "")
+        spend, waste, saving = (known_sum(rows[name]) for name in ("spend", "waste", "saving"))
+        amount = _waste(waste, money, is_proven=totals.waste_micros > 0)
+        return (label, *[""] * _BEFORE_SUMS, money.exact(spend), amount, money.exact(saving), "")
 
     if ranked.empty:
         return ()
@@ -270,13 +277,22 @@ def _totals(
     return tuple(lines)
 
 
-def _note(findings: pd.DataFrame, ranked: pd.DataFrame, shown: int, rule_text: RuleText) -> str:
+def _note(
+    findings: pd.DataFrame,
+    ranked: pd.DataFrame,
+    shown: int,
+    rule_text: RuleText,
+    *,
+    has_unproven: bool,
+) -> str:
     if findings.empty:
         return "No findings."
     if ranked.empty:
         return "No finding has an amount."
     rules = _by_rule(rows_of(findings, keys_of(ranked)), rule_text)
     text = f"{count_of(len(ranked), 'cluster')}: {rules}."
+    if has_unproven:
+        text += " Waste in parentheses is not proven: this much may have been wasted."
     if shown < len(ranked):
         text += (
             f" {count(shown)} {'is' if shown == 1 else 'are'} shown, those to act on first among "

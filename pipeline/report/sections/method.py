@@ -25,7 +25,8 @@ def method(settings: Settings) -> tuple[Fact, ...]:
         "without work leave 1 \N{MINUS SIGN} 0.05^(1/n) possible (95 % confidence), and running "
         f"time without a sample counts as busy. Judged over {days} days. A cluster that is stuck "
         "and charged counts with what that cost. Waste is called proven if its finding is proven; "
-        "provable_waste in the CSV files is the amount at every grade.",
+        "of other findings, this much may have been wasted. provable_waste in the CSV files is the "
+        "amount at every grade.",
         "Grades": "How certain a finding is: proven, likely or suspected. An idle finding is "
         "graded by the busy share that its samples leave possible, and by the share of its sampled "
         f"time without work (proven: at least {strict}). Proven idle needs snapshots at random "

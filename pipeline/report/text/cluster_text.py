@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pipeline.report.text.action_text import measured, what_to_do
+from pipeline.report.text.certainty import wasted
 from pipeline.report.text.numbers import UNKNOWN, Money, known
 from pipeline.report.text.plain_values import plain_value
 from pipeline.rules import FINDING, MEASURES
@@ -94,7 +95,7 @@ def _finding(row: Record, evidence: Record, rule_text: RuleText, money: Money) -
     for term, text in (
         ("evidence", _evidence(row)),
         ("saving over 30 days", _saving(row, money)),
-        (f"wasted in the last {days} days", _amount(row, "provable_waste_micros", money)),
+        (f"cost of the last {days} days", _waste(row, money)),
         ("spend of the last 30 days", _amount(row, "spend_micros", money)),
         ("history", _life(row, money)),
         ("excluded by", known(row["exclusion"])),
@@ -134,6 +135,12 @@ def _saving(row: Record, money: Money) -> str:
         if micros and micros != net:
             parts.append(f"{label} {money.exact(micros)}")
     return "; ".join(parts)
+
+
+def _waste(row: Record, money: Money) -> str:
+    """How much of the cost was wasted, as far as the grade allows to say so."""
+    amount = _amount(row, "provable_waste_micros", money)
+    return f"{amount} of it {wasted(known(row['grade']))}" if amount else ""
 
 
 def _life(row: Record, money: Money) -> str:
