@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     Key = tuple[str, str]
     Record = Mapping[Any, Any]
 
+_REACH = "a reading counts for 30\N{NO-BREAK SPACE}min before and after it"
+
 
 @dataclass(frozen=True)
 class ClusterEvidence:
@@ -151,7 +153,7 @@ def _bands(window: Record) -> str:
     ]
     labels += [
         ("band_no_metrics_seconds", "without a reading"),
-        ("band_unseen_seconds", "not observed"),
+        ("band_unseen_seconds", f"not observed ({_REACH})"),
     ]
     parts = [
         f"{share(window[column], running, 0)} {words}"
