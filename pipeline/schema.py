@@ -608,7 +608,12 @@ FINDINGS = Table(
             "Its share of the fleet's saving over the next 30 days; 0 where an alternative counts.",
             nullable=True,
         ),
-        Column("since_at", AT, "Since when the evidence holds.", nullable=True),
+        Column(
+            "since_at",
+            AT,
+            "Where the evidence begins: last busy, else first seen, in the rules' window.",
+            nullable=True,
+        ),
         Column("hourly_rate_micros", INT, "Latest known rate.", nullable=True),
         Column("owner", CODE, "The cluster's owner, by the owners file.", nullable=True),
         Column(

@@ -30,6 +30,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     saving: str
     grade: str
     since: str
+    """Since when it was not seen busy, or when it was found; empty if that is not known."""
     is_final: bool
     """It cannot be undone."""
 
@@ -37,7 +38,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
         """The action on one line."""
         final = " (cannot be undone)" if self.is_final else ""
         parts = [f"saves {self.saving} ({self.grade})", self.where]
-        parts += [f"since {self.since}"] * bool(self.since)
+        parts.append(self.since)
         return f"{self.action} {self.cluster}{final}: {' · '.join(filter(None, parts))}"
 
 

@@ -167,6 +167,7 @@ class FirstAction(Part, frozen=True):
     why: str
     """The finding's sentence."""
     since: str
+    """Since when it was not seen busy, or when it was found; empty if that is not known."""
     takes: str
     """``low effort, high risk``."""
     undo: str

@@ -27,7 +27,7 @@ def action(name: str = "trainer-1") -> Action:
         where="project vision",
         saving="$1,200",
         grade="proven",
-        since="3 Nov",
+        since="not seen busy since 3 Nov",
         is_final=True,
     )
 

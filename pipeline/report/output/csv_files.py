@@ -50,7 +50,8 @@ FINDINGS_COLUMNS = {
     "findings, at most what the cluster cost in the last 30 days.",
     "run_rate_saving": "The action's saving at the cluster's present rate, without that limit.",
     "suspected_saving": "What a suspicion may save where nothing of the cluster is counted.",
-    "since": "The time from which on the evidence holds.",
+    "since": "Where the evidence begins: when the cluster was last busy in the rules' window, else "
+    "when it was first seen in it. The grade was reached later.",
     "reason": "The reason, in one sentence with its numbers.",
     "rule_version": "The version of the rule.",
     "owner": "Its owner, from the owners file.",

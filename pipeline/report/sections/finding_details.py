@@ -103,7 +103,7 @@ def seen(lead: Record, evidence: Record, window: Record) -> tuple[Fact, ...]:
         ("Samples", _samples(lead, evidence)),
         ("Utilization", _means(evidence)),
         ("Running time", _bands(window)),
-        ("Since", _since(lead, evidence)),
+        ("Last seen busy", _last_busy(lead, evidence)),
         ("Expires", _expires(window)),
     )
 
@@ -163,14 +163,15 @@ def _bands(window: Record) -> str:
     return ": ".join([duration(running), *([", ".join(parts)] if parts else [])]) + "."
 
 
-def _since(finding: Record, evidence: Record) -> str:
+def _last_busy(finding: Record, evidence: Record) -> str:
     since, busy = known(finding["since_at"]), known(evidence.get("last_busy_at"))
+    if busy is not None:
+        return moment(busy)
     # Of use, the evidence holds from a moment on; of anything else, the moment says nothing.
     is_of_use = str(finding["rule_id"]) in (IDLE.id, IDLE_LOADED.id)
-    parts = [moment(since)] if since is not None and is_of_use else []
-    if busy is not None:
-        parts.append(f"last seen busy {moment(busy)}")
-    return "; ".join(parts)
+    if since is None or not is_of_use:
+        return ""
+    return f"not since {moment(since)}, where its evidence begins"
 
 
 def _first_found(finding: Record, money: Money) -> str:

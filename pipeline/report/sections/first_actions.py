@@ -125,17 +125,19 @@ def _action(
 
 
 def _since(row: Record, evidence: Record) -> str:
-    """Since when it has done no work, or been found; empty if that is not known.
+    """Since when it was not seen busy, or when it was found; empty if that is not known.
 
-    "or earlier" where it did no work in all of the rules' window, and is older.
+    The evidence begins there: a grade is reached later. "or earlier" where it was not seen busy in
+    all of the rules' window, and is older.
     """
     since = known(row["since_at"] if _is_idle(row) else row["found_on"])
     if since is None or not _is_idle(row):
-        return "" if since is None else day_short(since.date())
+        return "" if since is None else f"found {day_short(since.date())}"
     created = known(evidence.get("created_at"))
     is_first = known(evidence.get("last_busy_at")) is None
     is_older = created is None or created < since - timedelta(hours=24)
-    return day_short(since.date()) + (" or earlier" if is_first and is_older else "")
+    text = f"not seen busy since {day_short(since.date())}"
+    return f"{text} or earlier" if is_first and is_older else text
 
 
 def _is_idle(row: Record) -> bool:

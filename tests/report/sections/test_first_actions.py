@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.report.output import render
 from pipeline.report.sections.first_actions import first_actions
+from pipeline.report.view import build
 from pipeline.settings import Account, Api, Settings
 from tests.report.factories.clusters import UNIT
 from tests.report.factories.results import SETS, normal
@@ -38,6 +40,18 @@ def test_proven_comes_before_likely_and_most_saved_first() -> None:
     assert plain(shown.summary).startswith(
         "3 actions would save $5.00 on proven findings and $990 on likely ones"
     )
+
+
+def test_an_action_says_from_when_no_work_was_seen_and_not_from_when_it_is_proven() -> None:
+    inputs = normal()
+    idle, *_ = first_actions(inputs).rows
+    assert plain(idle.since) == "not seen busy since 9 Nov or earlier"
+    other = inputs.findings.assign(rule_id="stuck_paid")
+    found, *_ = first_actions(replace(inputs, findings=other)).rows
+    assert found.since.startswith("found ")
+    page = render.html(build(inputs))
+    assert "not seen busy since 9 Nov or earlier" in plain(page)
+    assert "since not" not in page
 
 
 def test_an_action_names_its_way_back_and_the_vendors_request() -> None:
