@@ -79,7 +79,7 @@ def _served(home: Path, *, benign: bool) -> Served:
     names = [text for text in corpus() if text.isprintable() and text.strip()]
     owners = [f"owner {at}" if benign else names[31 * at] for at in range(16)]
     entries = [
-        f"[[owner]]\nmatch = '*{at:x}'\nowner = {json.dumps(owner)}\n"
+        f"[[owner]]\nmatch = '*r_?????????{at:x}'\nowner = {json.dumps(owner)}\n"
         for at, owner in enumerate(owners)
     ]
     (home / "owners.toml").write_text("\n".join(entries))
