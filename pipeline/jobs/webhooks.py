@@ -102,7 +102,7 @@ def _post(job: Job, name: str, hook: Webhook, message: ChannelMessage, seconds: 
         url = job.channel_secret(f"webhooks.{name}.url")
         content, headers = _request(job, name, hook, message)
         job.store.confirm_locks()
-        limits = http_post.Limits(hook.attempts, seconds)
+        limits = http_post.Limits(hook.attempts, seconds, job.settings.proxy)
         return http_post.send("POST", url, content, headers, limits)
     except SettingsError as error:  # such as a missing file
         return str(error)
