@@ -128,6 +128,9 @@ class Report(Section, frozen=True):
     """URL of the published reports, for the links in a mail."""
     max_rows: Count = 100
     """Clusters whose findings are on the page; the CSV has all."""
+    hide_names: bool = False
+    """Whether reports, mails and posts have pseudonyms in place of the names of clusters, projects
+    and owners; ids stay."""
 
     @property
     def window_days(self) -> int:
