@@ -23,6 +23,7 @@ from pipeline.simulator.fleet import Fleet
 from pipeline.simulator.server import serve
 from pipeline.store import Store
 from tests.cli.conftest import KEY, ROOT, SIMULATED, START
+from tests.cli.test_canary import page
 from tests.extract.rawserver import http, raw_server
 
 if TYPE_CHECKING:
@@ -151,6 +152,26 @@ def test_the_key_never_meets_a_proxy_on_the_way_to_this_machine(run: Run, api: A
         named = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY"), proxy)
         ran = run("extract", url=api.url, **named)
     assert (ran.code, met) == (0, [])
+
+
+def test_an_api_is_only_ever_read(run: Run) -> None:
+    """Every request on the socket, of every command that asks the API."""
+    seen: list[bytes] = []
+    body = page().encode()
+    with raw_server(lambda request: seen.append(request) or http(body)) as url:
+        for command in (
+            ("extract",),
+            ("doctor",),
+            ("overview", "--max-age", "0m"),
+            ("candidates", "--max-age", "0m"),
+            ("clusters", "--max-age", "0m"),
+            ("reconcile", "--live"),
+            ("nightly",),
+        ):
+            run(*command, url=url)
+    assert len(seen) > len({"extract", "doctor", "overview", "candidates", "clusters"})
+    assert {request.split(b" ", 1)[0] for request in seen} == {b"GET"}
+    assert not [request for request in seen if not request.endswith(b"\r\n\r\n")]  # no body
 
 
 QUICK = "[extract]\nattempts = 1\nmax_wait_seconds = 0\n"
