@@ -108,3 +108,14 @@ def test_operations_names_every_file_of_the_deployments_by_its_folder() -> None:
         assert f"](../deploy/{path.name})" in page
     for manifest in (ROOT / "deploy/kubernetes").iterdir():
         assert f"deploy/kubernetes/{manifest.name}" in page
+
+
+def test_each_threat_names_tests_that_exist() -> None:
+    model = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    rows = [line for line in model.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) >= 10
+    for row in rows:
+        *_, named, _ = row.split("|")
+        tests = re.findall(r"`(tests/[a-z_/]+\.py)`", named)
+        assert tests, row
+        assert not [path for path in tests if not (ROOT / path).is_file()], row

@@ -137,6 +137,20 @@ def test_the_corpus_is_large_and_every_text_was_served(hostile: Served) -> None:
     assert len(rows) - 1 == CLUSTERS
 
 
+def test_no_text_is_part_of_a_stored_path(hostile: Served, benign: Served) -> None:
+    def names(served: Served) -> list[str]:
+        data = served.folder.parents[1]
+        return sorted(str(path.relative_to(data)) for path in data.rglob("*"))
+
+    ours = names(hostile)
+    assert not [name for name in ours if not re.fullmatch(r"[A-Za-z0-9_.=/-]+", name)]
+    # Digests and the times of runs differ; a ticket's name has letters and digits of its id.
+    assert len(ours) == len(names(benign))
+    tickets = [path.name for path in hostile.folder.glob("ticket-*")]
+    assert len(tickets) == 10
+    assert all(re.fullmatch(r"ticket-[a-z0-9-]{1,49}\.md", name) for name in tickets)
+
+
 def test_the_page_has_no_new_element_attribute_or_address(hostile: Served, benign: Served) -> None:
     page = hostile.text("report.html")
     same_tags(page, benign.text("report.html"))
