@@ -2,7 +2,6 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 PYTHON ?= python3
-PYTHON312 ?= python3.12
 BIN := .venv/bin
 # Snapshots of the benchmarks and the environment of their peers; they are kept.
 BENCH ?= build/bench
@@ -17,7 +16,7 @@ run: install ## embedded API, a month of simulated snapshots over HTTP, then a n
 	$(BIN)/fleetledger --data-dir data/demo demo
 
 ##@ Develop
-.PHONY: develop check test test-crash test-lowest bench bench-full focus-validate docs gold sample screenshots lock
+.PHONY: develop check test test-crash test-lowest bench bench-full focus-validate docs site gold sample screenshots lock
 develop: .venv/.developed ## also install what tests and checks need
 
 check: develop ## lint, format, types, generated docs
@@ -49,14 +48,18 @@ $(BENCH)/peers/.installed: benchmarks/peers.lock
 	$(BENCH)/peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/peers.lock
 	touch $@
 
-focus-validate: develop ## the official FOCUS validator on our files; skipped without Python 3.12, which it needs
-	@if $(PYTHON312) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null; then \
+focus-validate: develop ## the official FOCUS validator on our files; skipped without a Python 3.12, which it needs
+	@if .ci/python312 >/dev/null; then \
 	  $(MAKE) --no-print-directory .venv-focus/.installed && \
-	  FOCUS_VALIDATOR_PYTHON=.venv-focus/bin/python $(BIN)/python -m pytest -q -rP tests/focus/test_validator.py; \
-	else echo 'focus-validate: skipped: no $(PYTHON312) here, and focus-validator 2.2.1 runs on 3.12 only'; fi
+	  $(BIN)/python -m pytest -q -rP tests/focus/test_validator.py; \
+	else echo 'focus-validate: skipped: no Python 3.12 here (PYTHON312, PATH, pyenv), the only one that focus-validator 2.2.1 runs on'; fi
 
 docs: develop ## write the generated pages of docs/ again
 	$(BIN)/python -m docs.generate
+
+site: develop ## the pages of docs/ as a website in build/site; a warning is an error
+	rm -rf build/site
+	$(BIN)/python -m sphinx -q -n -W --keep-going -E -d build/doctrees docs build/site
 
 gold: develop ## accept the present output as the gold files of tests/gold
 	UPDATE_GOLD=1 $(BIN)/python -m pytest -q tests -k gold
@@ -112,7 +115,7 @@ clean: ## remove .venv, build and the demo's data; your own data/ stays
 	touch $@
 
 .venv-focus/.installed: .ci/focus-validator.lock
-	$(PYTHON312) -m venv .venv-focus
+	$$(.ci/python312) -m venv .venv-focus
 	.venv-focus/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 

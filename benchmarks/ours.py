@@ -125,7 +125,7 @@ def numbers(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def work(task: dict[str, Any]) -> dict[str, Any]:
-    from pipeline.report.output.csv_files import readable, to_csv
+    from pipeline.report.output.csv_files import table_csv
     from pipeline.transform import spend, utilization
 
     job = _job(task)
@@ -137,7 +137,7 @@ def work(task: dict[str, Any]) -> dict[str, Any]:
         "findings": _findings(ledger, job, _last(task)),
     }
     for name, rows in files.items():
-        Path(task["out"], f"{name}.csv").write_bytes(to_csv(readable(rows)))
+        Path(task["out"], f"{name}.csv").write_bytes(table_csv(rows))
     return {}
 
 

@@ -110,6 +110,80 @@ Better TOML) checks and completes the settings with this first line:
 ```toml
 #:schema ./settings.schema.json
 ```
+
+## An example
+
+```toml
+currency = "USD"            # ISO 4217; the API names no currency
+
+exclusions_file = "exclusions.toml"   # findings with a known reason
+owners_file = "owners.toml"           # the owners of clusters
+
+[accounts.research]         # with more than one account, each has its own key and history; at most
+                            # 56 letters, digits, '_', '-', '.'
+key_env = "RESEARCH_KEY"
+[accounts.production]
+key_file = "~/.production_key"
+billing_account_id = "acct-4711"   # for `fleetledger focus`: the API names no account
+
+[extract]
+clock = "server"            # dates snapshots by the API's clock; "local": by this machine's
+max_clock_skew_hours = 0.5  # beyond this difference the API's clock is not used
+fresh_minutes = 30          # nightly uses a snapshot younger than this
+
+[mail]
+to = ["gpu-owners@example.org"]
+sender = "fleetledger@example.org"
+host = "smtp.example.org"   # STARTTLS on port 587; certificates are always verified
+username = "fleetledger"
+password_file = "~/.smtp_password"
+attach = "html"             # the page without its script, and findings.csv; "none": no files
+per_owner = true            # also mail each owner their own part, and only that
+
+[webhooks.ops]              # channels.md: Slack, Teams, JSON; also ping, metrics, retention
+kind = "slack"
+url_file = "~/.slack_webhook"
+
+[retention]                 # nightly prunes by it; the ledger keeps every amount
+thin_after_days = 90
+
+[rules]
+idle_window_days = 14       # findings.md has all rules and thresholds
+
+[report]
+hide_names = false          # true: pseudonyms of clusters, projects and owners, also in mails and posts
+
+[mcp]
+hide_names = false          # true: the same for assistants
+
+[budgets.fleet]             # alerts at 50, 80 and 100 %, for the forecast and for the pace
+amount = 400000             # per calendar month
+
+[rate_card]                 # per GPU-hour, where the API has no price (v2)
+H100 = 2.99
+```
+
+The exclusions file lists findings with a known reason. FleetLedger still judges them and shows
+their cost, but counts no saving. After its date an exclusion has no effect, and the report names
+it.
+
+```toml
+[[exclude]]
+match = "prod-*"            # a cluster's id, name, project or template; * and ? match anything
+rule = "idle"               # a rule id of findings.md; "*" (the default) for all
+owner = "ml-serving"
+reason = "standby for failover"
+expires = 2027-03-31
+```
+
+The owners file uses the same patterns; the first matching entry counts.
+
+```toml
+[[owner]]
+match = "proj-vision"
+owner = "vision team"
+mail = "vision@example.org"
+```
 """
 
 

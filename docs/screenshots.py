@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DESK, PHONE = 1280, 390
+README_HEIGHT = 1700
+"""Of docs/report.png, the top of the page: a copy of the ``report.png`` that this draws."""
 COLUMNS = (60, 80, 160)
 SCHEMES = ("light", "dark")
 
@@ -65,8 +67,9 @@ def draw_page(browser: Browser, page: Path, out: Path) -> None:
     for name, width in (("page-desk", DESK), ("page-phone", PHONE)):
         for scheme in SCHEMES:
             draw(browser, page.absolute().as_uri(), width, scheme, out / f"{name}-{scheme}.png")
-    tab = browser.new_page()
+    tab = browser.new_page(viewport={"width": DESK, "height": README_HEIGHT})
     tab.goto(page.absolute().as_uri())
+    tab.screenshot(path=out / "report.png")
     margin = dict.fromkeys(("top", "right", "bottom", "left"), "12mm")
     tab.pdf(path=out / "page-print.pdf", format="A4", margin=margin)
     tab.close()

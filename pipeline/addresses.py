@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pipeline.errors import SettingsError
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
 
 _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 
@@ -110,16 +113,21 @@ def check_host(host: str) -> None:
 
 def is_loopback(host: str) -> bool:
     """Whether ``host`` is this machine."""
-    return host == "localhost" or (_is_ip(host) and ipaddress.ip_address(host).is_loopback)
+    if host == "localhost":
+        return True
+    address = _ip_address(host)
+    return address is not None and address.is_loopback
 
 
 def _is_host(text: str) -> bool:
-    return _HOST.fullmatch(text) is not None or _is_ip(text)
+    return _HOST.fullmatch(text) is not None or _ip_address(text) is not None
 
 
-def _is_ip(host: str) -> bool:
+def _ip_address(host: str) -> IPv4Address | IPv6Address | None:
+    from ipaddress import ip_address  # noqa: PLC0415 - most commands start without it
+
     try:
         # Libraries disagree on how a zone ("%eth0") is written.
-        return "%" not in host and bool(ipaddress.ip_address(host))
+        return None if "%" in host else ip_address(host)
     except ValueError:
-        return False
+        return None

@@ -7,7 +7,6 @@ never shortened to the days that are.
 from __future__ import annotations
 
 import re
-from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal
@@ -111,4 +110,5 @@ def last_days(day: date, days: int) -> Period:
 
 def end_of_month(day: date) -> date:
     """The last day of its month."""
-    return day.replace(day=monthrange(day.year, day.month)[1])
+    # Four days after the 28th is in the next month, whatever the month.
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)

@@ -16,7 +16,6 @@ from __future__ import annotations
 import re
 from base64 import b64encode, urlsafe_b64encode
 from dataclasses import dataclass, field
-from html import unescape
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +136,8 @@ def _decoded(match: re.Match[str]) -> str:
     """The character of an escape."""
     unicode, hexadecimal, character, percent, entity = match.groups()
     if entity:
+        from html import unescape  # noqa: PLC0415 - its table of names takes longest to import
+
         return unescape(f"&{entity}")
     code = unicode or hexadecimal or percent
     return chr(int(code, 16)) if code else str(character)

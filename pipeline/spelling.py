@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,5 +21,7 @@ def near(word: str, known: Iterable[str], most: int = 3) -> list[str]:
     texts: dict[str, str] = {}
     for text in known:
         texts.setdefault(text.lower(), text)
-    matches = difflib.get_close_matches(word.lower(), texts, n=most, cutoff=_NEAR)
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
+
+    matches = get_close_matches(word.lower(), texts, n=most, cutoff=_NEAR)
     return [texts[text] for text in matches]

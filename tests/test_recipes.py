@@ -18,7 +18,7 @@ BLOCKS = re.findall(
     re.MULTILINE | re.DOTALL,
 )
 VIEWS, *QUESTIONS = [text for kind, text in BLOCKS if kind == "sql"]
-PROGRAMS = [text for kind, text in BLOCKS if kind == "python"]
+CHANGES, *PROGRAMS = [text for kind, text in BLOCKS if kind == "python"]
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +72,16 @@ def test_a_program_sums_the_same_money(program: str, expected: dict[str, int]) -
     else:
         rows = zip(spend["project_id"], map(int, spend["spend_micros"]), strict=True)
         assert dict(rows) == expected
+
+
+def test_the_causes_of_a_project_add_up_to_its_difference(expected: dict[str, int]) -> None:
+    names: dict[str, Any] = {}
+    exec(CHANGES, names)  # noqa: S102 - our own documentation
+    before = fl.open_store("data/sample").spend("project_id", first="2025-10-02", last="2025-10-08")
+    spent = dict(zip(before["project_id"], map(int, before["spend_micros"]), strict=True))
+    difference = expected["robotics-sim"] - spent["robotics-sim"]
+    assert names["clusters"]["micros"].sum() == difference
+    assert round(names["causes"].sum() * 1e6) == difference
 
 
 def test_every_block_is_run() -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.engine import Dask, Local
 from pipeline.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -50,6 +49,8 @@ def takes_engine(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _engine(name: str, scheduler: str | None, workers: int | None) -> Engine:
+    from pipeline.engine import Dask, Local
+
     if scheduler == "":
         raise SettingsError("--scheduler is empty; give an address such as tcp://host:8786")
     if scheduler is not None and name != "dask":

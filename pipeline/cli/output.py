@@ -39,13 +39,13 @@ def print_rows(
     """
     import msgspec
 
-    from pipeline.report.output.csv_files import readable, to_csv
+    from pipeline.report.output.csv_files import table_csv
     from pipeline.terminal import tables
 
     if is_json():
         return
     if output_format == "csv":
-        print_result(to_csv(readable(frame)).decode().rstrip("\r\n"))
+        print_result(table_csv(frame).decode().rstrip("\r\n"))
     elif output_format == "json":
         rows = msgspec.json.format(msgspec.json.encode(tables.records(frame)), indent=2).decode()
         print_result(printable(rows))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
+import os
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ LogFormat = Literal["text", "json"]
 
 def new_run_id() -> str:
     """Twelve hexadecimal digits that name one run in its log lines, its record and its JSON."""
-    return secrets.token_hex(6)
+    return os.urandom(6).hex()
 
 
 @dataclass(frozen=True)

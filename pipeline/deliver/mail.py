@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipeline.keys import Secret
     from pipeline.settings import Mail
 
-__all__ = ["check_login", "compose", "is_permanent", "send"]
+__all__ = ["check_login", "compose", "send"]
 
 _LONGEST_REPLY = 200
 
@@ -76,11 +76,6 @@ def check_login(mail: Mail, password: Secret | None) -> None:
             server.noop()
     except (smtplib.SMTPException, ssl.SSLError, OSError) as error:
         raise _not_delivered(error, mail, is_sending=False) from error
-
-
-def is_permanent(refusal: str) -> bool:
-    """Whether the server refused a recipient for good (5xx), not for now (4xx)."""
-    return refusal.startswith("5")
 
 
 @contextmanager

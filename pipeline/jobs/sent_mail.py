@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.deliver.mail import is_permanent
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -58,7 +56,7 @@ class SentMail:
         self.store.put_state(f"sent-{self.day}{self.mail}", msgspec.json.encode(recipients))
         before, all_mails = self.refused(), self._refusals()
         refused = {address: reason for address, reason in before.items() if address not in results}
-        refused |= {address: reason for address, reason in results.items() if is_permanent(reason)}
+        refused |= {address: reason for address, reason in results.items() if _is_permanent(reason)}
         if refused != before:
             refusals = msgspec.json.encode(all_mails | {self.mail: refused})
             self.store.put_state(f"refused-{self.day}", refusals)
@@ -105,8 +103,13 @@ def _count_refusals(store: Store, day: date, results: Mapping[str, str]) -> None
     before = refusals(store)
     after = {address: kept for address, kept in before.items() if results.get(address, "-")}
     for address, reason in results.items():
-        if is_permanent(reason):
+        if _is_permanent(reason):
             days = after[address].days if address in after else ()
             after[address] = Refusals(tuple(sorted({*days, day})), reason)
     if after != before:
         store.put_state(_REFUSALS, msgspec.json.encode(after))
+
+
+def _is_permanent(refusal: str) -> bool:
+    """Whether the server refused a recipient for good (5xx), not for now (4xx)."""
+    return refusal.startswith("5")

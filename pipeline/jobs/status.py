@@ -31,7 +31,7 @@ def last_alerts(job: Job) -> list[str]:
     """The alerts of the newest report; none if it was made by an earlier version."""
     days = job.store.report_days()
     try:
-        files = job.store.read_report(days[-1]) if days else {}
+        files = job.store.read_report(days[-1], [FILE]) if days else {}
     except FleetLedgerError as error:
         job.note(Exit.WARNINGS, str(error))
         return []

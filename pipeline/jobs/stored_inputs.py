@@ -196,7 +196,7 @@ def previously_not_observed(store: Store, day: date | None) -> tuple[NotObserved
     if day is None:
         return ()
     try:
-        summary = store.read_report(day)["summary.json"]
+        summary = store.read_report(day, ["summary.json"])["summary.json"]
         return msgspec.json.decode(summary, type=_Summary).not_observed
     except (DamageError, KeyError, msgspec.DecodeError):
         return ()

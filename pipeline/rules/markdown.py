@@ -43,7 +43,7 @@ def to_markdown(rules: Sequence[Rule] = RULES, thresholds: Rules | None = None) 
     parts = [_INTRODUCTION, "| outcome | meaning |", "|---|---|"]
     parts += [f"| {name} | {_OUTCOME_MEANING[name]} |" for name in OUTCOMES]
     parts += [_GRADING, "## Rules", ""]
-    parts += [f"- [{rule.title}](#{rule.id}) (`{rule.id}`)" for rule in rules]
+    parts += [f"- [{rule.title}](#{_anchor(rule.title)}) (`{rule.id}`)" for rule in rules]
     for rule in rules:
         parts += ["", *_of(rule, limits)]
     parts += ["", *_own(), "", "## Columns", "", "| column | unit | meaning |", "|---|---|---|"]
@@ -52,7 +52,7 @@ def to_markdown(rules: Sequence[Rule] = RULES, thresholds: Rules | None = None) 
 
 
 def _of(rule: Rule, limits: Rules) -> list[str]:
-    lines = [f'<a id="{rule.id}"></a>', f"### {rule.title}", ""]
+    lines = [f"### {rule.title}", ""]
     lines += [f"`{rule.id}`, version {rule.version}.", ""]
     for label, clauses in (
         ("Applies if", rule.applies),
@@ -65,6 +65,11 @@ def _of(rule: Rule, limits: Rules) -> list[str]:
         lines.append(f"- {grade}: {_all(clauses, limits) if clauses else 'otherwise'}.")
     lines += [f"- Action: {_actions(rule, limits)}.", f"- Thresholds: {rule.source}"]
     return [*lines, *(["", rule.comment] if rule.comment else [])]
+
+
+def _anchor(heading: str) -> str:
+    """The anchor that Git hosts and Sphinx give a heading of words and hyphens."""
+    return heading.lower().replace(" ", "-")
 
 
 def _all(clauses: Sequence[Clause], limits: Rules) -> str:

@@ -216,9 +216,9 @@ class Store:
         """The days that have a report."""
         return listings.report_days(self.files)
 
-    def read_report(self, day: date) -> dict[str, bytes]:
-        """The files of a day's report."""
-        return reports.read(self.files, day)
+    def read_report(self, day: date, names: Collection[str] | None = None) -> dict[str, bytes]:
+        """The files of a day's report; only those of ``names`` that it has, if they are given."""
+        return reports.read(self.files, day, names)
 
     def record_run(self, run: RunRecord) -> str:
         """Keep the record of a run; its key."""

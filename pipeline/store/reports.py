@@ -14,7 +14,7 @@ from pipeline.store import layout, listings, self_hash
 from pipeline.store.damage import WRONG_BYTES, damaged
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import date
 
     from pipeline.store.files import Files
@@ -53,26 +53,35 @@ def discard(files: Files, day: date) -> None:
         files.delete(_POINTER)
 
 
-def read(files: Files, day: date) -> dict[str, bytes]:
-    """The files of a day's report.
+def read(files: Files, day: date, names: Collection[str] | None = None) -> dict[str, bytes]:
+    """The files of a day's report; those of ``names`` that it has, if they are given.
 
     Raises:
         StorageError: there is none.
         DamageError: one of them is not what was written.
     """
-    contents, errors = verify(files, layout.report(day))
+    contents, errors = verify(files, layout.report(day), names)
     if errors:
         raise next(iter(errors.values()))
-    if not contents:
+    if not contents and not files.keys(layout.report(day)):
         raise StorageError(
             f"no report of {day} in {files.place}; make it with: report --date {day}"
         )
     return contents
 
 
-def verify(files: Files, folder: str) -> tuple[dict[str, bytes], dict[str, DamageError]]:
-    """The files of the report in ``folder``, and the errors of damaged ones, both by name."""
-    contents = {key.removeprefix(folder + "/"): files.read(key) for key in files.keys(folder)}
+def verify(
+    files: Files, folder: str, names: Collection[str] | None = None
+) -> tuple[dict[str, bytes], dict[str, DamageError]]:
+    """The files of the report in ``folder``, and the errors of damaged ones, both by name.
+
+    Given ``names``, only these files are read: a large fleet's CSV files are long.
+    """
+    contents = {
+        name: files.read(key)
+        for key in files.keys(folder)
+        if (name := key.removeprefix(folder + "/")) == layout.SUMS or names is None or name in names
+    }
     sums = contents.pop(layout.SUMS, None)
     text = None if sums is None else self_hash.unsealed_text(sums)
     if text is None:
@@ -80,7 +89,7 @@ def verify(files: Files, folder: str) -> tuple[dict[str, bytes], dict[str, Damag
         error = damaged(files, f"{folder}/{layout.SUMS}", reason)
         return contents, {layout.SUMS: error} if contents or sums else {}
     lines = (line.partition("  ") for line in text.decode().splitlines())
-    expected = {name: digest for digest, _, name in lines}
+    expected = {name: digest for digest, _, name in lines if names is None or name in names}
     errors = {
         name: damaged(files, f"{folder}/{name}", problem)
         for name in sorted(expected.keys() | contents.keys())

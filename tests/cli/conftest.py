@@ -118,7 +118,7 @@ def process(args: Sequence[str], environment: Mapping[str, str]) -> Ran:
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-def in_process(args: Sequence[str], environment: Mapping[str, str]) -> Ran:
+def in_process(args: Sequence[str], environment: Mapping[str, str], folder: Path = ROOT) -> Ran:
     """The program in this process, with a process's arguments, environment, folder and streams."""
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="") for _ in range(2))
     log = logging.getLogger()
@@ -127,7 +127,7 @@ def in_process(args: Sequence[str], environment: Mapping[str, str]) -> Ran:
         with (
             patch.object(sys, "argv", ["fleetledger", *args]),
             patch.dict(os.environ, environment, clear=True),
-            chdir(ROOT),
+            chdir(folder),
             redirect_stdout(out),
             redirect_stderr(err),
             warnings.catch_warnings(),

@@ -31,9 +31,9 @@ def test_the_random_instants_of_the_hourly_line_cover_every_hour_once() -> None:
     assert " extract --spread 60m " in command
 
 
-def test_the_readme_shows_the_crontab() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert "\n".join(f"{time} {command}" for time, command in entries()) in readme
+def test_the_first_night_shows_the_crontab() -> None:
+    page = (ROOT / "docs/first-night.md").read_text(encoding="utf-8")
+    assert "\n".join(f"{time} {command}" for time, command in entries()) in page
 
 
 def test_the_crontab_lines_work_as_they_stand(api: Api, tmp_path: Path) -> None:

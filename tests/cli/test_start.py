@@ -15,7 +15,7 @@ from pipeline.transform.snapshot_queries import SORT_COLUMNS
 if TYPE_CHECKING:
     from tests.cli.conftest import Ran, Run
 
-HEAVY = ("jinja2", "numpy", "pandas", "pyarrow", "requests", "rich", "vl_convert")
+HEAVY = ("jinja2", "numpy", "pandas", "pyarrow", "requests", "rich", "smtplib", "vl_convert")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from slack_sdk.models.blocks import Block
 
 from pipeline.deliver import signed_json, slack, teams
 from pipeline.deliver.channel_message import Action, ChannelMessage, decode, encode
@@ -89,6 +90,15 @@ def test_slack_accepts_every_message_by_its_documented_limits(sent: ChannelMessa
             text = block["text"]
             assert 1 <= len(text["text"]) <= (150 if block["type"] == "header" else 3000)
             assert text["type"] == "plain_text" or text["text"].startswith("<https://reports.")
+
+
+@given(MESSAGES)
+def test_slack_reads_every_block_as_its_own_library_writes_it(sent: ChannelMessage) -> None:
+    for block in slack_payload(sent)["blocks"]:
+        read = Block.parse(block)
+        assert read is not None
+        read.validate_json()
+        assert read.to_dict() == block  # no field that Slack does not know
 
 
 @given(MESSAGES)

@@ -6,7 +6,6 @@ The rules that fail are those that no file can pass; docs/focus-conformance.md h
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -21,10 +20,11 @@ from tests.transform.conftest import make_ledger, make_row
 if TYPE_CHECKING:
     from pipeline.jobs import Job
 
-GATE = Path(__file__).parent.parent.parent / ".ci" / "focus_gate.py"
-PYTHON = os.environ.get("FOCUS_VALIDATOR_PYTHON")
+ROOT = Path(__file__).parent.parent.parent
+GATE = ROOT / ".ci" / "focus_gate.py"
+PYTHON = ROOT / ".venv-focus" / "bin" / "python"
 pytestmark = pytest.mark.skipif(
-    PYTHON is None, reason="focus-validator needs its own Python 3.12: make focus-validate"
+    not PYTHON.exists(), reason="focus-validator needs its own Python 3.12: make focus-validate"
 )
 
 NEVER_PASS = {"InvoiceId-C-005-C"}

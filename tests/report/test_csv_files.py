@@ -119,7 +119,7 @@ def test_numbers_stay_numbers_and_unknown_is_an_empty_cell() -> None:
             "last_busy_at": pd.to_datetime(["2026-11-22T05:06:07Z", None]),
         }
     )
-    assert csv_files.to_csv(csv_files.readable(rows)) == (
+    assert csv_files.table_csv(rows) == (
         b"name,unused,gpu_mean_pct,gpu_count,last_busy_at\r\n"
         b"'-1.5,-1.500000,-1.5,8,2026-11-22T05:06:07Z\r\n"
         b",,,,\r\n"
@@ -171,7 +171,7 @@ def test_summary_json_has_the_headline_in_micros_and_the_outcomes_counted(
 @given(st.lists(st.none() | st.integers(-(2**62), 2**62)))
 def test_money_is_written_exactly_whatever_its_size(micros: list[int | None]) -> None:
     rows = pd.DataFrame({"id": "a", "spend_micros": pd.array(micros, dtype="Int64")})
-    written = [row[1] for row in read(csv_files.to_csv(csv_files.readable(rows)))[1:]]
+    written = [row[1] for row in read(csv_files.table_csv(rows))[1:]]
     exact = ["" if m is None else f"{Decimal(m).scaleb(-6):.6f}" for m in micros]
     assert written == exact
 
@@ -184,7 +184,7 @@ def test_what_separates_cells_and_what_utf8_cannot_hold_cost_no_file() -> None:
             "found_on": pd.to_datetime(["2026-11-22", None, "2026-11-21", None]),
         }
     )
-    assert read(csv_files.to_csv(csv_files.readable(rows)))[1:] == [
+    assert read(csv_files.table_csv(rows))[1:] == [
         ['a,"b"', "True", "2026-11-22"],
         ["c\r\nd", "False", ""],
         ["?e", "", "2026-11-21"],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.errors import DamageError, StorageError
 from pipeline.store.check import Severity, check
 
 if TYPE_CHECKING:
@@ -70,3 +71,17 @@ def test_a_report_has_sums_that_sha256sum_can_verify(store: Store, tmp_path: Pat
     store.publish_report(DAY, {"report.html": b"x", "a.csv": b"1,2\n"})
     folder = tmp_path / "data" / "reports" / "2026-10-20"
     subprocess.run(["/usr/bin/env", "sha256sum", "--check", "SHA256SUMS"], cwd=folder, check=True)
+
+
+def test_one_file_of_a_report_is_read_and_verified_without_the_others(
+    store: Store, tmp_path: Path
+) -> None:
+    store.publish_report(DAY, {"summary.json": b"{}", "spend.csv": b"a long file"})
+    folder = tmp_path / "data/reports" / str(DAY)
+    (folder / "spend.csv").write_bytes(b"damaged")
+    assert store.read_report(DAY, ["summary.json", "message.json"]) == {"summary.json": b"{}"}
+    (folder / "summary.json").write_bytes(b"[]")
+    with pytest.raises(DamageError, match=r"summary\.json"):
+        store.read_report(DAY, ["summary.json"])
+    with pytest.raises(StorageError, match="no report of 2026-10-21"):
+        store.read_report(DAY + timedelta(days=1), ["summary.json"])

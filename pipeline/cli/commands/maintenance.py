@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import socket
 import sys
 from typing import TYPE_CHECKING
 
@@ -232,6 +230,9 @@ def discard(snapshot: str, reason: str) -> None:
 
 def _user() -> str:
     """``user@host`` of this process."""
+    import getpass
+    import socket
+
     try:
         user = getpass.getuser()
     except (OSError, KeyError):  # a container without a user database

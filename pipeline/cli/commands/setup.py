@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ from pipeline.cli import settings_file
 from pipeline.cli.options import FOUND, Command, Program, current_options, print_result
 from pipeline.cli.run import run
 from pipeline.errors import FleetLedgerError, SettingsError
-from pipeline.toml_files import read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +33,8 @@ def init() -> None:
     The file is settings.toml in the data directory, or in the platform's config folder if the data
     is in an object store; --config names another place. An existing file is kept.
     """
+    from importlib import resources
+
     options = current_options()
     config = options.values.get("config")
     path = Path(config).expanduser() if config else settings_file.places(options.data_dir)[0]
@@ -84,7 +84,7 @@ def _next_steps(job: Job, path: Path, *, is_named: bool) -> Iterator[str]:
     yield "Check the set-up: fleetledger doctor"
     yield "Take a snapshot and make the first report: fleetledger nightly"
     yield "Run every hour: fleetledger extract --spread 60m"
-    yield "Run every night: fleetledger nightly (the crontab is in README.md)"
+    yield "Run every night: fleetledger nightly (the crontab is in docs/first-night.md)"
 
 
 @click.group(cls=Program)
@@ -144,6 +144,7 @@ def _rows(
 ) -> Iterator[dict[str, Any]]:
     """Each setting with its key, value, TOML text and source."""
     from pipeline.settings_reference import NAME, entries, toml_value
+    from pipeline.toml_files import read_toml
 
     raw = {} if path is None else read_toml(path, named_by)
     for entry in entries():

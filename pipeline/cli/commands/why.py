@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -37,6 +36,8 @@ def why(cluster: str, day: date | None) -> None:
     """
 
     def action(job: Job) -> dict[str, object]:
+        from shutil import get_terminal_size
+
         from pipeline.jobs.closed_findings import closed_findings
         from pipeline.jobs.why import cluster_of
         from pipeline.report.text import cluster_text
@@ -48,7 +49,7 @@ def why(cluster: str, day: date | None) -> None:
         rule_text = RuleText(job.settings, judged.policy.applied.rulebook)
         outcomes = rule_text.with_reasons(explained.outcomes)
         entries = cluster_text.exclusion_entries(outcomes, judged.day)
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
+        width = get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
         sections = cluster_text.sections(
             explained.newest, outcomes, explained.evidence, rule_text, judged.day
         )

@@ -1,7 +1,7 @@
 """Columns as the cells of a CSV file, a column at a time: numbers and times never one by one.
 
 Money is written from ``int64`` micros by Arrow as a decimal with six digits, so no float touches
-it. Texts repeat from day to day: each distinct one is written once.
+it. Only texts that a spreadsheet or the separators may change are written one by one.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 
 MONEY = pa.decimal128(25, 6)
 _SEPARATOR, _END = ",", "\r\n"
 _ROWS = 8192
+_FLAGS = pa.array(["False", "True"], pa.large_string())
 _PLAIN = r"\A[A-Za-z0-9][A-Za-z0-9 ._:;/()_-]*\z"
 """Texts that every writer leaves as they are: they need not be written one by one."""
 
@@ -54,53 +55,52 @@ def texts(values: pd.Series[Any], write: Callable[[str], str]) -> pa.Array:
     """Every value as what stands in the file; ``write`` turns a text into a cell."""
     kind = values.dtype
     if pd.api.types.is_bool_dtype(kind):
-        return _taken(pa.array(values, from_pandas=True).cast(pa.int8()), ["False", "True"])
+        return _FLAGS.take(pa.array(values, from_pandas=True).cast(pa.int8()))
     if pd.api.types.is_float_dtype(kind):
         return _distinct(values, lambda value: format(value, ".10g"))
     if pd.api.types.is_integer_dtype(kind) or isinstance(kind, pd.ArrowDtype):
         return pa.array(values, from_pandas=True).cast(pa.large_string())
+    if isinstance(kind, pd.StringDtype):
+        return _guarded(values, write)
     return _distinct(values, lambda value: _cell(value, write))
 
 
-def joined(header: Sequence[str], columns: Sequence[pa.Array]) -> bytes:
-    """One file: a line for the header, a line per row, every line ended."""
-    head = (_SEPARATOR.join(header) + _END).encode("utf-8", "replace")
-    if not columns or not len(columns[0]):
-        return head
+def header(names: Sequence[str]) -> bytes:
+    """The first line of a file."""
+    return (_SEPARATOR.join(names) + _END).encode("utf-8", "replace")
+
+
+def lines(columns: Sequence[pa.Array]) -> Iterator[memoryview]:
+    """A line per row, every line ended."""
     filled = [pc.fill_null(column, "") if column.null_count else column for column in columns]
     # A few rows at a time, so that their bytes stay in the processor's cache.
-    starts = range(0, len(columns[0]), _ROWS)
-    return b"".join([head, *(_lines([c.slice(at, _ROWS) for c in filled]) for at in starts)])
+    for at in range(0, len(filled[0]) if filled else 0, _ROWS):
+        yield _joined([column.slice(at, _ROWS) for column in filled])
 
 
-def _lines(columns: Sequence[pa.Array]) -> bytes:
+def _joined(columns: Sequence[pa.Array]) -> memoryview:
     # pyarrow's stubs, where there are any, do not know the function.
     join = cast("Any", pc).binary_join_element_wise
-    lines = join(*columns, pa.scalar(_SEPARATOR, pa.large_string()))
-    ended = join(lines, pa.scalar(_END, pa.large_string()), pa.scalar("", pa.large_string()))
+    separator, end, nothing = (pa.scalar(s, pa.large_string()) for s in (_SEPARATOR, _END, ""))
+    *others, last = columns
     # The lines' bytes lie one after the other: that is the file.
-    return cast("bytes", ended.buffers()[2].to_pybytes())
+    return memoryview(join(*others, join(last, end, nothing), separator).buffers()[2])
 
 
 def _distinct(values: pd.Series[Any], write: Callable[[Any], str]) -> pa.Array:
     codes, kinds = pd.factorize(values, use_na_sentinel=True)
-    return _taken(pa.array(codes, mask=codes < 0), _written(kinds, write))
+    written = pa.array([_utf8(write(kind)) for kind in kinds], pa.large_string())
+    return written.take(pa.array(codes, mask=codes < 0))
 
 
-def _written(kinds: Any, write: Callable[[Any], str]) -> list[str] | pa.Array:  # noqa: ANN401 - an index or an array
-    """What stands in the file for each of ``kinds``."""
-    if not isinstance(kinds.dtype, pd.StringDtype):
-        return [_utf8(write(kind)) for kind in kinds]
-    texts = pa.array(kinds, pa.large_string())
-    plain = pc.match_substring_regex(texts, _PLAIN)
-    if pc.all(plain).as_py():  # as nearly always
-        return texts
-    pairs = zip(kinds, plain.to_pylist(), strict=True)
-    return [kind if is_plain else write(kind) for kind, is_plain in pairs]
-
-
-def _taken(codes: pa.Array, written: list[str] | pa.Array) -> pa.Array:
-    return pa.array(written, pa.large_string()).take(codes)
+def _guarded(values: pd.Series[Any], write: Callable[[str], str]) -> pa.Array:
+    """A column of texts, most of which stay as they are."""
+    texts = pa.array(values.array, pa.large_string())
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+    others = pc.invert(pc.match_substring_regex(texts, _PLAIN)).fill_null(fill_value=False)
+    written = [_utf8(write(text)) for text in texts.filter(others).to_pylist()]
+    return pc.replace_with_mask(texts, others, pa.array(written, pa.large_string()))
 
 
 def _cell(value: object, write: Callable[[str], str]) -> str:

@@ -10,6 +10,7 @@ are ISO 8601 in UTC with ``Z``; an unknown value is an empty cell.
 from __future__ import annotations
 
 import re
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -23,7 +24,7 @@ from pipeline.transform.owner_totals import with_owner
 from pipeline.transform.spend import spend_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
 
     from pipeline.model import NotObserved
@@ -92,6 +93,7 @@ _LEADS = (
 )
 """What begins a formula, and what compatibility normalization makes of these characters."""
 _RISKY = re.compile(rf"^(?:'|[\t\r\n\x00]|[{_INVISIBLE}]*[{_LEADS}])")
+_BLOCK_ROWS = 131_072
 _SEPARATES = re.compile(r'[,"\r\n]')
 
 
@@ -100,22 +102,23 @@ def csv_files(inputs: ReportInputs) -> dict[str, bytes]:
     window, changes, unusual = inputs.window, inputs.status_changes, inputs.unusual_days
     spend = spend_rows(window).assign(owner=window["owner"].array)
     idle = of_findings(inputs.evidence, inputs.findings)
+    owned = window[[*CLUSTER_KEY, "owner"]].drop_duplicates(CLUSTER_KEY)
     return {
         "findings.csv": to_csv(
             findings_rows(inputs.findings, inputs.day, inputs.rule_text, inputs.not_observed)
             if inputs.day is not None
             else pd.DataFrame(columns=[*FINDINGS_COLUMNS])
         ),
-        "spend.csv": to_csv(readable(spend)),
-        "utilization.csv": to_csv(readable(with_owner(inputs.utilization, window))),
-        "idle.csv": to_csv(readable(with_owner(idle, window))),
+        "spend.csv": table_csv(spend),
+        "utilization.csv": table_csv(with_owner(inputs.utilization, owned)),
+        "idle.csv": table_csv(with_owner(idle, owned)),
         "unjudged.csv": to_csv(unjudged_rows(inputs.findings, inputs.rule_text)),
-        "changes.csv": to_csv(
-            readable(changes) if changes is not None else pd.DataFrame(columns=CHANGES_COLUMNS)
-        ),
-        "anomalies.csv": to_csv(
-            readable(unusual) if unusual is not None else pd.DataFrame(columns=ANOMALIES_COLUMNS)
-        ),
+        "changes.csv": table_csv(changes)
+        if changes is not None
+        else to_csv(pd.DataFrame(columns=CHANGES_COLUMNS)),
+        "anomalies.csv": table_csv(unusual)
+        if unusual is not None
+        else to_csv(pd.DataFrame(columns=ANOMALIES_COLUMNS)),
     }
 
 
@@ -182,15 +185,34 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(out, index=frame.index)
 
 
+def table_csv(rows: pd.DataFrame) -> bytes:
+    """Rows of a table as one CSV file, made :func:`readable`."""
+    return _file(readable(block) for block in _blocks(rows))
+
+
 def to_csv(frame: pd.DataFrame) -> bytes:
     """``frame`` as one CSV file, its texts guarded."""
-    return csv_cells.joined(
-        [quoted(name) for name in frame.columns],
-        [
-            csv_cells.texts(frame[name], lambda text: quoted(guarded(text)))
-            for name in frame.columns
-        ],
-    )
+    return _file(_blocks(frame))
+
+
+def _blocks(frame: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """The rows in parts: the cells of all at once need several times the memory of the file."""
+    for at in range(0, max(len(frame), 1), _BLOCK_ROWS):
+        yield frame.iloc[at : at + _BLOCK_ROWS]
+
+
+def _file(blocks: Iterable[pd.DataFrame]) -> bytes:
+    file = BytesIO()  # which gives its bytes without a copy
+    for block in blocks:
+        if not file.tell():
+            file.write(csv_cells.header([quoted(name) for name in block.columns]))
+        cells = [csv_cells.texts(block[name], _cell) for name in block.columns]
+        file.writelines(csv_cells.lines(cells))
+    return file.getvalue()
+
+
+def _cell(text: str) -> str:
+    return quoted(guarded(text))
 
 
 def quoted(text: str) -> str:
