@@ -151,7 +151,7 @@ thin_after_days = 90
 idle_window_days = 14       # findings.md has all rules and thresholds
 
 [report]
-hide_names = false          # true: pseudonyms of clusters, projects and owners, also in mails and posts
+hide_names = false          # true: pseudonyms of clusters, projects and owners, in mails too
 
 [mcp]
 hide_names = false          # true: the same for assistants
