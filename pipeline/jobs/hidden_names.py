@@ -114,7 +114,9 @@ class Names:
             exclusion=_replaced(findings["exclusion"], lambda text: exclusions.get(text, _HIDDEN)),
             evidence=_replaced(findings["evidence"], self._evidence),
         )
-        for decided_by, clause in (each for rule in rules for each in rule.deciding):
+        # Rules can share a condition, whose value is replaced once.
+        deciding = dict(each for rule in rules for each in rule.deciding)
+        for decided_by, clause in deciding.items():
             if clause.measure not in KINDS:
                 continue
             is_its = (findings["decided_by"].astype("object") == decided_by).to_numpy(bool)
