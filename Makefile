@@ -16,7 +16,7 @@ run: install ## embedded API, a month of simulated snapshots over HTTP, then a n
 	$(BIN)/fleetledger --data-dir data/demo demo
 
 ##@ Develop
-.PHONY: develop check test test-crash test-lowest bench bench-full focus-validate docs site gold sample screenshots lock
+.PHONY: develop check test test-crash soak test-lowest bench bench-full focus-validate docs site gold sample screenshots lock
 develop: .venv/.developed ## also install what tests and checks need
 
 check: develop ## lint, format, types, generated docs
@@ -36,6 +36,9 @@ test-lowest: ## the suite at the lowest versions that pyproject.toml allows (nee
 
 test-crash: develop ## 10,000 kills and 10,000 flipped bits against the store (minutes)
 	THOROUGH=1 $(BIN)/python -m pytest -q tests/store
+
+soak: develop ## a month of hourly runs in real processes, with faults at random: docs/reliability.md (half an hour)
+	$(BIN)/python -m benchmarks.soak --write
 
 bench: $(BENCH)/peers/.installed develop ## compare with DuckDB, Polars and plain loops, and write docs/benchmarks.md (ten minutes, and five more for its data the first time)
 	$(BIN)/python -m benchmarks.bench --data $(BENCH) --peer-python $(BENCH)/peers/bin/python

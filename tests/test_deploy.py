@@ -202,6 +202,18 @@ def test_the_container_is_not_root_and_installs_only_what_is_locked() -> None:
     assert "FLEETLEDGER_" not in final
 
 
+LOCKS = sorted([*ROOT.glob("*.lock"), *ROOT.glob("benchmarks/*.lock"), *ROOT.glob(".ci/*.lock")])
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
+def test_every_locked_package_has_hashes_and_no_address(lock: Path) -> None:
+    text = lock.read_text(encoding="utf-8").replace("\\\n", " ")
+    packages = re.findall(r"(?m)^[a-z0-9].*==.*$", text)
+    assert len(packages) > 2
+    assert [line for line in packages if "--hash=sha256:" not in line] == []
+    assert "://" not in text
+
+
 def test_the_container_gets_only_the_files_that_it_copies() -> None:
     text = (DEPLOY / "container/Containerfile").read_text(encoding="utf-8")
     copied = re.findall(r"(?m)^COPY (?!--from)(.*) \S+$", text)

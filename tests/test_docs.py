@@ -126,3 +126,18 @@ def test_each_threat_names_tests_that_exist() -> None:
         tests = re.findall(r"`(tests/[a-z_/]+\.py)`", named)
         assert tests, row
         assert not [path for path in tests if not (ROOT / path).is_file()], row
+
+
+def test_every_failure_has_its_row_with_a_test() -> None:
+    _, _, section = page("docs/reliability.md").partition("## Failures, one by one\n")
+    rows = re.findall(r"(?m)^\| (\d+) \| (.*)$", section.partition("\n## ")[0])
+    assert [int(number) for number, _ in rows] == list(range(1, 37))
+    assert [number for number, text in rows if "::test_" not in text] == []
+
+
+def test_every_test_that_the_documents_name_exists() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page("docs/reliability.md"))
+    assert len(named) > 60
+    for path, name in named:
+        source = (ROOT / path).read_text(encoding="utf-8")
+        assert re.search(rf"(?m)^def {name}\(", source), f"{path} has no {name}"

@@ -123,6 +123,12 @@ def test_a_library_is_used_only_in_its_own_package(module: Path) -> None:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=name_of)
+def test_no_format_that_can_run_code_is_read(module: Path) -> None:
+    libraries = {name.split(".")[0] for name in imported(module)}
+    assert not libraries & {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve", "yaml"}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name_of)
 def test_only_the_edges_read_clock_environment_and_arguments(module: Path) -> None:
     if package_of(module) == "cli":
         return

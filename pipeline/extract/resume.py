@@ -100,7 +100,7 @@ def apply_resume_point(walk: Walk, point: ResumePoint, account: str, base_url: s
     walk.clocks.skew, walk.clocks.wrong = point.clock_skew_seconds, point.wrong_dates
     walk.budget.requests_before = point.requests
     walk.request_ids = list(point.request_ids)
-    walk.warnings = [*point.warnings, f"a walk begun at {point.started_at:%H:%M:%S} was resumed"]
+    walk.warnings = [*point.warnings, f"a walk begun at {point.started_at:%H:%M:%SZ} was resumed"]
     walk.doubts = list(point.doubts)
     walk.traits = point.traits
     walk.position = point.position

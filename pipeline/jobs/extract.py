@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.errors import AlreadyStoredError, Exit, SettingsError
+from pipeline.errors import AlreadyStoredError, DamageError, Exit, SettingsError
 from pipeline.extract import (
     ApiTarget,
     ResumePoint,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pipeline.jobs import Job
     from pipeline.jobs.spread import RandomInstant
-    from pipeline.model import Snapshot, SnapshotRef
+    from pipeline.model import Certificate, Snapshot, SnapshotRef
 
 
 def extract_spread(
@@ -69,7 +69,7 @@ def extract(
         else lock_patiently(job, lock_name, timing or Timing())
     )
     with lock:
-        kept = job.store.get_state(state_name)
+        kept = _kept_state(job, state_name)
         try:
             snapshot = fetch_snapshot(job, account, _resume_point(kept))
         except WalkInterruptedError as error:
@@ -112,7 +112,7 @@ def fetch_snapshot(job: Job, account: str, resume: ResumePoint | None = None) ->
         account,
         api_target(job, account),
         job.settings.extract,
-        previous=job.store.certificate(refs[-1]) if refs else None,
+        previous=_newest_certificate(job, refs),
         on_page=job.progress.walk(account),
         local_now=job.now,
         resume=resume,
@@ -122,6 +122,19 @@ def fetch_snapshot(job: Job, account: str, resume: ResumePoint | None = None) ->
     if warning := clock_warning(snapshot.certificate, limit):
         job.note(Exit.WARNINGS, warning)
     return snapshot
+
+
+def _newest_certificate(job: Job, refs: Sequence[SnapshotRef]) -> Certificate | None:
+    """The certificate of the newest readable snapshot; None if there is none.
+
+    A damaged one is noted and passed over: a snapshot that is not taken now can never be taken.
+    """
+    for ref in reversed(refs):
+        try:
+            return job.store.certificate(ref)
+        except DamageError as error:
+            job.note(Exit.WARNINGS, str(error))
+    return None
 
 
 def is_fresh(job: Job, account: str) -> bool:
@@ -161,6 +174,16 @@ def api_target(job: Job, account: str) -> ApiTarget:
         named_by=f"accounts.{account}.url" if own.url else job.named.get("api.url", "api.url"),
         proxy=job.settings.proxy,
     )
+
+
+def _kept_state(job: Job, name: str) -> bytes | None:
+    """What an interrupted walk kept; of a damaged file, bytes that no walk continues from."""
+    try:
+        return job.store.get_state(name)
+    except DamageError:
+        key = layout.state(name)
+        job.note(Exit.WARNINGS, f"{key} was damaged: a new walk was begun, and the file replaced")
+        return b"\xc1"  # in no msgpack: replaced like a resume point that was used
 
 
 def _resume_point(kept: bytes | None) -> ResumePoint | None:

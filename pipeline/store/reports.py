@@ -26,9 +26,13 @@ _POINTER = f"{layout.REPORTS}/{layout.LATEST}"
 
 def publish(files: Files, day: date, contents: Mapping[str, bytes]) -> str:
     """Store a day's report in place of an earlier one; its folder's key."""
+    newest = max(listings.report_days(files), default=None)
+    if newest is not None and files.read_pointer(_POINTER) is None:
+        # A copying tool made a folder of the link. Its files are recognised as copies only before
+        # their report is replaced.
+        files.set_pointer(_POINTER, str(newest))
     folder = publish_scoped(files, layout.report(day), contents)
-    newest = max(listings.report_days(files), default=day)
-    files.set_pointer(_POINTER, str(max(newest, day)))
+    files.set_pointer(_POINTER, str(max(newest or day, day)))
     return folder
 
 

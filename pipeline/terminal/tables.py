@@ -34,8 +34,12 @@ def _column(name: str, values: pd.Series[Any], stays: Collection[str]) -> Column
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, object]]:
-    """Rows as JSON records: money in micros, times in ISO 8601, unknown values as null."""
-    text = frame.to_json(orient="records", date_format="iso", date_unit="s")
+    """Rows as JSON records: money in micros, unknown values as null; times in UTC with a Z, days
+    (times without a zone) as dates.
+    """
+    days = frame.select_dtypes("datetime").columns
+    dated = frame.assign(**{day: frame[day].dt.strftime("%Y-%m-%d") for day in days})
+    text = dated.to_json(orient="records", date_format="iso", date_unit="s")
     rows: list[dict[str, object]] = msgspec.json.decode(text)
     return rows
 

@@ -60,7 +60,7 @@ class World:
         config.write_text(self.mail + budget + (settings or "[extract]\n") + "page_size = 10\n")
         done = subprocess.run(  # noqa: S603 - our own program
             [
-                sys.executable, "-m", "tests.cli.under_clock", at.isoformat(), *args,
+                sys.executable, "-m", "benchmarks.under_clock", at.isoformat(), *args,
                 "--data-dir", str(self.home / data), "--config", str(config),
                 "--api-url", self.url,
             ],

@@ -254,6 +254,30 @@ def test_a_damaged_snapshot_is_left_out_and_reported(history: Run, data: Path) -
     assert victim.name in reported.err
 
 
+@pytest.mark.parametrize("command", ["extract", "nightly"])
+def test_a_damaged_newest_snapshot_does_not_stop_the_next_one(
+    history: Run, api: Api, data: Path, command: str
+) -> None:
+    api.go_to(60)
+    victim = max(snapshots(data), key=lambda path: path.name)
+    victim.chmod(0o600)
+    victim.write_bytes(victim.read_bytes()[:-9])
+    ran = history(command, url=api.url)
+    assert ran.code == 3
+    assert victim.name in ran.err
+    assert max(snapshots(data), key=lambda path: path.name).name > victim.name
+
+
+def test_a_damaged_resume_point_is_no_reason_to_take_no_snapshot(
+    history: Run, api: Api, data: Path
+) -> None:
+    (data / "state/resume-default").write_bytes(b"half of wh")
+    ran = history("extract", url=api.url)
+    assert ran.code == 3
+    assert "state/resume-default" in only_line(ran.err)
+    assert history("extract", url=api.url).code == 0
+
+
 def test_a_damaged_ledger_day_is_left_out_of_the_report(history: Run, data: Path) -> None:
     victim = next((data / "ledger/account=default/date=2026-03-02").glob("*.parquet"))
     victim.chmod(0o600)

@@ -184,6 +184,17 @@ def test_a_name_of_any_length_makes_no_table_of_any_length() -> None:
     assert "n" * (drawing.LONGEST_CELL - 1) + "…" in shown
 
 
+def test_every_time_in_json_and_csv_is_utc_and_ends_in_z(history: Run, data: Path) -> None:
+    assert history("report").code == 0
+    kinds = (("status",), ("findings",), ("spend",), ("check",), ("why", "c"), ("report",))
+    texts = [history(*arguments, "--json").out for arguments in kinds]
+    texts += [path.read_text() for kind in ("json", "csv") for path in data.rglob(f"*.{kind}")]
+    pattern = r"\d{4}-\d\d-\d\d[T ]\d\d:[^\",\s]*"
+    times = [time for text in texts for time in re.findall(pattern, text)]
+    assert len(times) > 50
+    assert [time for time in times if not time.endswith("Z")] == []
+
+
 @pytest.mark.parametrize(
     "args",
     [("clusters", "--limit", "500"), ("reprt",), ("report", "--window", "soon"), ("status", "-x")],

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from pipeline import settings
+from pipeline.cli.commands.maintenance import _ago
 from pipeline.cli.filters import GPU_TYPES, REGIONS, STATUSES
 from pipeline.errors import SettingsError
 from pipeline.jobs import open_findings
@@ -258,6 +259,15 @@ def test_an_old_answer_says_how_old_in_words_and_how_to_get_a_new_one(history: R
 )  # fmt: skip
 def test_an_age_is_in_its_largest_unit(seconds: int, expected: str) -> None:
     assert age(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("hours", "expected"),
+    [(0.5, ", 30 min ago"), (26.25, ", 26 h 15 min ago"), (47.9, ", 47 h 54 min ago"),
+     (48, ", 2 days ago"), (76, ", 3 days ago"), (24 * 90, ", 3 months ago"), (-1, "")],
+)  # fmt: skip
+def test_status_counts_hours_up_to_two_days(hours: float, expected: str) -> None:
+    assert _ago({"age_seconds": int(hours * 3600)}) == expected
 
 
 # words and numbers

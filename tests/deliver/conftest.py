@@ -116,6 +116,8 @@ class Inbox:
         self.seconds = 0.0
         """Time it takes over a message."""
         self.quit_reply = "221 Bye"
+        self.hangs_up_after_data = False
+        """The message is kept, and the connection ends without a reply."""
 
     async def handle_RCPT(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: object
@@ -136,6 +138,8 @@ class Inbox:
         self.bodies.append(envelope.content)
         self.recipients.append(envelope.rcpt_tos)
         self.was_encrypted.append(server.transport.get_extra_info("ssl_object") is not None)
+        if self.hangs_up_after_data:
+            server.transport.abort()
         return "250 OK"
 
 

@@ -107,6 +107,20 @@ def test_a_recipient_refused_for_now_is_asked_again(night: Night, plain_server: 
     assert inbox.recipients == [["a@example.com"], ["b@example.com"]]
 
 
+def test_a_connection_lost_after_the_message_repeats_the_same_message(
+    night: Night, plain_server: Server
+) -> None:
+    """The server has it, and no client can know: mail programs show one Message-ID once."""
+    inbox = plain_server.inbox
+    inbox.hangs_up_after_data = True
+    assert night(2).code == 4
+    inbox.hangs_up_after_data = False
+    assert night(3).code == 0
+    assert night(4).code == 0
+    assert len(inbox.bodies) == 2
+    assert len({message["Message-ID"] for message in messages(inbox)}) == 1
+
+
 def test_a_report_sent_again_on_purpose_is_no_mail_a_server_would_drop(
     night: Night, plain_server: Server
 ) -> None:

@@ -215,7 +215,7 @@ def test_a_walk_interrupted_by_the_rate_limit_is_completed_by_the_next_run(
     assert certificate.state is State.COMPLETE
     assert certificate.started_at == NOW
     assert certificate.finished_at > NOW + timedelta(hours=1)
-    assert "a walk begun at 03:00:00 was resumed" in certificate.warnings
+    assert "a walk begun at 03:00:00Z was resumed" in certificate.warnings
     # Clusters of this fleet that exist at the beginning and now existed all the time.
     both = set(fleet.at(NOW)["cluster_id"]) & set(fleet.at(clock.now())["cluster_id"])
     assert both <= set(snapshot.table.column("cluster_id").to_pylist())

@@ -34,6 +34,18 @@ def test_a_report_is_replaced_as_a_whole_and_latest_names_the_newest(
     assert latest.read_bytes() == b"later"
 
 
+def test_a_copied_latest_is_recognised_when_its_own_report_is_made_again(
+    store: Store, tmp_path: Path
+) -> None:
+    reports = tmp_path / "data/reports"
+    store.publish_report(DAY, {"report.html": b"first"})
+    (reports / "latest").unlink()
+    shutil.copytree(reports / str(DAY), reports / "latest")  # as `cp -rL` leaves it
+    store.publish_report(DAY, {"report.html": b"second"})
+    assert sorted(path.name for path in reports.iterdir()) == [str(DAY), "latest"]
+    assert (reports / "latest").is_symlink()
+
+
 @pytest.mark.parametrize(
     ("kind", "kept"),
     [("link", []), ("dangling", []), ("file", []), ("copy", []), ("other", ["latest.kept-1"])],

@@ -12,6 +12,7 @@ from pipeline.cli.options import Command, print_result
 from pipeline.cli.param_types import Age
 from pipeline.cli.run import run
 from pipeline.errors import Exit
+from pipeline.terminal.text import age
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 MOST_DAYS = 36_600
 """As ``settings.MOST_DAYS``, which would load more than the help needs."""
+TWO_DAYS_SECONDS = 2 * 86_400
 THIN_AFTER_DAYS, DROP_AFTER_DAYS = 90, 400
 """Where neither an option nor the settings name an age."""
 
@@ -96,10 +98,12 @@ def _stamp(moment: datetime) -> str:
 
 
 def _ago(entry: Mapping[str, object]) -> str:
-    """The age of the newest complete snapshot in words."""
+    """The age of the newest complete snapshot in words; from two days on in its largest unit."""
     seconds = entry["age_seconds"]
     if not isinstance(seconds, int) or seconds < 0:
         return ""
+    if seconds >= TWO_DAYS_SECONDS:
+        return f", {age(seconds)} ago"
     hours, minutes = divmod(seconds // 60, 60)
     return f", {hours} h {minutes} min ago" if hours else f", {minutes} min ago"
 
