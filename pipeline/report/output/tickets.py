@@ -73,7 +73,7 @@ def _ticket(row: FirstAction, inputs: ReportInputs, kicker: str) -> Iterator[str
         f"the last 30{plain(run_rate)}"
     )
     yield f"- Grade: {row.grade}"
-    since = f"; since {row.since}" if row.since else ""
+    since = f"; {row.since}" if row.since else ""
     days = inputs.settings.rules.idle_window_days
     yield f"- Window: the {days} days up to {inputs.day}{plain(since)}"
     for fact in row.facts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pytest
 
 from pipeline.report.output import render
@@ -46,9 +47,9 @@ def test_an_action_says_from_when_no_work_was_seen_and_not_from_when_it_is_prove
     inputs = normal()
     idle, *_ = first_actions(inputs).rows
     assert plain(idle.since) == "not seen busy since 9 Nov or earlier"
-    other = inputs.findings.assign(rule_id="stuck_paid")
-    found, *_ = first_actions(replace(inputs, findings=other)).rows
-    assert found.since.startswith("found ")
+    other = inputs.findings.assign(rule_id="stuck_paid", found_on=pd.Timestamp("2026-11-12"))
+    stuck, *_ = first_actions(replace(inputs, findings=other)).rows
+    assert plain(stuck.since) == "found 12 Nov"
     page = render.html(build(inputs))
     assert "not seen busy since 9 Nov or earlier" in plain(page)
     assert "since not" not in page
