@@ -54,12 +54,14 @@ def files(made: tuple[str, dict[str, bytes]]) -> dict[str, bytes]:
 
 
 def test_the_demo_prints_the_headline_and_the_path_of_the_report(
-    made: tuple[str, dict[str, bytes]], files: dict[str, bytes]
+    folder: Path, made: tuple[str, dict[str, bytes]], files: dict[str, bytes]
 ) -> None:
     headline, path = made[0].splitlines()
     assert headline == json.loads(files["summary.json"])["title"]
-    assert Path(path).name == "report.html"
     assert Path(path).is_file()
+    in_folder = Path(path).relative_to(folder).as_posix()
+    for page in ("README.md", "docs/first-night.md"):
+        assert f"`data/demo/{in_folder}`" in (ROOT / page).read_text(encoding="utf-8")
 
 
 def test_every_snapshot_was_taken_over_http_and_is_complete(
