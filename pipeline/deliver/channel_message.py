@@ -33,10 +33,13 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     """Since when it was not seen busy, or when it was found; empty if that is not known."""
     is_final: bool
     """It cannot be undone."""
+    instead: str = ""
+    """When another action is right, and which."""
 
     def text(self) -> str:
         """The action on one line."""
-        final = " (cannot be undone)" if self.is_final else ""
+        limits = ["cannot be undone"] * self.is_final + [self.instead] * bool(self.instead)
+        final = f" ({'; '.join(limits)})" if limits else ""
         parts = [f"saves {self.saving} ({self.grade})", self.where]
         parts.append(self.since)
         return f"{self.action} {self.cluster}{final}: {' · '.join(filter(None, parts))}"
