@@ -214,7 +214,10 @@ class Metrics(Section, frozen=True):
 
 
 class Retention(Section, frozen=True):
-    """What ``nightly`` prunes at its end; without an age, nothing. Amounts stay in the ledger."""
+    """What ``nightly`` prunes at its end; without an age, nothing. Amounts stay in the ledger.
+
+    Ages are counted in days before the newest snapshot. One alone is the only one that holds.
+    """
 
     thin_after_days: Age | None = None
     """Keep one snapshot of each older day."""

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 MOST_DAYS = 36_600
 """As ``settings.MOST_DAYS``, which would load more than the help needs."""
 TWO_DAYS_SECONDS = 2 * 86_400
-THIN_AFTER_DAYS, DROP_AFTER_DAYS = 90, 400
-"""Where neither an option nor the settings name an age."""
 
 
 @click.command(cls=Command)
@@ -138,27 +136,29 @@ def check(*, read_data: bool) -> None:
     "--thin-after",
     type=click.IntRange(1, MOST_DAYS),
     metavar="DAYS",
-    help="Keep one snapshot of each older day. [default: retention.thin_after_days, or 90]",
+    help="Keep one snapshot of each older day. [default: retention.thin_after_days]",
 )
 @click.option(
     "--drop-after",
     type=click.IntRange(1, MOST_DAYS),
     metavar="DAYS",
-    help="Keep no snapshot of older days; their ledger stays. "
-    "[default: retention.drop_after_days, or 400]",
+    help="Keep no snapshot of older days; their ledger stays. [default: retention.drop_after_days]",
 )
 @click.option("--dry-run", is_flag=True, help="Only print what would be removed.")
 def prune(thin_after: int | None, drop_after: int | None, *, dry_run: bool) -> None:
-    """Remove old snapshots; the ledger keeps every amount."""
+    """Remove old snapshots; the ledger keeps every amount.
+
+    Ages are counted in days before the newest snapshot, not before today. An age that is given
+    alone, by its option or in the settings, is the only one that holds. Without any, days are
+    thinned after 90 days and dropped after 400.
+    """
 
     def action(job: Job) -> dict[str, object]:
         from pipeline.jobs import prune as pruning
 
         policy = job.settings.retention
         ages = pruning.ages_of(
-            job,
-            thin_after or policy.thin_after_days or THIN_AFTER_DAYS,
-            drop_after or policy.drop_after_days or DROP_AFTER_DAYS,
+            job, thin_after or policy.thin_after_days, drop_after or policy.drop_after_days
         )
         done: pruning.Plan | pruning.Pruned
         if dry_run:
