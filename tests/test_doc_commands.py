@@ -40,7 +40,7 @@ NOT_RUN = {
 OTHERS = {
     "make": "the Makefile has the target; it installs, or takes minutes",
     "python": "the file exists; it takes minutes",
-    "crontab": "changes this machine; tests/cli/test_crontab.py runs its lines",
+    "(crontab": "changes this machine; tests/cli/test_crontab.py runs its lines",
     "docker": "needs Docker; CI builds and runs the container",
     "kubectl": "needs a cluster; tests/test_deploy.py checks the manifests",
     "systemctl": "needs root; tests/test_deploy.py checks the units",
