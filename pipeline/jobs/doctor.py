@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from pipeline.deliver.mail import check_login
-from pipeline.errors import ApiError, Exit, FleetLedgerError, StorageError
+from pipeline.errors import ApiError, Exit, FleetLedgerError, StorageError, install_extra
 from pipeline.extract.api_errors import RefusedError
 from pipeline.extract.probe import probe
 from pipeline.jobs.extract import api_target
@@ -215,7 +215,6 @@ def _notebook() -> str:
     missing = [name for name in NOTEBOOK if find_spec(name) is None]
     if missing:
         raise NotSetUpError(
-            f"not installed ({', '.join(missing)}); for notebooks: "
-            "pip install 'fleetledger[notebook]'"
+            f"not installed ({', '.join(missing)}); for notebooks {install_extra('notebook')}"
         )
     return "the extra notebook is installed"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.cli import settings_file
+from pipeline.errors import install_extra
 from pipeline.jobs import doctor
 from pipeline.settings import Settings, parse_settings
 from tests.cli.conftest import KEY, ROOT, SIMULATED, in_process
@@ -325,7 +326,7 @@ def test_doctor_finds_a_full_disk_and_missing_libraries(
     assert results["disk"][0] == "failed"
     assert "free some" in results["disk"][1]
     assert results["notebook"][0] == "skipped"
-    assert "pip install 'fleetledger[notebook]'" in results["notebook"][1]
+    assert install_extra("notebook") in results["notebook"][1]
     assert results["rendering"][0] == "failed"
     assert "OSError: no font" in results["rendering"][1]
 
