@@ -111,8 +111,8 @@ def _ago(entry: Mapping[str, object]) -> str:
 def check(*, read_data: bool) -> None:
     """Check all stored files.
 
-    Reports damaged files, invalid certificates, gaps in the history, and stale days, findings
-    and reports.
+    Reports damaged files, invalid certificates, and stale days, findings and reports. Gaps in the
+    history are printed, but are no problem: ledger and nightly warn of each once.
     """
 
     def action(job: Job) -> dict[str, object]:
@@ -125,10 +125,23 @@ def check(*, read_data: bool) -> None:
         checked = check_store(job, read_data=read_data)
         for problem in checked.problems:
             job.note(checked.exit_code, problem.message)
-        print_result(f"{checked.files} files checked, {len(checked.problems)} problems")
-        return {"files": checked.files, "problems": msgspec.to_builtins(checked.problems)}
+        for gap in checked.gaps:
+            print_result(gap.message)
+        counts = [_number(len(checked.problems), "problem")]
+        counts += [_number(len(checked.gaps), "gap")] if checked.gaps else []
+        print_result(f"{_number(checked.files, 'file')} checked, {', '.join(counts)}")
+        return {
+            "files": checked.files,
+            "problems": msgspec.to_builtins(checked.problems),
+            "gaps": msgspec.to_builtins(checked.gaps),
+        }
 
     run("check", action, is_recorded=False, needs_data=True)
+
+
+def _number(count: int, noun: str) -> str:
+    """``no problems``, ``1 problem``, ``2 problems``."""
+    return f"{count or 'no'} {noun}{'s' * (count != 1)}"
 
 
 @click.command(cls=Command)
