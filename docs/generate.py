@@ -150,8 +150,11 @@ thin_after_days = 90
 [rules]
 idle_window_days = 14       # findings.md has all rules and thresholds
 
+[report]
+hide_names = false          # true: pseudonyms of clusters, projects and owners, in mails too
+
 [mcp]
-hide_names = false          # true: assistants get pseudonyms of clusters, projects and owners
+hide_names = false          # true: the same for assistants
 
 [budgets.fleet]             # alerts at 50, 80 and 100 %, for the forecast and for the pace
 amount = 400000             # per calendar month

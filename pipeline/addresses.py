@@ -76,6 +76,29 @@ def check_secret_url(url: str) -> None:
         raise SettingsError("its address is plain http to another machine; use https")
 
 
+def check_proxy(url: str) -> None:
+    """Check the address of a proxy.
+
+    Raises:
+        SettingsError: it is not an http(s) address, or holds credentials or a path.
+    """
+    check_url(url)
+    parts = urlsplit(url)
+    if parts.username is not None or parts.password is not None:
+        raise SettingsError(
+            "the address contains a user name or password, which is not supported; "
+            "use a proxy that needs none"
+        )
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise SettingsError(f"{url!r}: give scheme, host and port only")
+
+
+def proxies(url: str, proxy: str | None) -> dict[str, str]:
+    """The proxies of a request to ``url``, as requests has them: for https to other machines."""
+    is_here = is_loopback(urlsplit(url).hostname or "")
+    return {} if proxy is None or is_here else {"https": proxy}
+
+
 def check_host(host: str) -> None:
     """Check that ``host`` is the name or IP address of a machine.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
-from pipeline.addresses import check_api_url, check_host, check_url
+from pipeline.addresses import check_api_url, check_host, check_proxy, check_url
 from pipeline.currency import MINOR_UNITS, nearest
 from pipeline.errors import SettingsError
 from pipeline.model import ACCOUNT_NAME
@@ -128,6 +128,9 @@ class Report(Section, frozen=True):
     """URL of the published reports, for the links in a mail."""
     max_rows: Count = 100
     """Clusters whose findings are on the page; the CSV has all."""
+    hide_names: bool = False
+    """Whether reports, mails and posts have pseudonyms in place of the names of clusters, projects
+    and owners; ids stay."""
 
     @property
     def window_days(self) -> int:
@@ -348,6 +351,9 @@ class Settings(Section, frozen=True):
     """Where everything is stored: a folder or ``s3://bucket/prefix``."""
     lease_seconds: Annotated[int, Meta(ge=1, le=86400)] = LEASE_SECONDS
     """Object stores only: a lock is free this long after its run died."""
+    proxy: str | None = None
+    """A proxy for https: API, webhooks and ping, not mail and object store. It tunnels, and sees
+    host and port alone. Those of the environment (``HTTPS_PROXY``) are not used."""
     api: Api = Api()
     accounts: dict[str, Account] = {}
     extract: Extract = Extract()
@@ -466,6 +472,9 @@ def _check(settings: Settings) -> None:
     _check_accounts(settings.accounts)
     with named("api.url"):
         check_api_url(settings.api.url)
+    if settings.proxy is not None:
+        with named("proxy"):
+            check_proxy(settings.proxy)
     if settings.mail.to or settings.mail.per_owner:
         with named("mail.host"):
             check_host(settings.mail.host)

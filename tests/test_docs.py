@@ -117,6 +117,17 @@ def test_operations_names_every_file_of_the_deployments_by_its_folder() -> None:
         assert f"deploy/kubernetes/{manifest.name}" in text
 
 
+def test_each_threat_names_tests_that_exist() -> None:
+    model = page("SECURITY.md")
+    rows = [line for line in model.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) >= 10
+    for row in rows:
+        *_, named, _ = row.split("|")
+        tests = re.findall(r"`(tests/[a-z_/]+\.py)`", named)
+        assert tests, row
+        assert not [path for path in tests if not (ROOT / path).is_file()], row
+
+
 def test_every_failure_has_its_row_with_a_test() -> None:
     _, _, section = page("docs/reliability.md").partition("## Failures, one by one\n")
     rows = re.findall(r"(?m)^\| (\d+) \| (.*)$", section.partition("\n## ")[0])

@@ -22,6 +22,7 @@ SHARED = {
     "model",
     "periods",
     "progress",
+    "pseudonyms",
     "redact",
     "rules",
     "schema",

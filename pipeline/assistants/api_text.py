@@ -1,16 +1,15 @@
 """Text of the API as an assistant gets it: on one line, not endless, hidden if the settings say so.
 
-A hidden name is a pseudonym such as ``project-3f9a1c``: the same within one run of the server, so
-that answers can be compared, and made with a random key, so that it cannot be guessed back.
+A hidden name is a pseudonym: that of the reports where these have some (``report.hide_names``),
+else one of this run of the server.
 """
 
 from __future__ import annotations
 
-import hmac
-import secrets
 from typing import TYPE_CHECKING
 
 from pipeline.assistants.answers import FromApi
+from pipeline.pseudonyms import new_key, pseudonym
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,12 +21,16 @@ _LEAST_LETTERS = 3
 
 
 class ApiText:
-    """Writes texts of the API; ``hides`` names, projects and owners."""
+    """Writes texts of the API; ``hides`` names, projects and owners, with the pseudonyms of
+    ``key``.
+    """
 
-    def __init__(self, *, hides: bool, scrub: Callable[[str], str]) -> None:
+    def __init__(
+        self, *, hides: bool, scrub: Callable[[str], str], key: bytes | None = None
+    ) -> None:
         self.hides = hides
         self._scrub = scrub
-        self._key = secrets.token_bytes(16)
+        self._key = key or new_key()
         self._hidden: dict[str, str] = {}
 
     def plain(self, text: object) -> str | None:
@@ -42,8 +45,7 @@ class ApiText:
         line = self.plain(text)
         if line is None or not self.hides:
             return line
-        digest = hmac.new(self._key, f"{kind}:{text}".encode(), "sha256").hexdigest()[:8]
-        self._hidden[str(text)] = f"{kind}-{digest}"
+        self._hidden[str(text)] = pseudonym(self._key, kind, str(text))
         return self._hidden[str(text)]
 
     def sentence(self, text: object) -> str:

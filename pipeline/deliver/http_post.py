@@ -1,8 +1,9 @@
 """Posts bytes to an address that is a secret, within a time limit for all attempts together.
 
 The address is in no message, log or exception text. Redirects are not followed: they would carry
-the report elsewhere. Certificates are always verified; plain http is for loopback. Proxies and CA
-bundles of the environment are used as for the API; ``.netrc`` is not.
+the report elsewhere. Certificates are always verified; plain http is for loopback. Proxies are used
+as for the API: that of the settings, none of the environment. So are CA bundles of the environment;
+``.netrc`` is not read.
 
 A post is repeated only if it was not received: no connection, 429 or 5xx. If the connection is lost
 after the request was sent, the message may have arrived, and a second one would be the same news.
@@ -16,12 +17,11 @@ import ssl
 from contextlib import contextmanager, suppress
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
 
 import requests
 import urllib3
 
-from pipeline.addresses import check_secret_url, is_loopback
+from pipeline.addresses import check_secret_url, proxies
 from pipeline.deadline import Watchdog, WatchedAdapter
 
 if TYPE_CHECKING:
@@ -51,6 +51,15 @@ class Limits(NamedTuple):
     attempts: int
     max_seconds: float
     """For all attempts and waits."""
+    proxy: str | None = None
+    """A tunnel for https to other machines."""
+
+
+class _Transport(NamedTuple):
+    """Of one attempt."""
+
+    seconds: float
+    proxy: str | None
 
 
 class _Outcome(NamedTuple):
@@ -75,7 +84,9 @@ def send(
     until = monotonic() + limits.max_seconds
     reason = ""
     for attempt in range(1, limits.attempts + 1):
-        outcome = _attempt(method, url.reveal(), content, headers, until - monotonic())
+        outcome = _attempt(
+            method, url.reveal(), content, headers, _Transport(until - monotonic(), limits.proxy)
+        )
         reason = outcome.reason
         if not outcome.is_temporary or attempt == limits.attempts:
             break
@@ -89,14 +100,16 @@ def send(
 
 
 def _attempt(
-    method: str, url: str, content: bytes, headers: Mapping[str, str], seconds: float
+    method: str, url: str, content: bytes, headers: Mapping[str, str], transport: _Transport
 ) -> _Outcome:
+    seconds = transport.seconds
     watchdog = Watchdog(seconds)
     adapter = WatchedAdapter(watchdog)
     try:
         with watchdog.running(), _unlogged():
             request = requests.Request(method, url, data=content, headers=dict(headers)).prepare()
-            response = adapter.send(request, timeout=(seconds, seconds), **_transport(url))
+            options = _options(url, transport.proxy)
+            response = adapter.send(request, timeout=(seconds, seconds), **options)
             answer = b""
             with suppress(Exception):  # the status is what counts
                 answer = response.raw.read(_MOST_OF_ANSWER)
@@ -123,16 +136,11 @@ def _nothing(_record: logging.LogRecord) -> bool:
     return False
 
 
-def _transport(url: str) -> dict[str, Any]:
-    """As for the API: the environment's proxy, but none for this machine, and its CA bundle."""
+def _options(url: str, proxy: str | None) -> dict[str, Any]:
+    """As for the API: the settings' proxy, but none for this machine; the environment's CAs."""
     with requests.Session() as session:
         usual = session.merge_environment_settings(url, {}, None, None, None)
-    is_here = is_loopback(urlsplit(url).hostname or "")
-    return {
-        "stream": True,
-        "verify": usual["verify"] or True,
-        "proxies": {} if is_here else usual["proxies"],
-    }
+    return {"stream": True, "verify": usual["verify"] or True, "proxies": proxies(url, proxy)}
 
 
 def _judged(response: requests.Response, answer: str) -> _Outcome:

@@ -4,9 +4,10 @@ It never follows a redirect or an address found in data, never reads ``.netrc``,
 HTTP to another machine, and never skips certificate checks. The size and duration of a response are
 limited. The key is sent in one header only.
 
-Proxies (``HTTPS_PROXY``, ``NO_PROXY``) and CA bundles (``REQUESTS_CA_BUNDLE``) of the environment
-are used; a ``ca_file`` of the settings takes precedence. A proxy does not see the key: it is used
-for https only, as a tunnel, and never for this machine. A request is prepared once and only its
+A proxy is used only if the settings name one; ``HTTPS_PROXY`` and the like are not read. It does
+not see the key: it is used for https only, as a tunnel, and never for this machine. CA bundles of
+the environment (``REQUESTS_CA_BUNDLE``) are used; a ``ca_file`` of the settings takes precedence. A
+request is prepared once and only its
 address changes; it goes to the transport adapter directly, without a session's cookies and hooks.
 
 The server may send any bytes, and libraries fail on odd ones in undocumented ways. Every exception
@@ -20,12 +21,12 @@ import logging
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import requests
 import urllib3
 
-from pipeline.addresses import check_api_url, is_loopback
+from pipeline.addresses import check_api_url, proxies
 from pipeline.deadline import Watchdog, WatchedAdapter
 from pipeline.errors import ApiError, FleetLedgerError, KeyRefusedError, SettingsError
 from pipeline.extract import lenient_decode
@@ -76,6 +77,8 @@ class ApiTarget:
     ca_file: str | None = None
     named_by: str = "api.url"
     """The setting, option or variable that holds ``base_url``."""
+    proxy: str | None = None
+    """A tunnel for https to other machines."""
 
 
 @dataclass(frozen=True)
@@ -131,13 +134,12 @@ class Client:
         self._request = requests.Request("GET", self._address, headers=headers).prepare()
         with requests.Session() as session:
             environment = session.merge_environment_settings(self._address, {}, None, None, None)
-        is_here = is_loopback(urlsplit(self._address).hostname or "")
         is_https = self._address.startswith("https:")
         self._transport: dict[str, Any] = {
             "stream": True,
             "timeout": (settings.connect_timeout_seconds, settings.page_deadline_seconds),
             "verify": not is_https or ca_bundle(api.ca_file, environment["verify"]),
-            "proxies": {} if is_here else environment["proxies"],
+            "proxies": proxies(self._address, api.proxy),
         }
         self._watchdog = Watchdog(settings.page_deadline_seconds)
         self._adapter = WatchedAdapter(self._watchdog)

@@ -172,6 +172,7 @@ def api_target(job: Job, account: str) -> ApiTarget:
         key=job.find_key(account, own),
         ca_file=api.ca_file,
         named_by=f"accounts.{account}.url" if own.url else job.named.get("api.url", "api.url"),
+        proxy=job.settings.proxy,
     )
 
 

@@ -33,7 +33,7 @@ def ping(job: Job, event: Event) -> None:
         return
     try:
         url = _address(job.channel_secret("ping.url"), event)
-        limits = http_post.Limits(_ATTEMPTS, settings.max_seconds)
+        limits = http_post.Limits(_ATTEMPTS, settings.max_seconds, job.settings.proxy)
         reason = http_post.send("GET", url, b"", {"User-Agent": "fleetledger"}, limits)
     except SettingsError as error:
         reason = str(error)

@@ -14,6 +14,7 @@ from pipeline.jobs import channel_text
 from pipeline.jobs.coverage import warn_of_missing
 from pipeline.jobs.findings import findings_of, keep_open, note_damaged
 from pipeline.jobs.future_snapshots import warn_of_future_snapshots
+from pipeline.jobs.hidden_names import names_of
 from pipeline.jobs.owner_reports import owner_files
 from pipeline.jobs.report_build import (
     ReportContext,
@@ -32,6 +33,8 @@ from pipeline.transform.budgets import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pandas as pd
 
     from pipeline.jobs import Job
     from pipeline.jobs.findings import DayFindings
@@ -75,9 +78,12 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
     else:
         warn_of_missing(job, judged.day, stored.not_observed)
         context = _context(job, settings, judged)
+        shown = names_of(job)
+        budgets = shown.budgets(_budgets(job, settings, stored, judged.day), settings.budgets)
+        context, stored, findings = shown.shown(context, stored, judged.findings)
         if settings.mail.per_owner or any(each.owner for each in settings.webhooks.values()):
-            files |= owner_files(job, context, stored, judged.findings)
-        inputs = _fleet_inputs(job, context, stored, judged)
+            files |= owner_files(job, context, stored, findings, shown)
+        inputs = shown.inputs(_fleet_inputs(context, stored, judged, findings, budgets))
     view, report_files = build_report(inputs)
     files |= report_files
     folder_day = day or max(ref.day for ref in refs)
@@ -111,12 +117,16 @@ def _context(job: Job, settings: Settings, judged: DayFindings) -> ReportContext
 
 
 def _fleet_inputs(
-    job: Job, context: ReportContext, stored: StoredInputs, judged: DayFindings
+    context: ReportContext,
+    stored: StoredInputs,
+    judged: DayFindings,
+    findings: pd.DataFrame,
+    budgets: Budgets | None,
 ) -> ReportInputs:
     """The inputs of the report of all clusters: with budgets, owners and its provenance."""
     return replace(
-        report_inputs(context, stored, judged.findings),
-        budgets=_budgets(job, context.settings, stored, judged.day),
+        report_inputs(context, stored, findings),
+        budgets=budgets,
         has_owners=bool(judged.policy.owners),
         provenance=provenance_of(judged, stored.damaged),
     )

@@ -14,6 +14,7 @@ from pipeline.report.inputs import ReportInputs
 from pipeline.report.output import render
 from pipeline.report.output.csv_files import csv_files
 from pipeline.report.output.summary_json import summary_json
+from pipeline.report.output.tickets import tickets
 from pipeline.transform import anomalies, changes, unobserved_spend, utilization
 from pipeline.transform.findings import exclusions, judge
 from pipeline.transform.forecast import Forecast, forecast
@@ -168,5 +169,6 @@ def build_report(inputs: ReportInputs) -> tuple[ReportView, dict[str, bytes]]:
     report = view.build(inputs)
     files = csv_files(inputs)
     files["summary.json"] = summary_json(report)
+    files |= tickets(inputs, report)
     files["report.html"] = render.html(report).encode()
     return report, files

@@ -15,6 +15,7 @@ import msgspec
 from pipeline.errors import DamageError, Exit, SettingsError, StorageError
 from pipeline.jobs.coverage import coverage, warn_of_missing
 from pipeline.jobs.findings import findings_of, note_damaged
+from pipeline.jobs.hidden_names import REAL_NAMES, Names, names_of
 from pipeline.jobs.report import (
     StoredReport,
     check_day,
@@ -75,7 +76,7 @@ def make_scoped_report(job: Job, asked: Asked) -> StoredReport:
         SettingsError: there is no such account, or the day is not closed.
         StorageError: there is no snapshot, or no closed day in the period.
     """
-    scoped = scoped_inputs(job, asked)
+    scoped = scoped_inputs(job, asked, names=names_of(job))
     inputs, settings = scoped.inputs, scoped.inputs.settings
     view, files = build_report(inputs)
     folder = layout.scoped_report(scoped.covered.name, scoped.account)
@@ -85,7 +86,12 @@ def make_scoped_report(job: Job, asked: Asked) -> StoredReport:
 
 
 def scoped_inputs(
-    job: Job, asked: Asked, *, is_stored: bool = True, applies_settings: bool = True
+    job: Job,
+    asked: Asked,
+    *,
+    is_stored: bool = True,
+    applies_settings: bool = True,
+    names: Names = REAL_NAMES,
 ) -> ScopedInputs:
     """What the report that was asked for is made from.
 
@@ -95,6 +101,7 @@ def scoped_inputs(
         is_stored: whether findings that have to be made are stored.
         applies_settings: whether the settings judge the last closed day; else those of the last
             run do. They never judge an earlier day.
+        names: how they are shown.
 
     Raises:
         SettingsError: there is no such account, or the day is not closed.
@@ -121,7 +128,7 @@ def scoped_inputs(
     for name in stored.damaged:
         note_damaged(job, name)
     warn_of_missing(job, day, stored.not_observed)
-    inputs = _inputs(job, _context(job, settings, judged, scope), stored, judged)
+    inputs = _inputs(job, _context(job, settings, judged, scope), stored, judged, names)
     if inputs.review is not None:
         _warn_of_unknown_days(job, inputs.covered(), inputs.review.missing)
     return ScopedInputs(inputs=inputs, day=day, covered=covered, account=account)
@@ -170,19 +177,22 @@ def _context(job: Job, settings: Settings, judged: DayFindings, scope: Scope) ->
 
 
 def _inputs(
-    job: Job, context: ReportContext, stored: StoredInputs, judged: DayFindings
+    job: Job, context: ReportContext, stored: StoredInputs, judged: DayFindings, names: Names
 ) -> ReportInputs:
     """The inputs of the report; budgets are of all accounts, so one account's has none."""
     findings = judged.findings
     if context.scope.account:
         of_account = findings["account"].astype("object") == context.scope.account
         findings = findings[of_account.to_numpy(bool)].reset_index(drop=True)
-    return replace(
+    budgets = None if context.scope.account else _budgets(job, context, stored)
+    context, stored, findings = names.shown(context, stored, findings)
+    inputs = replace(
         report_inputs(context, stored, findings),
-        budgets=None if context.scope.account else _budgets(job, context, stored),
+        budgets=names.budgets(budgets, job.settings.budgets),
         has_owners=bool(judged.policy.owners),
         provenance=provenance_of(judged, stored.damaged),
     )
+    return names.inputs(inputs)
 
 
 def _budgets(job: Job, context: ReportContext, stored: StoredInputs) -> Budgets | None:

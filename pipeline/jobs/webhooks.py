@@ -18,6 +18,7 @@ from pipeline.deliver import http_post, signed_json, slack, teams
 from pipeline.deliver.channel_message import decode
 from pipeline.errors import Exit, SettingsError
 from pipeline.jobs.channel_text import failure_message, file_of
+from pipeline.jobs.hidden_names import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,8 +52,9 @@ def post_report(job: Job, day: date, *, again: bool = False) -> dict[str, str]:
         return {}
     files = job.store.read_report(day)
     messages: dict[str, ChannelMessage] = {}
+    names = names_of(job)
     for name, hook in hooks.items():
-        data = files.get(file_of(hook.owner))
+        data = files.get(file_of(None if hook.owner is None else names.owner(hook.owner)))
         if data is not None:
             messages[name] = decode(data)
         elif hook.owner is None:
@@ -102,7 +104,7 @@ def _post(job: Job, name: str, hook: Webhook, message: ChannelMessage, seconds: 
         url = job.channel_secret(f"webhooks.{name}.url")
         content, headers = _request(job, name, hook, message)
         job.store.confirm_locks()
-        limits = http_post.Limits(hook.attempts, seconds)
+        limits = http_post.Limits(hook.attempts, seconds, job.settings.proxy)
         return http_post.send("POST", url, content, headers, limits)
     except SettingsError as error:  # such as a missing file
         return str(error)

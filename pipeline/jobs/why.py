@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import SettingsError
+from pipeline.jobs.hidden_names import stored_key
+from pipeline.pseudonyms import is_pseudonym, pseudonym
 from pipeline.report.text.action_text import with_gpu_need
 from pipeline.schema import CLUSTER_KEY
 from pipeline.spelling import near
@@ -49,7 +51,7 @@ def cluster_of(job: Job, judged: DayFindings, text: str) -> Cluster:
     first = judged.day - timedelta(days=HISTORY_DAYS - 1)
     ledger = job.store.read_ledger(first, judged.day, damaged=[])
     ledger = observed_days(ledger, judged.coverage.until)
-    account, cluster_id = _key_of(ledger, text)
+    account, cluster_id = _key_of(ledger, text, stored_key(job.store))
     mine, outcomes = (
         rows[((rows["account"] == account) & (rows["cluster_id"] == cluster_id)).to_numpy(bool)]
         for rows in (ledger, judged.findings)
@@ -67,8 +69,8 @@ def cluster_of(job: Job, judged: DayFindings, text: str) -> Cluster:
     )
 
 
-def _key_of(ledger: pd.DataFrame, text: str) -> tuple[str, str]:
-    """The account and id of the cluster that ``text`` names."""
+def _key_of(ledger: pd.DataFrame, text: str, key: bytes | None) -> tuple[str, str]:
+    """The account and id of the cluster that ``text`` names; ``key``: that of pseudonyms."""
     newest = ledger.sort_values("date", kind="stable").drop_duplicates(CLUSTER_KEY, keep="last")
     for column, remedy in (("cluster_id", "accounts"), ("name", "clusters")):
         matching = newest[(newest[column] == text).to_numpy(bool, na_value=False)]
@@ -78,12 +80,29 @@ def _key_of(ledger: pd.DataFrame, text: str) -> tuple[str, str]:
             raise SettingsError(f"CLUSTER {text!r}: {len(keys)} {remedy} have it: {named}")
         if keys:
             return keys[0]
+    if keys := _with_pseudonym(newest, text, key):
+        if len(keys) == 1:
+            return keys[0]
+        ids = ", ".join(cluster_id for _, cluster_id in keys)
+        raise SettingsError(f"CLUSTER {text!r}: {len(keys)} clusters have this pseudonym: {ids}")
     names = [*newest["name"].dropna().astype(str), *newest["cluster_id"].astype(str)]
     meant = near(text, names) or [name for name in names if text and text in name][:3]
     hint = f"did you mean {' or '.join(meant)}?" if meant else "give a cluster's id or its name"
     raise SettingsError(
         f"CLUSTER {text!r}: no cluster of the last {HISTORY_DAYS} days has this id or name; {hint}"
     )
+
+
+def _with_pseudonym(newest: pd.DataFrame, text: str, key: bytes | None) -> list[tuple[str, str]]:
+    """The clusters whose names are hidden behind ``text``."""
+    if key is None or not is_pseudonym(text):
+        return []
+    rows = newest[["account", "cluster_id", "name"]].dropna().astype("object").to_numpy()
+    return [
+        (str(account), str(cluster_id))
+        for account, cluster_id, name in rows
+        if pseudonym(key, "cluster", str(name)) == text
+    ]
 
 
 def _days(rows: pd.DataFrame) -> pd.DataFrame:

@@ -154,6 +154,8 @@ class FirstAction(Part, frozen=True):
 
     anchor: str
     """Of the cluster's row among the findings."""
+    ticket: str
+    """The file of its ticket, the same every day."""
     action: str
     """In the imperative, with its figures; the cluster's name follows."""
     name: str

@@ -56,6 +56,13 @@ AFTER_FINDINGS: tuple[MakeSection, ...] = (
 """The sections after the findings, in the order they are read."""
 
 
+NAMES_HIDDEN = (
+    "Names of clusters, projects and owners are replaced by pseudonyms, the same in every report. "
+    "Where FleetLedger runs, `fleetledger why` with the pseudonym or the id of a cluster shows its "
+    "real names."
+)
+
+
 def build(inputs: ReportInputs) -> ReportView:
     """The view of the report of ``inputs.day``."""
     totals = totals_of(inputs)
@@ -75,7 +82,7 @@ def build(inputs: ReportInputs) -> ReportView:
         rule_ids=tuple(f"rule:{rule.id}" for rule in inputs.rules),
         data_quality=data_quality.data_quality(inputs, totals),
         method=method.method(inputs.settings),
-        footer=_footer(inputs.version),
+        footer=_footer(inputs),
         numbers=_numbers(inputs),
     )
 
@@ -128,6 +135,7 @@ def _numbers(inputs: ReportInputs) -> Numbers:
     )
 
 
-def _footer(version: str) -> str:
-    made = f"Made by FleetLedger {version}".strip()
-    return f"{made}. All times are UTC. The CSV files have the same rows, unrounded."
+def _footer(inputs: ReportInputs) -> str:
+    made = f"Made by FleetLedger {inputs.version}".strip()
+    text = f"{made}. All times are UTC. The CSV files have the same rows, unrounded."
+    return f"{text} {NAMES_HIDDEN}" if inputs.settings.report.hide_names else text

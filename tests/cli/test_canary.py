@@ -17,7 +17,9 @@ import socketserver
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote, unquote
 
@@ -26,10 +28,10 @@ import pytest
 
 from pipeline.cli import run_command_line
 from tests.cli.conftest import ROOT
+from tests.deliver.listener import listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 CANARY = "tpo_live_k9/Zq+47bX=w2mTf8-RcVd3"
 PASSWORD = "Pw7/xK+q93&mZt_4vLd8"
@@ -62,6 +64,8 @@ FORMS: dict[str, Callable[[str], str]] = {
     "base64, 2 before": lambda key: in_base64(key, 2),
     "base64 for URLs": lambda key: base64.urlsafe_b64encode(key.encode()).decode(),
     "base64 with slashes escaped": lambda key: in_base64(key, 1).replace("/", "\\/"),
+    "base64, in two lines": lambda key: f"{in_base64(key, 2)[:22]}\\r\\n {in_base64(key, 2)[22:]}",
+    "in two lines": lambda key: f"{key[:16]}\\n{key[16:]}",
     "its beginning": lambda key: f"{key[:PIECE]}...",
     "its middle": lambda key: key[7 : 7 + PIECE],
     "its end": lambda key: f"****{key[-PIECE:]}",
@@ -333,9 +337,17 @@ def test_the_verbose_log_says_nothing_of_the_key(tmp_path: Path) -> None:
         "TENSORONE_API_KEY": CANARY,
     }
     output = ""
+    processes: set[bytes] = set()
+
+    def answer(way: str, name: str, key: str) -> bytes:
+        for process in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                processes.add(process.read_bytes())
+        return FAILURES[way](FORMS[name](key))
+
     for way in ("a broken header", "the reason"):
         for name in ("plain", "JSON"):
-            with echoing(lambda key, w=way, n=name: FAILURES[w](FORMS[n](key))) as url:
+            with echoing(partial(answer, way, name)) as url:
                 done = subprocess.run(  # noqa: S603 - our own program
                     [sys.executable, "-m", "pipeline", "extract", "-v", "--api-url", url],
                     env=environment, cwd=ROOT, capture_output=True, text=True, check=False,
@@ -344,6 +356,139 @@ def test_the_verbose_log_says_nothing_of_the_key(tmp_path: Path) -> None:
     assert "DEBUG" in output
     assert "urllib3.connectionpool" in output  # libraries log, too
     assert not leaks(output)
+    assert any(b"extract\0-v" in each for each in processes)  # the process list had the program
+    assert not [each for each in processes if leaks(each.decode("latin-1"))]
+
+
+HOOK = "T0xG4/B9mQ7+w2RsK=8vLd5-hYn3Zc"
+"""What makes the address of a webhook or ping a secret."""
+SIGNING = "sk/9Yw2+Lq8Zt5mXr4Vb-N7cJd1"
+
+
+def echo_path(_form: Callable[[str], str]) -> Callable[[str], bytes]:
+    """The answers of a channel that quotes its own address."""
+    return lambda path: reply(400, f"no such hook: {_form(unquote(path))}", f"Location: {path}")
+
+
+class EchoPath(Echo):
+    """A channel that answers with the secret of its address."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"] or 0))
+        self.wfile.write(self.server.answer(self.path.rpartition("/hook/")[2]))
+        self.close_connection = True
+
+    do_GET = do_POST  # noqa: N815  # the name that http.server calls
+
+
+@contextmanager
+def quoting(form: Callable[[str], str]) -> Iterator[str]:
+    with Quiet(("127.0.0.1", 0), EchoPath) as server:
+        server.answer = echo_path(form)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+CHANNELS = """
+[webhooks.ops]
+kind = "slack"
+url_env = "HOOK_OPS"
+attempts = 1
+
+[webhooks.program]
+kind = "json"
+url_env = "HOOK_OPS"
+signing_key_env = "SIGNING_KEY"
+attempts = 1
+
+[ping]
+url_env = "HOOK_PING"
+
+[metrics]
+textfile = "{folder}/fleetledger.prom"
+"""
+
+
+@pytest.mark.parametrize("name", ["plain", "URL", "base64, 1 before"])
+def test_no_channel_that_fails_gets_its_address_printed_or_stored(
+    here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    """Refused, redirected, without a listener, and TLS to plain HTTP; by each command that asks."""
+    here.configure("fresh_minutes = 0\n" + CHANNELS.format(folder=tmp_path))
+    monkeypatch.setenv("SIGNING_KEY", SIGNING)
+    with echoing(lambda _key: reply(200, page())) as api, quoting(FORMS[name]) as quoted:
+        for way, url in {
+            "refused": quoted,
+            "no TLS": quoted.replace("http", "https"),
+            "nothing listens": "http://127.0.0.1:9",
+        }.items():
+            monkeypatch.setenv("HOOK_OPS", f"{url}/hook/{quote(HOOK, safe='')}")
+            monkeypatch.setenv("HOOK_PING", f"{url}/hook/{quote(HOOK, safe='')}")
+            for command in (
+                ("nightly", "-v", "--api-url", api),
+                ("send", "--json"),
+                ("doctor", "--json", "--api-url", api),
+                ("config", "show"),
+                ("config", "show", "--json"),
+                ("status", "--json"),
+            ):
+                code, output = here(*command)
+                assert not leaks(output, HOOK), (way, command, output)
+                assert not leaks(output, SIGNING), (way, command, output)
+                if command[0] == "nightly":
+                    assert code in {0, 3}, output
+                    assert "webhooks.ops: " in output, (way, output)
+                    assert "ping (start): " in output
+    texts = [text for _, text in stored_text(here.data)]
+    texts.append((tmp_path / "fleetledger.prom").read_text())
+    assert "webhooks_failed" in texts[-1]
+    for text in texts:
+        assert not leaks(text) + leaks(text, HOOK) + leaks(text, SIGNING)
+
+
+def test_no_failed_night_posts_pings_or_measures_the_key(
+    here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """An API that echoes it: what channels, ping and metrics get of such a night."""
+    here.configure("fresh_minutes = 0\n" + CHANNELS.format(folder=tmp_path))
+    with listening() as listener:
+        monkeypatch.setenv("SIGNING_KEY", SIGNING)
+        monkeypatch.setenv("HOOK_OPS", f"{listener.url}/ops")
+        monkeypatch.setenv("HOOK_PING", f"{listener.url}/ping")
+        with echoing(facts) as url:
+            assert here("nightly", "-v", "--api-url", url)[0] == 3
+        for way in ("401", "500", "the reason"):
+            with echoing(FAILURES[way]) as url:
+                assert here("nightly", "-v", "--api-url", url)[0] in {10, 11}
+                here("doctor", "--json", "--api-url", url)
+        assert {each.path for each in listener.received} >= {"/ops", "/ping/start", "/ping/fail"}
+        for each in listener.received:
+            sent = f"{each.path}{each.headers}{each.body.decode()}"
+            assert not leaks(sent) + leaks(sent, SIGNING)
+    assert not leaks((tmp_path / "fleetledger.prom").read_text())
+
+
+def test_a_key_in_the_wrong_place_of_the_settings_is_not_shown(here: Here) -> None:
+    for text in (
+        f'[accounts.a]\nkey_env = "{CANARY}"\n',
+        f'[accounts.a]\nkey_file = "{CANARY}"\n',
+        f'[webhooks.ops]\nkind = "slack"\nurl_env = "{CANARY}"\n',
+        f'[ping]\nurl_file = "/{CANARY}"\n',
+        f'[mail]\nusername = "{CANARY}"\npassword_file = "{CANARY}"\n',
+    ):
+        here.configure(text)
+        for command in (
+            ("config", "show"),
+            ("config", "show", "--json"),
+            ("doctor", "--json", "--api-url", "http://127.0.0.1:9"),
+            ("status",),
+        ):
+            here(*command)
 
 
 # --- mail --------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from pipeline.simulator.fleet import Fleet
 from pipeline.simulator.server import serve
 from pipeline.store import Store
 from tests.cli.conftest import KEY, ROOT, SIMULATED, START
+from tests.cli.test_canary import page
 from tests.extract.rawserver import http, raw_server
 
 if TYPE_CHECKING:
@@ -147,8 +149,60 @@ def test_what_the_http_library_finds_odd_is_not_printed(run: Run, answer: bytes)
 def test_the_key_never_meets_a_proxy_on_the_way_to_this_machine(run: Run, api: Api) -> None:
     met: list[bytes] = []
     with raw_server(lambda request: met.append(request) or http(b"{}")) as proxy:
-        ran = run("extract", url=api.url, HTTP_PROXY=proxy, http_proxy=proxy, ALL_PROXY=proxy)
+        named = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY"), proxy)
+        ran = run("extract", url=api.url, **named)
     assert (ran.code, met) == (0, [])
+
+
+def test_an_api_is_only_ever_read(run: Run) -> None:
+    """Every request on the socket, of every command that asks the API."""
+    seen: list[bytes] = []
+    body = page().encode()
+    with raw_server(lambda request: seen.append(request) or http(body)) as url:
+        for command in (
+            ("extract",),
+            ("doctor",),
+            ("overview", "--max-age", "0m"),
+            ("candidates", "--max-age", "0m"),
+            ("clusters", "--max-age", "0m"),
+            ("reconcile", "--live"),
+            ("nightly",),
+        ):
+            run(*command, url=url)
+    assert len(seen) > len({"extract", "doctor", "overview", "candidates", "clusters"})
+    assert {request.split(b" ", 1)[0] for request in seen} == {b"GET"}
+    assert not [request for request in seen if not request.endswith(b"\r\n\r\n")]  # no body
+
+
+QUICK = "[extract]\nattempts = 1\nmax_wait_seconds = 0\n"
+
+
+def test_only_the_proxy_of_the_settings_is_used_and_it_gets_host_and_port_alone(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "settings.toml"
+    asked: list[tuple[str, int]] = []
+    connect = socket.create_connection
+
+    def noted(address: tuple[str, int], *_args: object, **_options: object) -> socket.socket:
+        asked.append(address)
+        if address[0] != "127.0.0.1":
+            raise ConnectionRefusedError
+        return connect(address)
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", noted)
+    met: list[bytes] = []
+    with raw_server(lambda request: met.append(request) or http(b"", status="403 No")) as proxy:
+        config.write_text(QUICK)
+        arguments = ("extract", "--config", str(config), "--api-url", "https://api.example.com")
+        assert run(*arguments, HTTPS_PROXY=proxy, ALL_PROXY=proxy, https_proxy=proxy).code == 11
+        assert (asked, met) == ([("api.example.com", 443)], [])
+
+        config.write_text(f'proxy = "{proxy}"\n{QUICK}')
+        assert run(*arguments).code == 11
+    assert asked[1:] == [("127.0.0.1", int(proxy.rpartition(":")[2]))]
+    assert met[0].startswith(b"CONNECT api.example.com:443 HTTP/1.")
+    assert KEY.encode() not in b"".join(met)
 
 
 def test_a_night_with_the_api_down_still_reports(history: Run, tmp_path: Path, data: Path) -> None:

@@ -308,6 +308,20 @@ def test_doctor_measures_the_difference_of_the_clocks(ask: Ask, api: Api) -> Non
     assert "more than extract.max_clock_skew_hours; set this machine's clock" in message
 
 
+def test_doctor_names_a_proxy_of_the_environment_that_is_not_used(
+    ask: Ask, api: Api, tmp_path: Path
+) -> None:
+    env = {"FLEETLEDGER_API_URL": api.url, "TENSORONE_API_KEY": KEY}
+    assert "proxy" not in checks(ask("doctor", "--json", **env))
+    env["https_proxy"] = "http://user:canary@proxy.example.com:3128"
+    ran = ask("doctor", "--json", **env)
+    assert checks(ran)["proxy"][1].startswith("https_proxy is set, which is not used; ")
+    assert "canary" not in ran.out
+    config = tmp_path / "settings.toml"
+    config.write_text('proxy = "http://proxy.example.com:3128"\n')
+    assert "proxy" not in checks(ask("doctor", "--json", "--config", str(config), **env))
+
+
 def test_doctor_names_the_version_that_the_api_does_not_have(ask: Ask, api: Api) -> None:
     env = {"FLEETLEDGER_API_URL": f"{api.url}/elsewhere", "TENSORONE_API_KEY": KEY}
     ran = ask("doctor", "--json", **env)

@@ -131,6 +131,26 @@ def test_no_log_line_of_any_library_holds_the_address(
     assert "canary" not in caplog.text
 
 
+def test_only_the_proxy_of_the_settings_is_used_and_none_of_the_environment(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "HTTP_PROXY"):
+        monkeypatch.setenv(name, listener.url)
+    asked: list[tuple[str, int]] = []
+
+    def noted(address: tuple[str, int], *_args: object, **_options: object) -> socket.socket:
+        asked.append(address)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", noted)
+    url = Secret(f"https://hooks.example.com{SECRET_PATH}")
+    assert http_post.send("POST", url, b"", {}, Limits(1, 5.0)).startswith("no connection (")
+    proxied = Limits(1, 5.0, "http://proxy.example.com:3128")
+    assert http_post.send("POST", url, b"", {}, proxied).startswith("no connection (")
+    assert asked == [("hooks.example.com", 443), ("proxy.example.com", 3128)]
+    assert listener.received == []
+
+
 def test_netrc_is_not_read(
     listener: Listener, tmp_path: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:

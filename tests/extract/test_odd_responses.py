@@ -141,10 +141,12 @@ EATER = r"""
 
     ask(sys.argv[1])
     before, began = peak(), time.process_time()
+    outcome = "usable"
     try:
         ask(sys.argv[2], attempts=4)
     except ApiError as error:
-        print(peak() - before, time.process_time() - began, error)
+        outcome = error
+    print(peak() - before, time.process_time() - began, outcome)
 """
 
 
@@ -154,7 +156,14 @@ def test_too_many_records_are_rejected_before_they_need_memory(record: str) -> N
     most = Extract().max_page_bytes
     records = record * ((most - 1_000) // len(record))
     body = b'{"data":{"clusters":[' + records.encode().rstrip(b",") + b"]}}"
-    bomb = http(gzip.compress(body, 1), "Content-Encoding: gzip")
+    taken, seconds, error = eaten(http(gzip.compress(body, 1), "Content-Encoding: gzip"))
+    assert "values" in error
+    assert taken < 2 * most
+    assert seconds < 10
+
+
+def eaten(bomb: bytes) -> tuple[int, float, str]:
+    """The memory and processor time that a response takes in a process of its own; its error."""
     with raw_server(lambda _: http(GOOD)) as good, raw_server(lambda _: bomb) as bad:
         done = subprocess.run(  # noqa: S603 - our own program
             [sys.executable, "-c", textwrap.dedent(EATER), good, bad],
@@ -164,6 +173,45 @@ def test_too_many_records_are_rejected_before_they_need_memory(record: str) -> N
             check=True,
         )
     taken, seconds, error = done.stdout.split(maxsplit=2)
-    assert "values" in error
-    assert int(taken) < 2 * most
-    assert float(seconds) < 10
+    return int(taken), float(seconds), error
+
+
+MB = 1_000_000
+MOST = Extract().max_page_bytes
+BOMBS = {
+    "200 MB": lambda: http(b" " * 200 * MB),
+    "200 MB behind a small length": lambda: http(b"").replace(b"h: 0", b"h: 9") + b" " * 200 * MB,
+    "200 MB packed": lambda: packed(b" " * 200 * MB),
+    "200 MB packed twice": lambda: packed(gzip.compress(b" " * 200 * MB, 1)),
+    "deep": lambda: packed(b"[" * (MOST - 1000)),
+    "deep and closed": lambda: packed(b"[" * (MOST // 2 - 1000) + b"]" * (MOST // 2 - 1000)),
+    "deep objects": lambda: packed(b'{"a":' * ((MOST - 1000) // 5)),
+}
+WELL_FORMED = {
+    "one long text": b'{"data":{"clusters":[{"id":"a","name":"' + b"a" * (MOST - 1000) + b'"}]}}',
+    "one long number": b'{"data":{"clusters":[' + b"9" * (MOST - 1000) + b"]}}",
+    "long texts": b'{"data":{"clusters":[%s]}}'
+    % b",".join([b'{"id":"%d","name":"%s"}' % (n, b"a" * 600_000) for n in range(100)]),
+}
+"""A reader needs the page, its text and its values at once."""
+
+
+def packed(body: bytes) -> bytes:
+    return http(gzip.compress(body, 1), "Content-Encoding: gzip")
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux reports peak memory")
+@pytest.mark.parametrize("name", BOMBS)
+def test_no_page_takes_more_than_twice_the_memory_of_the_largest_allowed(name: str) -> None:
+    taken, seconds, error = eaten(BOMBS[name]())
+    assert error != "usable\n"
+    assert taken < 2 * MOST
+    assert seconds < 15
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux reports peak memory")
+@pytest.mark.parametrize("name", WELL_FORMED)
+def test_no_large_page_that_can_be_read_takes_more_than_thrice_its_memory(name: str) -> None:
+    taken, seconds, _ = eaten(packed(WELL_FORMED[name]))
+    assert taken < 3.1 * MOST
+    assert seconds < 15

@@ -33,13 +33,16 @@ def mcp() -> None:
             ) from error
         from pipeline.assistants.api_text import ApiText
         from pipeline.assistants.tools import Tools
+        from pipeline.jobs.hidden_names import stored_key
         from pipeline.notebook.open_store import OpenStore
 
         def open_store(warnings: list[str]) -> OpenStore:
             return OpenStore(job.store, settings=job.settings, now=job.now, warn=warnings.append)
 
         scrub = current_options().streams.redactor.scrub
-        serve(Tools(open_store, ApiText(hides=job.settings.mcp.hide_names, scrub=scrub)))
+        hides = job.settings.mcp.hide_names
+        key = stored_key(job.store) if hides else None
+        serve(Tools(open_store, ApiText(hides=hides, scrub=scrub, key=key)))
         return {}
 
     run("mcp", action, is_recorded=False, needs_data=True)

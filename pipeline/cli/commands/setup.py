@@ -226,6 +226,10 @@ def doctor() -> None:
         if path is not None:
             where = path if named_by == FOUND else f"{path} ({named_by})"
         results = [Result("settings", State.OK, where)]
+        if (variable := _ignored_proxy(job)) is not None:
+            remedy = 'if the API is behind it, name it in the settings: proxy = "http://…"'
+            message = f"{variable} is set, which is not used; {remedy}"
+            results.append(Result("proxy", State.SKIPPED, message))
         for result in results:
             print_result(_line(result))
         for result in examine(job):
@@ -238,6 +242,12 @@ def doctor() -> None:
         return {"checks": [result.as_json() for result in results]}
 
     run("doctor", action, is_recorded=False)
+
+
+def _ignored_proxy(job: Job) -> str | None:
+    """The variable that names a proxy where the settings name none."""
+    named = (name for name in os.environ if name.upper() in ("HTTPS_PROXY", "ALL_PROXY"))
+    return None if job.settings.proxy else next(named, None)
 
 
 def _line(result: Result) -> str:

@@ -30,9 +30,9 @@ _NARROWEST = 20
 def why(cluster: str, day: date | None) -> None:
     """Explain the findings of one cluster.
 
-    CLUSTER is its id, or its name if no other cluster has it. Prints the evidence and the
-    arithmetic of each finding, what decided the other rules, the spend of the last 30 days, and how
-    to exclude the cluster.
+    CLUSTER is its id, its name if no other cluster has it, or the pseudonym that a report gives it.
+    Prints the evidence and the arithmetic of each finding, what decided the other rules, the spend
+    of the last 30 days, and how to exclude the cluster.
     """
 
     def action(job: Job) -> dict[str, object]:

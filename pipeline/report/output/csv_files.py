@@ -80,8 +80,19 @@ CHANGES_COLUMNS = (
     "spend",
 )
 ANOMALIES_COLUMNS = ("date", "cut", "group", "spend", "usual", "deviation", "score")
-_INVISIBLE = "\\s\u00a0\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\x00-\x1f\x7f"
-_RISKY = re.compile(rf"^(?:'|[\t\r\n\x00]|[{_INVISIBLE}]*[=+\-@＝＋－＠|%])")  # noqa: RUF001 - spreadsheets read them alike
+_INVISIBLE = (
+    r"\x00-\x20\x7f-\xa0\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160"
+    r"\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164"
+    r"\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U000110bd\U000110cd\U00013430-\U0001343f"
+    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""What a spreadsheet may trim, or show as nothing: blanks, control and format characters."""
+_LEADS = (
+    r"=+\-@|%\u207a\u207c\u208a\u208c\u2a75\u2a76\ufb29\ufe62\ufe63\ufe66\ufe6a\ufe6b"
+    r"\uff05\uff0b\uff0d\uff1d\uff20\uff5c"
+)
+"""What begins a formula, and what compatibility normalization makes of these characters."""
+_RISKY = re.compile(rf"^(?:'|[\t\r\n\x00]|[{_INVISIBLE}]*[{_LEADS}])")
 _BLOCK_ROWS = 131_072
 _SEPARATES = re.compile(r'[,"\r\n]')
 

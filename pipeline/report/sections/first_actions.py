@@ -6,6 +6,8 @@ the rows add up, and with those of the actions that are not shown they are the r
 
 from __future__ import annotations
 
+import hashlib
+import re
 import shlex
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     Record = Mapping[Any, Any]
 
 _SHOWN = 10
+_WORDS = 40
+"""Letters of a finding in the name of its ticket's file; a file's name in the store has 64."""
 
 
 def first_actions(inputs: ReportInputs) -> FirstActions:
@@ -87,6 +91,7 @@ def _action(
     saving = money.rounded(int(row["counted_saving_micros"]))
     return FirstAction(
         anchor=names.anchor(cluster_id, str(row["account"]) if cluster_id in repeated else None),
+        ticket=_ticket(str(row["rule_id"]), str(row["account"]), cluster_id),
         action=imperative(action.id, evidence),
         name=names.label(known(row["name"]), cluster_id),
         cluster_id=names.shown(cluster_id),
@@ -122,6 +127,13 @@ def _action(
             for call in action.calls
         ),
     )
+
+
+def _ticket(*finding: str) -> str:
+    """A file's name for a finding: of rule, account and cluster; different for each."""
+    words = "-".join(re.findall(r"[a-z0-9]+", "-".join(finding).lower()))[:_WORDS]
+    digest = hashlib.sha256("\0".join(finding).encode("utf-8", "replace")).hexdigest()
+    return f"ticket-{words.strip('-')}-{digest[:8]}.md"
 
 
 def _since(row: Record, evidence: Record) -> str:

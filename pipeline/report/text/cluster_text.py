@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 EXCLUDED_DAYS = 90
 """After so many days a proposed exclusion ends."""
+_LAST_OF_FOUR_DIGITS = 0xFFFF
 _FACTS = (
     *("account", "cluster_id", "name", "project_id", "region", "gpu_type", "gpu_count"),
     *("template_id", "status", "hourly_rate_micros"),
@@ -167,8 +168,16 @@ def exclusion_entries(outcomes: pd.DataFrame, day: date) -> list[str]:
 
 
 def _toml(text: str) -> str:
-    """A basic string of TOML."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    """A basic string of TOML; what cannot be seen is escaped."""
+    return "".join(
+        c if c.isprintable() else _escaped(c) for c in json.dumps(text, ensure_ascii=False)
+    )
+
+
+def _escaped(letter: str) -> str:
+    """The escape of a character in TOML."""
+    code = ord(letter)
+    return f"\\u{code:04x}" if code <= _LAST_OF_FOUR_DIGITS else f"\\U{code:08x}"
 
 
 def _amount(row: Record, name: str, money: Money) -> str:
