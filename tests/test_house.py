@@ -17,6 +17,7 @@ SHARED = {
     "arrays",
     "currency",
     "deadline",
+    "connection_errors",
     "errors",
     "keys",
     "model",

@@ -139,10 +139,11 @@ def ask(
     times: int = 1,
     clock: Clock | None = None,
     auth: str = "bearer",
+    scheme: str = "http",
     **settings: object,
 ) -> Fetched:
     clock = clock or Clock()
-    url = f"http://127.0.0.1:{server.server_port}"
+    url = f"{scheme}://127.0.0.1:{server.server_port}"
     settings = Extract(**{"page_deadline_seconds": 5.0, **settings})
     budget = RequestBudget(settings, clock.timing())
     client = Client(ApiTarget(url, "v1", auth, Secret(CANARY)), settings, budget)
@@ -433,7 +434,29 @@ def test_a_closed_port_is_an_api_error() -> None:
     with serving(reply()) as server:
         pass
     error = refused(server, attempts=2)
-    assert "the connection failed" in str(error)
+    assert str(error) == (
+        f"http://127.0.0.1:{server.server_port}: the connection failed: "
+        "nothing listens at its port (2 tries); "
+        "check api.url; if it is right: is the API up? try again later"
+    )
+
+
+def test_https_to_a_port_of_plain_http_is_named() -> None:
+    with serving(reply()) as server:
+        error = refused(server, attempts=1, scheme="https")
+    assert "speaks no TLS, so https is wrong there (1 try); check api.url" in str(error)
+
+
+def test_an_answer_that_is_no_json_points_to_the_address_until_a_page_has_come() -> None:
+    page = b"<!doctype html><title>Log in</title>"
+    with serving(reply(200, page)) as server:
+        error = refused(server, attempts=1)
+        assert "the response is not JSON" in str(error)
+        assert "check api.url" in str(error)
+    with serving(reply(), reply(200, page)) as server:
+        error = refused(server, times=2, attempts=1)
+        assert "the response is not JSON" in str(error)
+        assert "api.url" not in str(error)
 
 
 def make_ca(folder: Path) -> tuple[Path, Path]:
