@@ -105,6 +105,23 @@ def test_a_channel_that_refuses_is_a_message_and_a_count_and_gets_the_report_lat
     assert json.loads(night(2, "send", "--again").out)["webhooks"] == {"ops": "", "teams": ""}
 
 
+def test_a_refused_post_names_the_source_of_the_address_and_no_retry(
+    night: Night, listener: Listener
+) -> None:
+    listener.answers = [(404, "", {})]
+    messages = json.loads(night(2).out)["messages"]
+    assert (
+        "webhooks.ops: HTTP 404; check the address in webhooks.ops.url_file, then: "
+        "`fleetledger send`"
+    ) in messages
+    assert any("webhooks.teams.url_env (the variable TEAMS_HOOK), then" in m for m in messages)
+    assert (
+        "ping (success): HTTP 404; check the address in ping.url_env (the variable PING)"
+        in messages
+    )
+    assert not any("try again" in message for message in messages)
+
+
 def test_a_night_without_data_is_posted_once_to_the_channels_of_the_whole_report(
     night: Night, listener: Listener
 ) -> None:
