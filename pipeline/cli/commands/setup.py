@@ -212,10 +212,11 @@ def _key_source(job: Job, account: str) -> str:
 
 @click.command(cls=Command)
 def doctor() -> None:
-    """Check the set-up: key, API, rules, store, disk, mail, rendering.
+    """Check the set-up: key, API, rules, store, disk, mail, channels, metrics, rendering.
 
-    Asks the API for one page and logs in to the mail server, but stores no snapshot and sends no
-    mail. Each problem is one sentence with its remedy; the exit code shows the worst.
+    Asks the API for one page, logs in to the mail server and connects to the servers of webhooks
+    and ping, but stores no snapshot, sends no mail and posts nothing. Each
+    problem is one sentence with its remedy; the exit code shows the worst.
     """
 
     def action(job: Job) -> dict[str, object]:
