@@ -172,6 +172,20 @@ def test_a_night_prunes_by_the_policy_at_its_end(night: Night) -> None:
     assert (plan["exit_code"], plan["removed"], plan["freed_bytes"]) == (0, [], 0)
 
 
+def test_status_names_the_channels_that_were_not_reached_until_they_are(
+    night: Night, listener: Listener
+) -> None:
+    listener.answers = [(404, "", {})]
+    night(2)
+    night(3, "extract")  # a run that posts nothing
+    shown = json.loads(night(3, "status").out)
+    assert set(shown["failed_channels"]) == {"webhooks.ops", "webhooks.teams", "ping"}
+    assert shown["failed_channels"]["webhooks.ops"].startswith("webhooks.ops: HTTP 404; check")
+    listener.answers = []
+    night(3, "send")
+    assert json.loads(night(3, "status").out)["failed_channels"] == {}
+
+
 def test_status_names_age_alerts_and_the_next_step(night: Night) -> None:
     night(2)
     shown = json.loads(night(2, "status", "--max-age", "1h").out)
