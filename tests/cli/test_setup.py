@@ -77,6 +77,16 @@ def test_init_writes_a_private_file_of_comments_and_names_the_next_steps(
                                                TENSORONE_API_KEY=KEY).out  # fmt: skip
 
 
+def test_the_next_steps_of_init_name_the_data_directory_as_it_was_given(
+    ask: Ask, tmp_path: Path
+) -> None:
+    place = str(tmp_path / "my data")
+    out = ask("init", "--data-dir", place).out
+    for command in ("doctor", "nightly", "extract --spread 60m"):
+        assert f"fleetledger --data-dir '{place}' {command}" in out
+    assert "fleetledger doctor" in ask("init", FLEETLEDGER_DATA_DIR=str(tmp_path / "b")).out
+
+
 def test_init_keeps_an_existing_file(ask: Ask, data: Path) -> None:
     data.mkdir()
     (data / "settings.toml").write_text('currency = "EUR"\n')

@@ -26,6 +26,7 @@ from pipeline.extract.api_errors import RefusedError
 from pipeline.extract.budget import BudgetError, RequestBudget, Timing
 from pipeline.extract.client import BLOCK_BYTES, ApiTarget, Client, KeyNotAcceptedError
 from pipeline.extract.decode import decode_page
+from pipeline.extract.probe import probe
 from pipeline.keys import Secret
 from pipeline.settings import Extract
 
@@ -349,6 +350,17 @@ def test_retry_after_on_a_successful_response_is_ignored() -> None:
     with serving(reply(200, GOOD, Retry_After="60")) as server:
         ask(server, clock=clock, times=2)
     assert clock.slept == []
+
+
+def test_a_probe_names_the_limit_of_the_settings_not_its_own() -> None:
+    with serving(reply(429, b"{}", Retry_After="1800")) as server:
+        url = f"http://127.0.0.1:{server.server_port}"
+        with pytest.raises(ApiError) as caught:
+            probe(ApiTarget(url, "v1", "bearer", Secret(CANARY)), Extract(), Clock().timing())
+    assert str(caught.value) == (
+        f"{url}: HTTP 429; try again after 2026-05-04 12:30:00 UTC; a snapshot waits for that, "
+        "up to extract.max_wait_seconds (900 s)"
+    )
 
 
 def test_a_wait_beyond_the_limit_ends_the_run_with_the_time_to_retry() -> None:

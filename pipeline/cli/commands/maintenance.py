@@ -36,13 +36,14 @@ def status(max_age: timedelta | None) -> None:
 
         from pipeline.jobs.future_snapshots import warn_of_future_snapshots
         from pipeline.jobs.sent_mail import given_up, refusals
-        from pipeline.jobs.status import last_alerts, next_step
+        from pipeline.jobs.status import failed_channels, last_alerts, next_step
 
         warn_of_future_snapshots(job)
         accounts = [_account_status(job, name, max_age) for name in _known_accounts(job)]
         last = job.store.runs(10)
         alerts = last_alerts(job)
-        step = next_step(job, last)
+        channels = failed_channels(job)
+        step = next_step(job, last, channels, alerts)
         for entry in accounts:
             discarded = f", {entry['discarded']} discarded" if entry["discarded"] else ""
             print_result(
@@ -54,6 +55,8 @@ def status(max_age: timedelta | None) -> None:
             print_result(f"{started}  {record.command:<8} exit {record.exit_code}")
         for alert in alerts:
             print_result(f"alert: {alert}")
+        for message in channels.values():
+            print_result(f"not reached: {message}")
         refused = {address: kept for address, kept in refusals(job.store).items() if kept.is_last}
         for address, kept in refused.items():
             print_result(given_up(address, len(kept.days), kept.reason))
@@ -63,6 +66,7 @@ def status(max_age: timedelta | None) -> None:
             "runs": msgspec.to_builtins(last),
             "refused_recipients": msgspec.to_builtins(refused),
             "alerts": alerts,
+            "failed_channels": channels,
             "next_step": step,
         }
 
@@ -184,10 +188,12 @@ def prune(thin_after: int | None, drop_after: int | None, *, dry_run: bool) -> N
         for reason in pruning.reasons(done.blocked):
             # A plan succeeds even if a prune would keep something.
             job.note(Exit.DONE if dry_run else Exit.WARNINGS, reason)
-        if dry_run or sys.stdout.isatty():
+        if not removed and not final:
+            print_result(f"nothing to prune, counted from the newest snapshot ({ages.today})")
+        else:
             would = "would be " if dry_run else ""
             freed = pruning.summary(len(removed), done.freed_bytes)
-            print_result(f"{freed} {would}removed, {len(final)} days {would}final")
+            print_result(f"{freed} {would}removed, {_number(len(final), 'day')} {would}final")
         if dry_run:
             for line in _by_account(removed):
                 print_result(line)

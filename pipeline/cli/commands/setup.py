@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,6 +70,10 @@ def _write_new(path: Path, text: bytes) -> None:
 
 
 def _next_steps(job: Job, path: Path, *, is_named: bool) -> Iterator[str]:
+    options = current_options()
+    program = "fleetledger"
+    if options.sources.get("data_dir") == "--data-dir":
+        program += f" --data-dir {shlex.quote(options.data_dir)}"
     if is_named:
         yield f"Name the file in every call: export FLEETLEDGER_CONFIG={path}"
     try:
@@ -81,10 +86,10 @@ def _next_steps(job: Job, path: Path, *, is_named: bool) -> Iterator[str]:
             "export TENSORONE_API_KEY_FILE=~/.tensorone_api_key"
         )
     yield f"Edit {path}: currency, mail, budgets"
-    yield "Check the set-up: fleetledger doctor"
-    yield "Take a snapshot and make the first report: fleetledger nightly"
-    yield "Run every hour: fleetledger extract --spread 60m"
-    yield "Run every night: fleetledger nightly (the crontab is in docs/first-night.md)"
+    yield f"Check the set-up: {program} doctor"
+    yield f"Take a snapshot and make the first report: {program} nightly"
+    yield f"Run every hour: {program} extract --spread 60m"
+    yield f"Run every night: {program} nightly (the crontab is in docs/first-night.md)"
 
 
 @click.group(cls=Program)
