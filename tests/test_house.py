@@ -32,6 +32,7 @@ SHARED = {
     "settings_reference",
     "spelling",
     "toml_files",
+    "value_errors",
     "version",
 }
 MAY_IMPORT = {
