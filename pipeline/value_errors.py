@@ -16,7 +16,7 @@ _TYPES = {
     "str": "a text",
     "time": "a time of day",
 }
-_GIVEN = _TYPES | {"bool": "true or false", "float": "a number with decimals", "date": "a date"}
+_ACTUAL = _TYPES | {"bool": "true or false", "float": "a number with decimals", "date": "a date"}
 _BOUNDS = {">=": "of at least", "<=": "of at most", ">": "above", "<": "below"}
 _TYPE = re.compile(r"Expected `([\w | ]+)`(?:, got `(\w+)`)?(?: (>=|<=|>|<) (\S+))?(?: (.*))?")
 _MISSING = re.compile(r"Object missing required field `(.*)`")
@@ -54,7 +54,7 @@ def _in_words(reason: str) -> str:
     if reason == "Invalid RFC3339 encoded date":
         return f"give {_TYPES['date']}"
     if match := _TYPE.fullmatch(reason):
-        return f"give {_wanted(match)}{_given(match[2])}"
+        return f"give {_wanted(match)}{_instead_of(match[2])}"
     return reason[:1].lower() + reason[1:]
 
 
@@ -65,5 +65,5 @@ def _wanted(match: re.Match[str]) -> str:
     return f"{' or '.join(kinds)}{bound}" + (f" {rest}" if rest else "")
 
 
-def _given(kind: str | None) -> str:
-    return f", not {_GIVEN.get(kind, kind)}" if kind else ""
+def _instead_of(kind: str | None) -> str:
+    return f", not {_ACTUAL.get(kind, kind)}" if kind else ""

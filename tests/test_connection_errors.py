@@ -1,4 +1,4 @@
-"""What is said of a connection that failed: words, and no name or text of a library."""
+"""The words for a connection that failed, without a name or text of a library."""
 
 from __future__ import annotations
 

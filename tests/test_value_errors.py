@@ -1,4 +1,4 @@
-"""What is said of an invalid value: words, and no type or path of a library."""
+"""The words for an invalid value, without a type or path of a library."""
 
 from __future__ import annotations
 

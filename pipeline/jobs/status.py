@@ -58,8 +58,8 @@ def failed_channels(job: Job) -> dict[str, str]:
         return {}
     posting = (run for run in job.store.runs(_RUNS) if run.command in _POSTING)
     last = next(posting, None)
-    found = (_CHANNEL.match(message) for message in (last.messages if last else ()))
-    return {match[1]: match.string for match in found if match is not None}
+    matches = (_CHANNEL.match(message) for message in (last.messages if last else ()))
+    return {match[1]: match.string for match in matches if match is not None}
 
 
 def next_step(
@@ -78,7 +78,7 @@ def next_step(
         return step
     if channels:
         again = "" if set(channels) == {"ping"} else ", then: fleetledger send"
-        return f"make {', '.join(channels)} reachable, as said above{again}"
+        return f"make {', '.join(channels)} reachable (reasons above){again}"
     if alerts:
         return f"read the alerts in the report: {job.store.url(report(days[-1]))}/report.html"
     return "nothing to do"

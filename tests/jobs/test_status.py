@@ -52,7 +52,7 @@ def test_channels_that_were_not_reached_come_first_until_a_run_reaches_them(job:
     for hours in range(1, 25):
         ran(job, hours / 60, "extract")
     assert failed_channels(job) == {"webhooks.ops": REFUSED, "ping": "ping (success): HTTP 404"}
-    expected = "make webhooks.ops, ping reachable, as said above, then: fleetledger send"
+    expected = "make webhooks.ops, ping reachable (reasons above), then: fleetledger send"
     assert step(job, "Budget 120 % spent") == expected
     ran(job, 0.9, "send")
     assert step(job) == "nothing to do"
@@ -60,7 +60,7 @@ def test_channels_that_were_not_reached_come_first_until_a_run_reaches_them(job:
 
 def test_a_ping_alone_is_not_sent_again(job: Job) -> None:
     ran(job, 0, "nightly", "ping (success): HTTP 404")
-    assert step(job) == "make ping reachable, as said above"
+    assert step(job) == "make ping reachable (reasons above)"
 
 
 def test_an_alert_is_a_reason_to_read_the_report(job: Job) -> None:
