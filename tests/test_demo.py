@@ -54,12 +54,14 @@ def files(made: tuple[str, dict[str, bytes]]) -> dict[str, bytes]:
 
 
 def test_the_demo_prints_the_headline_and_the_path_of_the_report(
-    made: tuple[str, dict[str, bytes]], files: dict[str, bytes]
+    folder: Path, made: tuple[str, dict[str, bytes]], files: dict[str, bytes]
 ) -> None:
     headline, path = made[0].splitlines()
     assert headline == json.loads(files["summary.json"])["title"]
-    assert Path(path).name == "report.html"
     assert Path(path).is_file()
+    in_folder = Path(path).relative_to(folder).as_posix()
+    for page in ("README.md", "docs/first-night.md"):
+        assert f"`data/demo/{in_folder}`" in (ROOT / page).read_text(encoding="utf-8")
 
 
 def test_every_snapshot_was_taken_over_http_and_is_complete(
@@ -95,7 +97,13 @@ def test_spend_bounds_include_the_true_spend(files: dict[str, bytes]) -> None:
     truth = fleet.truth(demo.START, demo.START + timedelta(days=demo.DAYS))
     summary = json.loads(files["summary.json"])
     total = int(truth["spend_micros"].sum())
-    assert abs(summary["spend_micros"] - total) <= total // 2000  # 0.05 %
+    error = abs(summary["spend_micros"] - total)
+    assert error <= total // 2000  # 0.05 %
+    page = " ".join((ROOT / "docs/accuracy.md").read_text(encoding="utf-8").split())
+    assert (
+        f"{summary['spend_micros'] / 1e6:,.2f} against the simulator's {total / 1e6:,.2f}, "
+        f"an error of {error / total:.3%}".replace("%", " %")
+    ) in page
 
 
 def test_the_headlines_number_is_the_sum_of_the_rows(files: dict[str, bytes]) -> None:

@@ -32,10 +32,13 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     since: str
     is_final: bool
     """It cannot be undone."""
+    instead: str = ""
+    """When another action is right, and which."""
 
     def text(self) -> str:
         """The action on one line."""
-        final = " (cannot be undone)" if self.is_final else ""
+        limits = ["cannot be undone"] * self.is_final + [self.instead] * bool(self.instead)
+        final = f" ({'; '.join(limits)})" if limits else ""
         parts = [f"saves {self.saving} ({self.grade})", self.where]
         parts += [f"since {self.since}"] * bool(self.since)
         return f"{self.action} {self.cluster}{final}: {' · '.join(filter(None, parts))}"

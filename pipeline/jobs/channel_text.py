@@ -51,6 +51,7 @@ def channel_message(inputs: ReportInputs, view: ReportView, day: date) -> Channe
                 grade=row.grade,
                 since=row.since,
                 is_final=row.is_final,
+                instead=row.instead,
             )
             for row in view.first.rows
         ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 import pandas as pd
 
-from pipeline.errors import DamageError, Exit
+from pipeline.errors import DamageError, Exit, KeyRefusedError
 from pipeline.jobs.extract import fetch_snapshot, recent_snapshot
 from pipeline.model import State
 from pipeline.schema import SNAPSHOT
@@ -35,6 +35,11 @@ def fleet_now(job: Job, age: timedelta) -> tuple[pd.DataFrame, list[Source]]:
     The source is the newest complete snapshot if it is younger than ``age``, else the API. A
     snapshot taken for this is not stored, so that a query does not change the history. A warning
     is noted if it is not complete.
+
+    Raises:
+        KeyRefusedError: the API would be asked and there is no key, or the API refuses it. If a
+            complete snapshot is stored, the message has the option to answer from it.
+        ApiError: as :func:`fetch_snapshot`.
     """
     frames, sources = [], []
     for account in job.settings.all_accounts:
@@ -43,7 +48,10 @@ def fleet_now(job: Job, age: timedelta) -> tuple[pd.DataFrame, list[Source]]:
             frames.append(job.store.read_snapshots([ref]))
             state, observed_at = ref.state, ref.started_at
         else:
-            snapshot = fetch_snapshot(job, account)
+            try:
+                snapshot = fetch_snapshot(job, account)
+            except KeyRefusedError as error:
+                raise KeyRefusedError(f"{error}{_or_stored(job, account)}") from error
             frames.append(SNAPSHOT.to_pandas(snapshot.table).assign(account=account))
             certificate = snapshot.certificate
             state, observed_at = certificate.state, certificate.started_at
@@ -54,6 +62,18 @@ def fleet_now(job: Job, age: timedelta) -> tuple[pd.DataFrame, list[Source]]:
         sources.append(Source(account, source, state, observed_at, age_seconds))
     clusters = pd.concat(frames, ignore_index=True)
     return SNAPSHOT.enforce(clusters[list(SNAPSHOT.names)]), sources
+
+
+def _or_stored(job: Job, account: str) -> str:
+    """The option that answers from the newest complete snapshot; empty if there is none."""
+    newest = next((ref for ref in reversed(job.snapshots(account)) if ref.is_complete), None)
+    if newest is None:
+        return ""
+    days = abs(job.now() - newest.started_at).days + 1
+    return (
+        f"; or give --max-age {days}d to answer from the stored snapshot of "
+        f"{newest.started_at:%Y-%m-%d %H:%M:%SZ}"
+    )
 
 
 def newest_findings(job: Job, columns: Sequence[str]) -> tuple[date, pd.DataFrame] | None:

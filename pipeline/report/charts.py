@@ -54,6 +54,8 @@ _NAMES_WIDE = 205
 """Wide enough for 28 letters of a wide font."""
 _NAMES_NARROW = 130
 """For 18 letters."""
+_NAMES_LONG = 187
+"""For 26 letters beside short bars."""
 _MONEY_WIDE = 56
 _FIGURES_WIDE = 90
 """What the figures beside the bars of the waterfall take."""
@@ -114,7 +116,10 @@ def spend_by_day(
     if ahead is not None:
         layers += _ahead_layers(ahead, x, axis, budget)
     if budget is not None:
-        layers += _budget_layers(budget, x, y)
+        drawn = [budget.units, float(rows.groupby("day")["units"].sum().max())]
+        if ahead is not None:
+            drawn += ahead[["units", "high"]].max().dropna().tolist()
+        layers += _budget_layers(budget, x, y, above=max(drawn))
     return _styled({"layer": layers, "width": width - _MONEY_WIDE - 10, "height": 230})
 
 
@@ -130,45 +135,55 @@ def _ahead_layers(
         layers.append(_layer(band, ahead, x=x, y=low, y2={"field": "high"}))
     line = {"type": "line", "color": "var(--ink)", "strokeWidth": 2, "strokeDash": [2, 3]}
     layers.append(_layer(line | {"aria": False}, ahead, x=x, y=y))
-    # Its label goes above the band, or below it where the budget's line is.
     top, bottom = (
-        float(ahead[column].iloc[1:].agg(which))
-        for column, which in (("high" if has_band else "units", "max"), ("low", "min"))
+        float(ahead[column if has_band else "units"].iloc[1:].agg(which))
+        for column, which in (("high", "max"), ("low", "min"))
     )
-    is_free = budget is None or not 0.8 * top < budget.units < 1.3 * top
-    at = top if is_free or not has_band else bottom
+    # Its label goes above the band; where there is a budget, whose label is on top, below both.
+    if budget is not None and budget.units > 0.8 * bottom:
+        bottom = min(bottom, budget.units)
+    at, dy = (top, -7) if budget is None else (bottom, 10)
     last = pd.DataFrame([{"day": ahead["day"].iloc[-1], "units": at, "text": "forecast"}])
-    return [*layers, *_label_layers(last, x, y, align="right", dy=-7 if at == top else 10)]
+    return [*layers, *_label_layers(last, x, y, align="right", dy=dy)]
 
 
-def _budget_layers(budget: DailyBudget, x: Channel, y: Channel) -> list[Picture]:
+def _budget_layers(budget: DailyBudget, x: Channel, y: Channel, *, above: float) -> list[Picture]:
+    """The line, and its label in its colour where it covers nothing: over ``above``."""
     ends = pd.DataFrame([{"day": d, "units": budget.units} for d in (budget.first, budget.last)])
     line = {"type": "line", "color": "var(--bad)", "strokeWidth": 2, "aria": False}
     side = "left" if budget.is_label_left else "right"
-    label = ends.iloc[:1] if side == "left" else ends.iloc[1:]
+    label = (ends.iloc[:1] if side == "left" else ends.iloc[1:]).assign(
+        units=above, text=budget.text
+    )
     return [
         _layer(line, ends, x=x, y=y),
-        *_label_layers(label.assign(text=budget.text), x, y, align=side, dy=-9),
+        *_label_layers(label, x, y, align=side, dy=-9, color="var(--bad)"),
     ]
 
 
 def _label_layers(
-    rows: pd.DataFrame, x: Channel, y: Channel, *, align: str, dx: float = 0, dy: float = 0
+    rows: pd.DataFrame,
+    x: Channel,
+    y: Channel,
+    *,
+    align: str,
+    dy: float = 0,
+    color: str = "var(--ink)",
 ) -> list[Picture]:
     """Words beside marks, on a ground of the page's colour so that they are read over others."""
-    place = {"type": "text", "align": align, "dx": dx, "dy": dy, "aria": False}
+    place = {"type": "text", "align": align, "dy": dy, "aria": False}
     card = "var(--card)"
     ground = {"color": card, "stroke": card, "strokeWidth": 4, "strokeJoin": "round"}
     return [
         _layer(place | style, rows, x=x, y=y, text=_nominal("text"))
-        for style in (ground, {"color": "var(--ink)"})
+        for style in (ground, {"color": color})
     ]
 
 
 def waste(rows: pd.DataFrame, bars_wide: int = 205) -> Picture:
     """Horizontal bars. ``rows``: position, name, units, text, grade, tip; largest first."""
     names = list(rows["position"])
-    names_wide = _NAMES_WIDE if bars_wide >= _NAMES_WIDE else _NAMES_NARROW
+    names_wide = _NAMES_WIDE if bars_wide >= _NAMES_WIDE else _NAMES_LONG
     place = {
         "x": _number("units", axis=None, scale={"domainMin": 0}),
         "y": _nominal(

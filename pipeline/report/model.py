@@ -175,8 +175,10 @@ class FirstAction(Part, frozen=True):
     """How it is undone, or that this is not possible."""
     is_final: bool
     """It cannot be undone."""
+    instead: str
+    """When another action is right, and which; else empty."""
     facts: tuple[Fact, ...]
-    """Risk, what stays charged, evidence, arithmetic."""
+    """What to do, risk, what stays charged, evidence, arithmetic."""
     calls: tuple[Fact, ...]
     """What a command does, and the command to copy; never run."""
 
@@ -189,6 +191,8 @@ class FirstActions(Part, frozen=True):
     rows: tuple[FirstAction, ...]
     more: str
     """How many others there are, and what those save; empty where there are none."""
+    owners: str
+    """Whom to ask where no owners are named; else empty."""
 
 
 class FindingsTable(Part, frozen=True):

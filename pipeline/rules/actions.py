@@ -30,6 +30,8 @@ class Action:
     """What is still charged afterwards."""
     calls: tuple[Call, ...] = ()
     """That carry it out."""
+    instead: str = ""
+    """When another action is right, and which."""
 
 
 _DELETE = Call("DELETE", "", "Terminate it")
@@ -46,6 +48,7 @@ ACTIONS = {
             None,
             "nothing for the cluster; perhaps disk snapshots that the vendor keeps",
             (_STOP, _DELETE),
+            "to keep its storage, stop it",
         ),
         Action(
             "stop",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -142,6 +143,22 @@ def test_a_question_is_answered_from_a_young_snapshot_without_asking_again(
     offline = run("overview", "--max-age", "99999d", url="http://127.0.0.1:1")
     assert offline.code == 0
     assert "running clusters" in offline.out
+
+
+def test_without_a_key_a_question_about_now_names_the_option_for_the_stored_snapshot(
+    history: Run, tmp_path: Path
+) -> None:
+    ran = history("overview", key=None)
+    assert (ran.code, ran.out) == (10, "")
+    assert ran.err.startswith("fleetledger: no API key: ")
+    option = re.search(r"; or give (--max-age \d+d) to answer from the stored snapshot of", ran.err)
+    assert option
+    answered = history("overview", *option[1].split(), key=None)
+    assert answered.code == 0
+    assert "from the snapshot of 2026-03-04 00:00:00Z" in answered.err
+    empty = history("overview", "--data-dir", str(tmp_path / "empty"), key=None)
+    assert empty.code == 10
+    assert "--max-age" not in empty.err
 
 
 def test_json_is_one_object_whatever_happens(run: Run) -> None:

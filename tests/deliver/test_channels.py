@@ -49,6 +49,11 @@ def message(name: str = "trainer-1", count: int = 1, **values: Any) -> ChannelMe
     return ChannelMessage(**fields | values)
 
 
+def test_an_action_that_cannot_be_undone_says_when_another_is_right() -> None:
+    shown = msgspec.structs.replace(action(), instead="to keep its storage, stop it").text()
+    assert "trainer-1 (cannot be undone; to keep its storage, stop it): saves" in shown
+
+
 TEXTS = st.text(max_size=4000)
 MESSAGES = st.builds(
     message,

@@ -61,6 +61,17 @@ def test_a_state_fits_a_phone(browser: Browser, tmp_path: Path, name: str) -> No
         assert visit.troubles == []
 
 
+@pytest.mark.parametrize("name", ["normal", "full"])
+@pytest.mark.parametrize("width", [390, 360, 300])
+def test_no_line_breaks_in_a_negative_amount_or_between_a_grade_and_its_date(
+    browser: Browser, pages: dict[str, Path], name: str, width: int
+) -> None:
+    with Visit(browser, pages[name].as_uri(), viewport={"width": width, "height": 900}) as visit:
+        lines = "all => all.map(e => e.getClientRects().length)"
+        assert set(visit.page.locator(".amount").evaluate_all(lines)) <= {1}
+        assert set(visit.page.locator(".first .tag + small").evaluate_all(lines)) == {1}
+
+
 @pytest.mark.parametrize("name", ["normal", "hostile"])
 @pytest.mark.parametrize("width", [1200, 1060, 900, 390])
 def test_nothing_of_the_findings_is_cut_or_needs_scrolling(

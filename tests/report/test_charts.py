@@ -41,6 +41,16 @@ def test_every_mark_has_its_number_as_a_title(views: dict[str, ReportView]) -> N
     assert titles == ["forgotten · $7,900 · proven", "notebook · $700 · likely"]
 
 
+def test_a_name_of_26_letters_is_not_cut_on_a_phone() -> None:
+    inputs = normal()
+    long = "recsys-serving-sandbox-180"
+    findings = inputs.findings.assign(
+        name=inputs.findings["name"].astype("object").replace({"forgotten": long})
+    )
+    view = build(replace(inputs, findings=findings))
+    assert f">{long}</text>" in view.waste_chart.narrow
+
+
 def test_names_cannot_break_out_of_a_picture(views: dict[str, ReportView]) -> None:
     view = views["hostile"]
     inputs = hostile()

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import textwrap
 from functools import cache
 from typing import TYPE_CHECKING
 
 import css_inline
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pipeline.report import chart_images, charts
 
@@ -29,6 +30,7 @@ MAIL_CHART_WIDE = 590
 _MAIL_SENTENCES = 2
 _TEXT_SENTENCES = 3
 _WARNINGS = 6
+_NEGATIVE = re.compile("\N{MINUS SIGN}[^\\s&<]*[0-9]")
 _TEXT_WIDE = 76
 
 
@@ -128,6 +130,12 @@ def _first_sentence(text: str) -> str:
     return head + dot.rstrip()
 
 
+def _amounts(text: str) -> Markup:
+    """``text``, escaped, in which no line breaks between a minus and its amount."""
+    escaped = str(escape(text))
+    return Markup(_NEGATIVE.sub(r'<span class="amount">\g<0></span>', escaped))  # noqa: S704  # escaped
+
+
 def _hash(source: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
 
@@ -153,6 +161,7 @@ def _environment(*, autoescape: bool) -> Environment:
     )
     environment.filters["wrap_mail"] = _wrapped
     environment.filters["first_sentence"] = _first_sentence
+    environment.filters["amounts"] = _amounts
     environment.filters["picture"] = Markup  # ours, which escapes what it is given
     return environment
 

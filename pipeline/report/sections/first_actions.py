@@ -18,7 +18,14 @@ from pipeline.report.cluster_rows import key_of, keys_of, records_of
 from pipeline.report.model import Fact, FirstAction, FirstActions
 from pipeline.report.sections.finding_details import detail, sentence
 from pipeline.report.text import names
-from pipeline.report.text.action_text import arithmetic, imperative, measured, undo, with_gpu_need
+from pipeline.report.text.action_text import (
+    advice,
+    arithmetic,
+    imperative,
+    measured,
+    undo,
+    with_gpu_need,
+)
 from pipeline.report.text.numbers import (
     UNKNOWN,
     Money,
@@ -44,6 +51,7 @@ if TYPE_CHECKING:
     Record = Mapping[Any, Any]
 
 _SHOWN = 10
+_NO_OWNERS = "No owners are named: set owners_file, or ask the project."
 _WORDS = 40
 """Letters of a finding in the name of its ticket's file; a file's name in the store has 64."""
 
@@ -61,6 +69,7 @@ def first_actions(inputs: ReportInputs) -> FirstActions:
             for record in shown.to_dict("records")
         ),
         more=_more(rows.iloc[_SHOWN:], inputs.money),
+        owners="" if inputs.has_owners else _NO_OWNERS,
     )
 
 
@@ -108,9 +117,11 @@ def _action(
         takes=f"{action.effort} effort, {action.risk} risk",
         undo=undo(action),
         is_final=action.rollback is None,
+        instead=action.instead,
         facts=tuple(
             Fact(term=term, value="", meaning=text)
             for term, text in (
+                ("What to do", advice(action.id)),
                 ("Risk", f"{action.risk}: {action.because}"),
                 ("Still charged", action.remains),
                 ("Evidence", detail(row, inputs.rule_text)),

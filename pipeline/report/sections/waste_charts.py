@@ -26,6 +26,8 @@ _POINTS = 200
 _NAMED = 5
 _NARROW = 260
 """Pixels between the axes on a phone."""
+_LETTERS_NARROW = 26
+"""Of a name in a chart on a phone."""
 _TYPES = len(charts.SERIES) - 1
 
 
@@ -50,12 +52,12 @@ def waste_chart(inputs: ReportInputs, totals: Totals) -> Chart:
         f"{money.rounded(wasted)}."
     )
     label = f"Bar chart of waste by cluster, coloured by grade. {summary}"
-    short = rows.assign(name=[names.shown(name, 18) for name in rows["name"]])
+    short = rows.assign(name=[names.shown(name, _LETTERS_NARROW) for name in rows["name"]])
     return Chart(
         title=title,
         summary=summary,
         svg=chart_images.svg(charts.waste(rows), label),
-        narrow=chart_images.svg(charts.waste(short, bars_wide=105), label),
+        narrow=chart_images.svg(charts.waste(short, bars_wide=60), label),
         legend=tuple((grade, grade) for grade in GRADES if grade in set(rows["grade"])),
     )
 
@@ -129,7 +131,9 @@ def use_chart(inputs: ReportInputs) -> Chart:
     if use.clusters > len(points):
         summary += f" Only the {count(len(points))} with the highest spend are drawn."
     label = f"Scatter plot of price per hour against mean GPU use. {summary}"
-    short = points.assign(name=[names.shown(n, 18) if n else "" for n in points["name"]])
+    short = points.assign(
+        name=[names.shown(n, _LETTERS_NARROW) if n else "" for n in points["name"]]
+    )
     return Chart(
         title=title,
         summary=summary,

@@ -64,12 +64,17 @@ def imperative(action: str, evidence: Record) -> str:
     return _IMPERATIVES.get(action, action)
 
 
+def advice(action: str) -> str:
+    """What to do, in a sentence; of an action that is not the best in every case, when."""
+    return _SENTENCES[action]
+
+
 def what_to_do(action: str | None, evidence: Record, money: Money) -> str:
     """What to do with its arithmetic, its effort and risk, and how to undo it."""
     key = str(known(action) or "")
     if key not in ACTIONS:
         return ""
-    sentences = [_SENTENCES[key], arithmetic(key, evidence, money)]
+    sentences = [advice(key), arithmetic(key, evidence, money)]
     if key != "review":
         what = ACTIONS[key]
         sentences.append(

@@ -44,7 +44,7 @@ def test_an_action_names_its_way_back_and_the_vendors_request() -> None:
     (row, *_) = first_actions(normal()).rows
     assert (row.action, row.name) == ("Terminate", "forgotten")
     assert (row.takes, row.undo) == ("low effort, high risk", "not possible")
-    assert [fact.term for fact in row.facts] == ["Risk", "Still charged"]
+    assert [fact.term for fact in row.facts] == ["What to do", "Risk", "Still charged"]
     assert row.is_final
     # What can be undone comes first.
     assert [call.term for call in row.calls] == ["Stop it", "Terminate it"]
@@ -52,6 +52,21 @@ def test_an_action_names_its_way_back_and_the_vendors_request() -> None:
         'curl -X DELETE -H "Authorization: Bearer $TENSORONE_API_KEY" '
         "https://api.tensorone.ai/v2/clusters/cluster_a2"
     )
+
+
+def test_an_action_that_cannot_be_undone_says_when_another_is_right() -> None:
+    final = [row for row in first_actions(normal()).rows if row.is_final]
+    assert final
+    for row in final:
+        assert row.instead == "to keep its storage, stop it"
+        assert row.facts[0].meaning.endswith("if its storage is no longer needed, else stop it.")
+
+
+def test_where_no_owners_are_named_it_says_whom_to_ask() -> None:
+    inputs = normal()
+    named, unnamed = (replace(inputs, has_owners=has_owners) for has_owners in (True, False))
+    assert first_actions(named).owners == ""
+    assert first_actions(unnamed).owners.endswith("set owners_file, or ask the project.")
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,20 @@ def test_the_budget_of_the_fleet_is_a_line_with_its_amount_per_day(
     assert plain(chart.summary).endswith(f"The budget of $36,000 for November 2026 {sentence}")
 
 
+@pytest.mark.parametrize("budget", [9_000, 36_000])
+def test_the_label_of_the_budget_is_above_all_bars(
+    budget: int, views: dict[str, ReportView]
+) -> None:
+    month = tuple(DAY.replace(day=day) for day in range(1, DAY.day + 1))
+    chart = drawn(replace(with_budget(budget, 20_000), days=month), views)
+    for picture in (chart.svg, chart.narrow):
+        labels = re.findall(r',([-\d.]+)\)"[^>]*>budget: ', picture)
+        bars = re.findall(r'<path d="M[-\d.]+,([-\d.]+)h[^"]*Z" fill="var\(--c\d\)"', picture)
+        assert labels
+        assert bars
+        assert max(map(float, labels)) < min(map(float, bars))
+
+
 def test_with_unknown_days_no_pace_is_claimed_to_remain(views: dict[str, ReportView]) -> None:
     chart = drawn(with_budget(36_000, 20_000), views)
     assert plain(chart.summary).endswith("November 2026 allows $1,200 a day.")
