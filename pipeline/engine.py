@@ -28,7 +28,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from pipeline.errors import EngineError, SettingsError
+from pipeline.errors import EngineError, SettingsError, install_extra
 from pipeline.version import __version__
 
 if TYPE_CHECKING:
@@ -136,9 +136,7 @@ class Dask:
         try:
             from distributed import Client, LocalCluster  # noqa: PLC0415 - an extra
         except ImportError as error:
-            raise SettingsError(
-                "--engine dask needs the extra dask: pip install 'fleetledger[dask]'"
-            ) from error
+            raise SettingsError(f"--engine dask needs Dask; {install_extra('dask')}") from error
         for name in ("distributed", "distributed.client"):  # what matters is raised here
             logging.getLogger(name).setLevel(logging.CRITICAL)
         if self.scheduler is None:

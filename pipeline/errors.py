@@ -51,6 +51,13 @@ def worst(codes: set[Exit]) -> Exit:
     return next((code for code in WORST_FIRST if code in codes), max(codes, default=Exit.DONE))
 
 
+def install_extra(name: str) -> str:
+    """How to install an extra of this package, from an installed one and in a checkout."""
+    return (
+        f"install the extra {name}: pip install 'fleetledger[{name}]', or '.[{name}]' in a checkout"
+    )
+
+
 class FleetLedgerError(Exception):
     """Base of every error that is reported in one line."""
 

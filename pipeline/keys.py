@@ -232,7 +232,7 @@ def find_channel_secret(
             check_secret_url(text)
         except SettingsError as error:
             raise SettingsError(f"{where}: {error}") from None
-    return Secret(text)
+    return Secret(text, where)
 
 
 def to_hide(secret: Secret, source: SecretSource) -> Secret:

@@ -19,6 +19,7 @@ from pipeline.errors import SettingsError
 from pipeline.model import ACCOUNT_NAME
 from pipeline.spelling import nearest as nearest_word
 from pipeline.toml_files import parse_toml, read_toml
+from pipeline.value_errors import problem_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -217,7 +218,10 @@ class Metrics(Section, frozen=True):
 
 
 class Retention(Section, frozen=True):
-    """What ``nightly`` prunes at its end; without an age, nothing. Amounts stay in the ledger."""
+    """What ``nightly`` prunes at its end; without an age, nothing. Amounts stay in the ledger.
+
+    Ages are counted in days before the newest snapshot. One alone is the only one that holds.
+    """
 
     thin_after_days: Age | None = None
     """Keep one snapshot of each older day."""
@@ -409,11 +413,11 @@ def settings_from(raw: dict[str, Any], source: str) -> Settings:
     try:
         settings = msgspec.convert(raw, Settings)
     except msgspec.ValidationError as error:
-        reason, _, place = str(error).partition(" - at `$.")
-        where = _named_place(raw, place.rstrip("`")) or "top level"
-        choices = _choices(where) if reason.startswith("Invalid enum value") else []
+        place, reason = problem_of(error)
+        where = _named_place(raw, place) or "top level"
+        choices = _choices(where) if reason.startswith("invalid enum value") else []
         if choices:
-            reason = reason.replace("Invalid enum value", "invalid value")
+            reason = reason.replace("invalid enum value", "invalid value")
             reason += f"; one of: {', '.join(choices)}"
         raise SettingsError(f"{source}: {where}: {reason}") from error
     try:

@@ -32,6 +32,8 @@ PAGES = sorted(
 NEW = {"README.md", "docs/first-night.md"}
 """Pages that begin with an empty data directory; elsewhere it holds the sample history."""
 NOT_RUN = {
+    "fleetledger simulate": "serves until it is stopped: tests/simulator/test_clock_and_server.py",
+    "--api-url http://127.0.0.1:8000": "asks that server",
     "--data-dir s3://": "needs a bucket: tests/store",
     "--engine dask": "starts a Dask cluster: tests/test_engine.py",
     "discard data/snapshots/account=default/date=2027": "no such file: tests/jobs/test_discard.py",
@@ -40,7 +42,7 @@ NOT_RUN = {
 OTHERS = {
     "make": "the Makefile has the target; it installs, or takes minutes",
     "python": "the file exists; it takes minutes",
-    "crontab": "changes this machine; tests/cli/test_crontab.py runs its lines",
+    "(crontab": "changes this machine; tests/cli/test_crontab.py runs its lines",
     "docker": "needs Docker; CI builds and runs the container",
     "kubectl": "needs a cluster; tests/test_deploy.py checks the manifests",
     "systemctl": "needs root; tests/test_deploy.py checks the units",

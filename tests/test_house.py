@@ -17,6 +17,7 @@ SHARED = {
     "arrays",
     "currency",
     "deadline",
+    "connection_errors",
     "errors",
     "keys",
     "model",
@@ -31,6 +32,7 @@ SHARED = {
     "settings_reference",
     "spelling",
     "toml_files",
+    "value_errors",
     "version",
 }
 MAY_IMPORT = {

@@ -22,6 +22,7 @@ import requests
 import urllib3
 
 from pipeline.addresses import check_secret_url, proxies
+from pipeline.connection_errors import causes, explain
 from pipeline.deadline import Watchdog, WatchedAdapter
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from pipeline.keys import Secret
 
-_TOO_MANY = 429
+_TOO_SLOW, _TOO_MANY = 408, 429
 _FIRST_WAIT_SECONDS = 0.5
 _SHORTEST_ATTEMPT_SECONDS = 0.05
 _MOST_OF_ANSWER = 1000
@@ -62,46 +63,48 @@ class _Transport(NamedTuple):
     proxy: str | None
 
 
-class _Outcome(NamedTuple):
-    """Of one attempt."""
+class Outcome(NamedTuple):
+    """Of one attempt, or of all."""
 
     reason: str
-    """Empty if accepted."""
+    """Empty if accepted; never the address."""
     is_temporary: bool = False
+    """Whether another attempt at once may help."""
+    is_refused: bool = False
+    """Whether the same request would be refused again, until its address or body changes."""
     wait: float | None = None
     """Seconds that the receiver asks to wait."""
 
 
 def send(
     method: str, url: Secret, content: bytes, headers: Mapping[str, str], limits: Limits
-) -> str:
-    """Send a request; empty if it was accepted (2xx), else the reason, without the address.
+) -> Outcome:
+    """Send a request; its reason is empty if it was accepted (2xx).
 
     Raises:
         SettingsError: the address is neither https nor loopback.
     """
     check_secret_url(url.reveal())
     until = monotonic() + limits.max_seconds
-    reason = ""
+    outcome = Outcome("not tried")
     for attempt in range(1, limits.attempts + 1):
         outcome = _attempt(
             method, url.reveal(), content, headers, _Transport(until - monotonic(), limits.proxy)
         )
-        reason = outcome.reason
         if not outcome.is_temporary or attempt == limits.attempts:
             break
         wait = _FIRST_WAIT_SECONDS * 2 ** (attempt - 1) if outcome.wait is None else outcome.wait
-        logger.info("attempt %d of %d failed: %s", attempt, limits.attempts, reason)
+        logger.info("attempt %d of %d failed: %s", attempt, limits.attempts, outcome.reason)
         if monotonic() + wait + _SHORTEST_ATTEMPT_SECONDS > until:
-            reason += f"; not tried again within {limits.max_seconds:g} s"
-            break
+            late = f"{outcome.reason}; not tried again within {limits.max_seconds:g} s"
+            return outcome._replace(reason=late)
         sleep(wait)
-    return reason
+    return outcome
 
 
 def _attempt(
     method: str, url: str, content: bytes, headers: Mapping[str, str], transport: _Transport
-) -> _Outcome:
+) -> Outcome:
     seconds = transport.seconds
     watchdog = Watchdog(seconds)
     adapter = WatchedAdapter(watchdog)
@@ -143,42 +146,29 @@ def _options(url: str, proxy: str | None) -> dict[str, Any]:
     return {"stream": True, "verify": usual["verify"] or True, "proxies": proxies(url, proxy)}
 
 
-def _judged(response: requests.Response, answer: str) -> _Outcome:
+def _judged(response: requests.Response, answer: str) -> Outcome:
     status = response.status_code
     if response.ok and not response.is_redirect and status < 300:  # noqa: PLR2004  # 2xx
-        return _Outcome("")
+        return Outcome("")
     code = f" ({answer})" if _CODE.fullmatch(answer) else ""
     reason = f"HTTP {status}{code}"
     if status < 400:  # noqa: PLR2004  # 1xx and 3xx
-        return _Outcome(f"{reason}: a redirect is not followed; give the address it leads to")
+        where = f"{reason}: a redirect is not followed; give the address it leads to"
+        return Outcome(where, is_refused=True)
     is_temporary = status == _TOO_MANY or status >= 500  # noqa: PLR2004  # 5xx
     asked = response.headers.get("Retry-After", "")
     wait = float(asked) if re.fullmatch(r"[0-9]{1,6}", asked) else None
-    return _Outcome(reason, is_temporary, wait)
+    is_refused = not is_temporary and status != _TOO_SLOW
+    return Outcome(reason, is_temporary, is_refused, wait)
 
 
-def _failed(error: Exception, *, has_cut: bool, seconds: float) -> _Outcome:
-    """The outcome of an attempt without an answer; only types of errors are named."""
-    chain = list(_chain(error))
+def _failed(error: Exception, *, has_cut: bool, seconds: float) -> Outcome:
+    """The outcome of an attempt without an answer."""
+    chain = list(causes(error))
     if any(isinstance(each, ssl.SSLCertVerificationError) for each in chain):
-        return _Outcome("its certificate is not trusted; name the CA's file in REQUESTS_CA_BUNDLE")
-    root = next((each for each in chain if isinstance(each, OSError)), error)
+        return Outcome("its certificate is not trusted; name the CA's file in REQUESTS_CA_BUNDLE")
     if any(isinstance(each, _NOT_SENT) for each in chain):
-        return _Outcome(f"no connection ({type(root).__name__})", is_temporary=True)
+        return Outcome(f"no connection: {explain(error).words}", is_temporary=True)
     late = has_cut or isinstance(error, requests.Timeout)
     what = f"no answer in {seconds:.1f} s" if late else "the connection was lost"
-    return _Outcome(f"{what}; it may have arrived")
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error, what caused it, and so on; urllib3 keeps some causes in ``reason``."""
-    waiting: list[BaseException] = [error]
-    seen: set[int] = set()
-    while waiting:
-        each = waiting.pop()
-        if id(each) in seen:
-            continue
-        seen.add(id(each))
-        yield each
-        parts = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
-        waiting += [part for part in parts if isinstance(part, BaseException)]
+    return Outcome(f"{what}; it may have arrived")

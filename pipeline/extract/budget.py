@@ -53,6 +53,11 @@ class Timing:
 class BudgetError(ApiError):
     """The run has reached its limit of waiting, time or requests."""
 
+    def __init__(self, message: str, brief: str | None = None) -> None:
+        super().__init__(message)
+        self.brief = brief or message
+        """The message without the run's limits, where those are not of the settings."""
+
 
 @dataclass
 class RequestBudget:
@@ -116,10 +121,12 @@ class RequestBudget:
         elapsed = self.timing.monotonic() - self._began
         too_long = elapsed + seconds > self.settings.max_walk_seconds
         if self.waited + seconds > self.settings.max_wait_seconds or too_long:
+            again = f"try again {self._time_after(seconds)}"
             raise BudgetError(
                 f"{why}; a wait of {seconds:.0f} s does not fit into what is left of "
                 f"extract.max_wait_seconds ({self.settings.max_wait_seconds:g} s) or "
-                f"max_walk_seconds; try again {self._time_after(seconds)}"
+                f"max_walk_seconds; {again}",
+                f"{why}; {again}",
             )
         self.waited += seconds
         logger.info("waiting %.1f s: %s", seconds, why)

@@ -27,6 +27,7 @@ import requests
 import urllib3
 
 from pipeline.addresses import check_api_url, proxies
+from pipeline.connection_errors import explain
 from pipeline.deadline import Watchdog, WatchedAdapter
 from pipeline.errors import ApiError, FleetLedgerError, KeyRefusedError, SettingsError
 from pipeline.extract import lenient_decode
@@ -104,9 +105,11 @@ class KeyNotAcceptedError(KeyRefusedError):
 class _RetryableError(Exception):
     """This attempt failed; another one may succeed."""
 
-    def __init__(self, why: str, wait: float | None = None) -> None:
+    def __init__(self, why: str, wait: float | None = None, *, is_by_address: bool = False) -> None:
         super().__init__(why)
         self.wait = wait
+        self.is_by_address = is_by_address
+        """Whether a wrong address is a likely reason."""
 
 
 class Client:
@@ -119,6 +122,8 @@ class Client:
         self._base_url = api.base_url.rstrip("/")
         self._address = f"{self._base_url}/{api.version}/{path}"
         self._named_by = api.named_by
+        self._is_right_address = False
+        """Whether a page has come from there."""
         self._settings = settings
         self._budget = budget
         self._redactor = Redactor.of([api.key])
@@ -165,11 +170,16 @@ class Client:
             except _RetryableError as failure:
                 # Not the exception itself: its traceback would keep the response in memory.
                 why, wait = str(failure), failure.wait
+                is_by_address = failure.is_by_address and not self._is_right_address
             logger.info("attempt %d of %d failed: %s", failures, self._settings.attempts, why)
             if failures < self._settings.attempts:
                 self._budget.wait(self._budget.backoff(failures) if wait is None else wait, why)
         tries = self._settings.attempts
-        raise ApiError(f"{self._base_url}: {why} ({tries} tries); is the API up? try again later")
+        check = f"check {self._named_by}; if it is right: " if is_by_address else ""
+        raise ApiError(
+            f"{self._base_url}: {why} ({tries} {'try' if tries == 1 else 'tries'}); "
+            f"{check}is the API up? try again later"
+        )
 
     def _attempt(self, decode: Callable[[bytes], T]) -> Fetched[T]:
         response, body = self._exchange()
@@ -178,11 +188,13 @@ class Client:
         if response.status_code != OK:
             raise self._status_error(response, body, server_time)
         try:
-            return Fetched(decode(body), server_time)
+            page = Fetched(decode(body), server_time)
         except UnusableResponseError as error:
-            raise _RetryableError(str(error)) from error
+            raise _RetryableError(str(error), is_by_address=True) from error
         except RefusedError as refusal:
             raise self._refusal(refusal, refusal.retry_after) from None
+        self._is_right_address = True
+        return page
 
     def _exchange(self) -> tuple[requests.Response, bytes]:
         """One request and its complete response."""
@@ -202,7 +214,7 @@ class Client:
                         f"{self._base_url}: its certificate was not accepted; "
                         "if it is signed by your own CA, set api.ca_file"
                     ) from error
-                raise _RetryableError(self._connection_failure(error)) from error
+                raise self._connection_failure(error) from error
 
     def _body(self, response: requests.Response) -> bytes:
         """The decoded body, at most as large as the settings allow."""
@@ -222,16 +234,17 @@ class Client:
                 )
         return body.getvalue()
 
-    def _connection_failure(self, error: Exception) -> str:
+    def _connection_failure(self, error: Exception) -> _RetryableError:
         timeouts = (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError)
         if self._watchdog.has_cut or isinstance(error, timeouts):
             seconds = self._settings.page_deadline_seconds
-            return f"no complete response within extract.page_deadline_seconds ({seconds:g} s)"
-        # Only the type of the error: the text of a network error may quote addresses.
-        cause: BaseException = error
-        while cause.__context__ is not None and not isinstance(cause, OSError):
-            cause = cause.__context__
-        return f"the connection failed ({type(cause).__name__})"
+            return _RetryableError(
+                f"no complete response within extract.page_deadline_seconds ({seconds:g} s)"
+            )
+        failure = explain(error)
+        return _RetryableError(
+            f"the connection failed: {failure.words}", is_by_address=failure.is_by_address
+        )
 
     def _status_error(
         self, response: requests.Response, body: bytes, server_time: datetime | None

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.extract.budget import RequestBudget, Timing
+from pipeline.errors import ApiError
+from pipeline.extract.budget import BudgetError, RequestBudget, Timing
 from pipeline.extract.client import ApiTarget, Client
 from pipeline.extract.decode import decode_page
 
@@ -53,7 +54,13 @@ def probe(api: ApiTarget, settings: Extract, timing: Timing | None = None) -> Pr
     )
     query: dict[str, str | int] = {} if api.version == "v2" else {"page": 1, "limit": PAGE_SIZE}
     with closing(Client(api, brief, RequestBudget(brief, timing or Timing()))) as client:
-        fetched = client.get(query, lambda body: decode_page(body, api.version))
+        try:
+            fetched = client.get(query, lambda body: decode_page(body, api.version))
+        except BudgetError as error:
+            raise ApiError(
+                f"{api.base_url}: {error.brief}; a snapshot waits for that, up to "
+                f"extract.max_wait_seconds ({settings.max_wait_seconds:g} s)"
+            ) from error
     page = fetched.page
     noted = sum(bool(note) for note in page.notes.values())
     return Probe(page.size, page.total_count, noted + len(page.quarantined), fetched.server_time)

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 import pyarrow as pa
 
-from pipeline.schema import AT, INT, TEXT, Column, Table
+from pipeline.schema import AT, BUSY_ABOVE_PCT, INT, TEXT, Column, Table
 
 Version = Literal["1.2", "1.4"]
 VERSIONS: tuple[Version, ...] = get_args(Version)
@@ -165,7 +165,7 @@ _COLUMNS = (
     Column(
         "x_IdleSeconds",
         INT,
-        "Running time with GPU use at or below 5 %; null in storage rows.",
+        f"Running time with GPU use at or below {BUSY_ABOVE_PCT:g} %; null in storage rows.",
         nullable=True,
     ),
     Column(

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
+from pipeline.deliver.connect import connect
 from pipeline.deliver.mail import check_login
-from pipeline.errors import ApiError, Exit, FleetLedgerError, StorageError
+from pipeline.errors import ApiError, Exit, FleetLedgerError, StorageError, install_extra
 from pipeline.extract.api_errors import RefusedError
 from pipeline.extract.probe import probe
 from pipeline.jobs.extract import api_target
@@ -33,6 +36,7 @@ MIN_FREE_BYTES = 2**30
 one. Below this the disk is likely to be full within weeks."""
 NOT_FOUND = 404
 SMALL_SKEW_SECONDS = 60.0
+_CONNECT_SECONDS = 10.0
 NOTEBOOK = ("altair", "ipykernel", "jupytext", "nbclient")
 """What the extra ``notebook`` installs."""
 
@@ -97,6 +101,7 @@ def checks(job: Job) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "disk", partial(_disk, job)
     yield "mail", partial(_mail, job)
     yield "channels", partial(_channels, job)
+    yield "metrics", partial(_metrics, job)
     yield "rendering", _rendering
     yield "notebook", _notebook
 
@@ -190,13 +195,46 @@ def _mail(job: Job) -> str:
 
 
 def _channels(job: Job) -> str:
-    """The secrets of webhooks and ping can be read; a post would be seen, so none is made."""
-    names = channel_secrets(job.settings)
-    if not names:
+    """The secrets of webhooks and ping can be read, and the servers of their addresses reached; a
+    post would be seen, so none is made.
+    """
+    sources = channel_secrets(job.settings)
+    if not sources:
         raise NotSetUpError("no webhooks and no ping, so nothing is posted")
-    for name in names:
-        job.channel_secret(name)
-    return f"{', '.join(names)} can be read; nothing was posted"
+    secrets = {name: job.channel_secret(name) for name in sources}
+    addresses = {name: url for name, url in secrets.items() if sources[name].is_address}
+    proxy = job.settings.proxy
+    if proxy is not None and proxy.startswith("https:"):
+        return f"{', '.join(secrets)} can be read; not connected, since the proxy speaks https"
+    failed = [
+        f"{name}: no connection: {reason}; check the address in {url.source}"
+        for name, url in addresses.items()
+        if (reason := connect(url, _CONNECT_SECONDS, proxy))
+    ]
+    if failed:
+        raise DoubtError(". ".join(failed))
+    return (
+        f"{', '.join(secrets)} can be read; the servers of {', '.join(addresses)} can be reached; "
+        "nothing was posted, so whether they accept a post is not checked"
+    )
+
+
+def _metrics(job: Job) -> str:
+    textfile = job.settings.metrics.textfile
+    if textfile is None:
+        raise NotSetUpError("no metrics.textfile, so no metrics are written")
+    path = Path(textfile)
+    if path.is_dir():
+        raise DoubtError(f"metrics.textfile {path} is a folder; give a file in it")
+    try:
+        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
+            pass
+    except OSError as error:
+        raise DoubtError(
+            f"metrics.textfile {path}: its folder cannot be written: {error.strerror}; create it, "
+            "or give this user the right to write there"
+        ) from error
+    return f"{path} can be written"
 
 
 def _rendering() -> str:
@@ -215,7 +253,6 @@ def _notebook() -> str:
     missing = [name for name in NOTEBOOK if find_spec(name) is None]
     if missing:
         raise NotSetUpError(
-            f"not installed ({', '.join(missing)}); for notebooks: "
-            "pip install 'fleetledger[notebook]'"
+            f"not installed ({', '.join(missing)}); for notebooks {install_extra('notebook')}"
         )
     return "the extra notebook is installed"

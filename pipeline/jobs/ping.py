@@ -32,9 +32,13 @@ def ping(job: Job, event: Event) -> None:
     if not settings.url_file and not settings.url_env:
         return
     try:
-        url = _address(job.channel_secret("ping.url"), event)
+        address = job.channel_secret("ping.url")
+        url = _address(address, event)
         limits = http_post.Limits(_ATTEMPTS, settings.max_seconds, job.settings.proxy)
-        reason = http_post.send("GET", url, b"", {"User-Agent": "fleetledger"}, limits)
+        outcome = http_post.send("GET", url, b"", {"User-Agent": "fleetledger"}, limits)
+        reason = outcome.reason
+        if outcome.is_refused:
+            reason += f"; check the address in {address.source}"
     except SettingsError as error:
         reason = str(error)
     if reason:

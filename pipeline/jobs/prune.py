@@ -33,11 +33,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+THIN_AFTER_DAYS, DROP_AFTER_DAYS = 90, 400
+"""The ages of ``fleetledger prune`` if neither options nor settings name one."""
+
 
 class Ages(msgspec.Struct, frozen=True, kw_only=True):
     """The ages at which snapshots are removed, in days before ``today``."""
 
     today: date
+    """The date of the newest snapshot."""
     thin_after_days: int
     """Older days keep one snapshot each."""
     drop_after_days: int
@@ -46,8 +50,9 @@ class Ages(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not 1 <= self.thin_after_days <= self.drop_after_days:
             raise SettingsError(
-                f"prune: thin after {self.thin_after_days} days, drop after "
-                f"{self.drop_after_days}: give at least one day, and drop no sooner than thin"
+                f"prune: thin after {self.thin_after_days} days (--thin-after or "
+                f"retention.thin_after_days), drop after {self.drop_after_days} (--drop-after or "
+                "retention.drop_after_days): give at least one day, and drop no sooner than thin"
             )
 
     def is_thinned(self, day: date) -> bool:
@@ -88,13 +93,24 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
     """All spend in the ledger: the same before and after."""
 
 
-def ages_of(job: Job, thin_after_days: int, drop_after_days: int) -> Ages:
-    """The ages as of the newest snapshot: a clock that is ahead makes no snapshot old."""
+def ages_of(job: Job, thin_after_days: int | None, drop_after_days: int | None) -> Ages:
+    """The ages as of the newest snapshot: a clock that is ahead makes no snapshot old.
+
+    An age that is given alone is the only one that holds: without the other, nothing is dropped, or
+    nothing is thinned before it is dropped. Without both, the defaults of ``fleetledger prune``.
+
+    Raises:
+        SettingsError: dropping is sooner than thinning.
+    """
+    thin, drop = thin_after_days, drop_after_days
+    if thin is None and drop is None:
+        thin, drop = THIN_AFTER_DAYS, DROP_AFTER_DAYS
+    drop = MOST_DAYS if drop is None else drop
     today = max((ref.day for ref in job.snapshots()), default=job.now().date())
     return Ages(
         today=min(today, job.now().date()),
-        thin_after_days=thin_after_days,
-        drop_after_days=drop_after_days,
+        thin_after_days=drop if thin is None else thin,
+        drop_after_days=drop,
     )
 
 
@@ -164,7 +180,7 @@ def apply_retention(job: Job) -> Pruned | None:
     thin, drop = settings.thin_after_days, settings.drop_after_days
     if thin is None and drop is None:
         return None
-    done = prune(job, ages_of(job, thin or drop or MOST_DAYS, drop or MOST_DAYS))
+    done = prune(job, ages_of(job, thin, drop))
     if done.removed:
         job.note(Exit.DONE, f"retention: {summary(len(done.removed), done.freed_bytes)} removed")
     for reason in reasons(done.blocked):

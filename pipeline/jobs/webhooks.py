@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import msgspec
 
 from pipeline.deliver import http_post, signed_json, slack, teams
 from pipeline.deliver.channel_message import decode
+from pipeline.deliver.http_post import Outcome
 from pipeline.errors import Exit, SettingsError
 from pipeline.jobs.channel_text import failure_message, file_of
 from pipeline.jobs.hidden_names import names_of
@@ -85,12 +86,14 @@ def _post_each(
         if not message.is_due(hook.when) or (not again and sent.has(message.kind, name)):
             continue
         left = min(hook.max_seconds, until - time.monotonic())
-        if left <= 0:
-            results[name] = f"not tried: all posts together took {MOST_SECONDS:g} s"
-        else:
-            results[name] = _post(job, name, hook, message, left)
-        if results[name]:
-            _fail(job, f"webhooks.{name}: {results[name]}; try again with `fleetledger send`")
+        outcome = (
+            _post(job, name, hook, message, left)
+            if left > 0
+            else Outcome(f"not tried: all posts together took {MOST_SECONDS:g} s")
+        )
+        results[name] = outcome.reason
+        if outcome.reason:
+            _fail(job, f"webhooks.{name}: {outcome.reason}; {_remedy(job, name, outcome)}")
         else:
             sent.add(message.kind, name)
             job.add(POSTED, 1)
@@ -98,8 +101,16 @@ def _post_each(
     return results
 
 
-def _post(job: Job, name: str, hook: Webhook, message: ChannelMessage, seconds: float) -> str:
-    """Post a message to a channel; empty if accepted, else the reason."""
+def _remedy(job: Job, name: str, outcome: Outcome) -> str:
+    """What helps: another attempt only if the same post may be accepted."""
+    if not outcome.is_refused:
+        return "try again with `fleetledger send`"
+    source = job.channel_secret(f"webhooks.{name}.url").source
+    return f"check the address in {source}, then: `fleetledger send`"
+
+
+def _post(job: Job, name: str, hook: Webhook, message: ChannelMessage, seconds: float) -> Outcome:
+    """Post a message to a channel."""
     try:
         url = job.channel_secret(f"webhooks.{name}.url")
         content, headers = _request(job, name, hook, message)
@@ -107,7 +118,7 @@ def _post(job: Job, name: str, hook: Webhook, message: ChannelMessage, seconds: 
         limits = http_post.Limits(hook.attempts, seconds, job.settings.proxy)
         return http_post.send("POST", url, content, headers, limits)
     except SettingsError as error:  # such as a missing file
-        return str(error)
+        return Outcome(str(error))
 
 
 def _request(
@@ -115,17 +126,29 @@ def _request(
 ) -> tuple[bytes, dict[str, str]]:
     """The body and the headers in the form of the channel."""
     headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "fleetledger"}
-    if hook.kind == "slack":
-        return slack.body(message), headers
-    if hook.kind == "teams":
-        return teams.body(message), headers
+    match hook.kind:
+        case "slack":
+            return slack.body(message), headers
+        case "teams":
+            return teams.body(message), headers
+        case "json":
+            content, signature = _signed(job, name, hook, message)
+            return content, headers | signature
+        case kind:
+            assert_never(kind)
+
+
+def _signed(
+    job: Job, name: str, hook: Webhook, message: ChannelMessage
+) -> tuple[bytes, dict[str, str]]:
+    """The JSON of a message, and the header of its signature if there is a key."""
     parts = [*job.store.accounts(), message.day.isoformat(), message.kind, name]
     post_id = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
     content = signed_json.body(message, post_id)
-    if hook.signing_key_file or hook.signing_key_env:
-        key = job.channel_secret(f"webhooks.{name}.signing_key")
-        headers[signed_json.SIGNATURE] = signed_json.signature(content, key, job.now())
-    return content, headers
+    if not (hook.signing_key_file or hook.signing_key_env):
+        return content, {}
+    key = job.channel_secret(f"webhooks.{name}.signing_key")
+    return content, {signed_json.SIGNATURE: signed_json.signature(content, key, job.now())}
 
 
 def _fail(job: Job, message: str) -> None:

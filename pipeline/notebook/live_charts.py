@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import SettingsError
+from pipeline.errors import SettingsError, install_extra
 from pipeline.report.charts import FONT, PALETTE
 
 if TYPE_CHECKING:
@@ -49,9 +49,7 @@ def _altair() -> ModuleType:
     try:
         import altair as alt  # noqa: PLC0415 - part of an extra
     except ModuleNotFoundError as error:
-        raise SettingsError(
-            "fl.charts needs the extra notebook: pip install 'fleetledger[notebook]'"
-        ) from error
+        raise SettingsError(f"fl.charts needs altair; {install_extra('notebook')}") from error
     return alt
 
 

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from pipeline.errors import SettingsError
+from pipeline.errors import SettingsError, install_extra
 
 for _library in ("starlette", "uvicorn"):
     if find_spec(_library) is None:
-        raise SettingsError(
-            f"the simulated API needs the extra 'simulator' ({_library} is missing): "
-            "pip install 'fleetledger[simulator]'"
-        )
+        raise SettingsError(f"the simulated API needs {_library}; {install_extra('simulator')}")

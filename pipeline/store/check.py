@@ -1,15 +1,16 @@
 """Whether everything that was stored is still there and undamaged, and no day lacks its inputs.
 
 Without reading data: every name, every certificate and note, every small file. With it: every
-bit. Damage is a file that is not what was written. A warning is something to do: a gap between
-snapshots, a ledger day that is stale, a file that does not belong to the store.
+bit. Damage is a file that is not what was written. A warning is something to do: a ledger day that
+is stale, a file that does not belong to the store. A gap between snapshots is past and is no
+problem: ``ledger`` warns of it once, and until then its days are missing, which is a warning.
 """
 
 from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 MAX_GAP = timedelta(hours=26)
 """A nightly snapshot that is two hours late is not a gap yet."""
+TWO_DAYS = timedelta(days=2)
 
 
 class Severity(StrEnum):
@@ -47,11 +49,32 @@ class Problem(msgspec.Struct, frozen=True, order=True):
     message: str
 
 
+class Gap(msgspec.Struct, frozen=True):
+    """A long time without a complete snapshot, between two of them."""
+
+    account: str
+    begin: datetime
+    end: datetime
+
+    @property
+    def message(self) -> str:
+        """One line for the user; from two days on its length is in days."""
+        elapsed = self.end - self.begin
+        hours = elapsed.total_seconds() / 3600
+        length = f"{elapsed.days} days" if elapsed >= TWO_DAYS else f"{hours:.0f} h"
+        return (
+            f"account {self.account}: no complete snapshot for {length}, "
+            f"from {self.begin:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC; "
+            "it is past and cannot be filled"
+        )
+
+
 class Checked(msgspec.Struct, frozen=True):
-    """The number of files checked, and their problems."""
+    """The number of files checked, their problems, and the gaps between snapshots."""
 
     files: int
     problems: tuple[Problem, ...]
+    gaps: tuple[Gap, ...] = ()
 
     @property
     def exit_code(self) -> Exit:
@@ -82,10 +105,9 @@ def check(
         results = pool.map(lambda key: verify(files, key, read_data=read_data), keys)
         problems = [problem for problem in results if problem is not None]
     problems += _report_problems(files)
-    problems += _gaps(files, max_gap)
     if expected is not None:
         problems += _stale_days(files, expected)
-    return Checked(len(keys), tuple(sorted(problems)))
+    return Checked(len(keys), tuple(sorted(problems)), tuple(_gaps(files, max_gap)))
 
 
 _FOLDERS = (
@@ -177,7 +199,7 @@ def _report_problems(files: Files) -> Iterator[Problem]:
         yield Problem(Severity.DAMAGE, key, str(error))
 
 
-def _gaps(files: Files, max_gap: timedelta) -> Iterator[Problem]:
+def _gaps(files: Files, max_gap: timedelta) -> Iterator[Gap]:
     """Long times without a complete snapshot, on days that are not final yet."""
     last_final = {ref.account: ref.day for ref in listings.final_days(files)}
     complete = [ref for ref in listings.snapshots(files) if ref.is_complete]
@@ -188,14 +210,7 @@ def _gaps(files: Files, max_gap: timedelta) -> Iterator[Problem]:
         final = last_final.get(earlier.account)
         if final is not None and earlier.day < final:
             continue  # thinned by prune: final ledger days do not need these snapshots
-        hours = elapsed.total_seconds() / 3600
-        yield Problem(
-            Severity.WARNING,
-            later.key,
-            f"account {earlier.account}: no complete snapshot for {hours:.0f} h, "
-            f"from {earlier.started_at:%Y-%m-%d %H:%M} to {later.started_at:%Y-%m-%d %H:%M} UTC; "
-            "run extract more often",
-        )
+        yield Gap(earlier.account, earlier.started_at, later.started_at)
 
 
 def _stale_days(files: Files, expected: Mapping[str, Mapping[date, str]]) -> Iterator[Problem]:

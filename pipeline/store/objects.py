@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
-from pipeline.errors import AlreadyStoredError, SettingsError, StorageError
+from pipeline.errors import AlreadyStoredError, SettingsError, StorageError, install_extra
 from pipeline.store import layout
 from pipeline.store.files import every_folder
 from pipeline.store.layout import SUMS
@@ -25,9 +25,7 @@ try:
     from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
     from obstore.store import S3Store
 except ImportError as error:
-    raise SettingsError(
-        "s3:// data directories need the extra s3: pip install 'fleetledger[s3]'"
-    ) from error
+    raise SettingsError(f"data directories in s3:// need obstore; {install_extra('s3')}") from error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

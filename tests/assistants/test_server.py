@@ -178,4 +178,4 @@ def test_without_the_extra_the_remedy_is_named(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "argv", ["fleetledger", "--data-dir", str(SAMPLE), "mcp"])
     assert run_command_line() == 2
-    assert "pip install 'fleetledger[mcp]'" in capsys.readouterr().err
+    assert "pip install 'fleetledger[mcp]', or '.[mcp]' in a checkout" in capsys.readouterr().err

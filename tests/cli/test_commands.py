@@ -210,6 +210,17 @@ def test_status_reports_the_age_of_the_newest_snapshot(history: Run) -> None:
     assert "older than --max-age" in old.err
 
 
+def test_send_with_nothing_to_send_says_so(history: Run, tmp_path: Path) -> None:
+    config = tmp_path / "hook.toml"
+    config.write_text(
+        SIMULATED + '[webhooks.ml]\nkind = "slack"\nurl_env = "HOOK"\nowner = "ml team"\n'
+    )
+    history("report")
+    ran = history("send", "--config", str(config), HOOK="http://127.0.0.1:1/")
+    assert ran.code == 0
+    assert ran.out == "nothing to send: no mail or post of the report of 2026-03-03 is due\n"
+
+
 def test_send_writes_the_message_to_a_file(history: Run, tmp_path: Path) -> None:
     history("report")
     assert history("send", "--to-file", str(tmp_path / "mail.eml")).code == 0

@@ -368,6 +368,24 @@ def test_a_gap_is_reported_once(history: Run, api: Api) -> None:
     assert (second.code, second.err) == (0, "")
 
 
+def test_check_prints_a_past_gap_and_succeeds_once_its_days_are_built(
+    history: Run, api: Api
+) -> None:
+    api.go_to(54 + 48)
+    assert history("extract", url=api.url).code == 0
+    before = history("check")  # before the ledger has named the gap
+    assert before.code == 3
+    assert "is missing; run: fleetledger ledger" in before.err
+    assert history("ledger").code == 3
+    history("report")
+    after = history("check")
+    assert (after.code, after.err) == (0, "")
+    assert "no complete snapshot for" in after.out
+    assert after.out.endswith("files checked, no problems, 1 gap\n")
+    [gap] = json.loads(history("check", "--json").out)["gaps"]
+    assert gap["account"] == "default"
+
+
 def test_messages_of_a_failed_run_are_kept_for_status(run: Run) -> None:
     run("extract", url=NOWHERE, key=None)
     last = json.loads(run("status", "--json").out)["runs"][0]

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.cli import settings_file
+from pipeline.errors import install_extra
 from pipeline.jobs import doctor
 from pipeline.settings import Settings, parse_settings
 from tests.cli.conftest import KEY, ROOT, SIMULATED, in_process
+from tests.deliver.listener import listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +75,16 @@ def test_init_writes_a_private_file_of_comments_and_names_the_next_steps(
     assert "fleetledger doctor" in ran.out
     assert "TENSORONE_API_KEY_FILE" not in ask("init", "--config", str(data / "b"),
                                                TENSORONE_API_KEY=KEY).out  # fmt: skip
+
+
+def test_the_next_steps_of_init_name_the_data_directory_as_it_was_given(
+    ask: Ask, tmp_path: Path
+) -> None:
+    place = str(tmp_path / "my data")
+    out = ask("init", "--data-dir", place).out
+    for command in ("doctor", "nightly", "extract --spread 60m"):
+        assert f"fleetledger --data-dir '{place}' {command}" in out
+    assert "fleetledger doctor" in ask("init", FLEETLEDGER_DATA_DIR=str(tmp_path / "b")).out
 
 
 def test_init_keeps_an_existing_file(ask: Ask, data: Path) -> None:
@@ -235,6 +247,7 @@ def test_doctor_of_a_right_set_up_passes_and_stores_nothing(ask: Ask, api: Api, 
     assert results["disk"][0] == "ok"
     assert results["mail"] == ("skipped", "no recipients (mail.to), so no mail is sent")
     assert results["channels"] == ("skipped", "no webhooks and no ping, so nothing is posted")
+    assert results["metrics"] == ("skipped", "no metrics.textfile, so no metrics are written")
     assert results["rendering"] == ("ok", "charts, page and mail can be made")
     left = {path.name for path in data.rglob("*") if path.is_file()}
     assert left == {"settings.toml", "doctor.lock"}
@@ -275,7 +288,7 @@ def test_doctor_of_a_wrong_set_up_names_each_problem_and_its_remedy(
     assert (codes["API key of a"], codes["API of b"], codes["mail"]) == (10, 10, 4)
 
 
-def test_doctor_reads_the_addresses_of_channels_and_posts_nothing(
+def test_doctor_connects_to_the_servers_of_channels_and_posts_nothing(
     ask: Ask, api: Api, tmp_path: Path
 ) -> None:
     config = tmp_path / "channels.toml"
@@ -283,18 +296,56 @@ def test_doctor_reads_the_addresses_of_channels_and_posts_nothing(
         SIMULATED + '[webhooks.ops]\nkind = "slack"\nurl_env = "HOOK"\n[ping]\nurl_env = "PING"\n'
     )
     env = {"FLEETLEDGER_API_URL": api.url, "TENSORONE_API_KEY": KEY}
-    # Nothing listens on port 1: a post would fail.
-    addresses = {"HOOK": "http://127.0.0.1:1/hook-7d2f", "PING": "http://127.0.0.1:1/ping-7d2f"}
-    ran = ask("doctor", "--json", "--config", str(config), **env, **addresses)
-    assert checks(ran)["channels"] == (
-        "ok",
-        "webhooks.ops.url, ping.url can be read; nothing was posted",
+    asked = ("doctor", "--json", "--config", str(config))
+    with listening() as listener:
+        addresses = {"HOOK": f"{listener.url}/hook-7d2f", "PING": f"{listener.url}/ping-7d2f"}
+        ran = ask(*asked, **env, **addresses)
+        state, message = checks(ran)["channels"]
+        assert state == "ok"
+        assert message == (
+            "webhooks.ops.url, ping.url can be read; the servers of webhooks.ops.url, ping.url can "
+            "be reached; nothing was posted, so whether they accept a post is not checked"
+        )
+        assert listener.received == []
+        https = addresses["HOOK"].replace("http:", "https:")
+        # Nothing listens on port 1.
+        ran = ask(*asked, **env, HOOK=https, PING="http://127.0.0.1:1/ping-7d2f")
+    assert ran.code == 3
+    state, message = checks(ran)["channels"]
+    assert state == "failed"
+    assert message == (
+        "webhooks.ops.url: no connection: what answers at its port speaks no TLS, so https is "
+        "wrong there; check the address in webhooks.ops.url_env (the variable HOOK). ping.url: no "
+        "connection: nothing listens at its port; check the address in ping.url_env (the variable "
+        "PING)"
     )
-    ran = ask("doctor", "--json", "--config", str(config), **env, HOOK=addresses["HOOK"])
+    assert "7d2f" not in ran.out + ran.err
+    ran = ask(*asked, **env, HOOK=addresses["HOOK"])
     assert ran.code == 2
     state, message = checks(ran)["channels"]
     assert state == "failed"
     assert "ping.url_env (the variable PING) is empty" in message
+
+
+@pytest.mark.parametrize(
+    ("place", "state", "message"),
+    [
+        ("fl.prom", "ok", "can be written"),
+        ("absent/fl.prom", "failed", "its folder cannot be written: No such file or directory"),
+        ("folder.prom", "failed", "is a folder; give a file in it"),
+    ],
+)
+def test_doctor_checks_that_the_metrics_can_be_written(
+    ask: Ask, tmp_path: Path, place: str, state: str, message: str
+) -> None:
+    (tmp_path / "folder.prom").mkdir()
+    config = tmp_path / "metrics.toml"
+    config.write_text(f'[metrics]\ntextfile = "{tmp_path}/{place}"\n')
+    before = set(tmp_path.iterdir())
+    shown = checks(ask("doctor", "--json", "--config", str(config)))["metrics"]
+    assert shown[0] == state
+    assert message in shown[1]
+    assert {path for path in tmp_path.iterdir() if path.suffix == ".prom"} <= before
 
 
 def test_doctor_measures_the_difference_of_the_clocks(ask: Ask, api: Api) -> None:
@@ -339,7 +390,7 @@ def test_doctor_finds_a_full_disk_and_missing_libraries(
     assert results["disk"][0] == "failed"
     assert "free some" in results["disk"][1]
     assert results["notebook"][0] == "skipped"
-    assert "pip install 'fleetledger[notebook]'" in results["notebook"][1]
+    assert install_extra("notebook") in results["notebook"][1]
     assert results["rendering"][0] == "failed"
     assert "OSError: no font" in results["rendering"][1]
 

@@ -37,7 +37,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def post(listener: Listener, limits: Limits = LIMITS) -> str:
     url = Secret(listener.url + SECRET_PATH)
-    return http_post.send("POST", url, b"{}", {"X-Test": "1"}, limits)
+    return http_post.send("POST", url, b"{}", {"X-Test": "1"}, limits).reason
 
 
 def test_an_accepted_post_is_sent_once_with_its_body_and_headers(listener: Listener) -> None:
@@ -77,6 +77,18 @@ def test_a_refusal_is_final_and_names_the_vendors_code(listener: Listener) -> No
     assert len(listener.received) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "is_refused"), [(307, True), (400, True), (404, True), (408, False), (429, False),
+                               (500, False)],
+)  # fmt: skip
+def test_only_a_refusal_that_another_attempt_cannot_change_is_one(
+    listener: Listener, status: int, *, is_refused: bool
+) -> None:
+    listener.answers = [(status, "", {})]
+    url = Secret(listener.url + SECRET_PATH)
+    assert http_post.send("POST", url, b"{}", {}, Limits(1, 5.0)).is_refused is is_refused
+
+
 def test_a_redirect_is_not_followed(listener: Listener) -> None:
     with listening() as elsewhere:
         listener.answers = [(307, "", {"Location": elsewhere.url})]
@@ -99,8 +111,8 @@ def test_no_connection_is_repeated_and_no_message_holds_the_address(waits: list[
         port = free.getsockname()[1]
     reason = http_post.send(
         "POST", Secret(f"http://127.0.0.1:{port}{SECRET_PATH}"), b"", {}, Limits(3, 10.0)
-    )
-    assert reason.startswith("no connection (")
+    ).reason
+    assert reason == "no connection: nothing listens at its port"
     assert "canary" not in reason
     assert len(waits) == 2
 
@@ -144,9 +156,9 @@ def test_only_the_proxy_of_the_settings_is_used_and_none_of_the_environment(
 
     monkeypatch.setattr("urllib3.util.connection.create_connection", noted)
     url = Secret(f"https://hooks.example.com{SECRET_PATH}")
-    assert http_post.send("POST", url, b"", {}, Limits(1, 5.0)).startswith("no connection (")
+    assert http_post.send("POST", url, b"", {}, Limits(1, 5.0)).reason.startswith("no connection")
     proxied = Limits(1, 5.0, "http://proxy.example.com:3128")
-    assert http_post.send("POST", url, b"", {}, proxied).startswith("no connection (")
+    assert http_post.send("POST", url, b"", {}, proxied).reason.startswith("no connection")
     assert asked == [("hooks.example.com", 443), ("proxy.example.com", 3128)]
     assert listener.received == []
 

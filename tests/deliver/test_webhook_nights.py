@@ -105,6 +105,23 @@ def test_a_channel_that_refuses_is_a_message_and_a_count_and_gets_the_report_lat
     assert json.loads(night(2, "send", "--again").out)["webhooks"] == {"ops": "", "teams": ""}
 
 
+def test_a_refused_post_names_the_source_of_the_address_and_no_retry(
+    night: Night, listener: Listener
+) -> None:
+    listener.answers = [(404, "", {})]
+    messages = json.loads(night(2).out)["messages"]
+    assert (
+        "webhooks.ops: HTTP 404; check the address in webhooks.ops.url_file, then: "
+        "`fleetledger send`"
+    ) in messages
+    assert any("webhooks.teams.url_env (the variable TEAMS_HOOK), then" in m for m in messages)
+    assert (
+        "ping (success): HTTP 404; check the address in ping.url_env (the variable PING)"
+        in messages
+    )
+    assert not any("try again" in message for message in messages)
+
+
 def test_a_night_without_data_is_posted_once_to_the_channels_of_the_whole_report(
     night: Night, listener: Listener
 ) -> None:
@@ -153,6 +170,20 @@ def test_a_night_prunes_by_the_policy_at_its_end(night: Night) -> None:
     assert any("removed" in text for text in ran["messages"])
     plan = json.loads(night(74, "prune", "--dry-run").out)
     assert (plan["exit_code"], plan["removed"], plan["freed_bytes"]) == (0, [], 0)
+
+
+def test_status_names_the_channels_that_were_not_reached_until_they_are(
+    night: Night, listener: Listener
+) -> None:
+    listener.answers = [(404, "", {})]
+    night(2)
+    night(3, "extract")  # a run that posts nothing
+    shown = json.loads(night(3, "status").out)
+    assert set(shown["failed_channels"]) == {"webhooks.ops", "webhooks.teams", "ping"}
+    assert shown["failed_channels"]["webhooks.ops"].startswith("webhooks.ops: HTTP 404; check")
+    listener.answers = []
+    night(3, "send")
+    assert json.loads(night(3, "status").out)["failed_channels"] == {}
 
 
 def test_status_names_age_alerts_and_the_next_step(night: Night) -> None:

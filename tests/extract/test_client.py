@@ -26,6 +26,7 @@ from pipeline.extract.api_errors import RefusedError
 from pipeline.extract.budget import BudgetError, RequestBudget, Timing
 from pipeline.extract.client import BLOCK_BYTES, ApiTarget, Client, KeyNotAcceptedError
 from pipeline.extract.decode import decode_page
+from pipeline.extract.probe import probe
 from pipeline.keys import Secret
 from pipeline.settings import Extract
 
@@ -139,10 +140,11 @@ def ask(
     times: int = 1,
     clock: Clock | None = None,
     auth: str = "bearer",
+    scheme: str = "http",
     **settings: object,
 ) -> Fetched:
     clock = clock or Clock()
-    url = f"http://127.0.0.1:{server.server_port}"
+    url = f"{scheme}://127.0.0.1:{server.server_port}"
     settings = Extract(**{"page_deadline_seconds": 5.0, **settings})
     budget = RequestBudget(settings, clock.timing())
     client = Client(ApiTarget(url, "v1", auth, Secret(CANARY)), settings, budget)
@@ -350,6 +352,17 @@ def test_retry_after_on_a_successful_response_is_ignored() -> None:
     assert clock.slept == []
 
 
+def test_a_probe_names_the_limit_of_the_settings_not_its_own() -> None:
+    with serving(reply(429, b"{}", Retry_After="1800")) as server:
+        url = f"http://127.0.0.1:{server.server_port}"
+        with pytest.raises(ApiError) as caught:
+            probe(ApiTarget(url, "v1", "bearer", Secret(CANARY)), Extract(), Clock().timing())
+    assert str(caught.value) == (
+        f"{url}: HTTP 429; try again after 2026-05-04 12:30:00 UTC; a snapshot waits for that, "
+        "up to extract.max_wait_seconds (900 s)"
+    )
+
+
 def test_a_wait_beyond_the_limit_ends_the_run_with_the_time_to_retry() -> None:
     clock = Clock()
     with serving(reply(429, b"{}", Retry_After="1800")) as server:
@@ -433,7 +446,29 @@ def test_a_closed_port_is_an_api_error() -> None:
     with serving(reply()) as server:
         pass
     error = refused(server, attempts=2)
-    assert "the connection failed" in str(error)
+    assert str(error) == (
+        f"http://127.0.0.1:{server.server_port}: the connection failed: "
+        "nothing listens at its port (2 tries); "
+        "check api.url; if it is right: is the API up? try again later"
+    )
+
+
+def test_https_to_a_port_of_plain_http_is_named() -> None:
+    with serving(reply()) as server:
+        error = refused(server, attempts=1, scheme="https")
+    assert "speaks no TLS, so https is wrong there (1 try); check api.url" in str(error)
+
+
+def test_an_answer_that_is_no_json_points_to_the_address_until_a_page_has_come() -> None:
+    page = b"<!doctype html><title>Log in</title>"
+    with serving(reply(200, page)) as server:
+        error = refused(server, attempts=1)
+        assert "the response is not JSON" in str(error)
+        assert "check api.url" in str(error)
+    with serving(reply(), reply(200, page)) as server:
+        error = refused(server, times=2, attempts=1)
+        assert "the response is not JSON" in str(error)
+        assert "api.url" not in str(error)
 
 
 def make_ca(folder: Path) -> tuple[Path, Path]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.cli.commands.maintenance import prune as command
 from pipeline.errors import SettingsError, StorageError
 from pipeline.jobs import Job, prune
 from pipeline.jobs.ledger import update_ledger
@@ -15,14 +17,12 @@ from pipeline.jobs.report import make_report
 from pipeline.keys import Secret
 from pipeline.model import Snapshot, State
 from pipeline.schema import SNAPSHOT
-from pipeline.settings import Settings
+from pipeline.settings import MOST_DAYS, Retention, Settings, override
 from pipeline.simulator.fleet import Fleet
 from pipeline.store import Store
 from pipeline.store.check import check
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pipeline.model import SnapshotRef
     from tests.store.conftest import MakeSnapshot
 
@@ -308,3 +308,42 @@ def test_a_prune_that_dies_anywhere_is_finished_by_the_next(
 def test_invalid_ages_are_refused(thin: int, drop: int) -> None:
     with pytest.raises(SettingsError, match="drop no sooner than thin"):
         prune.Ages(today=FIRST, thin_after_days=thin, drop_after_days=drop)
+
+
+@pytest.mark.parametrize(
+    ("thin", "drop", "ages"),
+    [
+        (None, None, (90, 400)),
+        (500, None, (500, MOST_DAYS)),  # nothing is dropped
+        (None, 1, (1, 1)),  # nothing is thinned before it is dropped
+        (3, 5, (3, 5)),
+    ],
+)
+def test_one_age_alone_is_the_only_one_that_holds(
+    store: Store, thin: int | None, drop: int | None, ages: tuple[int, int]
+) -> None:
+    made = prune.ages_of(job_of(store), thin, drop)
+    assert (made.thin_after_days, made.drop_after_days) == ages
+
+
+@pytest.mark.parametrize("policy", [Retention(thin_after_days=500), Retention(drop_after_days=3)])
+def test_a_policy_of_one_age_prunes_as_the_command_with_that_age(
+    watched: Store, policy: Retention
+) -> None:
+    job = job_of(watched)
+    job.settings = override(Settings(), None, retention=policy)
+    ages = prune.ages_of(job, policy.thin_after_days, policy.drop_after_days)
+    planned = prune.plan(job, ages)
+    done = prune.apply_retention(job)
+    assert done is not None
+    assert done.removed == planned.remove
+
+
+def test_ages_count_from_the_newest_snapshot_if_the_clock_is_ahead(watched: Store) -> None:
+    assert prune.ages_of(job_of(watched), None, None).today == AGES.today
+
+
+def test_the_help_and_the_documents_have_the_default_ages() -> None:
+    for text in (command.help, Path("docs/operations.md").read_text(encoding="utf-8")):
+        assert f"after {prune.THIN_AFTER_DAYS} days" in (text or "")
+        assert f"after {prune.DROP_AFTER_DAYS}" in (text or "")

@@ -144,18 +144,26 @@ def test_a_foreign_file_is_a_warning_and_temporary_files_are_not(
     assert checked.exit_code == Exit.WARNINGS
 
 
-def test_a_gap_between_complete_snapshots_is_a_warning(
+def test_a_gap_between_complete_snapshots_is_information(
     store: Store, snapshot: MakeSnapshot
 ) -> None:
     for hours, state in ((0, "complete"), (24, "complete"), (30, "drifted"), (60, "complete")):
         store.publish_snapshot(snapshot(NOON + timedelta(hours=hours), state=State(state)))
-    [problem] = check(store.files).problems
-    assert problem.severity is Severity.WARNING
-    assert (
-        "no complete snapshot for 36 h, from 2026-10-21 12:00 to 2026-10-23 00:00"
-        in problem.message
+    checked = check(store.files)
+    assert (checked.problems, checked.exit_code) == ((), Exit.DONE)
+    [gap] = checked.gaps
+    assert gap.message == (
+        "account default: no complete snapshot for 36 h, from 2026-10-21 12:00 to "
+        "2026-10-23 00:00 UTC; it is past and cannot be filled"
     )
-    assert check(store.files, max_gap=timedelta(hours=40)).problems == ()
+    assert check(store.files, max_gap=timedelta(hours=40)).gaps == ()
+
+
+def test_a_gap_of_two_days_or_more_is_in_days(store: Store, snapshot: MakeSnapshot) -> None:
+    for hours in (0, 47, 47 + 48, 47 + 48 + 6436):
+        store.publish_snapshot(snapshot(NOON + timedelta(hours=hours)))
+    lengths = [gap.message.split(" for ")[1].split(",")[0] for gap in check(store.files).gaps]
+    assert lengths == ["47 h", "2 days", "268 days"]
 
 
 def test_stale_missing_and_orphaned_ledger_days_are_warnings(full: Store) -> None:

@@ -8,7 +8,7 @@ import click
 
 from pipeline.cli.options import Command, current_options
 from pipeline.cli.run import run
-from pipeline.errors import SettingsError
+from pipeline.errors import SettingsError, install_extra
 
 if TYPE_CHECKING:
     from pipeline.jobs import Job
@@ -29,7 +29,7 @@ def mcp() -> None:
             if (error.name or "").split(".")[0] not in ("mcp", "mcp_types"):
                 raise
             raise SettingsError(
-                "the command mcp needs the extra mcp: pip install 'fleetledger[mcp]'"
+                f"the command mcp needs {error.name}; {install_extra('mcp')}"
             ) from error
         from pipeline.assistants.api_text import ApiText
         from pipeline.assistants.tools import Tools

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 MOST_DAYS = 36_600
 """As ``settings.MOST_DAYS``, which would load more than the help needs."""
 TWO_DAYS_SECONDS = 2 * 86_400
-THIN_AFTER_DAYS, DROP_AFTER_DAYS = 90, 400
-"""Where neither an option nor the settings name an age."""
 
 
 @click.command(cls=Command)
@@ -38,13 +36,14 @@ def status(max_age: timedelta | None) -> None:
 
         from pipeline.jobs.future_snapshots import warn_of_future_snapshots
         from pipeline.jobs.sent_mail import given_up, refusals
-        from pipeline.jobs.status import last_alerts, next_step
+        from pipeline.jobs.status import failed_channels, last_alerts, next_step
 
         warn_of_future_snapshots(job)
         accounts = [_account_status(job, name, max_age) for name in _known_accounts(job)]
         last = job.store.runs(10)
         alerts = last_alerts(job)
-        step = next_step(job, last)
+        channels = failed_channels(job)
+        step = next_step(job, last, channels, alerts)
         for entry in accounts:
             discarded = f", {entry['discarded']} discarded" if entry["discarded"] else ""
             print_result(
@@ -56,6 +55,8 @@ def status(max_age: timedelta | None) -> None:
             print_result(f"{started}  {record.command:<8} exit {record.exit_code}")
         for alert in alerts:
             print_result(f"alert: {alert}")
+        for message in channels.values():
+            print_result(f"not reached: {message}")
         refused = {address: kept for address, kept in refusals(job.store).items() if kept.is_last}
         for address, kept in refused.items():
             print_result(given_up(address, len(kept.days), kept.reason))
@@ -65,6 +66,7 @@ def status(max_age: timedelta | None) -> None:
             "runs": msgspec.to_builtins(last),
             "refused_recipients": msgspec.to_builtins(refused),
             "alerts": alerts,
+            "failed_channels": channels,
             "next_step": step,
         }
 
@@ -113,8 +115,8 @@ def _ago(entry: Mapping[str, object]) -> str:
 def check(*, read_data: bool) -> None:
     """Check all stored files.
 
-    Reports damaged files, invalid certificates, gaps in the history, and stale days, findings
-    and reports.
+    Reports damaged files, invalid certificates, and stale days, findings and reports. Gaps in the
+    history are printed, but are no problem: ledger and nightly warn of each once.
     """
 
     def action(job: Job) -> dict[str, object]:
@@ -127,10 +129,23 @@ def check(*, read_data: bool) -> None:
         checked = check_store(job, read_data=read_data)
         for problem in checked.problems:
             job.note(checked.exit_code, problem.message)
-        print_result(f"{checked.files} files checked, {len(checked.problems)} problems")
-        return {"files": checked.files, "problems": msgspec.to_builtins(checked.problems)}
+        for gap in checked.gaps:
+            print_result(gap.message)
+        counts = [_number(len(checked.problems), "problem")]
+        counts += [_number(len(checked.gaps), "gap")] if checked.gaps else []
+        print_result(f"{_number(checked.files, 'file')} checked, {', '.join(counts)}")
+        return {
+            "files": checked.files,
+            "problems": msgspec.to_builtins(checked.problems),
+            "gaps": msgspec.to_builtins(checked.gaps),
+        }
 
     run("check", action, is_recorded=False, needs_data=True)
+
+
+def _number(count: int, noun: str) -> str:
+    """``no problems``, ``1 problem``, ``2 problems``."""
+    return f"{count or 'no'} {noun}{'s' * (count != 1)}"
 
 
 @click.command(cls=Command)
@@ -138,27 +153,29 @@ def check(*, read_data: bool) -> None:
     "--thin-after",
     type=click.IntRange(1, MOST_DAYS),
     metavar="DAYS",
-    help="Keep one snapshot of each older day. [default: retention.thin_after_days, or 90]",
+    help="Keep one snapshot of each older day. [default: retention.thin_after_days]",
 )
 @click.option(
     "--drop-after",
     type=click.IntRange(1, MOST_DAYS),
     metavar="DAYS",
-    help="Keep no snapshot of older days; their ledger stays. "
-    "[default: retention.drop_after_days, or 400]",
+    help="Keep no snapshot of older days; their ledger stays. [default: retention.drop_after_days]",
 )
 @click.option("--dry-run", is_flag=True, help="Only print what would be removed.")
 def prune(thin_after: int | None, drop_after: int | None, *, dry_run: bool) -> None:
-    """Remove old snapshots; the ledger keeps every amount."""
+    """Remove old snapshots; the ledger keeps every amount.
+
+    Ages are counted in days before the newest snapshot, not before today. An age that is given
+    alone, by its option or in the settings, is the only one that holds. Without any, days are
+    thinned after 90 days and dropped after 400.
+    """
 
     def action(job: Job) -> dict[str, object]:
         from pipeline.jobs import prune as pruning
 
         policy = job.settings.retention
         ages = pruning.ages_of(
-            job,
-            thin_after or policy.thin_after_days or THIN_AFTER_DAYS,
-            drop_after or policy.drop_after_days or DROP_AFTER_DAYS,
+            job, thin_after or policy.thin_after_days, drop_after or policy.drop_after_days
         )
         done: pruning.Plan | pruning.Pruned
         if dry_run:
@@ -171,10 +188,12 @@ def prune(thin_after: int | None, drop_after: int | None, *, dry_run: bool) -> N
         for reason in pruning.reasons(done.blocked):
             # A plan succeeds even if a prune would keep something.
             job.note(Exit.DONE if dry_run else Exit.WARNINGS, reason)
-        if dry_run or sys.stdout.isatty():
+        if not removed and not final:
+            print_result(f"nothing to prune, counted from the newest snapshot ({ages.today})")
+        else:
             would = "would be " if dry_run else ""
             freed = pruning.summary(len(removed), done.freed_bytes)
-            print_result(f"{freed} {would}removed, {len(final)} days {would}final")
+            print_result(f"{freed} {would}removed, {_number(len(final), 'day')} {would}final")
         if dry_run:
             for line in _by_account(removed):
                 print_result(line)

@@ -146,13 +146,12 @@ def send(day: date | None, to_file: Path | None, *, again: bool) -> None:
             posted = post_report(job, day_sent, again=again)
             if mail.to or mail.per_owner or not job.settings.webhooks:
                 results = send_report(job, day_sent, again=again)
-        if sys.stdout.isatty():
-            for what, each in (("recipients", results), ("webhooks", posted)):
+        if not results and not posted:
+            print_result(f"nothing to send: no mail or post of the report of {day_sent} is due")
+        for what, each in (("recipients", results), ("webhooks", posted)):
+            if each:
                 accepted = sum(not refusal for refusal in each.values())
-                if each or what == "recipients":
-                    print_result(
-                        f"report of {day_sent}: accepted for {accepted} of {len(each)} {what}"
-                    )
+                print_result(f"report of {day_sent}: accepted for {accepted} of {len(each)} {what}")
         return {"date": day_sent.isoformat(), "recipients": results, "webhooks": posted}
 
     run("send", action, needs_data=True)

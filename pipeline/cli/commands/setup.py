@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,6 +70,10 @@ def _write_new(path: Path, text: bytes) -> None:
 
 
 def _next_steps(job: Job, path: Path, *, is_named: bool) -> Iterator[str]:
+    options = current_options()
+    program = "fleetledger"
+    if options.sources.get("data_dir") == "--data-dir":
+        program += f" --data-dir {shlex.quote(options.data_dir)}"
     if is_named:
         yield f"Name the file in every call: export FLEETLEDGER_CONFIG={path}"
     try:
@@ -81,10 +86,10 @@ def _next_steps(job: Job, path: Path, *, is_named: bool) -> Iterator[str]:
             "export TENSORONE_API_KEY_FILE=~/.tensorone_api_key"
         )
     yield f"Edit {path}: currency, mail, budgets"
-    yield "Check the set-up: fleetledger doctor"
-    yield "Take a snapshot and make the first report: fleetledger nightly"
-    yield "Run every hour: fleetledger extract --spread 60m"
-    yield "Run every night: fleetledger nightly (the crontab is in docs/first-night.md)"
+    yield f"Check the set-up: {program} doctor"
+    yield f"Take a snapshot and make the first report: {program} nightly"
+    yield f"Run every hour: {program} extract --spread 60m"
+    yield f"Run every night: {program} nightly (the crontab is in docs/first-night.md)"
 
 
 @click.group(cls=Program)
@@ -212,10 +217,11 @@ def _key_source(job: Job, account: str) -> str:
 
 @click.command(cls=Command)
 def doctor() -> None:
-    """Check the set-up: key, API, rules, store, disk, mail, rendering.
+    """Check the set-up: key, API, rules, store, disk, mail, channels, metrics, rendering.
 
-    Asks the API for one page and logs in to the mail server, but stores no snapshot and sends no
-    mail. Each problem is one sentence with its remedy; the exit code shows the worst.
+    Asks the API for one page, logs in to the mail server and connects to the servers of webhooks
+    and ping, but stores no snapshot, sends no mail and posts nothing. Each
+    problem is one sentence with its remedy; the exit code shows the worst.
     """
 
     def action(job: Job) -> dict[str, object]:

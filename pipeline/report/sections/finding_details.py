@@ -24,7 +24,7 @@ from pipeline.report.text.numbers import (
     share,
 )
 from pipeline.rules import IDLE, IDLE_LOADED
-from pipeline.schema import BAND_COLUMNS, BAND_EDGES_PCT
+from pipeline.schema import BAND_COLUMNS, BAND_EDGES_PCT, BUSY_ABOVE_PCT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -120,7 +120,9 @@ def _samples(finding: Record, evidence: Record) -> str:
     busy = known(evidence.get("busy_samples"))
     text = f"GPU use was read in {count_of(n, 'running hour')}"
     if busy is not None:
-        text += f" and was above 5 % (busy) in {int(busy) if busy else 'none'} of them"
+        text += (
+            f" and was above {BUSY_ABOVE_PCT:g} % (busy) in {int(busy) if busy else 'none'} of them"
+        )
     bound = known(finding["busy_share_bound"])
     if bound is not None and bound < 1:
         text += f": at most {percent(100 * bound)} of its running time was busy (95 % confidence)"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.report.model import Fact
 from pipeline.report.text.numbers import percent
+from pipeline.schema import BUSY_ABOVE_PCT
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
@@ -19,7 +20,7 @@ def method(settings: Settings) -> tuple[Fact, ...]:
         "midnight UTC by time. Without a counter: rate times running time, marked as estimated.",
         "GPU use": "Read in each snapshot. A reading stands for at most 30 minutes before and "
         "after it. A sample is an hour with a reading while the cluster ran. Busy means GPU use "
-        "above 5 %.",
+        f"above {BUSY_ABOVE_PCT:g} %.",
         "Waste": "The least that running idle clusters can have cost, times the share of their "
         "running time that cannot have been busy. The samples limit the busy share: n samples "
         "without work leave 1 \N{MINUS SIGN} 0.05^(1/n) possible (95 % confidence), and running "

@@ -25,6 +25,7 @@ import pandas as pd
 from pipeline.errors import SettingsError
 from pipeline.schema import CLUSTER_KEY
 from pipeline.transform.findings.patterns import matches
+from pipeline.value_errors import entry_problem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -66,7 +67,7 @@ def parse_exclusions(
     try:
         exclusions = msgspec.convert(value, _File).exclude
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{source}: {error}") from error
+        raise SettingsError(f"{source}: {entry_problem(error)}") from error
     for number, exclusion in enumerate(exclusions, 1):
         if exclusion.rule != "*" and exclusion.rule not in known_rules:
             raise SettingsError(

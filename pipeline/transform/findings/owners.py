@@ -20,6 +20,7 @@ from pipeline.errors import SettingsError
 from pipeline.schema import CLUSTER_KEY
 from pipeline.transform.findings.patterns import matches
 from pipeline.transform.fold import day_numbers, number
+from pipeline.value_errors import entry_problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +47,7 @@ def parse_owners(value: object, source: str) -> tuple[Owner, ...]:
     try:
         return msgspec.convert(value, _File).owner
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{source}: {error}") from error
+        raise SettingsError(f"{source}: {entry_problem(error)}") from error
 
 
 def owner_of(owners: Sequence[Owner], clusters: pd.DataFrame) -> pd.Series[Any]:
