@@ -70,7 +70,7 @@ def test_an_excluded_finding_is_not_listed_and_the_report_shows_it(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[[exclude]]\nmatch = 'x'\n", "missing required field"),
+        ("[[exclude]]\nmatch = 'x'\n", "reason is missing"),
         ("[[exclude", "not valid TOML"),
         (None, "No such file"),
     ],
