@@ -40,10 +40,10 @@ test-crash: develop ## 10,000 kills and 10,000 flipped bits against the store (m
 soak: develop ## a month of hourly runs in real processes, with faults at random: docs/reliability.md (half an hour)
 	$(BIN)/python -m benchmarks.soak --write
 
-bench: $(BENCH)/peers/.installed develop ## compare with DuckDB, Polars and plain loops, and write docs/benchmarks.md (ten minutes, and five more for its data the first time)
+bench: $(BENCH)/peers/.installed develop ## compare with DuckDB, Polars and plain loops, and write docs/benchmarks.md (a quarter of an hour, and as long again for its data the first time)
 	$(BIN)/python -m benchmarks.bench --data $(BENCH) --peer-python $(BENCH)/peers/bin/python
 
-bench-full: $(BENCH)/peers/.installed develop ## the same with a year, a million clusters and every engine (hours, 40 GB of disk)
+bench-full: $(BENCH)/peers/.installed develop ## the same with hourly snapshots of a year, nights of a million clusters and every engine (hours, 40 GB of disk)
 	$(BIN)/python -m benchmarks.bench --data $(BENCH) --peer-python $(BENCH)/peers/bin/python --full
 
 $(BENCH)/peers/.installed: benchmarks/peers.lock

@@ -82,9 +82,12 @@ QUICK = Plan(
         Night(_HOURLY, 90, 2),
         Night(Fleet(100_000, 24, 30), 30, 3),
     ),
-    history=(Fleet(10_000, 24, 30), Fleet(10_000, 24, 90), Fleet(10_000, 24, 365)),
-    fleets=(Fleet(1_000, 24, 30), Fleet(10_000, 24, 30), Fleet(100_000, 24, 30)),
-    snapshots=(Fleet(100_000, 24, 30),),
+    history=tuple(Fleet(10_000, 24, days) for days in (30, 90, 365, 1095)),
+    fleets=(
+        *(Fleet(clusters, 24, 30) for clusters in (1_000, 10_000, 100_000)),
+        Fleet(1_000_000, 24, 7),
+    ),
+    snapshots=(Fleet(100_000, 24, 30), Fleet(1_000_000, 24, 7)),
     lists=((20_000, 5), (100_000, 1)),
 )
 FULL = Plan(
@@ -95,9 +98,9 @@ FULL = Plan(
         Night(Fleet(100_000, 24, 30), 30, 5, has_report=True),
         Night(Fleet(1_000_000, 24, 7), 7, 5),
     ),
-    history=(*QUICK.history, Fleet(10_000, 24, 1095), _HOURLY, Fleet(10_000, 1, 365)),
-    fleets=(*QUICK.fleets, Fleet(1_000_000, 24, 7)),
-    snapshots=(*QUICK.snapshots, Fleet(1_000_000, 24, 7)),
+    history=(*QUICK.history, _HOURLY, Fleet(10_000, 1, 365)),
+    fleets=QUICK.fleets,
+    snapshots=QUICK.snapshots,
     lists=((2_000, 5), (20_000, 5), (100_000, 5)),
     engines=("duckdb", "polars-streaming", "polars-memory"),
 )
