@@ -134,7 +134,7 @@ def same_tags(hostile: str, benign: str) -> None:
 def test_the_corpus_is_large_and_every_text_was_served(hostile: Served) -> None:
     assert len(set(corpus())) == len(corpus()) >= 1000
     rows = list(csv.reader(io.StringIO(hostile.text("spend.csv"))))
-    assert len(rows) - 1 == CLUSTERS
+    assert len(rows) - 1 >= CLUSTERS  # a simulated fleet may have births
 
 
 def test_no_text_is_part_of_a_stored_path(hostile: Served, benign: Served) -> None:

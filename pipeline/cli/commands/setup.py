@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 STARTER = "starter_settings.toml"
 HIDDEN = "***"
 
+_PROXIES = ("HTTPS_PROXY", "ALL_PROXY")
+
 
 @click.command(cls=Command)
 def init() -> None:
@@ -252,7 +254,7 @@ def doctor() -> None:
 
 def _ignored_proxy(job: Job) -> str | None:
     """The variable that names a proxy where the settings name none."""
-    named = (name for name in os.environ if name.upper() in ("HTTPS_PROXY", "ALL_PROXY"))
+    named = (name for name, value in os.environ.items() if value and name.upper() in _PROXIES)
     return None if job.settings.proxy else next(named, None)
 
 

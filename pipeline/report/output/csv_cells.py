@@ -57,7 +57,7 @@ def texts(values: pd.Series[Any], write: Callable[[str], str]) -> pa.Array:
     if pd.api.types.is_bool_dtype(kind):
         return _FLAGS.take(pa.array(values, from_pandas=True).cast(pa.int8()))
     if pd.api.types.is_float_dtype(kind):
-        return _distinct(values, lambda value: format(value, ".10g"))
+        return _distinct(values, lambda value: format(value + 0.0, ".10g"))  # -0 is 0
     if pd.api.types.is_integer_dtype(kind) or isinstance(kind, pd.ArrowDtype):
         return pa.array(values, from_pandas=True).cast(pa.large_string())
     if isinstance(kind, pd.StringDtype):

@@ -29,7 +29,7 @@ _HARMLESS = frozenset("$%,.:;/'\"?=&()")
 """Left as they are, since sentences are full of them. A link needs its brackets, which are escaped;
 "&" is left before a blank only.
 """
-_NUMBERED = re.compile(r"^(\s*\d+)\.")
+_NUMBERED = re.compile(r"^(\s*\d+)([.)])")
 """What begins a numbered list."""
 _MENTIONS = re.compile(r"[@#]|://|www\.|&\S|\.\S*/", re.IGNORECASE)
 _PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -58,7 +58,7 @@ def plain(sentence: str) -> str:
     if _MENTIONS.search(sentence):
         return code(sentence)
     text = _MARKUP.sub(lambda m: m[0] if m[0] in _HARMLESS else f"\\{m[0]}", sentence)
-    return _NUMBERED.sub(r"\1\.", text)
+    return _NUMBERED.sub(r"\1\\\2", text)
 
 
 def _ticket(row: FirstAction, inputs: ReportInputs, kicker: str) -> Iterator[str]:

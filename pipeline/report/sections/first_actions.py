@@ -190,7 +190,11 @@ def _summary(rows: pd.DataFrame, money: Money) -> str:
 
 def _saved(rows: pd.DataFrame, money: Money) -> str:
     grades = rows["grade"].astype("object")
-    saved = {g: int(rows.loc[grades == g, "counted_saving_micros"].sum()) for g in GRADES}
+    of = {
+        grade: (grades.isna() if grade is None else grades == grade).to_numpy(bool)
+        for grade in (*GRADES, None)
+    }
+    saved = {g: int(rows.loc[is_one, "counted_saving_micros"].sum()) for g, is_one in of.items()}
     return by_grade(saved, money)
 
 

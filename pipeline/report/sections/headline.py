@@ -220,9 +220,9 @@ def _window(inputs: ReportInputs, totals: Totals) -> str:
 
 def _saving(totals: Totals, money: Money) -> str:
     """What acting saves, by grade: never one sum of what is sure and what is not."""
-    parts = by_grade(
-        {PROVEN: totals.saving_proven_micros or 0, LIKELY: totals.saving_likely_micros or 0}, money
-    )
+    proven, likely = totals.saving_proven_micros, totals.saving_likely_micros
+    others = (totals.saving_micros or 0) - proven - likely
+    parts = by_grade({PROVEN: proven, LIKELY: likely, None: others}, money)
     suspected = totals.saving_suspected_micros
     if parts:
         sure = (

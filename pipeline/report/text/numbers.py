@@ -143,13 +143,21 @@ def compared(moved: str) -> str:
     return f"{moved[1:]} {'more' if moved.startswith('+') else 'less'} than"
 
 
-def by_grade(micros: Mapping[str, int], money: Money) -> str:
-    """``$80 on proven findings and $20 on likely ones``: never one sum of sure and unsure."""
+def by_grade(micros: Mapping[str | None, int], money: Money) -> str:
+    """``$80 on proven findings and $20 on likely ones``: never one sum of sure and unsure.
+
+    None: of findings without a grade, as own rules may have.
+    """
     parts = [(money.rounded(amount), grade) for grade, amount in micros.items() if amount]
-    return " and ".join(
-        f"{amount} on {grade} {'ones' if place else 'findings'}"
+    words = [
+        f"{amount} on {_graded('ones' if place else 'findings', grade)}"
         for place, (amount, grade) in enumerate(parts)
-    )
+    ]
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def _graded(findings: str, grade: str | None) -> str:
+    return f"{grade} {findings}" if grade else f"{findings} without a grade"
 
 
 def count(number: int | None) -> str:

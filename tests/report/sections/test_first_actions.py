@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TIMES = "\N{MULTIPLICATION SIGN}"
 
 
-def savings(inputs: ReportInputs, **by_cluster: tuple[str, int]) -> ReportInputs:
+def savings(inputs: ReportInputs, **by_cluster: tuple[str | None, int]) -> ReportInputs:
     """Grade and counted saving of the finding ``idle`` of some clusters."""
     rows = inputs.findings.astype({"grade": "object", "action": "object"})
     is_idle = rows["rule_id"].astype("str") == "idle"
@@ -41,6 +41,17 @@ def test_proven_comes_before_likely_and_most_saved_first() -> None:
     assert plain(shown.summary).startswith(
         "3 actions would save $5.00 on proven findings and $990 on likely ones"
     )
+
+
+def test_savings_of_own_rules_without_a_grade_are_in_every_sum() -> None:
+    inputs = savings(normal(), cluster_a2=("likely", 900), cluster_a3=(None, 50))
+    view = build(inputs)
+    saved = plain(view.first.summary)
+    assert "and $50.00 on ones without a grade" in saved, saved
+    counted = inputs.findings["counted_saving_micros"].fillna(0)
+    assert counted[inputs.findings["grade"].isna()].sum() == 50 * UNIT
+    page = plain(render.html(view))
+    assert "and $50.00 on ones without a grade over the next 30 days" in page
 
 
 def test_an_action_says_from_when_no_work_was_seen_and_not_from_when_it_is_proven() -> None:
