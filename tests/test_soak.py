@@ -26,11 +26,26 @@ def test_every_fault_once_in_two_days_breaks_no_promise(tmp_path: Path) -> None:
     assert {fault.name for fault in soak.FAULTS} < {row["fault"] for row in result["rows"]}
 
 
-def test_the_soak_notices_a_changed_snapshot_a_lost_one_and_a_traceback(tmp_path: Path) -> None:
-    world = World(
-        tmp_path, "", Clock(soak.START), Switched(), Inbox(),
+def small_world(folder: Path) -> World:
+    """A world in which no process runs."""
+    return World(
+        folder, "", Clock(soak.START), Switched(), Inbox(),
         random.Random(1),  # noqa: S311
     )  # fmt: skip
+
+
+def test_the_soak_notices_an_exit_code_that_is_not_promised(tmp_path: Path) -> None:
+    world, seen = small_world(tmp_path), soak.Seen()
+    for code in (0, 3):
+        ended = Ran("extract", code, "", "a line", 1.0, None)
+        fault = soak.Fault("any", frozenset({0}), lambda *_, ended=ended: [ended])
+        soak.step(world, soak.Run(soak.START, "extract", fault), seen)
+    assert seen.not_promised == {("extract", "any"): 1}
+    assert [text.partition("exit ")[2] for text in world.broken] == ["3, not {0}: a line"]
+
+
+def test_the_soak_notices_a_changed_snapshot_a_lost_one_and_a_traceback(tmp_path: Path) -> None:
+    world = small_world(tmp_path)
     day = tmp_path / "data/snapshots/date=2026-03-02"
     day.mkdir(parents=True)
     for name in "abc":

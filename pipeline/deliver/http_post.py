@@ -56,13 +56,6 @@ class Limits(NamedTuple):
     """A tunnel for https to other machines."""
 
 
-class _Transport(NamedTuple):
-    """Of one attempt."""
-
-    seconds: float
-    proxy: str | None
-
-
 class Outcome(NamedTuple):
     """Of one attempt, or of all."""
 
@@ -88,9 +81,8 @@ def send(
     until = monotonic() + limits.max_seconds
     outcome = Outcome("not tried")
     for attempt in range(1, limits.attempts + 1):
-        outcome = _attempt(
-            method, url.reveal(), content, headers, _Transport(until - monotonic(), limits.proxy)
-        )
+        left = limits._replace(max_seconds=until - monotonic())
+        outcome = _attempt(method, url.reveal(), content, headers, left)
         if not outcome.is_temporary or attempt == limits.attempts:
             break
         wait = _FIRST_WAIT_SECONDS * 2 ** (attempt - 1) if outcome.wait is None else outcome.wait
@@ -103,15 +95,15 @@ def send(
 
 
 def _attempt(
-    method: str, url: str, content: bytes, headers: Mapping[str, str], transport: _Transport
+    method: str, url: str, content: bytes, headers: Mapping[str, str], left: Limits
 ) -> Outcome:
-    seconds = transport.seconds
+    seconds = left.max_seconds
     watchdog = Watchdog(seconds)
     adapter = WatchedAdapter(watchdog)
     try:
         with watchdog.running(), _unlogged():
             request = requests.Request(method, url, data=content, headers=dict(headers)).prepare()
-            options = _options(url, transport.proxy)
+            options = _options(url, left.proxy)
             response = adapter.send(request, timeout=(seconds, seconds), **options)
             answer = b""
             with suppress(Exception):  # the status is what counts

@@ -7,8 +7,8 @@ limited. The key is sent in one header only.
 A proxy is used only if the settings name one; ``HTTPS_PROXY`` and the like are not read. It does
 not see the key: it is used for https only, as a tunnel, and never for this machine. CA bundles of
 the environment (``REQUESTS_CA_BUNDLE``) are used; a ``ca_file`` of the settings takes precedence. A
-request is prepared once and only its
-address changes; it goes to the transport adapter directly, without a session's cookies and hooks.
+request is prepared once and only its address changes; it goes to the transport adapter directly,
+without a session's cookies and hooks.
 
 The server may send any bytes, and libraries fail on odd ones in undocumented ways. Every exception
 of the transport is therefore one lost response, and the request is repeated.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.deliver.channel_message import FILE, Action, ChannelMessage
-from pipeline.jobs.report_mail import slug
 from pipeline.report.output import render
 from pipeline.report.sections import budgets
+from pipeline.report.text.names import slug
 
 if TYPE_CHECKING:
     from datetime import date

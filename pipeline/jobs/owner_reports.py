@@ -11,7 +11,8 @@ from pipeline.deliver.channel_message import encode
 from pipeline.errors import SettingsError
 from pipeline.jobs import channel_text
 from pipeline.jobs.report_build import build_report, report_inputs
-from pipeline.jobs.report_mail import message, slug
+from pipeline.jobs.report_mail import message
+from pipeline.report.text.names import slug
 from pipeline.transform.findings.owners import mail_of
 
 if TYPE_CHECKING:

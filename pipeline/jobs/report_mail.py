@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from pipeline.deliver.message import compose
 from pipeline.report.output import render
+from pipeline.report.text.names import slug
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,12 +24,6 @@ MOST_BYTES = 1_000_000
 """
 _FEWER_ROWS = (100, 50, 20, 0)
 """The rows of findings in the attached page, where all are too many."""
-
-
-def slug(owner: str) -> str:
-    """An owner's part of a file name, different for each owner."""
-    words = "-".join(re.findall(r"[a-z0-9]+", owner.lower()))[:40]
-    return f"{words}-{hashlib.sha256(owner.encode()).hexdigest()[:6]}".lstrip("-")
 
 
 class _Attached(NamedTuple):

@@ -36,3 +36,8 @@ def age(seconds: int) -> str:
             number = seconds // length
             return f"{number} {unit}" + ("" if number == 1 else "s")
     return "less than a minute"
+
+
+def count_of(number: int, noun: str) -> str:
+    """``no problems``, ``1 problem``, ``2 problems``."""
+    return f"{number or 'no'} {noun}{'s' * (number != 1)}"

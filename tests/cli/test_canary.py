@@ -199,8 +199,8 @@ class Quiet(http.server.ThreadingHTTPServer):
 
 
 @contextmanager
-def echoing(answer: Callable[[str], bytes]) -> Iterator[str]:
-    with Quiet(("127.0.0.1", 0), Echo) as server:
+def echoing(answer: Callable[[str], bytes], handler: type[Echo] = Echo) -> Iterator[str]:
+    with Quiet(("127.0.0.1", 0), handler) as server:
         server.answer = answer
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -381,19 +381,6 @@ class EchoPath(Echo):
     do_GET = do_POST  # noqa: N815  # the name that http.server calls
 
 
-@contextmanager
-def quoting(form: Callable[[str], str]) -> Iterator[str]:
-    with Quiet(("127.0.0.1", 0), EchoPath) as server:
-        server.answer = echo_path(form)
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 CHANNELS = """
 [webhooks.ops]
 kind = "slack"
@@ -421,7 +408,10 @@ def test_no_channel_that_fails_gets_its_address_printed_or_stored(
     """Refused, redirected, without a listener, and TLS to plain HTTP; by each command that asks."""
     here.configure("fresh_minutes = 0\n" + CHANNELS.format(folder=tmp_path))
     monkeypatch.setenv("SIGNING_KEY", SIGNING)
-    with echoing(lambda _key: reply(200, page())) as api, quoting(FORMS[name]) as quoted:
+    with (
+        echoing(lambda _key: reply(200, page())) as api,
+        echoing(echo_path(FORMS[name]), EchoPath) as quoted,
+    ):
         for way, url in {
             "refused": quoted,
             "no TLS": quoted.replace("http", "https"),

@@ -21,7 +21,7 @@ from pipeline.simulator.server import serve
 from tests.cli.conftest import KEY, SIMULATED, START, Api, Run, make_run
 from tests.deliver.conftest import Server, _running
 from tests.deliver.listener import Listener, listening
-from tests.hostile.serving import rewriting
+from tests.hostile.serving import PROVEN_IN_A_DAY, rewriting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,13 +49,6 @@ exclusions_file = "{folder}/exclusions.toml"
 [report]
 hide_names = true
 base_url = "https://reports.example.com/"
-
-[rules]
-idle_min_running_hours = 5
-idle_min_samples = 1
-idle_proven_bound = 1
-idle_likely_bound = 1
-idle_proven_days = 0.1
 
 [own_rules.mine]
 when = "project_id not in 'canary-project-none' and name not like 'Canary x*' and gpu_count >= 0"
@@ -136,7 +129,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory, mail_server: Server) -> Ite
     (tmp_path / "owners.toml").write_text(OWNERS)
     (tmp_path / "exclusions.toml").write_text(EXCLUSIONS)
     run = make_run(tmp_path, tmp_path / "data")
-    config = SETTINGS.format(folder=tmp_path, port=mail_server.port)
+    config = SETTINGS.format(folder=tmp_path, port=mail_server.port) + PROVEN_IN_A_DAY
     (tmp_path / "simulated.toml").write_text(config + SIMULATED)
     names: dict[str, str] = {}
 

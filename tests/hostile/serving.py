@@ -19,20 +19,21 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 FIELDS = ("name", "description", "gpu_type", "region", "project_id", "template_id", "proxy_url")
-RULES = """
-[report]
-max_rows = 100000
-
+PROVEN_IN_A_DAY = """
 [rules]
 idle_min_running_hours = 5
 idle_min_samples = 1
 idle_proven_bound = 1
 idle_likely_bound = 1
 idle_proven_days = 0.1
+"""
+RULES = f"""{PROVEN_IN_A_DAY}
+[report]
+max_rows = 100000
 
 [own_rules.every]
 when = "gpu_count >= 0"
-reason = "{name} in {region} of {project_id}"
+reason = "{{name}} in {{region}} of {{project_id}}"
 title = "Every cluster"
 action = "terminate"
 """

@@ -190,3 +190,27 @@ def test_what_separates_cells_and_what_utf8_cannot_hold_cost_no_file() -> None:
         ["?e", "", "2026-11-21"],
         ["", "True", ""],
     ]
+
+
+def test_a_file_written_in_blocks_is_the_same_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = pd.Series(pd.to_datetime(["2026-11-22 10:00", None] * 4, utc=True))
+    rows = pd.DataFrame(
+        {
+            "date": pd.to_datetime(["2026-11-21", "2026-11-22"] * 4),
+            "name": pd.Series(
+                ["plain", "=1+1", None, 'a "quoted", one', "", "é", "'", "x"], dtype="str"
+            ),
+            "region": pd.Categorical(["eu", None, "us", "eu", "=us", "eu", "us", None]),
+            "gpu_count": pd.array([1, None, 3, 4, 5, 6, 7, 8], dtype="Int64"),
+            "spend_micros": pd.array([1, None, -3, 4, 0, 6, 7, 8], dtype="Int64"),
+            "gpu_mean_pct": [0.0, -0.0, float("nan"), 1 / 3, 5.0, 0.0, -0.0, 100.0],
+            "is_present": [True, False] * 4,
+            "last_busy_at": at,
+        }
+    )
+    at_once = csv_files.table_csv(rows)
+    assert len(read(at_once)) == 1 + len(rows)
+    for size in (1, 3, 8):
+        monkeypatch.setattr(csv_files, "_BLOCK_ROWS", size)
+        assert csv_files.table_csv(rows) == at_once
+    assert read(csv_files.table_csv(rows.iloc[:0])) == read(at_once)[:1]

@@ -149,7 +149,7 @@ def test_a_sum_names_the_grade_of_its_findings() -> None:
     assert by_grade(both, money) == "$80.00 on proven findings and $20.00 on likely ones"
     assert by_grade({"proven": 0, "likely": 20_000_000}, money) == "$20.00 on likely findings"
     assert by_grade({"proven": 0}, money) == ""
-    assert by_grade({**both, None: 5_000_000}, money) == (
+    assert by_grade({**both, "": 5_000_000}, money) == (
         "$80.00 on proven findings, $20.00 on likely ones and $5.00 on ones without a grade"
     )
-    assert by_grade({None: 5_000_000}, money) == "$5.00 on findings without a grade"
+    assert by_grade({"": 5_000_000}, money) == "$5.00 on findings without a grade"

@@ -12,7 +12,7 @@ from pipeline.cli.options import Command, print_result
 from pipeline.cli.param_types import Age
 from pipeline.cli.run import run
 from pipeline.errors import Exit
-from pipeline.terminal.text import age
+from pipeline.terminal.text import age, count_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -131,9 +131,9 @@ def check(*, read_data: bool) -> None:
             job.note(checked.exit_code, problem.message)
         for gap in checked.gaps:
             print_result(gap.message)
-        counts = [_number(len(checked.problems), "problem")]
-        counts += [_number(len(checked.gaps), "gap")] if checked.gaps else []
-        print_result(f"{_number(checked.files, 'file')} checked, {', '.join(counts)}")
+        counts = [count_of(len(checked.problems), "problem")]
+        counts += [count_of(len(checked.gaps), "gap")] if checked.gaps else []
+        print_result(f"{count_of(checked.files, 'file')} checked, {', '.join(counts)}")
         return {
             "files": checked.files,
             "problems": msgspec.to_builtins(checked.problems),
@@ -141,11 +141,6 @@ def check(*, read_data: bool) -> None:
         }
 
     run("check", action, is_recorded=False, needs_data=True)
-
-
-def _number(count: int, noun: str) -> str:
-    """``no problems``, ``1 problem``, ``2 problems``."""
-    return f"{count or 'no'} {noun}{'s' * (count != 1)}"
 
 
 @click.command(cls=Command)
@@ -193,7 +188,7 @@ def prune(thin_after: int | None, drop_after: int | None, *, dry_run: bool) -> N
         else:
             would = "would be " if dry_run else ""
             freed = pruning.summary(len(removed), done.freed_bytes)
-            print_result(f"{freed} {would}removed, {_number(len(final), 'day')} {would}final")
+            print_result(f"{freed} {would}removed, {count_of(len(final), 'day')} {would}final")
         if dry_run:
             for line in _by_account(removed):
                 print_result(line)

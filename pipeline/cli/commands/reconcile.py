@@ -13,6 +13,7 @@ from pipeline.cli.param_types import Day
 from pipeline.cli.run import run
 from pipeline.errors import SettingsError
 from pipeline.terminal.amounts import money
+from pipeline.terminal.text import count_of
 
 if TYPE_CHECKING:
     from datetime import date
@@ -121,7 +122,7 @@ def _account(job: Job, asked: str | None) -> str:
 
 
 def _in_words(total: Sums, rows: pd.DataFrame, currency: str) -> str:
-    billed = f"billed on {_days(len(rows))}: {money(total.billed)} {currency}"
+    billed = f"billed on {count_of(len(rows), 'day')}: {money(total.billed)} {currency}"
     lines = [
         f"{billed}; matched {money(total.matched)}, unobserved {money(total.unobserved)}",
         f"residual above 0: {money(total.above)} was billed and is in no snapshot",
@@ -130,13 +131,9 @@ def _in_words(total: Sums, rows: pd.DataFrame, currency: str) -> str:
     if total.outside_bounds:
         lines.append(
             f"outside the bounds of spend: the bill on {total.outside_bounds} of "
-            f"{_days(total.with_bounds)} observed in full"
+            f"{count_of(total.with_bounds, 'day')} observed in full"
         )
     return "\n".join(lines)
-
-
-def _days(number: int) -> str:
-    return "1 day" if number == 1 else f"{number} days"
 
 
 def _others(done: Reconciled) -> str:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 STARTER = "starter_settings.toml"
 HIDDEN = "***"
-
 _PROXIES = ("HTTPS_PROXY", "ALL_PROXY")
 
 
@@ -222,8 +221,8 @@ def doctor() -> None:
     """Check the set-up: key, API, rules, store, disk, mail, channels, metrics, rendering.
 
     Asks the API for one page, logs in to the mail server and connects to the servers of webhooks
-    and ping, but stores no snapshot, sends no mail and posts nothing. Each
-    problem is one sentence with its remedy; the exit code shows the worst.
+    and ping, but stores no snapshot, sends no mail and posts nothing. Each problem is one sentence
+    with its remedy; the exit code shows the worst.
     """
 
     def action(job: Job) -> dict[str, object]:

@@ -6,8 +6,6 @@ the rows add up, and with those of the actions that are not shown they are the r
 
 from __future__ import annotations
 
-import hashlib
-import re
 import shlex
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -52,8 +50,6 @@ if TYPE_CHECKING:
 
 _SHOWN = 10
 _NO_OWNERS = "No owners are named: set owners_file, or ask the project."
-_WORDS = 40
-"""Letters of a finding in the name of its ticket's file; a file's name in the store has 64."""
 
 
 def first_actions(inputs: ReportInputs) -> FirstActions:
@@ -100,7 +96,7 @@ def _action(
     saving = money.rounded(int(row["counted_saving_micros"]))
     return FirstAction(
         anchor=names.anchor(cluster_id, str(row["account"]) if cluster_id in repeated else None),
-        ticket=_ticket(str(row["rule_id"]), str(row["account"]), cluster_id),
+        ticket=f"ticket-{names.slug(str(row['rule_id']), str(row['account']), cluster_id)}.md",
         action=imperative(action.id, evidence),
         name=names.label(known(row["name"]), cluster_id),
         cluster_id=names.shown(cluster_id),
@@ -138,13 +134,6 @@ def _action(
             for call in action.calls
         ),
     )
-
-
-def _ticket(*finding: str) -> str:
-    """A file's name for a finding: of rule, account and cluster; different for each."""
-    words = "-".join(re.findall(r"[a-z0-9]+", "-".join(finding).lower()))[:_WORDS]
-    digest = hashlib.sha256("\0".join(finding).encode("utf-8", "replace")).hexdigest()
-    return f"ticket-{words.strip('-')}-{digest[:8]}.md"
 
 
 def _since(row: Record, evidence: Record) -> str:
@@ -189,12 +178,11 @@ def _summary(rows: pd.DataFrame, money: Money) -> str:
 
 
 def _saved(rows: pd.DataFrame, money: Money) -> str:
-    grades = rows["grade"].astype("object")
-    of = {
-        grade: (grades.isna() if grade is None else grades == grade).to_numpy(bool)
-        for grade in (*GRADES, None)
+    grades = rows["grade"].astype("object").fillna("")
+    saved = {
+        grade: int(rows.loc[grades == grade, "counted_saving_micros"].sum())
+        for grade in (*GRADES, "")
     }
-    saved = {g: int(rows.loc[is_one, "counted_saving_micros"].sum()) for g, is_one in of.items()}
     return by_grade(saved, money)
 
 

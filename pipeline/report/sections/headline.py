@@ -222,7 +222,7 @@ def _saving(totals: Totals, money: Money) -> str:
     """What acting saves, by grade: never one sum of what is sure and what is not."""
     proven, likely = totals.saving_proven_micros, totals.saving_likely_micros
     others = (totals.saving_micros or 0) - proven - likely
-    parts = by_grade({PROVEN: proven, LIKELY: likely, None: others}, money)
+    parts = by_grade({PROVEN: proven, LIKELY: likely, "": others}, money)
     suspected = totals.saving_suspected_micros
     if parts:
         sure = (

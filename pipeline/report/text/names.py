@@ -16,6 +16,8 @@ from pipeline.report.text.numbers import UNKNOWN, known
 LONGEST = 48
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_MOST_OF_SLUG = 40
+"""Letters: a file's name in the store has 64 at most."""
 _SAFE_ID = re.compile(r"^[A-Za-z][A-Za-z0-9_.-]{0,127}$")
 
 
@@ -53,3 +55,12 @@ def _middle(text: str, longest: int) -> str:
         return text
     head = (longest - 1) * 2 // 3
     return f"{text[:head]}…{text[len(text) - (longest - 1 - head) :]}"
+
+
+def slug(*parts: str) -> str:
+    """A part of a file's name for what ``parts`` name: their first letters, and a digest that
+    differs for each.
+    """
+    words = "-".join(re.findall(r"[a-z0-9]+", "-".join(parts).lower()))[:_MOST_OF_SLUG]
+    digest = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
+    return f"{words}-{digest[:6]}".lstrip("-")

@@ -143,10 +143,10 @@ def compared(moved: str) -> str:
     return f"{moved[1:]} {'more' if moved.startswith('+') else 'less'} than"
 
 
-def by_grade(micros: Mapping[str | None, int], money: Money) -> str:
+def by_grade(micros: Mapping[str, int], money: Money) -> str:
     """``$80 on proven findings and $20 on likely ones``: never one sum of sure and unsure.
 
-    None: of findings without a grade, as own rules may have.
+    Empty: of findings without a grade, as own rules may have.
     """
     parts = [(money.rounded(amount), grade) for grade, amount in micros.items() if amount]
     words = [
@@ -156,7 +156,7 @@ def by_grade(micros: Mapping[str | None, int], money: Money) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
-def _graded(findings: str, grade: str | None) -> str:
+def _graded(findings: str, grade: str) -> str:
     return f"{grade} {findings}" if grade else f"{findings} without a grade"
 
 
