@@ -129,6 +129,14 @@ class LedgerRef(msgspec.Struct, frozen=True, order=True):
     key: str
 
 
+class IdRange(msgspec.Struct, frozen=True):
+    """The cluster ids from ``first`` on and before ``end``, in the order of their UTF-8 bytes."""
+
+    first: str = ""
+    end: str | None = None
+    """None: all that follow."""
+
+
 class NotObserved(msgspec.Struct, frozen=True, kw_only=True):
     """An account that is not observed on a report's day."""
 

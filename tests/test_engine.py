@@ -20,7 +20,7 @@ from pipeline import engine as engines
 from pipeline.cli.run import open_store
 from pipeline.engine import Dask, Engine, Local, Serial
 from pipeline.errors import EngineError, Exit, SettingsError, StorageError
-from pipeline.jobs import Job, _in_any_process, findings
+from pipeline.jobs import Job, _in_any_process, findings, judge_days
 from pipeline.jobs.ledger import update_ledger
 from pipeline.keys import Secret
 from pipeline.model import Certificate, Snapshot, State
@@ -104,7 +104,7 @@ def alone(history: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
 @pytest.fixture
 def expected(alone: Job, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     """The files that one process made; other engines now judge small blocks."""
-    monkeypatch.setattr(findings, "BLOCK_DAYS", 3)
+    monkeypatch.setattr(judge_days, "BLOCK_DAYS", 3)
     keys = [*alone.store.files.keys("ledger"), *alone.store.files.keys("findings")]
     return {key: alone.store.files.read(key) for key in keys}
 
@@ -114,6 +114,20 @@ def test_processes_write_the_same_bytes_as_one(
 ) -> None:
     assert derived(job_of(linked(history, tmp_path / "data"), PROCESSES)) == expected
     assert workers_ended()
+
+
+@pytest.mark.parametrize("engine", [Serial(), PROCESSES], ids=["one process", "processes"])
+def test_a_fleet_judged_in_ranges_of_its_clusters_has_the_same_findings(
+    history: Path,
+    tmp_path: Path,
+    expected: dict[str, bytes],
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(judge_days, "ROWS_AT_ONCE", 40)
+    job = job_of(linked(history, tmp_path / "data"), engine)
+    assert derived(job) == expected
+    assert len(job.store.id_ranges(job.store.ledger_days(), 40)) > 2
 
 
 @pytest.mark.usefixtures("expected")

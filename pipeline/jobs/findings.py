@@ -9,10 +9,8 @@ Past findings keep their policy: a setting changed today is in force from today 
 from __future__ import annotations
 
 import hashlib
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,9 +19,11 @@ from pipeline import rules as catalogue
 from pipeline.errors import DamageError, Exit, SettingsError, StorageError
 from pipeline.jobs import open_findings, provenance
 from pipeline.jobs.coverage import coverage, warn_of_missing
+from pipeline.jobs.judge_days import BLOCK_DAYS, fits, judge_days, judge_rows, lookback
 from pipeline.jobs.ledger import rate_card
+from pipeline.jobs.ledger_rows import read_rows
 from pipeline.ledger.inputs import unbroken_since
-from pipeline.schema import FINDINGS, LEDGER
+from pipeline.schema import FINDINGS
 from pipeline.settings import OwnRule, Rules, Settings
 from pipeline.toml_files import read_toml
 from pipeline.transform import what_if as whatif
@@ -34,13 +34,15 @@ from pipeline.transform.findings.owners import Owner, parse_owners
 from pipeline.transform.observed import observed_on
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     import pandas as pd
 
     from pipeline.jobs import Job
     from pipeline.jobs.coverage import Coverage
-    from pipeline.model import LedgerRef, NotObserved
+    from pipeline.jobs.judge_days import Judged
+    from pipeline.jobs.ledger_rows import LedgerRows, Span
+    from pipeline.model import NotObserved
     from pipeline.store import Store
     from pipeline.transform.observed import Until
 
@@ -76,10 +78,8 @@ class DayFindings:
     coverage: Coverage
     incomplete: list[str] = field(default_factory=list)
     """The inputs that were damaged, missing or incomplete, each with what is wrong with it."""
-    ledger: pd.DataFrame = field(default_factory=LEDGER.empty)
-    """The ledger rows that were read, which a report need not read again."""
-    ledger_since: date | None = None
-    """The first day of these rows; None: none were read, or some are damaged."""
+    rows: LedgerRows | None = None
+    """The ledger rows that the report asked for, if they were read and none is damaged."""
 
     @property
     def missing(self) -> tuple[NotObserved, ...]:
@@ -115,13 +115,13 @@ def findings_of(
     rebuild: bool = False,
     is_stored: bool = True,
     applies_settings: bool = True,
-    since: date | None = None,
+    report_span: Span | None = None,
 ) -> DayFindings:
     """The findings of ``day``; where they or those of earlier days are stale, they are built again.
 
     Settings that changed since the last run are in force from ``day`` on, if ``applies_settings``.
 
-    If ledger days are read, those from ``since`` on are too, for the report.
+    If ledger days are read, those of ``report_span`` are too, for the report.
 
     Ledger files that cannot be read are left out, with a warning, and named in the result. Nothing
     is written unless ``is_stored``.
@@ -140,34 +140,41 @@ def findings_of(
     before = kept[-1].digest if kept else ""
     left_out = {key for stored in kept for key in stored.left_out}
     missing = days[len(kept) :]
-    ledger, ledger_since = LEDGER.empty(), None
+    rows = None
     if missing:
-        in_force = {each.day: _in_force(policies, each.day) for each in missing}
-        if len(missing) <= BLOCK_DAYS:  # judged here, so that the report can use what was read
-            first = missing[0].day - _BEFORE
-            first = min(first, since or first)
-            damaged: list[str] = []
-            ledger = job.store.read_ledger(first, day, damaged=damaged)
-            ledger_since = None if damaged else first
-            judged = judge_each(ledger, damaged, in_force, known.until)
-        else:
-            judged = _judged_in_blocks(job, in_force, known.until)
+        in_force = {each.day: _in_force(policies, each.day).applied for each in missing}
+        rows, judged = _judged(job, in_force, known.until, report_span)
         shown = job.progress.days("findings", list(in_force))
-        for current, inputs, (lacking, outcomes) in zip(shown, missing, judged, strict=True):
-            before = inputs.digest(before, lacking)
+        for current, inputs, each in zip(shown, missing, judged, strict=True):
+            before = inputs.digest(before, each.lacking)
             previous = findings.with_lifecycles(
-                outcomes, in_force[current].applied, previous, known.until
+                each.outcomes, in_force[current], previous, known.until
             )
-            left_out |= lacking
+            left_out |= each.lacking
             if is_stored:
-                job.store.publish_findings(current, before, previous, lacking)
+                job.store.publish_findings(current, before, previous, each.lacking)
     job.add("findings_days", len(missing))
     assert previous is not None  # noqa: S101 - there is a day, and it was read or made
     # As stored: a report must not depend on whether its findings were just made or were read.
     frame = job.store.read_findings(day) if missing and is_stored else _in_order(previous)
     incomplete = _incomplete(job, day, sorted(left_out))
     policy = _in_force(policies, day)
-    return DayFindings(day, frame, policy, before, known, incomplete, ledger, ledger_since)
+    return DayFindings(day, frame, policy, before, known, incomplete, rows)
+
+
+def _judged(
+    job: Job, in_force: Mapping[date, findings.Policy], until: Until, report_span: Span | None
+) -> tuple[LedgerRows | None, Iterator[Judged]]:
+    """What the rules say of days in a row, and the rows of ``report_span`` if they were read."""
+    days = list(in_force)
+    if report_span is not None and len(days) <= BLOCK_DAYS:
+        span = lookback(days[0], days[-1]).with_days_of(report_span)
+        refs = span.refs(job.store)
+        if fits(job.store, refs, days[-1]):
+            damaged: list[str] = []
+            rows = read_rows(job.store, span, refs, damaged)
+            return None if damaged else rows, judge_rows(rows, damaged, in_force, until)
+    return None, judge_days(job, in_force, until)
 
 
 def keep_open(job: Job, judged: DayFindings) -> None:
@@ -256,69 +263,13 @@ def replay(
         )
     dated = read_policy(settings, first)
     judged = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    in_blocks = _judged_in_blocks(job, dict.fromkeys(judged, dated), known.until)
+    in_turn = judge_days(job, dict.fromkeys(judged, dated.applied), known.until)
     shown = job.progress.days("findings", judged)
-    outcomes = (each for _, (_, each) in zip(shown, in_blocks, strict=True))
+    outcomes = (each.outcomes for _, each in zip(shown, in_turn, strict=True))
     chain = findings.judge_days(outcomes, dated.applied, until=known.until)
     flags = replaying.flags(chain)
     ledger = job.store.read_ledger(first, days[-1], columns=replaying.LEDGER_COLUMNS, damaged=[])
     return Replayed(flags, replaying.precision(flags, ledger, days[-1], until=known.until))
-
-
-@dataclass(frozen=True)
-class Block:
-    """Days in a row to judge."""
-
-    in_force: Mapping[date, DatedPolicy]
-    """The days, and the policy of each."""
-    ledger: tuple[LedgerRef, ...]
-    """The stored ledger days of their look-back."""
-
-
-_BEFORE = timedelta(days=findings.LOOKBACK_DAYS - 1)
-"""How far before a day its look-back begins."""
-
-BLOCK_DAYS = 14
-"""A block reads its look-back once: longer ones read less in all, and need more memory."""
-
-
-Judged = tuple[frozenset[str], findings.DayOutcomes]
-"""Of one day: the ledger files that cannot be read, and the outcomes without them."""
-
-
-def _judged_in_blocks(
-    job: Job, in_force: Mapping[date, DatedPolicy], until: Until
-) -> Iterator[Judged]:
-    """What :func:`judge_each` gives for days in a row; the engine judges blocks of them."""
-    days = list(in_force)
-    refs = job.store.ledger_days(None, days[0] - _BEFORE, days[-1])
-    blocks = []
-    for start in range(0, len(days), BLOCK_DAYS):
-        block = days[start : start + BLOCK_DAYS]
-        ledger = tuple(ref for ref in refs if block[0] - _BEFORE <= ref.day <= block[-1])
-        blocks.append(Block({day: in_force[day] for day in block}, ledger))
-    with closing(job.each(partial(judge_block, until), blocks)) as judged:
-        for outcomes in judged:
-            yield from outcomes
-
-
-def judge_block(until: Until, store: Store, block: Block) -> list[Judged]:
-    """The outcomes of each day of a block."""
-    damaged: list[str] = []
-    ledger = store.read_ledger_days(block.ledger, damaged)
-    return list(judge_each(ledger, damaged, block.in_force, until))
-
-
-def judge_each(
-    ledger: pd.DataFrame, damaged: Sequence[str], in_force: Mapping[date, DatedPolicy], until: Until
-) -> Iterator[Judged]:
-    """The outcomes of each day by the policy in force; lifecycles are the caller's.
-
-    ``ledger`` covers the look-back of all the days, but for the files that are ``damaged``.
-    """
-    for day, policy in in_force.items():
-        lacking = provenance.lookback(damaged, day)
-        yield lacking, findings.judge_outcomes(ledger, policy.applied, day, until)
 
 
 def what_if(job: Job, change: whatif.Change) -> pd.DataFrame:

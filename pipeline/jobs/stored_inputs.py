@@ -12,6 +12,7 @@ import msgspec
 from pipeline.errors import DamageError
 from pipeline.jobs import certificates as certificates_of
 from pipeline.jobs.bills import BilledDays, billed_days
+from pipeline.jobs.ledger_rows import Span, read_rows
 from pipeline.ledger.inputs import usual_spacing
 from pipeline.model import NotObserved  # msgspec reads the annotations
 from pipeline.transform import anomalies
@@ -33,10 +34,6 @@ if TYPE_CHECKING:
 
 UNUSUAL_DAYS = 7
 """A report shows the unusual days since the one before it, and of no more than a week."""
-_HISTORY_COLUMNS = (
-    *("date", "account", "cluster_id", "name", "project_id", "gpu_type", "template_id"),
-    *("status", "hourly_rate_micros", "expires_at", "spend_micros", "flags"),
-)
 
 
 @dataclass(frozen=True)
@@ -107,21 +104,21 @@ class StoredInputs:
         return between(self.ledger, day - timedelta(days=days - 1), day)
 
 
-def oldest_day(settings: Settings, day: date) -> date:
-    """The oldest day that the report of ``day`` reads."""
-    return _first_days(settings, day, ALL)[2]
-
-
-def _first_days(settings: Settings, day: date, scope: Scope) -> tuple[date, date, date]:
-    """The first day of the report's window, month and look-back, that of the period it compares
-    with, and that of the history.
+def span_of(settings: Settings, day: date, scope: Scope = ALL) -> Span:
+    """The ledger days that the report of ``day`` reads: all columns of its window, of its month,
+    of the findings' look-back, and of the period that it compares with.
     """
-    lookback = max(settings.report.window_days, judge.TRAILING_DAYS)
-    first = min(day - timedelta(days=lookback - 1), day.replace(day=1))
-    unusual, reach = day - timedelta(days=UNUSUAL_DAYS - 1), first
+    recent, unusual = _first_day(settings, day), day - timedelta(days=UNUSUAL_DAYS - 1)
     if scope.period is not None and (before := scope.period.before(day)) is not None:
-        unusual, reach = min(unusual, scope.period.first), min(first, before.first)
-    return first, reach, min(reach, unusual - timedelta(days=anomalies.HISTORY_DAYS))
+        unusual, recent = min(unusual, scope.period.first), min(recent, before.first)
+    oldest = min(recent, unusual - timedelta(days=anomalies.HISTORY_DAYS))
+    return Span(oldest, recent, day)
+
+
+def _first_day(settings: Settings, day: date) -> date:
+    """The first day of the report's window, month and look-back."""
+    days = max(settings.report.window_days, judge.TRAILING_DAYS)
+    return min(day - timedelta(days=days - 1), day.replace(day=1))
 
 
 def read_inputs(
@@ -152,16 +149,17 @@ def read_inputs(
             not_observed=(),
         )
     day, coverage, policy = judged.day, judged.coverage, judged.policy
-    first, reach, oldest = _first_days(settings, day, scope)
-    if scope is ALL and judged.ledger_since is not None and judged.ledger_since <= oldest:
-        rows = between(judged.ledger, oldest, day)
-    else:
+    first, span = _first_day(settings, day), span_of(settings, day, scope)
+    rows = judged.rows if scope is ALL else None
+    if rows is None:
         accounts = [scope.account] if scope.account else None
-        rows = store.read_ledger(oldest, day, accounts, damaged=damaged)
-    rows = observed_days(rows, coverage.until)
-    ledger, history = between(rows, reach, day), rows[list(_HISTORY_COLUMNS)]
+        rows = read_rows(store, span, span.refs(store, accounts), damaged)
+    ledger, history = (
+        observed_days(between(each, since, day), coverage.until)
+        for each, since in ((rows.recent, span.recent), (rows.history, span.oldest))
+    )
     days: dict[str, set[date]] = defaultdict(set)
-    for ref in store.ledger_days(scope.account or None, reach, day):
+    for ref in store.ledger_days(scope.account or None, span.recent, day):
         if ref.key not in damaged and coverage.has(ref.account, ref.day):
             days[ref.account].add(ref.day)
     behind = [

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pipeline.model import Certificate, LedgerRef, RunRecord, Snapshot, SnapshotRef
+    from pipeline.model import Certificate, IdRange, LedgerRef, RunRecord, Snapshot, SnapshotRef
 
 T = TypeVar("T")
 
@@ -157,12 +157,24 @@ class Store:
         return ledger.read(self.files, wanted, columns, damaged)
 
     def read_ledger_days(
-        self, refs: Sequence[LedgerRef], damaged: list[str] | None = None
+        self,
+        refs: Sequence[LedgerRef],
+        columns: Collection[str] | None = None,
+        damaged: list[str] | None = None,
+        ids: IdRange | None = None,
     ) -> pd.DataFrame:
-        """The rows of some ledger days, as :meth:`read_ledger` returns them."""
+        """The rows of some ledger days, as :meth:`read_ledger` returns them; only those of ``ids``
+        if given.
+        """
         from pipeline.store import ledger
 
-        return ledger.read(self.files, refs, None, damaged)
+        return ledger.read(self.files, refs, columns, damaged, ids)
+
+    def id_ranges(self, refs: Sequence[LedgerRef], rows: int) -> list[IdRange]:
+        """Ranges of cluster ids that together are all, of about ``rows`` rows of ``refs`` each."""
+        from pipeline.store import ledger
+
+        return ledger.id_ranges(self.files, refs, rows)
 
     def damaged_ledger(self, keys: Collection[str]) -> list[str]:
         """Those of the ledger files ``keys`` that exist and are damaged."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipeline.errors import StorageError
+from pipeline.errors import DamageError, StorageError
+from pipeline.model import IdRange
 from pipeline.schema import DAY, LEDGER
 from pipeline.store import frames, layout, listings, tables
 from pipeline.store.damage import damaged
@@ -17,6 +21,9 @@ if TYPE_CHECKING:
 
     from pipeline.model import LedgerRef
     from pipeline.store.files import Files
+
+GROUP_ROWS = 32_768
+"""Rows of a row group: a reader of some clusters skips the others. Smaller groups decode slower."""
 
 
 def publish(files: Files, ref: LedgerRef, data: bytes) -> None:
@@ -41,7 +48,10 @@ def encode(ref: LedgerRef, frame: pd.DataFrame) -> bytes:
     """The bytes of a day's file; the path holds account and date."""
     stored = frame.assign(account=ref.account, date=pd.Timestamp(ref.day))
     return tables.encode(
-        LEDGER.from_pandas(stored), LEDGER, {"account": ref.account, "date": ref.day.isoformat()}
+        LEDGER.from_pandas(stored),
+        LEDGER,
+        {"account": ref.account, "date": ref.day.isoformat()},
+        GROUP_ROWS,
     )
 
 
@@ -50,6 +60,7 @@ def read(
     refs: Sequence[LedgerRef],
     columns: Collection[str] | None,
     skipped: list[str] | None,
+    ids: IdRange | None = None,
 ) -> pd.DataFrame:
     """The rows of ``refs`` as one frame.
 
@@ -58,11 +69,12 @@ def read(
         refs: Which days.
         columns: Only these; ``account`` and ``date`` come from the path.
         skipped: If given, damaged files are left out and their keys appended to it.
+        ids: Only the rows of these clusters.
     """
     known = [n for n in LEDGER.names if columns is None or n in columns]
     added = [] if columns is None else sorted(set(columns) - set(LEDGER.names))
     parts = tables.gather(
-        refs, lambda ref: _read_day(files, ref, [*known, *added]), skipped=skipped
+        refs, lambda ref: _read_day(files, ref, [*known, *added], ids), skipped=skipped
     )
     frame = frames.frame_of(LEDGER, parts, len(refs))
     if frame is None:
@@ -88,10 +100,31 @@ def verify_notes(files: Files, ref: LedgerRef, notes: Mapping[str, str] | None =
         raise damaged(files, ref.key, "it is another day's file")
 
 
-def _read_day(files: Files, ref: LedgerRef, names: Sequence[str]) -> pa.Table:
+def id_ranges(files: Files, refs: Sequence[LedgerRef], rows: int) -> list[IdRange]:
+    """Ranges of ids that together are all, of about ``rows`` rows of ``refs`` each.
+
+    The newest readable day of each account says how many rows a day has, and where to divide.
+    """
+    newest: dict[str, pa.ChunkedArray] = {}
+    for ref in reversed(refs):  # by account and day
+        if ref.account not in newest:
+            with suppress(DamageError):
+                newest[ref.account] = _read_day(files, ref, ["cluster_id"], None).column(0)
+    days = Counter(ref.account for ref in refs)
+    expected = sum(len(ids) * days[account] for account, ids in newest.items())
+    count = -(-expected // rows)
+    if count < 2:  # noqa: PLR2004 - one range is everything
+        return [IdRange()]
+    ids = pa.chunked_array([chunk for column in newest.values() for chunk in column.chunks])
+    ids = ids.take(pc.sort_indices(ids))
+    at = sorted({ids[n * len(ids) // count].as_py() for n in range(1, count)})
+    return [IdRange(*pair) for pair in zip(["", *at], [*at, None], strict=True)]
+
+
+def _read_day(files: Files, ref: LedgerRef, names: Sequence[str], ids: IdRange | None) -> pa.Table:
     """The rows of a day, with the columns that are in its path."""
     stored = [name for name in names if name not in ("account", "date")]
-    table, notes = tables.read(files, ref.key, LEDGER, stored or ["cluster_id"])
+    table, notes = tables.read(files, ref.key, LEDGER, stored or ["cluster_id"], ids)
     verify_notes(files, ref, notes)
     from_path = {
         "account": tables.constant_code(ref.account, table.num_rows),

@@ -31,6 +31,7 @@ from pipeline.store.schema_migration import conform
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from pipeline.model import IdRange
     from pipeline.schema import Table
     from pipeline.store.files import Files
 
@@ -57,8 +58,12 @@ class Totals(msgspec.Struct, frozen=True):
     sums: dict[str, int]
 
 
-def encode(table: pa.Table, kind: Table, notes: Mapping[str, str]) -> bytes:
+def encode(
+    table: pa.Table, kind: Table, notes: Mapping[str, str], group_rows: int | None = None
+) -> bytes:
     """The file of ``table``: all stored columns of ``kind``, with ``notes`` in the footer.
+
+    ``group_rows``: the rows of a row group, of which a reader can skip some.
 
     Raises:
         ValueError: a null where none may be, or a value that is not of its column's type.
@@ -67,7 +72,7 @@ def encode(table: pa.Table, kind: Table, notes: Mapping[str, str]) -> bytes:
     notes = {**notes, _TOTALS: msgspec.json.encode(totals(table)).decode()}
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(sink, table.schema, **encodings(kind.stored)) as writer:
-        writer.write_table(table)
+        writer.write_table(table, row_group_size=group_rows)
         entries = {_NOTE + name: notes[name] for name in sorted(notes)}
         # The seal is last, so that no text of the API's follows it. It must be in the same call:
         # a second call would put it first.
@@ -76,7 +81,11 @@ def encode(table: pa.Table, kind: Table, notes: Mapping[str, str]) -> bytes:
 
 
 def read(
-    files: Files, key: str, kind: Table, columns: Sequence[str] | None = None
+    files: Files,
+    key: str,
+    kind: Table,
+    columns: Sequence[str] | None = None,
+    ids: IdRange | None = None,
 ) -> tuple[pa.Table, dict[str, str]]:
     """Columns of the file ``key`` as ``kind`` has them today, and its notes.
 
@@ -85,6 +94,7 @@ def read(
         key: Which file.
         kind: The table it is a file of.
         columns: Only these; a column that ``kind`` does not know is returned as it was stored.
+        ids: Only the rows of these clusters.
 
     Raises:
         DamageError: the file is not what was written.
@@ -98,9 +108,34 @@ def read(
         file = pq.ParquetFile(source, page_checksum_verification=True)
         wanted = kind.stored.names if columns is None else list(columns)
         present = set(file.schema_arrow.names)
-        table = file.read([n for n in wanted if n in present], use_threads=False)
+        names = [n for n in wanted if n in present]
+        table = _rows(file, names, ids)
         notes = _notes(file.metadata)
     return conform(table, kind, wanted, where=files.url(key)), notes
+
+
+def _rows(file: pq.ParquetFile, names: Sequence[str], ids: IdRange | None) -> pa.Table:
+    """All rows, or those of ``ids``: a file has its rows in the order of their ids."""
+    if ids is None:
+        return file.read(names, use_threads=False)
+    place = file.schema_arrow.names.index("cluster_id")
+    groups = [
+        group
+        for group in range(file.num_row_groups)
+        if _may_have(file.metadata.row_group(group).column(place).statistics, ids)
+    ]
+    table = file.read_row_groups(groups, [*{*names, "cluster_id"}], use_threads=False)
+    column = table.column("cluster_id")
+    begin = pc.sum(pc.less(column, ids.first)).as_py() or 0
+    end = table.num_rows if ids.end is None else pc.sum(pc.less(column, ids.end)).as_py() or 0
+    return table.select(names).slice(begin, end - begin)
+
+
+def _may_have(statistics: pq.Statistics | None, ids: IdRange) -> bool:
+    """Whether a row group with these ``statistics`` may have rows of ``ids``."""
+    if statistics is None or not statistics.has_min_max:
+        return True
+    return statistics.max >= ids.first and (ids.end is None or statistics.min < ids.end)
 
 
 def read_totals(files: Files, key: str) -> Totals:

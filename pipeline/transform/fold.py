@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import union_categoricals
 
 from pipeline.schema import CLUSTER_KEY
 
@@ -78,6 +79,10 @@ def dense(code: Ints, width: int) -> tuple[Ints, int]:
 
 def _in_order(values: pd.Series[Any]) -> tuple[Ints, int]:
     """The rank of each value among the distinct ones, -1 where unknown; and how many there are."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        # By text: the order of categories is that of the files that were read first.
+        rank = np.append(values.cat.categories.argsort().argsort(), -1)
+        return rank[values.cat.codes].astype(np.int64), len(rank) - 1
     if not isinstance(values.dtype, pd.StringDtype):
         code, distinct = pd.factorize(values, sort=True)
         return code.astype(np.int64), len(distinct)
@@ -86,6 +91,22 @@ def _in_order(values: pd.Series[Any]) -> tuple[Ints, int]:
     rank = np.full(len(distinct) + 1, -1, dtype=np.int64)
     rank[distinct.argsort()] = np.arange(len(distinct))
     return rank[code], len(distinct)
+
+
+def stacked(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of ``parts``, each of other clusters, in the order of account and id."""
+    parts = [part for part in parts if len(part)]
+    if len(parts) < 2:  # noqa: PLR2004 - one part is in order already
+        return parts[0] if parts else pd.DataFrame()
+    same = {
+        name: union_categoricals([part[name] for part in parts]).dtype
+        for name, dtype in parts[0].dtypes.items()
+        if isinstance(dtype, pd.CategoricalDtype)
+    }
+    frame = pd.concat([part.astype(same) for part in parts], ignore_index=True)
+    order = np.argsort(number(frame, CLUSTER_KEY)[0], kind="stable")
+    is_sorted = (order == np.arange(len(order))).all()
+    return frame if is_sorted else frame.take(order).reset_index(drop=True)
 
 
 def ratio(part: Floats, total: Floats, default: float = np.nan) -> Floats:

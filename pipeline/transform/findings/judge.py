@@ -12,7 +12,7 @@ day before, and the settings, exclusions and owners in force.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -22,7 +22,7 @@ from pipeline import schema
 from pipeline.transform import observed
 from pipeline.transform.anomalies import HISTORY_DAYS
 from pipeline.transform.findings import details, exclusions, rule_engine, savings
-from pipeline.transform.findings.measures import gather
+from pipeline.transform.findings.measures import LookBack, compared, of_clusters
 from pipeline.transform.findings.outcomes import OutcomeTable
 from pipeline.transform.findings.owners import owner_of
 
@@ -119,9 +119,26 @@ def judge_outcomes(
     ledger: pd.DataFrame, policy: Policy, as_of: date, until: Until | None = None
 ) -> DayOutcomes:
     """The part of :func:`judge_day` that does not depend on the day before."""
+    return judge_evidence(
+        [evidence_of(LookBack.of(ledger, as_of), policy, as_of, until)], policy, as_of
+    )
+
+
+def evidence_of(
+    rows: LookBack, policy: Policy, as_of: date, until: Until | None = None
+) -> pd.DataFrame:
+    """The evidence of some clusters, but for the measures that compare them with others."""
     if until is not None:
-        ledger = observed.observed_on(ledger, until, as_of)
-    evidence = gather(ledger, policy.rules, as_of)
+        trailing, history = (
+            observed.observed_on(each, until, as_of) for each in (rows.trailing, rows.history)
+        )
+        rows = replace(rows, trailing=trailing, history=history)
+    return of_clusters(rows, policy.rules, as_of)
+
+
+def judge_evidence(parts: Sequence[pd.DataFrame], policy: Policy, as_of: date) -> DayOutcomes:
+    """The outcomes of a day from :func:`evidence_of` all clusters, each in one of the ``parts``."""
+    evidence = compared(parts)
     if evidence.empty:
         return DayOutcomes(as_of, None, pd.DataFrame())
     results, parts = [], []

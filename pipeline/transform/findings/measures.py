@@ -4,7 +4,10 @@ Method: the utilization table of the rules' window, and what follows from it. Ev
 of ledger rows, so the evidence of a past date is the evidence that date had.
 
 Most measures follow from the utilization table (``derive``); the others need the days themselves
-(``off_hours``, ``stuck``) or the other clusters (``peer_prices``).
+(``off_hours``, ``stuck``) or the other clusters (``compared``).
+
+All but those of ``compared`` follow from a cluster's own rows. So evidence can be gathered from one
+part of the clusters after the other, which bounds memory.
 
 ``week_coverage`` = hours of the week with a sample / running hours per week (at least one week, at
 most 168 hours). A cluster that runs around the clock needs samples around the clock; one that runs
@@ -15,13 +18,14 @@ week appears better covered than it is.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from pipeline.schema import BAND_COLUMNS, BAND_EDGES_PCT
+from pipeline.schema import BAND_COLUMNS, BAND_EDGES_PCT, CLUSTER_KEY
 from pipeline.transform import anomalies
 from pipeline.transform.anomalies import HISTORY_DAYS
 from pipeline.transform.findings.confidence import busy_share_bound
@@ -29,16 +33,19 @@ from pipeline.transform.findings.off_hours import off_hours
 from pipeline.transform.findings.peer_prices import peer_prices
 from pipeline.transform.findings.savings import DAYS_AHEAD
 from pipeline.transform.findings.streaks import stopped, stuck
-from pipeline.transform.fold import HOURS_OF_WEEK, Fold, day_number, ratio
+from pipeline.transform.fold import HOURS_OF_WEEK, Fold, between, day_number, ratio, stacked
 from pipeline.transform.utilization import facts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
 
     from numpy.typing import NDArray
 
     from pipeline import settings
 
+HISTORY_COLUMNS = ("date", *CLUSTER_KEY, "spend_micros")
+"""What is needed of the days before the trailing 30."""
 HOUR_SECONDS = 3600
 _ROUNDING = 1e-9
 DAY_SECONDS = 86_400
@@ -49,23 +56,54 @@ def gather(ledger: pd.DataFrame, rules: settings.Rules, as_of: date) -> pd.DataF
 
     The rules' window is at most those 30 days long.
     """
-    history = Fold.within(ledger, as_of - timedelta(days=HISTORY_DAYS), as_of)
-    oldest = day_number(as_of) - DAYS_AHEAD
-    history = history.of_clusters(history.any_of(history.day > oldest))
-    if not history.size:
+    return compared([of_clusters(LookBack.of(ledger, as_of), rules, as_of)])
+
+
+@dataclass(frozen=True)
+class LookBack:
+    """The ledger rows of some clusters that the evidence of a day follows from."""
+
+    trailing: pd.DataFrame
+    """At least the trailing 30 days."""
+    history: pd.DataFrame
+    """At least ``LOOKBACK_DAYS`` days, with at least :data:`HISTORY_COLUMNS`."""
+    since: date | None
+    """The first day of the look-back that the ledger has; None: it has none."""
+
+    @classmethod
+    def of(cls, ledger: pd.DataFrame, as_of: date) -> LookBack:
+        """That of ``as_of`` in rows of all clusters with all columns."""
+        since = between(ledger, as_of - timedelta(days=HISTORY_DAYS), as_of)["date"].min()
+        return cls(ledger, ledger, None if pd.isna(since) else since.date())
+
+
+def of_clusters(rows: LookBack, rules: settings.Rules, as_of: date) -> pd.DataFrame:
+    """The measures that follow from a cluster's own rows, one row per cluster."""
+    ledger = rows.trailing
+    trailing = Fold.within(ledger, as_of - timedelta(days=DAYS_AHEAD - 1), as_of)
+    if not trailing.size:
         return pd.DataFrame()
-    trailing = history.only(history.day > oldest)
-    is_recent = trailing.day > day_number(as_of) - rules.idle_window_days
+    last = day_number(as_of)
+    is_recent = trailing.day > last - rules.idle_window_days
     # A cluster that left before the window is described by its last days.
     window = trailing.only(is_recent | ~trailing.any_of(is_recent)[trailing.code])
-    frame = derive(facts(window, last_day=as_of), rules, as_of)
-    frame = frame.join(_streaks(window)).assign(**peer_prices(frame))
-    frame = frame.join(off_hours(trailing, window, day_number(as_of), rules.off_hours_min_per_week))
+    frame = derive(facts(window, last_day=as_of), rules, as_of).join(_streaks(window, last))
+    frame = frame.join(off_hours(trailing, window, last, rules.off_hours_min_per_week))
     frame["trailing_spend_micros"] = trailing.total(["spend_micros"])["spend_micros"]
     frame["provable_waste_micros"] = provable_waste(frame)
     least = frame["spend_low_micros"].fillna(0)
     frame["stuck_spend_micros"] = frame["stuck_spend_micros"].clip(upper=least)
-    return frame.join(_anomalies(history, as_of))
+    return frame.join(_anomalies(rows, as_of))
+
+
+def compared(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The evidence from its ``parts``, each of other clusters, with the measures that compare a
+    cluster with the others.
+    """
+    frame = stacked(parts)
+    if frame.empty:
+        return frame
+    return frame.assign(spend_share_of_mean=_share_of_mean(frame), **peer_prices(frame))
 
 
 def derive(
@@ -92,13 +130,12 @@ def derive(
         idle_streak_days=_streak_days(utilization, as_of),
         high_use_share_bound=_high_use_bound(utilization, high_use_pct),
         observed_days=listed / DAY_SECONDS,
-        spend_share_of_mean=_share_of_mean(utilization),
     )
 
 
-def _streaks(window: Fold) -> pd.DataFrame:
+def _streaks(window: Fold, last: int) -> pd.DataFrame:
     """How long a cluster has been stuck, or stopped, which needs the days themselves."""
-    stuck_seconds, stuck_micros = stuck(window)
+    stuck_seconds, stuck_micros = stuck(window, last)
     stopped_seconds, stopped_micros = stopped(window)
     return pd.DataFrame(
         {
@@ -110,11 +147,16 @@ def _streaks(window: Fold) -> pd.DataFrame:
     )
 
 
-def _anomalies(history: Fold, as_of: date) -> pd.DataFrame:
+def _anomalies(rows: LookBack, as_of: date) -> pd.DataFrame:
     """The spend of ``as_of`` against each cluster's own past."""
-    first = int(history.day.min())
-    series = history.by_day("spend_micros", first, day_number(as_of))
-    scores = anomalies.score(series, first, day_number(as_of) - first)
+    last = day_number(as_of)
+    first = last - HISTORY_DAYS
+    if rows.since is not None:
+        first = max(first, day_number(rows.since))
+    history = Fold.within(rows.history, as_of - timedelta(days=HISTORY_DAYS), as_of)
+    history = history.of_clusters(history.any_of(history.day > last - DAYS_AHEAD))
+    series = history.by_day("spend_micros", first, last)
+    scores = anomalies.score(series, first, last - first)
     return pd.DataFrame(
         {
             "earlier_days": scores.earlier_days,

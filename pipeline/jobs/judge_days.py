@@ -1,0 +1,151 @@
+"""Days in a row judged from the stored ledger, in blocks that the engine can share out.
+
+A block of days reads its look-back once. In a fleet so large that the look-back does not fit in
+memory at once, evidence is gathered from one range of cluster ids after the other, and a block has
+one day, since the evidence of all its days is in memory.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pipeline.jobs import provenance
+from pipeline.jobs.ledger_rows import ROWS_AT_ONCE, LedgerRows, Span, read_rows
+from pipeline.transform.findings import judge
+from pipeline.transform.findings.measures import HISTORY_COLUMNS, LookBack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import date
+
+    import pandas as pd
+
+    from pipeline.jobs import Job
+    from pipeline.model import IdRange, LedgerRef
+    from pipeline.store import Store
+    from pipeline.transform.findings.judge import DayOutcomes, Policy
+    from pipeline.transform.observed import Until
+
+BLOCK_DAYS = 14
+"""Longer blocks read less in all, and need more memory."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The outcomes of a day; lifecycles are the caller's."""
+
+    lacking: frozenset[str]
+    """The ledger files that cannot be read, without which they are."""
+    outcomes: DayOutcomes
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Days in a row to judge, with the policy of each."""
+
+    in_force: Mapping[date, Policy]
+    span: Span
+    refs: tuple[LedgerRef, ...]
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """What some clusters of a block are judged by."""
+
+    days: tuple[pd.DataFrame, ...]
+    """The evidence of each day."""
+    damaged: tuple[str, ...]
+
+
+def lookback(first: date, last: date) -> Span:
+    """The ledger days that the findings of the days ``first`` to ``last`` read."""
+    return Span(
+        first - timedelta(days=judge.LOOKBACK_DAYS - 1),
+        first - timedelta(days=judge.TRAILING_DAYS - 1),
+        last,
+    )
+
+
+def judge_rows(
+    rows: LedgerRows, damaged: Iterable[str], in_force: Mapping[date, Policy], until: Until
+) -> Iterator[Judged]:
+    """The outcomes of each day from the rows of its look-back, without the ``damaged`` files."""
+    for day, policy in in_force.items():
+        evidence = judge.evidence_of(_look_back(rows, day), policy, day, until)
+        lacking = provenance.lookback(damaged, day)
+        yield Judged(lacking, judge.judge_evidence([evidence], policy, day))
+
+
+def judge_days(job: Job, in_force: Mapping[date, Policy], until: Until) -> Iterator[Judged]:
+    """The outcomes of days in a row, which the engine judges."""
+    days = list(in_force)
+    refs = lookback(days[0], days[-1]).refs(job.store)
+    ranges = _ranges(job.store, refs, days[-1])
+    if len(ranges) == 1:
+        blocks = [_block(in_force, days[n : n + BLOCK_DAYS], refs) for n in _every(days)]
+        with closing(job.each(partial(_judge_block, until), blocks)) as judged:
+            for outcomes in judged:
+                yield from outcomes
+        return
+    for day in days:
+        tasks = [(_block(in_force, [day], refs), ids) for ids in ranges]
+        with closing(job.each(partial(_gather, until), tasks)) as evidence:
+            yield from _judge(tasks[0][0], list(evidence))
+
+
+def fits(store: Store, refs: Sequence[LedgerRef], last: date) -> bool:
+    """Whether the look-back of ``last`` among ``refs`` may be in memory at once."""
+    return len(_ranges(store, refs, last)) == 1
+
+
+def _ranges(store: Store, refs: Sequence[LedgerRef], last: date) -> list[IdRange]:
+    recent = lookback(last, last).recent
+    return store.id_ranges([ref for ref in refs if recent <= ref.day <= last], ROWS_AT_ONCE)
+
+
+def _every(days: list[date]) -> range:
+    return range(0, len(days), BLOCK_DAYS)
+
+
+def _block(in_force: Mapping[date, Policy], days: list[date], refs: list[LedgerRef]) -> _Block:
+    span = lookback(days[0], days[-1])
+    read = tuple(ref for ref in refs if span.oldest <= ref.day <= span.last)
+    return _Block({day: in_force[day] for day in days}, span, read)
+
+
+def _gather(until: Until, store: Store, task: tuple[_Block, IdRange | None]) -> _Evidence:
+    """The evidence of the clusters of a range."""
+    block, ids = task
+    damaged: list[str] = []
+    rows = read_rows(store, block.span, block.refs, damaged, HISTORY_COLUMNS, ids)
+    days = (
+        judge.evidence_of(_look_back(rows, day), policy, day, until)
+        for day, policy in block.in_force.items()
+    )
+    return _Evidence(tuple(days), tuple(damaged))
+
+
+def _judge_block(until: Until, store: Store, block: _Block) -> list[Judged]:
+    return _judge(block, [_gather(until, store, (block, None))])
+
+
+def _judge(block: _Block, parts: list[_Evidence]) -> list[Judged]:
+    """The outcomes of each day of a block from the evidence of all its clusters."""
+    damaged = {key for part in parts for key in part.damaged}
+    return [
+        Judged(
+            provenance.lookback(damaged, day),
+            judge.judge_evidence([part.days[n] for part in parts], policy, day),
+        )
+        for n, (day, policy) in enumerate(block.in_force.items())
+    ]
+
+
+def _look_back(rows: LedgerRows, day: date) -> LookBack:
+    oldest = lookback(day, day).oldest
+    since = min((known for known in rows.days if oldest <= known <= day), default=None)
+    return LookBack(rows.recent, rows.history, since)
