@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.transform.fold import pooled
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import date
@@ -73,13 +75,18 @@ def read_rows(
 ) -> LedgerRows:
     """The rows of ``refs``, the ledger days of ``span``; only those of the clusters ``ids``.
 
-    Damaged files are left out and their keys appended to ``damaged``, once each. ``columns``: those
-    of the history.
+    Damaged files are left out and their keys appended to ``damaged``. ``columns``: those of the
+    history.
     """
     skipped: list[str] = []
-    recent = [ref for ref in refs if ref.day >= span.recent]
+    older, recent = (
+        [ref for ref in refs if (ref.day >= span.recent) == is_recent]
+        for is_recent in (False, True)
+    )
     rows = store.read_ledger_days(recent, None, skipped, ids)
-    history = store.read_ledger_days(refs, columns, skipped, ids)
-    damaged += [key for key in dict.fromkeys(skipped) if key not in damaged]
+    history = rows[list(columns)]
+    if older:
+        history = pooled([store.read_ledger_days(older, columns, skipped, ids), history])
+    damaged += skipped
     days = frozenset(ref.day for ref in refs if ref.key not in skipped)
     return LedgerRows(rows, history, days)

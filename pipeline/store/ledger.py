@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.model import LedgerRef
     from pipeline.store.files import Files
 
-GROUP_ROWS = 32_768
+GROUP_ROWS = 16_384
 """Rows of a row group: a reader of some clusters skips the others. Smaller groups decode slower."""
 
 

@@ -93,17 +93,22 @@ def _in_order(values: pd.Series[Any]) -> tuple[Ints, int]:
     return rank[code], len(distinct)
 
 
-def stacked(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The rows of ``parts``, each of other clusters, in the order of account and id."""
-    parts = [part for part in parts if len(part)]
-    if len(parts) < 2:  # noqa: PLR2004 - one part is in order already
-        return parts[0] if parts else pd.DataFrame()
+def pooled(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of all ``parts``, which have the same columns; their categories are united."""
     same = {
         name: union_categoricals([part[name] for part in parts]).dtype
         for name, dtype in parts[0].dtypes.items()
         if isinstance(dtype, pd.CategoricalDtype)
     }
-    frame = pd.concat([part.astype(same) for part in parts], ignore_index=True)
+    return pd.concat([part.astype(same) for part in parts], ignore_index=True)
+
+
+def stacked(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of ``parts``, each of other clusters, in the order of account and id."""
+    parts = [part for part in parts if len(part)]
+    if len(parts) < 2:  # noqa: PLR2004 - one part is in order already
+        return parts[0] if parts else pd.DataFrame()
+    frame = pooled(parts)
     order = np.argsort(number(frame, CLUSTER_KEY)[0], kind="stable")
     is_sorted = (order == np.arange(len(order))).all()
     return frame if is_sorted else frame.take(order).reset_index(drop=True)
