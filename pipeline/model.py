@@ -137,6 +137,9 @@ class IdRange(msgspec.Struct, frozen=True):
     """None: all that follow."""
 
 
+EVERY_ID = IdRange()
+
+
 class NotObserved(msgspec.Struct, frozen=True, kw_only=True):
     """An account that is not observed on a report's day."""
 

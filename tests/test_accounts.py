@@ -17,7 +17,7 @@ import pytest
 from msgspec import structs
 
 from pipeline.errors import Exit
-from pipeline.jobs import Job
+from pipeline.jobs import Job, ledger_rows
 from pipeline.jobs.extract import extract
 from pipeline.jobs.findings import findings_of
 from pipeline.jobs.ledger import update_ledger
@@ -309,3 +309,27 @@ def test_alone_it_reports_its_last_closed_day_as_ever(behind: Job) -> None:
     assert reported.day == UNTIL
     assert behind.exit_code == Exit.DONE
     assert "not observed" not in reported.view.title
+
+
+def test_a_report_made_from_ranges_of_clusters_is_the_same(
+    kept: Path, reach: Reach, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owners = tmp_path / "owners.toml"
+    owners.write_text('[[owner]]\nmatch = "llm-*"\nowner = "LLM"\nmail = "llm@example.com"\n')
+    made: dict[int, list[dict[str, bytes]]] = {}
+    for rows in (1_000_000, 100):
+        monkeypatch.setattr(ledger_rows, "ROWS_AT_ONCE", rows)
+        job = reach(shutil.copytree(kept, tmp_path / str(rows)))
+        mail = Mail(host="127.0.0.1", sender="a@example.com", per_owner=True)
+        settings = structs.replace(job.settings, owners_file=str(owners), mail=mail)
+        job = replace(job, settings=settings)
+        made[rows] = []
+        for _ in range(2):  # with findings just made, and with stored ones
+            make_report(job)
+            files = job.store.read_report(LAST)
+            assert any(name.startswith("report-llm") for name in files)
+            made[rows].append({n: d for n, d in files.items() if not n.endswith(".eml")})
+        if rows == 100:
+            assert len(job.store.id_ranges(job.store.ledger_days(), rows)) > 3
+    once, in_ranges = made.values()
+    assert in_ranges == once

@@ -20,7 +20,7 @@ from pipeline import engine as engines
 from pipeline.cli.run import open_store
 from pipeline.engine import Dask, Engine, Local, Serial
 from pipeline.errors import EngineError, Exit, SettingsError, StorageError
-from pipeline.jobs import Job, _in_any_process, findings, judge_days
+from pipeline.jobs import Job, _in_any_process, findings, judge_days, ledger_rows
 from pipeline.jobs.ledger import update_ledger
 from pipeline.keys import Secret
 from pipeline.model import Certificate, Snapshot, State
@@ -124,7 +124,7 @@ def test_a_fleet_judged_in_ranges_of_its_clusters_has_the_same_findings(
     engine: Engine,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(judge_days, "ROWS_AT_ONCE", 40)
+    monkeypatch.setattr(ledger_rows, "ROWS_AT_ONCE", 40)
     job = job_of(linked(history, tmp_path / "data"), engine)
     assert derived(job) == expected
     assert len(job.store.id_ranges(job.store.ledger_days(), 40)) > 2

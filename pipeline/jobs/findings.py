@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from pipeline.jobs import Job
     from pipeline.jobs.coverage import Coverage
     from pipeline.jobs.judge_days import Judged
-    from pipeline.jobs.ledger_rows import LedgerRows, Span
+    from pipeline.jobs.ledger_rows import LedgerRows
+    from pipeline.jobs.report_rows import ReportDays, Utilization
     from pipeline.model import NotObserved
     from pipeline.store import Store
     from pipeline.transform.observed import Until
@@ -80,6 +81,8 @@ class DayFindings:
     """The inputs that were damaged, missing or incomplete, each with what is wrong with it."""
     rows: LedgerRows | None = None
     """The ledger rows that the report asked for, if they were read and none is damaged."""
+    used: Utilization | None = None
+    """The same of utilization, in a fleet that is read in ranges."""
 
     @property
     def missing(self) -> tuple[NotObserved, ...]:
@@ -115,13 +118,13 @@ def findings_of(
     rebuild: bool = False,
     is_stored: bool = True,
     applies_settings: bool = True,
-    report_span: Span | None = None,
+    report: ReportDays | None = None,
 ) -> DayFindings:
     """The findings of ``day``; where they or those of earlier days are stale, they are built again.
 
     Settings that changed since the last run are in force from ``day`` on, if ``applies_settings``.
 
-    If ledger days are read, those of ``report_span`` are too, for the report.
+    If ledger days are read, those of ``report`` are too.
 
     Ledger files that cannot be read are left out, with a warning, and named in the result. Nothing
     is written unless ``is_stored``.
@@ -140,10 +143,10 @@ def findings_of(
     before = kept[-1].digest if kept else ""
     left_out = {key for stored in kept for key in stored.left_out}
     missing = days[len(kept) :]
-    rows = None
+    rows = used = None
     if missing:
         in_force = {each.day: _in_force(policies, each.day).applied for each in missing}
-        rows, judged = _judged(job, in_force, known.until, report_span)
+        rows, judged = _judged(job, in_force, known.until, report)
         shown = job.progress.days("findings", list(in_force))
         for current, inputs, each in zip(shown, missing, judged, strict=True):
             before = inputs.digest(before, each.lacking)
@@ -151,6 +154,7 @@ def findings_of(
                 each.outcomes, in_force[current], previous, known.until
             )
             left_out |= each.lacking
+            used = each.used
             if is_stored:
                 job.store.publish_findings(current, before, previous, each.lacking)
     job.add("findings_days", len(missing))
@@ -159,22 +163,22 @@ def findings_of(
     frame = job.store.read_findings(day) if missing and is_stored else _in_order(previous)
     incomplete = _incomplete(job, day, sorted(left_out))
     policy = _in_force(policies, day)
-    return DayFindings(day, frame, policy, before, known, incomplete, rows)
+    return DayFindings(day, frame, policy, before, known, incomplete, rows, used)
 
 
 def _judged(
-    job: Job, in_force: Mapping[date, findings.Policy], until: Until, report_span: Span | None
+    job: Job, in_force: Mapping[date, findings.Policy], until: Until, report: ReportDays | None
 ) -> tuple[LedgerRows | None, Iterator[Judged]]:
-    """What the rules say of days in a row, and the rows of ``report_span`` if they were read."""
+    """What the rules say of days in a row, and the rows of ``report`` if they were read at once."""
     days = list(in_force)
-    if report_span is not None and len(days) <= BLOCK_DAYS:
-        span = lookback(days[0], days[-1]).with_days_of(report_span)
+    if report is not None and len(days) <= BLOCK_DAYS:
+        span = lookback(days[0], days[-1]).with_days_of(report.span)
         refs = span.refs(job.store)
         if fits(job.store, refs, days[-1]):
             damaged: list[str] = []
             rows = read_rows(job.store, span, refs, damaged)
             return None if damaged else rows, judge_rows(rows, damaged, in_force, until)
-    return None, judge_days(job, in_force, until)
+    return None, judge_days(job, in_force, until, report)
 
 
 def keep_open(job: Job, judged: DayFindings) -> None:

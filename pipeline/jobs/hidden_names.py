@@ -69,9 +69,10 @@ class Names:
         rows = self._of_findings(findings, policy.applied.rulebook, texts)
         hidden = msgspec.structs.replace(policy, exclusions=tuple(excluded.values()))
         ledger, history = (self._columns(frame) for frame in (stored.ledger, stored.history))
+        used = stored.utilization.map(self._columns)
         return (
             replace(context, policy=hidden),
-            replace(stored, ledger=ledger, history=history),
+            replace(stored, ledger=ledger, history=history, utilization=used),
             rows,
         )
 

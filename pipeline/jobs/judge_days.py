@@ -8,13 +8,15 @@ one day, since the evidence of all its days is in memory.
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline.jobs import provenance
-from pipeline.jobs.ledger_rows import ROWS_AT_ONCE, LedgerRows, Span, read_rows
+from pipeline.jobs.ledger_rows import LedgerRows, Span, id_ranges, read_rows
+from pipeline.jobs.report_rows import Utilization
+from pipeline.model import EVERY_ID
 from pipeline.transform.findings import judge
 from pipeline.transform.findings.measures import HISTORY_COLUMNS, LookBack
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.jobs import Job
+    from pipeline.jobs.report_rows import ReportDays
     from pipeline.model import IdRange, LedgerRef
     from pipeline.store import Store
     from pipeline.transform.findings.judge import DayOutcomes, Policy
@@ -41,6 +44,8 @@ class Judged:
     lacking: frozenset[str]
     """The ledger files that cannot be read, without which they are."""
     outcomes: DayOutcomes
+    used: Utilization | None = None
+    """What the report asked for."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class _Block:
     in_force: Mapping[date, Policy]
     span: Span
     refs: tuple[LedgerRef, ...]
+    report: ReportDays | None
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,8 @@ class _Evidence:
     days: tuple[pd.DataFrame, ...]
     """The evidence of each day."""
     damaged: tuple[str, ...]
+    used: Utilization | None
+    """What the report asked for."""
 
 
 def lookback(first: date, last: date) -> Span:
@@ -80,21 +88,28 @@ def judge_rows(
         yield Judged(lacking, judge.judge_evidence([evidence], policy, day))
 
 
-def judge_days(job: Job, in_force: Mapping[date, Policy], until: Until) -> Iterator[Judged]:
-    """The outcomes of days in a row, which the engine judges."""
+def judge_days(
+    job: Job, in_force: Mapping[date, Policy], until: Until, report: ReportDays | None = None
+) -> Iterator[Judged]:
+    """The outcomes of days in a row, which the engine judges.
+
+    In a fleet that is read in ranges, the last one has the utilization of ``report``.
+    """
     days = list(in_force)
     refs = lookback(days[0], days[-1]).refs(job.store)
     ranges = _ranges(job.store, refs, days[-1])
     if len(ranges) == 1:
-        blocks = [_block(in_force, days[n : n + BLOCK_DAYS], refs) for n in _every(days)]
+        starts = range(0, len(days), BLOCK_DAYS)
+        blocks = [_block(job.store, in_force, days[n : n + BLOCK_DAYS]) for n in starts]
         with closing(job.each(partial(_judge_block, until), blocks)) as judged:
             for outcomes in judged:
                 yield from outcomes
         return
     for day in days:
-        tasks = [(_block(in_force, [day], refs), ids) for ids in ranges]
+        block = _block(job.store, in_force, [day], report if day == days[-1] else None)
+        tasks = [(block, ids) for ids in ranges]
         with closing(job.each(partial(_gather, until), tasks)) as evidence:
-            yield from _judge(tasks[0][0], list(evidence))
+            yield from _judge(block, list(evidence))
 
 
 def fits(store: Store, refs: Sequence[LedgerRef], last: date) -> bool:
@@ -104,42 +119,47 @@ def fits(store: Store, refs: Sequence[LedgerRef], last: date) -> bool:
 
 def _ranges(store: Store, refs: Sequence[LedgerRef], last: date) -> list[IdRange]:
     recent = lookback(last, last).recent
-    return store.id_ranges([ref for ref in refs if recent <= ref.day <= last], ROWS_AT_ONCE)
+    return id_ranges(store, [ref for ref in refs if recent <= ref.day <= last])
 
 
-def _every(days: list[date]) -> range:
-    return range(0, len(days), BLOCK_DAYS)
-
-
-def _block(in_force: Mapping[date, Policy], days: list[date], refs: list[LedgerRef]) -> _Block:
+def _block(
+    store: Store,
+    in_force: Mapping[date, Policy],
+    days: list[date],
+    report: ReportDays | None = None,
+) -> _Block:
     span = lookback(days[0], days[-1])
-    read = tuple(ref for ref in refs if span.oldest <= ref.day <= span.last)
-    return _Block({day: in_force[day] for day in days}, span, read)
+    if report is not None:
+        span = replace(span, recent=min(span.recent, report.span.recent))
+    return _Block({day: in_force[day] for day in days}, span, tuple(span.refs(store)), report)
 
 
-def _gather(until: Until, store: Store, task: tuple[_Block, IdRange | None]) -> _Evidence:
+def _gather(until: Until, store: Store, task: tuple[_Block, IdRange]) -> _Evidence:
     """The evidence of the clusters of a range."""
     block, ids = task
     damaged: list[str] = []
-    rows = read_rows(store, block.span, block.refs, damaged, HISTORY_COLUMNS, ids)
+    rows = read_rows(store, block.span, block.refs, damaged, history=HISTORY_COLUMNS, ids=ids)
+    used = Utilization.of(rows, block.report, until) if block.report is not None else None
     days = (
         judge.evidence_of(_look_back(rows, day), policy, day, until)
         for day, policy in block.in_force.items()
     )
-    return _Evidence(tuple(days), tuple(damaged))
+    return _Evidence(tuple(days), tuple(damaged), used)
 
 
 def _judge_block(until: Until, store: Store, block: _Block) -> list[Judged]:
-    return _judge(block, [_gather(until, store, (block, None))])
+    return _judge(block, [_gather(until, store, (block, EVERY_ID))])
 
 
 def _judge(block: _Block, parts: list[_Evidence]) -> list[Judged]:
     """The outcomes of each day of a block from the evidence of all its clusters."""
     damaged = {key for part in parts for key in part.damaged}
+    used = [part.used for part in parts if part.used is not None]
     return [
         Judged(
             provenance.lookback(damaged, day),
             judge.judge_evidence([part.days[n] for part in parts], policy, day),
+            Utilization.together(used) if used and not damaged else None,
         )
         for n, (day, policy) in enumerate(block.in_force.items())
     ]

@@ -65,28 +65,35 @@ class LedgerRows:
     """The days that were read, empty ones included."""
 
 
+def id_ranges(store: Store, refs: Sequence[LedgerRef]) -> list[IdRange]:
+    """Ranges of cluster ids whose rows of ``refs`` fit in memory; one if all do."""
+    return store.id_ranges(refs, ROWS_AT_ONCE)
+
+
 def read_rows(
     store: Store,
     span: Span,
     refs: Sequence[LedgerRef],
     damaged: list[str],
-    columns: Collection[str] = HISTORY_COLUMNS,
+    *,
+    columns: Collection[str] | None = None,
+    history: Collection[str] = HISTORY_COLUMNS,
     ids: IdRange | None = None,
 ) -> LedgerRows:
     """The rows of ``refs``, the ledger days of ``span``; only those of the clusters ``ids``.
 
     Damaged files are left out and their keys appended to ``damaged``. ``columns``: those of the
-    history.
+    recent days, by default all; ``history``: those of the history.
     """
     skipped: list[str] = []
     older, recent = (
         [ref for ref in refs if (ref.day >= span.recent) == is_recent]
         for is_recent in (False, True)
     )
-    rows = store.read_ledger_days(recent, None, skipped, ids)
-    history = rows[list(columns)]
+    rows = store.read_ledger_days(recent, columns, skipped, ids)
+    together = rows[list(history)]
     if older:
-        history = pooled([store.read_ledger_days(older, columns, skipped, ids), history])
+        together = pooled([store.read_ledger_days(older, history, skipped, ids), together])
     damaged += skipped
     days = frozenset(ref.day for ref in refs if ref.key not in skipped)
-    return LedgerRows(rows, history, days)
+    return LedgerRows(rows, together, days)

@@ -23,7 +23,7 @@ from pipeline.jobs.report_build import (
     report_inputs,
 )
 from pipeline.jobs.report_mail import message
-from pipeline.jobs.stored_inputs import previously_not_observed, read_inputs, span_of
+from pipeline.jobs.stored_inputs import previously_not_observed, read_inputs, report_days
 from pipeline.ledger.inputs import last_closed_day
 from pipeline.report.summary import Provenance
 from pipeline.schema import FINDINGS
@@ -66,7 +66,7 @@ def make_report(job: Job, day: date | None = None, window: str | None = None) ->
     refs = readable_snapshots(job)
     closed = last_closed(job)
     day = check_day(job, day, closed)
-    judged = None if day is None else findings_of(job, day, report_span=span_of(settings, day))
+    judged = None if day is None else findings_of(job, day, report=report_days(settings, day))
     if judged is not None and day == closed:
         keep_open(job, judged)
     stored = read_inputs(job.store, settings, refs, judged)

@@ -56,14 +56,13 @@ def base_inputs(
     settings: Settings, day: date | None, stored: StoredInputs, findings: pd.DataFrame
 ) -> ReportInputs:
     """Ledger, utilization and findings: all there is before a day is closed."""
-    window = stored.last_days(day, settings.report.window_days)
-    recent = stored.last_days(day, settings.rules.idle_window_days)
+    used = stored.utilization
     return ReportInputs(
         settings=settings,
         day=day,
         ledger=stored.ledger,
-        utilization=utilization.rank(window, stored.observed_until),
-        evidence=utilization.rank(recent, stored.observed_until),
+        utilization=utilization.ranked(used.window),
+        evidence=utilization.ranked(used.evidence),
         findings=findings,
         days=stored.days,
         certificates=stored.certificates,

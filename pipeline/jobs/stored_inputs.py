@@ -12,7 +12,8 @@ import msgspec
 from pipeline.errors import DamageError
 from pipeline.jobs import certificates as certificates_of
 from pipeline.jobs.bills import BilledDays, billed_days
-from pipeline.jobs.ledger_rows import Span, read_rows
+from pipeline.jobs.ledger_rows import Span
+from pipeline.jobs.report_rows import ReportDays, Utilization, read_report_rows
 from pipeline.ledger.inputs import usual_spacing
 from pipeline.model import NotObserved  # msgspec reads the annotations
 from pipeline.transform import anomalies
@@ -59,6 +60,7 @@ class StoredInputs:
 
     ledger: pd.DataFrame
     """With the ``owner`` of each cluster."""
+    utilization: Utilization
     history: pd.DataFrame
     """Older days too, with the few columns that forecasts and comparisons need."""
     days: tuple[date, ...]
@@ -87,6 +89,7 @@ class StoredInputs:
         return replace(
             self,
             ledger=ledger,
+            utilization=self.utilization.of_owner(name),
             history=history,
             billed=None,
             not_observed=tuple(lost for lost in self.not_observed if lost.account in accounts),
@@ -104,15 +107,17 @@ class StoredInputs:
         return between(self.ledger, day - timedelta(days=days - 1), day)
 
 
-def span_of(settings: Settings, day: date, scope: Scope = ALL) -> Span:
+def report_days(settings: Settings, day: date, scope: Scope = ALL) -> ReportDays:
     """The ledger days that the report of ``day`` reads: all columns of its window, of its month,
-    of the findings' look-back, and of the period that it compares with.
+    of the trailing 30 days, and of the period that it compares with.
     """
     recent, unusual = _first_day(settings, day), day - timedelta(days=UNUSUAL_DAYS - 1)
     if scope.period is not None and (before := scope.period.before(day)) is not None:
         unusual, recent = min(unusual, scope.period.first), min(recent, before.first)
     oldest = min(recent, unusual - timedelta(days=anomalies.HISTORY_DAYS))
-    return Span(oldest, recent, day)
+    return ReportDays.of(
+        Span(oldest, recent, day), settings.report.window_days, settings.rules.idle_window_days
+    )
 
 
 def _first_day(settings: Settings, day: date) -> date:
@@ -139,6 +144,7 @@ def read_inputs(
         certificates = certificates_of.read(store, refs, damaged, is_kept=False)
         return StoredInputs(
             ledger=no_rows,
+            utilization=Utilization.none().with_owners(()),
             history=no_rows,
             days=(),
             account_days={},
@@ -149,11 +155,17 @@ def read_inputs(
             not_observed=(),
         )
     day, coverage, policy = judged.day, judged.coverage, judged.policy
-    first, span = _first_day(settings, day), span_of(settings, day, scope)
-    rows = judged.rows if scope is ALL else None
-    if rows is None:
-        accounts = [scope.account] if scope.account else None
-        rows = read_rows(store, span, span.refs(store, accounts), damaged)
+    first, wanted = _first_day(settings, day), report_days(settings, day, scope)
+    read = read_report_rows(
+        store,
+        wanted,
+        coverage.until,
+        damaged,
+        accounts=[scope.account] if scope.account else None,
+        rows=judged.rows if scope is ALL else None,
+        used=judged.used if scope is ALL else None,
+    )
+    span, rows = wanted.span, read.rows
     ledger, history = (
         observed_days(between(each, since, day), coverage.until)
         for each, since in ((rows.recent, span.recent), (rows.history, span.oldest))
@@ -170,6 +182,7 @@ def read_inputs(
     certificates = certificates_of.read(store, behind, damaged, is_kept=scope is ALL)
     billed = billed_days(store, settings.currency, coverage, scope.has, damaged)
     return StoredInputs(
+        utilization=read.utilization.with_owners(policy.owners),
         ledger=ledger.assign(owner=owner_over_time(policy.owners, ledger)),
         history=history.assign(owner=owner_over_time(policy.owners, history)),
         days=tuple(sorted(set().union(*days.values()))),

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import DamageError, StorageError
-from pipeline.model import IdRange
+from pipeline.model import EVERY_ID, IdRange
 from pipeline.schema import DAY, LEDGER
 from pipeline.store import frames, layout, listings, tables
 from pipeline.store.damage import damaged
@@ -114,7 +114,7 @@ def id_ranges(files: Files, refs: Sequence[LedgerRef], rows: int) -> list[IdRang
     expected = sum(len(ids) * days[account] for account, ids in newest.items())
     count = -(-expected // rows)
     if count < 2:  # noqa: PLR2004 - one range is everything
-        return [IdRange()]
+        return [EVERY_ID]
     ids = pa.chunked_array([chunk for column in newest.values() for chunk in column.chunks])
     ids = ids.take(pc.sort_indices(ids))
     at = sorted({ids[n * len(ids) // count].as_py() for n in range(1, count)})

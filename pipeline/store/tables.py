@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.errors import DamageError
-from pipeline.model import LedgerRef, SnapshotRef
+from pipeline.model import EVERY_ID, LedgerRef, SnapshotRef
 from pipeline.schema import AT, CODE, INT, TEXT
 from pipeline.store import self_hash
 from pipeline.store.damage import WRONG_BYTES, damaged
@@ -116,7 +116,7 @@ def read(
 
 def _rows(file: pq.ParquetFile, names: Sequence[str], ids: IdRange | None) -> pa.Table:
     """All rows, or those of ``ids``: a file has its rows in the order of their ids."""
-    if ids is None:
+    if ids is None or ids == EVERY_ID:
         return file.read(names, use_threads=False)
     place = file.schema_arrow.names.index("cluster_id")
     groups = [

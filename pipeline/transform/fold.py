@@ -105,9 +105,9 @@ def pooled(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 def stacked(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The rows of ``parts``, each of other clusters, in the order of account and id."""
-    parts = [part for part in parts if len(part)]
-    if len(parts) < 2:  # noqa: PLR2004 - one part is in order already
-        return parts[0] if parts else pd.DataFrame()
+    parts = [part for part in parts if len(part)] or list(parts[:1])
+    if len(parts) == 1:
+        return parts[0]
     frame = pooled(parts)
     order = np.argsort(number(frame, CLUSTER_KEY)[0], kind="stable")
     is_sorted = (order == np.arange(len(order))).all()

@@ -82,8 +82,12 @@ def rank(ledger: pd.DataFrame, until: Until | None = None) -> pd.DataFrame:
 
     ``until``: the last day on which each account is observed, where that is before the end.
     """
-    frame = facts(Fold.of(ledger), until=until)
-    frame = frame.sort_values(
+    return ranked(facts(Fold.of(ledger), until=until))
+
+
+def ranked(clusters: pd.DataFrame) -> pd.DataFrame:
+    """The utilization table from the :func:`facts` of its clusters."""
+    frame = clusters.sort_values(
         ["unused_micros", *schema.CLUSTER_KEY],
         ascending=[False, True, True],
         na_position="last",
