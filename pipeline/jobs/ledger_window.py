@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.jobs.coverage import closed_days, coverage, warn_of_missing
+from pipeline.jobs.ledger_rows import id_ranges
+from pipeline.transform import utilization
+from pipeline.transform.fold import Fold, stacked
 from pipeline.transform.observed import observed_days
 
 if TYPE_CHECKING:
@@ -53,3 +56,15 @@ def read_window(job: Job, window: Window, columns: Collection[str] | None = None
     """The ledger rows of ``window``, of the days on which their account is observed."""
     rows = job.store.read_ledger(window.first, window.last, columns=columns)
     return observed_days(rows, window.coverage.until)
+
+
+def utilization_of(job: Job, window: Window) -> pd.DataFrame:
+    """``transform.utilization.rank`` of ``window``; a large fleet is read range by range."""
+    refs = job.store.ledger_days(None, window.first, window.last)
+    last = max((ref.day for ref in refs), default=window.last)
+    until = window.coverage.until
+    parts = []
+    for ids in id_ranges(job.store, refs):
+        rows = observed_days(job.store.read_ledger_days(refs, ids=ids), until)
+        parts.append(utilization.facts(Fold.of(rows), last, until))
+    return utilization.ranked(stacked(parts))

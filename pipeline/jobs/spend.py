@@ -10,6 +10,9 @@ from pipeline.schema import SPEND
 from pipeline.transform import spend
 from pipeline.transform.findings.owners import owner_over_time
 
+LEDGER_COLUMNS = tuple(name for name in SPEND.names if name != "gpu_seconds")
+"""The columns of the ledger that spend is made of."""
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -30,10 +33,9 @@ def spend_of(
     Returns:
         ``transform.spend.by``; without dimensions ``schema.SPEND``, a row per cluster and day.
     """
+    ledger = read_window(job, window, LEDGER_COLUMNS)
     if not dimensions:
-        return spend.spend_rows(read_window(job, window))
-    names = [name for name in SPEND.names if name != "gpu_seconds"]
-    ledger = read_window(job, window, names)
+        return spend.spend_rows(ledger)
     if "owner" in dimensions:
         if owners is None:
             owners = read_policy(job.settings, window.last).owners

@@ -16,7 +16,7 @@ from pipeline.jobs import Job, changes, open_findings
 from pipeline.jobs import findings as findings_jobs
 from pipeline.jobs.closed_findings import read_closed_findings
 from pipeline.jobs.coverage import coverage
-from pipeline.jobs.ledger_window import closed_window, read_window
+from pipeline.jobs.ledger_window import closed_window, utilization_of
 from pipeline.jobs.scoped_report import Asked, scoped_inputs
 from pipeline.jobs.spend import spend_of
 from pipeline.jobs.why import cluster_of
@@ -44,7 +44,7 @@ from pipeline.report.view import totals_of
 from pipeline.schema import LEDGER, SNAPSHOT
 from pipeline.settings import Rules, Settings, read_settings
 from pipeline.store import Store
-from pipeline.transform import idle, utilization
+from pipeline.transform import idle
 from pipeline.transform import what_if as pricing
 from pipeline.transform.spend import DIMENSIONS
 
@@ -573,7 +573,7 @@ class OpenStore:
         begin, end = days_of(first, last)
         with self._job() as job:
             window = closed_window(job, begin, end, days, _NAMES)
-            return utilization.rank(read_window(job, window), window.coverage.until)
+            return utilization_of(job, window)
 
     def _judged(self, job: Job, day: Day | None) -> DayFindings:
         return read_closed_findings(

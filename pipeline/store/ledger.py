@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -17,10 +17,12 @@ from pipeline.store import frames, layout, listings, tables
 from pipeline.store.damage import damaged
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from pipeline.model import LedgerRef
     from pipeline.store.files import Files
+
+T = TypeVar("T")
 
 GROUP_ROWS = 16_384
 """Rows of a row group: a reader of some clusters skips the others. Smaller groups decode slower."""
@@ -105,20 +107,27 @@ def id_ranges(files: Files, refs: Sequence[LedgerRef], rows: int) -> list[IdRang
 
     The newest readable day of each account says how many rows a day has, and where to divide.
     """
-    newest: dict[str, pa.ChunkedArray] = {}
-    for ref in reversed(refs):  # by account and day
-        if ref.account not in newest:
-            with suppress(DamageError):
-                newest[ref.account] = _read_day(files, ref, ["cluster_id"], None).column(0)
+    sizes = _of_newest(refs, lambda ref: tables.read_totals(files, ref.key).rows)
     days = Counter(ref.account for ref in refs)
-    expected = sum(len(ids) * days[account] for account, ids in newest.items())
+    expected = sum(size * days[account] for account, size in sizes.items())
     count = -(-expected // rows)
     if count < 2:  # noqa: PLR2004 - one range is everything
         return [EVERY_ID]
-    ids = pa.chunked_array([chunk for column in newest.values() for chunk in column.chunks])
+    columns = _of_newest(refs, lambda ref: _read_day(files, ref, ["cluster_id"], None).column(0))
+    ids = pa.chunked_array([chunk for column in columns.values() for chunk in column.chunks])
     ids = ids.take(pc.sort_indices(ids))
     at = sorted({ids[n * len(ids) // count].as_py() for n in range(1, count)})
     return [IdRange(*pair) for pair in zip(["", *at], [*at, None], strict=True)]
+
+
+def _of_newest(refs: Sequence[LedgerRef], read_one: Callable[[LedgerRef], T]) -> dict[str, T]:
+    """What ``read_one`` gives for the newest day of each account that is not damaged."""
+    found: dict[str, T] = {}
+    for ref in reversed(refs):  # by account and day
+        if ref.account not in found:
+            with suppress(DamageError):
+                found[ref.account] = read_one(ref)
+    return found
 
 
 def _read_day(files: Files, ref: LedgerRef, names: Sequence[str], ids: IdRange | None) -> pa.Table:

@@ -148,5 +148,9 @@ def test_a_damaged_newest_day_leaves_the_ranges_to_the_day_before(
 ) -> None:
     for offset in range(2):
         ref = store.publish_ledger_day("x", DAY + timedelta(offset), "abcd", ledger_day(rows=5))
+    data = bytearray(store.files.read(ref.key))
+    data[len(data) // 4] ^= 8  # its footer is intact
+    store.files.replace(ref.key, bytes(data))
+    assert len(store.id_ranges(store.ledger_days(), 4)) == 3
     store.files.replace(ref.key, b"no Parquet")
     assert len(store.id_ranges(store.ledger_days(), 4)) == 3
