@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.jobs import Job
+    from pipeline.settings import Rules
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 AFTER = START + timedelta(days=3660)
@@ -125,32 +126,46 @@ def numbers(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def work(task: dict[str, Any]) -> dict[str, Any]:
+    from pipeline.jobs.ledger_rows import Span, id_ranges, read_rows
+    from pipeline.jobs.spend import LEDGER_COLUMNS
     from pipeline.report.output.csv_files import table_csv
     from pipeline.transform import spend, utilization
+    from pipeline.transform.findings.measures import LookBack, compared, of_clusters
+    from pipeline.transform.fold import Fold, stacked
 
     job = _job(task)
     _update_ledger(job)
-    ledger = job.store.read_ledger(*_window(task))
-    files = {
-        "spend": spend.spend_rows(ledger)[SPEND_COLUMNS],
-        "utilization": utilization.rank(ledger)[UTILIZATION_COLUMNS],
-        "findings": _findings(ledger, job, _last(task)),
+    (first, last), rules, evidence, used = _window(task), job.settings.rules, [], []
+    span = Span(first, first, last)
+    refs = span.refs(job.store)
+    ranges = id_ranges(job.store, refs)
+    for ids in ranges:
+        rows = read_rows(job.store, span, refs, [], ids=ids)  # as findings and reports do
+        used.append(utilization.facts(Fold.of(rows.recent), last))
+        evidence.append(of_clusters(LookBack.of(rows.recent, last), rules, last))
+    if len(ranges) == 1:
+        ledger = rows.recent[list(LEDGER_COLUMNS)]
+    del rows
+    if len(ranges) > 1:
+        ledger = job.store.read_ledger(first, last, columns=LEDGER_COLUMNS)
+    written = {
+        "findings": lambda: _findings(compared(evidence), rules),
+        "utilization": lambda: utilization.ranked(stacked(used))[UTILIZATION_COLUMNS],
+        "spend": lambda: spend.spend_rows(ledger)[SPEND_COLUMNS],
     }
-    for name, rows in files.items():
-        Path(task["out"], f"{name}.csv").write_bytes(table_csv(rows))
+    for name, make in written.items():
+        Path(task["out"], f"{name}.csv").write_bytes(table_csv(make()))
     return {}
 
 
-def _findings(ledger: pd.DataFrame, job: Job, day: date) -> pd.DataFrame:
+def _findings(evidence: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """The findings of the rules that the peers judge too."""
     import pandas as pd
 
     from pipeline.rules import RULES
     from pipeline.transform.findings import rule_engine
-    from pipeline.transform.findings.measures import gather
 
-    rules, parts = job.settings.rules, []
-    evidence = gather(ledger, rules, day)
+    parts = []
     evidence["spend_micros"] = evidence["trailing_spend_micros"]
     for rule in RULES:
         if rule.id in NOT_ASKED_OF_PEERS:

@@ -34,6 +34,7 @@ from benchmarks.processes import ROOT, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import date
 
     from pipeline.jobs import Job
 
@@ -88,36 +89,52 @@ def day(folder: str) -> dict[str, float]:
 
 
 def judge(folder: str) -> dict[str, float]:
+    from pipeline.jobs.judge_days import judge_days, lookback
     from pipeline.schema import FINDINGS
     from pipeline.store import tables
-    from pipeline.transform.findings import judge as judging
+    from pipeline.transform.findings.judge import Policy, with_lifecycles
 
     job = job_of(folder)
-    last = max(ref.day for ref in job.store.ledger_days()) - timedelta(days=1)
+    last = last_day(job)
+    policy, until = Policy(job.settings.rules), {ours.ACCOUNT: last}
 
     def work() -> dict[str, int]:
-        first = last - timedelta(days=judging.LOOKBACK_DAYS - 1)
-        rows = job.store.read_ledger(first, last)
-        made = judging.judge_day(rows, judging.Policy(job.settings.rules), last)
+        (judged,) = judge_days(job, {last: policy}, until)
+        made = with_lifecycles(judged.outcomes, policy, None, until)
         data = tables.encode(FINDINGS.from_pandas(made), FINDINGS, {"date": last.isoformat()})
-        return {"rows": len(rows), "findings": len(made), "bytes": len(data)}
+        return {"findings": len(made), "bytes": len(data)}
 
-    return measured(work)
+    return {**measured(work), "rows": rows_of(job, lookback(last, last).oldest, last)}
 
 
 def window(folder: str, days: int) -> dict[str, float]:
-    from pipeline.transform import spend, utilization
+    from pipeline.jobs.coverage import coverage
+    from pipeline.jobs.ledger_window import Window, read_window, utilization_of
+    from pipeline.jobs.spend import LEDGER_COLUMNS
+    from pipeline.transform import spend
 
     job = job_of(folder)
-    last = max(ref.day for ref in job.store.ledger_days()) - timedelta(days=1)
+    last = last_day(job)
+    asked = Window(last - timedelta(days=days - 1), last, coverage(job))
 
     def work() -> dict[str, int]:
-        rows = job.store.read_ledger(last - timedelta(days=days - 1), last)
-        spend.by(spend.spend_rows(rows), "date")
-        utilization.rank(rows)
-        return {"rows": len(rows)}
+        spend.by(spend.spend_rows(read_window(job, asked, LEDGER_COLUMNS)), "date")
+        return {"clusters": len(utilization_of(job, asked))}
 
-    return measured(work)
+    return {**measured(work), "rows": rows_of(job, asked.first, last)}
+
+
+def last_day(job: Job) -> date:
+    """The last closed day."""
+    return max(ref.day for ref in job.store.ledger_days()) - timedelta(days=1)
+
+
+def rows_of(job: Job, first: date, last: date) -> int:
+    """The cluster-days from ``first`` to ``last``."""
+    from pipeline.store import tables
+
+    refs = job.store.ledger_days(None, first, last)
+    return sum(tables.read_totals(job.store.files, ref.key).rows for ref in refs)
 
 
 CHILDREN: dict[str, Callable[..., dict[str, float]]] = {

@@ -19,9 +19,9 @@ from pipeline import rules as catalogue
 from pipeline.errors import DamageError, Exit, SettingsError, StorageError
 from pipeline.jobs import open_findings, provenance
 from pipeline.jobs.coverage import coverage, warn_of_missing
-from pipeline.jobs.judge_days import BLOCK_DAYS, fits, judge_days, judge_rows, lookback
+from pipeline.jobs.judge_days import BLOCK_DAYS, judge_days, judge_rows, lookback
 from pipeline.jobs.ledger import rate_card
-from pipeline.jobs.ledger_rows import read_rows
+from pipeline.jobs.ledger_rows import id_ranges, read_rows
 from pipeline.ledger.inputs import unbroken_since
 from pipeline.schema import FINDINGS
 from pipeline.settings import OwnRule, Rules, Settings
@@ -174,7 +174,7 @@ def _judged(
     if report is not None and len(days) <= BLOCK_DAYS:
         span = lookback(days[0], days[-1]).with_days_of(report.span)
         refs = span.refs(job.store)
-        if fits(job.store, refs, days[-1]):
+        if len(id_ranges(job.store, [ref for ref in refs if ref.day >= span.recent])) == 1:
             damaged: list[str] = []
             rows = read_rows(job.store, span, refs, damaged)
             return None if damaged else rows, judge_rows(rows, damaged, in_force, until)

@@ -1,8 +1,8 @@
 """Days in a row judged from the stored ledger, in blocks that the engine can share out.
 
 A block of days reads its look-back once. In a fleet so large that the look-back does not fit in
-memory at once, evidence is gathered from one range of cluster ids after the other, and a block has
-one day, since the evidence of all its days is in memory.
+memory at once, evidence is gathered from one range of cluster ids after the other, and blocks are
+shorter, since the evidence of all days of a block is in memory.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipeline.transform.findings import judge
 from pipeline.transform.findings.measures import HISTORY_COLUMNS, LookBack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import date
 
     import pandas as pd
@@ -56,6 +56,11 @@ class _Block:
     span: Span
     refs: tuple[LedgerRef, ...]
     report: ReportDays | None
+
+    @property
+    def recent(self) -> list[LedgerRef]:
+        """Those that are read with all columns."""
+        return [ref for ref in self.refs if ref.day >= self.span.recent]
 
 
 @dataclass(frozen=True)
@@ -96,30 +101,21 @@ def judge_days(
     In a fleet that is read in ranges, the last one has the utilization of ``report``.
     """
     days = list(in_force)
-    refs = lookback(days[0], days[-1]).refs(job.store)
-    ranges = _ranges(job.store, refs, days[-1])
+    ranges = id_ranges(job.store, _block(job.store, in_force, days[-1:], report).recent)
+    size = max(1, BLOCK_DAYS // len(ranges))
+    blocks = [
+        _block(job.store, in_force, some, report if some[-1] == days[-1] else None)
+        for some in (days[n : n + size] for n in range(0, len(days), size))
+    ]
     if len(ranges) == 1:
-        starts = range(0, len(days), BLOCK_DAYS)
-        blocks = [_block(job.store, in_force, days[n : n + BLOCK_DAYS]) for n in starts]
         with closing(job.each(partial(_judge_block, until), blocks)) as judged:
             for outcomes in judged:
                 yield from outcomes
         return
-    for day in days:
-        block = _block(job.store, in_force, [day], report if day == days[-1] else None)
+    for block in blocks:
         tasks = [(block, ids) for ids in ranges]
         with closing(job.each(partial(_gather, until), tasks)) as evidence:
             yield from _judge(block, list(evidence))
-
-
-def fits(store: Store, refs: Sequence[LedgerRef], last: date) -> bool:
-    """Whether the look-back of ``last`` among ``refs`` may be in memory at once."""
-    return len(_ranges(store, refs, last)) == 1
-
-
-def _ranges(store: Store, refs: Sequence[LedgerRef], last: date) -> list[IdRange]:
-    recent = lookback(last, last).recent
-    return id_ranges(store, [ref for ref in refs if recent <= ref.day <= last])
 
 
 def _block(

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from pipeline.model import IdRange, LedgerRef
     from pipeline.store import Store
 
-ROWS_AT_ONCE = 1_000_000
-"""Cluster-days with all columns that are in memory at once: about half a GB."""
+ROWS_AT_ONCE = 4_000_000
+"""Cluster-days with all columns that are in memory at once: about 2 GB. Several ranges take a
+quarter more CPU than one.
+"""
 HISTORY_COLUMNS = (
     *("date", "account", "cluster_id", "name", "project_id", "gpu_type", "template_id"),
     *("status", "hourly_rate_micros", "expires_at", "spend_micros", "flags"),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-GROUP_ROWS = 16_384
+GROUP_ROWS = 32_768
 """Rows of a row group: a reader of some clusters skips the others. Smaller groups decode slower."""
 
 
