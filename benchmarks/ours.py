@@ -130,7 +130,7 @@ def work(task: dict[str, Any]) -> dict[str, Any]:
     from pipeline.jobs.spend import LEDGER_COLUMNS
     from pipeline.report.output.csv_files import table_csv
     from pipeline.transform import spend, utilization
-    from pipeline.transform.findings.measures import LookBack, compared, of_clusters
+    from pipeline.transform.findings.measures import EvidenceRows, compared, of_clusters
     from pipeline.transform.fold import Fold, stacked
 
     job = _job(task)
@@ -142,7 +142,7 @@ def work(task: dict[str, Any]) -> dict[str, Any]:
     for ids in ranges:
         rows = read_rows(job.store, span, refs, [], ids=ids)  # as findings and reports do
         used.append(utilization.facts(Fold.of(rows.recent), last))
-        evidence.append(of_clusters(LookBack.of(rows.recent, last), rules, last))
+        evidence.append(of_clusters(EvidenceRows.of(rows.recent, last), rules, last))
     if len(ranges) == 1:
         ledger = rows.recent[list(LEDGER_COLUMNS)]
     del rows

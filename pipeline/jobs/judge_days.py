@@ -18,7 +18,7 @@ from pipeline.jobs.ledger_rows import LedgerRows, Span, id_ranges, read_rows
 from pipeline.jobs.report_rows import Utilization
 from pipeline.model import EVERY_ID
 from pipeline.transform.findings import judge
-from pipeline.transform.findings.measures import HISTORY_COLUMNS, LookBack
+from pipeline.transform.findings.measures import HISTORY_COLUMNS, EvidenceRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -88,7 +88,7 @@ def judge_rows(
 ) -> Iterator[Judged]:
     """The outcomes of each day from the rows of its look-back, without the ``damaged`` files."""
     for day, policy in in_force.items():
-        evidence = judge.evidence_of(_look_back(rows, day), policy, day, until)
+        evidence = judge.evidence_of(_rows_of(rows, day), policy, day, until)
         lacking = provenance.lookback(damaged, day)
         yield Judged(lacking, judge.judge_evidence([evidence], policy, day))
 
@@ -137,7 +137,7 @@ def _gather(until: Until, store: Store, task: tuple[_Block, IdRange]) -> _Eviden
     rows = read_rows(store, block.span, block.refs, damaged, history=HISTORY_COLUMNS, ids=ids)
     used = Utilization.of(rows, block.report, until) if block.report is not None else None
     days = (
-        judge.evidence_of(_look_back(rows, day), policy, day, until)
+        judge.evidence_of(_rows_of(rows, day), policy, day, until)
         for day, policy in block.in_force.items()
     )
     return _Evidence(tuple(days), tuple(damaged), used)
@@ -161,7 +161,7 @@ def _judge(block: _Block, parts: list[_Evidence]) -> list[Judged]:
     ]
 
 
-def _look_back(rows: LedgerRows, day: date) -> LookBack:
+def _rows_of(rows: LedgerRows, day: date) -> EvidenceRows:
     oldest = lookback(day, day).oldest
     since = min((known for known in rows.days if oldest <= known <= day), default=None)
-    return LookBack(rows.recent, rows.history, since)
+    return EvidenceRows(rows.recent, rows.history, since)

@@ -122,12 +122,12 @@ def id_ranges(files: Files, refs: Sequence[LedgerRef], rows: int) -> list[IdRang
 
 def _of_newest(refs: Sequence[LedgerRef], read_one: Callable[[LedgerRef], T]) -> dict[str, T]:
     """What ``read_one`` gives for the newest day of each account that is not damaged."""
-    found: dict[str, T] = {}
+    values: dict[str, T] = {}
     for ref in reversed(refs):  # by account and day
-        if ref.account not in found:
+        if ref.account not in values:
             with suppress(DamageError):
-                found[ref.account] = read_one(ref)
-    return found
+                values[ref.account] = read_one(ref)
+    return values
 
 
 def _read_day(files: Files, ref: LedgerRef, names: Sequence[str], ids: IdRange | None) -> pa.Table:

@@ -22,7 +22,7 @@ from pipeline import schema
 from pipeline.transform import observed
 from pipeline.transform.anomalies import HISTORY_DAYS
 from pipeline.transform.findings import details, exclusions, rule_engine, savings
-from pipeline.transform.findings.measures import LookBack, compared, of_clusters
+from pipeline.transform.findings.measures import EvidenceRows, compared, of_clusters
 from pipeline.transform.findings.outcomes import OutcomeTable
 from pipeline.transform.findings.owners import owner_of
 
@@ -120,12 +120,12 @@ def judge_outcomes(
 ) -> DayOutcomes:
     """The part of :func:`judge_day` that does not depend on the day before."""
     return judge_evidence(
-        [evidence_of(LookBack.of(ledger, as_of), policy, as_of, until)], policy, as_of
+        [evidence_of(EvidenceRows.of(ledger, as_of), policy, as_of, until)], policy, as_of
     )
 
 
 def evidence_of(
-    rows: LookBack, policy: Policy, as_of: date, until: Until | None = None
+    rows: EvidenceRows, policy: Policy, as_of: date, until: Until | None = None
 ) -> pd.DataFrame:
     """The evidence of some clusters, but for the measures that compare them with others."""
     if until is not None:

@@ -56,11 +56,11 @@ def gather(ledger: pd.DataFrame, rules: settings.Rules, as_of: date) -> pd.DataF
 
     The rules' window is at most those 30 days long.
     """
-    return compared([of_clusters(LookBack.of(ledger, as_of), rules, as_of)])
+    return compared([of_clusters(EvidenceRows.of(ledger, as_of), rules, as_of)])
 
 
 @dataclass(frozen=True)
-class LookBack:
+class EvidenceRows:
     """The ledger rows of some clusters that the evidence of a day follows from."""
 
     trailing: pd.DataFrame
@@ -71,13 +71,13 @@ class LookBack:
     """The first day of the look-back that the ledger has; None: it has none."""
 
     @classmethod
-    def of(cls, ledger: pd.DataFrame, as_of: date) -> LookBack:
+    def of(cls, ledger: pd.DataFrame, as_of: date) -> EvidenceRows:
         """That of ``as_of`` in rows of all clusters with all columns."""
         since = between(ledger, as_of - timedelta(days=HISTORY_DAYS), as_of)["date"].min()
         return cls(ledger, ledger, None if pd.isna(since) else since.date())
 
 
-def of_clusters(rows: LookBack, rules: settings.Rules, as_of: date) -> pd.DataFrame:
+def of_clusters(rows: EvidenceRows, rules: settings.Rules, as_of: date) -> pd.DataFrame:
     """The measures that follow from a cluster's own rows, one row per cluster."""
     ledger = rows.trailing
     trailing = Fold.within(ledger, as_of - timedelta(days=DAYS_AHEAD - 1), as_of)
@@ -147,7 +147,7 @@ def _streaks(window: Fold, last: int) -> pd.DataFrame:
     )
 
 
-def _anomalies(rows: LookBack, as_of: date) -> pd.DataFrame:
+def _anomalies(rows: EvidenceRows, as_of: date) -> pd.DataFrame:
     """The spend of ``as_of`` against each cluster's own past."""
     last = day_number(as_of)
     first = last - HISTORY_DAYS
