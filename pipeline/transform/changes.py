@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.schema import CLUSTER_KEY
-from pipeline.transform.fold import Fold, between, day_number, day_numbers, ratio
+from pipeline.transform.fold import Fold, between, day_number, day_numbers, has_flag, ratio
 from pipeline.transform.observed import last_observed
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def status_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 
 def _still_listed(day: pd.DataFrame) -> pd.DataFrame:
     """The rows of clusters that are still listed at the end of the day."""
-    return day[~day["flags"].astype("str").str.contains("vanished", regex=False)]
+    return day[~has_flag(day["flags"], "vanished")]
 
 
 def _state(status: pd.Series[Any]) -> pd.Series[Any]:

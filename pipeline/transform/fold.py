@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 HOURS_OF_WEEK = 168
 _EPOCH_ORDINAL = 719_163
+_DAY_MICROSECONDS = 86_400_000_000
 _ALL_HOURS = (1 << 24) - 1
 _SPARSE = 8
 """Groups are counted in a table if it has at most so many places per row."""
@@ -37,7 +38,8 @@ _SPARSE = 8
 
 def day_numbers(dates: pd.Series[Any]) -> Ints:
     """Days since 1970-01-01 of a column of ledger dates."""
-    days: Ints = dates.to_numpy().astype("datetime64[D]").astype(np.int64)
+    # A division of integers takes a fifth of the time of numpy's conversion to days.
+    days: Ints = dates.to_numpy("datetime64[us]").view(np.int64) // _DAY_MICROSECONDS
     return days
 
 
@@ -54,14 +56,34 @@ def between(frame: pd.DataFrame, first: date, last: date) -> pd.DataFrame:
     return rows
 
 
-def number(frame: pd.DataFrame, keys: Sequence[str]) -> tuple[Ints, int]:
-    """The number of each row's group among the combinations of ``keys``, in their order."""
+def has_flag(flags: pd.Series[Any], flag: str) -> NDArray[np.bool_]:
+    """Whether each row of a ledger's ``flags`` has the flag."""
+    kinds = flags.astype("category")
+    having = [words for words in kinds.cat.categories if flag in words.split(",")]
+    return kinds.isin(having).to_numpy(bool)
+
+
+def number(
+    frame: pd.DataFrame, keys: Sequence[str], *, unknown_last: bool = False
+) -> tuple[Ints, int]:
+    """The number of each row's group among the combinations of ``keys``, in their order.
+
+    An unknown value comes before all others, or after them with ``unknown_last``.
+    """
     code, width = np.zeros(len(frame), dtype=np.int64), 1
     for key in keys:
         part, distinct = _in_order(frame[key])
-        code = code * (distinct + 1) + part + 1
+        place = np.where(part < 0, distinct, part) if unknown_last else part + 1
+        code = code * (distinct + 1) + place
         width *= distinct + 1
     return dense(code, width)
+
+
+def first_rows(code: Ints, size: int) -> Ints:
+    """The position of the first row of each group, of ``size`` groups that all have rows."""
+    first = np.zeros(size, dtype=np.int64)
+    first[code[::-1]] = np.arange(len(code))[::-1]  # of repeated indexes, the last one stays
+    return first
 
 
 def dense(code: Ints, width: int) -> tuple[Ints, int]:
