@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.report import charts
-from pipeline.report.cluster_rows import are_of, key_of, keys_of, records_of, rows_of
+from pipeline.report.cluster_rows import are_of, key_of, keys_of, records_of, rows_among, rows_of
 from pipeline.report.model import Column, FindingRow, FindingsTable
 from pipeline.report.sections import finding_details, off_hours_week
 from pipeline.report.sections.first_actions import first_clusters
@@ -289,7 +289,7 @@ def _note(
         return "No findings."
     if ranked.empty:
         return "No finding has an amount."
-    rules = _by_rule(rows_of(findings, keys_of(ranked)), rule_text)
+    rules = _by_rule(rows_among(findings, ranked), rule_text)
     text = f"{count_of(len(ranked), 'cluster')}: {rules}."
     if has_unproven:
         text += " Waste in parentheses is not proven: this much may have been wasted."
@@ -305,7 +305,7 @@ def _folded(findings: pd.DataFrame, ranked: pd.DataFrame, rule_text: RuleText) -
     """The clusters whose findings have no amount, in one sentence; empty if there are none."""
     if ranked.empty:
         return ""
-    rules = _by_rule(rows_of(findings, keys_of(ranked)), rule_text)
+    rules = _by_rule(rows_among(findings, ranked), rule_text)
     return (
         f"{count_of(len(ranked), 'cluster')} whose findings have no amount ({rules}) "
         f"{'is' if len(ranked) == 1 else 'are'} listed in findings.csv."
