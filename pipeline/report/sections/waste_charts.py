@@ -14,7 +14,7 @@ from pipeline.report.text import names
 from pipeline.report.text.numbers import count, count_of, known, percent, share
 from pipeline.rules import GRADES
 from pipeline.schema import CLUSTER_KEY, MICROS_PER_UNIT
-from pipeline.transform.findings.by_cluster import by_cluster, open_findings
+from pipeline.transform.findings.by_cluster import by_cluster
 
 if TYPE_CHECKING:
     from pipeline.report.inputs import ReportInputs
@@ -70,7 +70,7 @@ def waste_picture(inputs: ReportInputs) -> charts.Picture | None:
 
 def _most_waste(inputs: ReportInputs) -> pd.DataFrame:
     """The clusters that are drawn, most waste first, each with the grade of its largest finding."""
-    findings = open_findings(inputs.findings)
+    findings = inputs.open_findings
     ranked = by_cluster(findings)
     top = ranked[ranked["waste"].fillna(0) > 0].head(_BARS)
     leads = (
