@@ -98,6 +98,8 @@ def _guarded(values: pd.Series[Any], write: Callable[[str], str]) -> pa.Array:
     if isinstance(texts, pa.ChunkedArray):
         texts = texts.combine_chunks()
     others = pc.invert(pc.match_substring_regex(texts, _PLAIN)).fill_null(fill_value=False)
+    if not others.true_count:
+        return texts
     written = _array([write(text) for text in texts.filter(others).to_pylist()])
     return pc.replace_with_mask(texts, others, written)
 

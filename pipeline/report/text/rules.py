@@ -75,8 +75,8 @@ class _Template(NamedTuple):
         return _capital("".join(parts))
 
 
-class _Told(NamedTuple):
-    """How a finding of a rule is told."""
+class _FindingText(NamedTuple):
+    """What is written of a finding of a rule."""
 
     sentence: _Template
     detail: _Template
@@ -86,7 +86,7 @@ class _Told(NamedTuple):
     """The measures that every finding of the rule has a value of."""
 
     @classmethod
-    def of(cls, sentence: str, detail: str, when: Sequence[Clause] = ()) -> _Told:
+    def of(cls, sentence: str, detail: str, when: Sequence[Clause] = ()) -> _FindingText:
         """From the texts and the clauses of a rule."""
         templates = _Template.of(sentence), _Template.of(detail)
         needs = frozenset(name for each in templates for name in each.measures)
@@ -184,18 +184,21 @@ class RuleText:
         if evidence is None:
             return "", ""
         values = msgspec.json.decode(evidence)
-        told = self._told.get(rule_id)
-        if told is None or not values.keys() >= told.needs:
+        texts = self._finding_texts.get(rule_id)
+        if texts is None or not values.keys() >= texts.needs:
             # Found by a rule, or a version of it, that the rulebook does not have.
-            told = _Told.of(plain_sentence(name for name in values if name in MEASURES), "")
+            texts = _FindingText.of(plain_sentence(name for name in values if name in MEASURES), "")
         else:
             # JSON has no infinity, and what a finding's clauses compared is not unknown.
-            values |= {name: _INFINITE for name in told.compared if values.get(name, 0) is None}
-        return told.sentence.filled(values, write), told.detail.filled(values, write)
+            values |= {name: _INFINITE for name in texts.compared if values.get(name, 0) is None}
+        return texts.sentence.filled(values, write), texts.detail.filled(values, write)
 
     @cached_property
-    def _told(self) -> dict[str, _Told]:
-        return {rule.id: _Told.of(rule.sentence, rule.detail, rule.when) for rule in self.rulebook}
+    def _finding_texts(self) -> dict[str, _FindingText]:
+        return {
+            rule.id: _FindingText.of(rule.sentence, rule.detail, rule.when)
+            for rule in self.rulebook
+        }
 
     def _decision(
         self,
