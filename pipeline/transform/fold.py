@@ -209,14 +209,15 @@ class Fold:
         return taken.reset_index(drop=True).where(pd.Series(position >= 0))
 
     def total(self, columns: Sequence[str]) -> pd.DataFrame:
-        """Sums per cluster; null where no row knows the value."""
-        sums = {}
-        for name in columns:
-            values = self[name]
-            total = pd.Series(self.add(values.to_numpy(np.int64, na_value=0)), dtype="Int64")
-            known = values.notna().to_numpy(bool)
-            sums[name] = total if known.all() else total.where(self.any_of(known))
-        return pd.DataFrame(sums)
+        """Sums per cluster, masked as the columns are; null where no row knows the value."""
+        return pd.DataFrame({name: self._total(self[name]) for name in columns})
+
+    def _total(self, values: pd.Series[Any]) -> pd.Series[Any]:
+        if values.dtype == np.int64:  # always known
+            return pd.Series(self.add(values.to_numpy()))
+        total = pd.Series(self.add(values.to_numpy(np.int64, na_value=0)), dtype="Int64")
+        known = values.notna().to_numpy(bool)
+        return total if known.all() else total.where(self.any_of(known))
 
     def highest(self, columns: Sequence[str]) -> pd.DataFrame:
         """Maxima per cluster of columns of reals, times, or integers that are always known."""
