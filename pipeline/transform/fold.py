@@ -52,7 +52,7 @@ def between(frame: pd.DataFrame, first: date, last: date) -> pd.DataFrame:
     """The rows of the days ``first`` to ``last``, both included."""
     day = day_numbers(frame["date"])
     inside = (day >= day_number(first)) & (day <= day_number(last))
-    rows: pd.DataFrame = frame if inside.all() else _at(frame, np.flatnonzero(inside))
+    rows: pd.DataFrame = frame if inside.all() else rows_at(frame, np.flatnonzero(inside))
     return rows
 
 
@@ -129,7 +129,7 @@ def outer_cuts(frame: pd.DataFrame, day: Ints, *, every_day: bool = False) -> In
     return cuts + np.where(every_day | (day == last), end, 0)
 
 
-def _at(values: Any, rows: Ints | None) -> Any:  # noqa: ANN401 (a frame or a series, as given)
+def rows_at(values: Any, rows: Ints | None) -> Any:  # noqa: ANN401 (a frame or a series, as given)
     """``values`` at the ascending positions ``rows``; not copied where they are one stretch."""
     if rows is None:
         return values
@@ -151,7 +151,7 @@ class Fold:
     @classmethod
     def of(cls, ledger: pd.DataFrame, rows: Ints | None = None) -> Fold:
         """Number the clusters of ``ledger`` (of its ``rows``) by account and id."""
-        code, size = number(_at(ledger[CLUSTER_KEY], rows), CLUSTER_KEY)
+        code, size = number(rows_at(ledger[CLUSTER_KEY], rows), CLUSTER_KEY)
         return cls(ledger, code, size, rows)
 
     @classmethod
@@ -175,7 +175,7 @@ class Fold:
         return Fold(self.ledger, renumbered[kept.code], int(wanted.sum()), kept.rows)
 
     def __getitem__(self, column: str) -> pd.Series[Any]:
-        values: pd.Series[Any] = _at(self.ledger[column], self.rows)
+        values: pd.Series[Any] = rows_at(self.ledger[column], self.rows)
         return values
 
     @cached_property

@@ -21,7 +21,7 @@ from pipeline.report.text.action_text import with_gpu_need
 from pipeline.report.text.certainty import is_proven
 from pipeline.report.text.numbers import NBSP, UNKNOWN, count, count_of, known, percent
 from pipeline.rules import GRADES, IDLE, IDLE_LOADED
-from pipeline.transform.findings.by_cluster import by_cluster, repeated_ids
+from pipeline.transform.findings.by_cluster import repeated_ids
 from pipeline.transform.findings.judge import TRAILING_DAYS
 from pipeline.transform.fold import between
 from pipeline.transform.totals import known_sum
@@ -52,7 +52,7 @@ def findings_table(inputs: ReportInputs, totals: Totals) -> FindingsTable:
     """The rows shown, the sums of what is shown and of what is not, and the note above."""
     settings, rule_text = inputs.settings, inputs.rule_text
     findings = inputs.open_findings
-    ranked = by_cluster(findings)
+    ranked = inputs.clusters_found
     has_amount = (ranked[["waste", "saving", "suspected"]].fillna(0) > 0).any(axis=1)
     ranked, without_amount = ranked[has_amount].reset_index(drop=True), ranked[~has_amount]
     # The first actions link to their rows, so that these are shown wherever they rank.
