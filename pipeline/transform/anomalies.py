@@ -140,6 +140,15 @@ def _known(values: Floats) -> Ints:
     return np.asarray((~np.isnan(values)).sum(axis=1), dtype=np.int64)
 
 
+def daily_sums(ledger: pd.DataFrame) -> pd.DataFrame:
+    """The spend of each day, project and GPU type: few rows, which give the same results."""
+    keys = ["date", "project_id", "gpu_type"]
+    code, size = number(ledger, keys)
+    sums = np.zeros(size, dtype=np.int64)
+    np.add.at(sums, code, ledger["spend_micros"].to_numpy(np.int64, na_value=0))
+    return ledger[keys].take(first_rows(code, size)).assign(spend_micros=sums)
+
+
 def scan(
     rows: pd.DataFrame, dims: list[str], rules: settings.Rules, last: date, days: int = 1
 ) -> pd.DataFrame:
@@ -175,7 +184,6 @@ def _daily(rows: pd.DataFrame, dims: list[str], last: date) -> tuple[Floats, int
 
     Also the number of the first day, and the groups' values of ``dims``.
     """
-    # These columns alone: to select the rows of a large fleet with all of theirs takes longer.
     past, day = rows[["date", "spend_micros", *dims]], day_numbers(rows["date"])
     inside = day <= day_number(last)
     if not inside.all():

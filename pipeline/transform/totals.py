@@ -142,7 +142,7 @@ def compute_totals(
         first=first,
         damaged=damaged,
         days_known=sum(d >= first for d in known),
-        clusters=number(window, CLUSTER_KEY)[1],
+        clusters=len(utilization),
         day_micros=_spend(between(compared, day, day), if_no_rows) if day in known else None,
         week_before_micros=_mean_spend(between(compared, before[0], before[-1]), before)
         if before
