@@ -96,7 +96,7 @@ _LEADS = (
 )
 """What begins a formula, and what compatibility normalization makes of these characters."""
 _RISKY = re.compile(rf"^(?:'|[\t\r\n\x00]|[{_INVISIBLE}]*[{_LEADS}])")
-_BLOCK_ROWS = 131_072
+_BLOCK_ROWS = 65_536
 _SEPARATES = re.compile(r'[,"\r\n]')
 
 
