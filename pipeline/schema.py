@@ -143,6 +143,10 @@ class Table:
 
     def empty(self) -> pd.DataFrame:
         """No rows, right dtypes."""
+        return self._no_rows.copy()
+
+    @cached_property
+    def _no_rows(self) -> pd.DataFrame:
         return self.to_pandas(self.arrow.empty_table())
 
 

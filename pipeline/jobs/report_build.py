@@ -79,6 +79,7 @@ def report_inputs(
     day, settings, excluded = context.day, context.settings, context.policy.exclusions
     # Comparisons and forecasts need accounts that have data up to the day.
     history = observed_on(stored.history, stored.observed_until, day)
+    daily = anomalies.daily_sums(history)
     since = context.since or day - timedelta(days=1)
     period = context.scope.period
     unusual_days = (day - since).days
@@ -97,8 +98,8 @@ def report_inputs(
         review=reviewed,
         not_observed_before=context.not_observed_before,
         status_changes=changes.since(history, since, day, _earlier_ends(context, history)),
-        unusual_days=anomalies.unusual_days(history, settings.rules, day, unusual_days),
-        detectable_micros=anomalies.detectable_change(history, settings.rules, day),
+        unusual_days=anomalies.unusual_days(daily, settings.rules, day, unusual_days),
+        detectable_micros=anomalies.detectable_change(daily, settings.rules, day),
         spend_change=_spend_change(stored, day)
         if reviewed is None
         else _change_of_period(stored, reviewed, day),

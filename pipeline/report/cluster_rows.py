@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
+
 from pipeline.schema import CLUSTER_KEY
+from pipeline.transform.fold import number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    import pandas as pd
 
     from pipeline.arrays import Bools
 
@@ -39,6 +41,15 @@ def are_of(frame: pd.DataFrame, keys: Sequence[Key]) -> Bools:
 def rows_of(frame: pd.DataFrame, keys: Sequence[Key]) -> pd.DataFrame:
     """The rows of the clusters ``keys``."""
     return frame[are_of(frame, keys)]
+
+
+def rows_among(frame: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the clusters that have a row in ``clusters``, which may be many."""
+    both = pd.concat([each[CLUSTER_KEY].astype("str") for each in (frame, clusters)])
+    code, size = number(both, CLUSTER_KEY)
+    wanted = np.zeros(size, dtype=bool)
+    wanted[code[len(frame) :]] = True
+    return frame[wanted[code[: len(frame)]]]
 
 
 def records_of(frame: pd.DataFrame, keys: Sequence[Key]) -> dict[Key, Record]:

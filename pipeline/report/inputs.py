@@ -12,6 +12,7 @@ from pipeline.report.text import periods
 from pipeline.report.text.numbers import Money
 from pipeline.report.text.rules import RuleText
 from pipeline.rules import RULES
+from pipeline.transform.findings.by_cluster import by_cluster, open_findings
 from pipeline.transform.findings.follow_up import follow_up
 from pipeline.transform.fold import between
 
@@ -104,6 +105,16 @@ class ReportInputs:
             return self.ledger
         first = self.day - timedelta(days=self.settings.report.window_days - 1)
         return between(self.ledger, first, self.day)
+
+    @cached_property
+    def open_findings(self) -> pd.DataFrame:
+        """The findings that no exclusion covers."""
+        return open_findings(self.findings)
+
+    @cached_property
+    def clusters_found(self) -> pd.DataFrame:
+        """The clusters of the open findings, most provable money first: ``by_cluster`` of them."""
+        return by_cluster(self.open_findings)
 
     @cached_property
     def followed(self) -> FollowUp | None:

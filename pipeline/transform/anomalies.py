@@ -32,7 +32,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.schema import MICROS_PER_UNIT
-from pipeline.transform.fold import day_number, day_numbers
+from pipeline.transform.fold import day_number, day_numbers, first_rows, number
 
 if TYPE_CHECKING:
     from datetime import date
@@ -52,7 +52,9 @@ _LEVEL_DAYS = 7
 _LEAST_LEVEL_DAYS = 3
 _WEEKEND = 5
 _CUTS: dict[str, list[str]] = {"fleet": [], "project": ["project_id"], "gpu_type": ["gpu_type"]}
-UNUSUAL = ("date", "cut", "group", "spend_micros", "usual_micros", "deviation_micros", "score")
+_MONEY = ("spend_micros", "usual_micros", "deviation_micros")
+_FIGURES = {**dict.fromkeys(_MONEY, "int64"), "score": "float64"}
+UNUSUAL = ("date", "cut", "group", *_FIGURES)
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,15 @@ def _known(values: Floats) -> Ints:
     return np.asarray((~np.isnan(values)).sum(axis=1), dtype=np.int64)
 
 
+def daily_sums(ledger: pd.DataFrame) -> pd.DataFrame:
+    """The spend of each day, project and GPU type: few rows, which give the same results."""
+    keys = ["date", "project_id", "gpu_type"]
+    code, size = number(ledger, keys)
+    sums = np.zeros(size, dtype=np.int64)
+    np.add.at(sums, code, ledger["spend_micros"].to_numpy(np.int64, na_value=0))
+    return ledger[keys].take(first_rows(code, size)).assign(spend_micros=sums)
+
+
 def scan(
     rows: pd.DataFrame, dims: list[str], rules: settings.Rules, last: date, days: int = 1
 ) -> pd.DataFrame:
@@ -146,15 +157,15 @@ def scan(
     No ``dims`` means the fleet. A group without rows on a day that the ledger has spent
     nothing that day. Columns: date, the dims, spend, usual and deviation in micros, score.
     """
-    columns = ["date", *dims, "spend_micros", "usual_micros", "deviation_micros", "score"]
+    columns = ["date", *dims, *_FIGURES]
     series, first, names = _daily(rows, dims, last)
-    if names.empty:
-        return pd.DataFrame(columns=columns).astype({"date": "datetime64[us]"})
     width = series.shape[1]
     parts = []
     for column in range(max(0, width - days), width):
         scores = score(series, first, column)
         hit = is_unusual(scores, rules)
+        if not hit.any():
+            continue
         part = names[hit][dims].assign(
             date=pd.Timestamp(0) + pd.Timedelta(days=first + column),
             spend_micros=scores.day[hit].astype(np.int64),
@@ -163,6 +174,8 @@ def scan(
         )
         part["deviation_micros"] = part["spend_micros"] - part["usual_micros"]
         parts.append(part[columns])
+    if not parts:
+        return pd.DataFrame(columns=columns).astype({"date": "datetime64[us]", **_FIGURES})
     return _ordered(pd.concat(parts, ignore_index=True))
 
 
@@ -171,20 +184,20 @@ def _daily(rows: pd.DataFrame, dims: list[str], last: date) -> tuple[Floats, int
 
     Also the number of the first day, and the groups' values of ``dims``.
     """
-    worked = rows.assign(_fleet="fleet", _day=day_numbers(rows["date"]))
-    worked = worked[worked["_day"] <= day_number(last)]
-    if worked.empty:
-        return np.zeros((0, 0)), 0, worked[dims]
-    keys = dims or ["_fleet"]
-    first = int(worked["_day"].min())
+    past, day = rows[["date", "spend_micros", *dims]], day_numbers(rows["date"])
+    inside = day <= day_number(last)
+    if not inside.all():
+        past, day = past[inside], day[inside]
+    if past.empty:
+        return np.zeros((0, 0)), 0, past[dims]
+    first = int(day.min())
     width = day_number(last) - first + 1
-    groups = worked.groupby(keys, observed=True, dropna=False, sort=True)
-    series = np.zeros((groups.ngroups, width))
-    column = worked["_day"].to_numpy() - first
-    series[:, ~np.isin(np.arange(width), column)] = np.nan
-    spend = worked["spend_micros"].to_numpy(np.float64, na_value=0.0)
-    np.add.at(series, (groups.ngroup().to_numpy(), column), spend)
-    return series, first, groups.size().reset_index()[keys]
+    group, groups = number(past, dims, unknown_last=True)
+    spend = past["spend_micros"].to_numpy(np.float64, na_value=0.0)
+    sums = np.bincount(group * width + day - first, spend, groups * width)
+    series = sums.astype(np.float64, copy=False).reshape(groups, width)
+    series[:, np.bincount(day - first, minlength=width) == 0] = np.nan
+    return series, first, past[dims].take(first_rows(group, groups)).reset_index(drop=True)
 
 
 def detectable_change(rows: pd.DataFrame, rules: settings.Rules, last: date) -> int | None:
@@ -239,7 +252,9 @@ def is_unusual(scores: Scores, rules: settings.Rules) -> NDArray[np.bool_]:
 
 def _median(values: Floats) -> Floats:
     """The median of the known values of each row; NaN where none is known."""
-    middle = np.full(len(values), np.nan)
-    known = ~np.isnan(values).all(axis=1) if values.shape[1] else np.zeros(len(values), bool)
-    middle[known] = np.nanmedian(values[known], axis=1)
-    return middle
+    if not values.shape[1]:
+        return np.full(len(values), np.nan)
+    ordered, known = np.sort(values, axis=1), _known(values)  # unknown ones come last
+    row = np.arange(len(values))
+    median: Floats = (ordered[row, (known - 1) // 2] + ordered[row, known // 2]) / 2.0
+    return median

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 HOURS_OF_WEEK = 168
 _EPOCH_ORDINAL = 719_163
+_DAY_MICROSECONDS = 86_400_000_000
 _ALL_HOURS = (1 << 24) - 1
 _SPARSE = 8
 """Groups are counted in a table if it has at most so many places per row."""
@@ -38,7 +39,8 @@ _SPARSE = 8
 
 def day_numbers(dates: pd.Series[Any]) -> Ints:
     """Days since 1970-01-01 of a column of ledger dates."""
-    days: Ints = dates.to_numpy().astype("datetime64[D]").astype(np.int64)
+    # A division of integers takes a fifth of the time of numpy's conversion to days.
+    days: Ints = dates.to_numpy("datetime64[us]").view(np.int64) // _DAY_MICROSECONDS
     return days
 
 
@@ -51,18 +53,38 @@ def between(frame: pd.DataFrame, first: date, last: date) -> pd.DataFrame:
     """The rows of the days ``first`` to ``last``, both included."""
     day = day_numbers(frame["date"])
     inside = (day >= day_number(first)) & (day <= day_number(last))
-    rows: pd.DataFrame = frame if inside.all() else _at(frame, np.flatnonzero(inside))
+    rows: pd.DataFrame = frame if inside.all() else rows_at(frame, np.flatnonzero(inside))
     return rows
 
 
-def number(frame: pd.DataFrame, keys: Sequence[str]) -> tuple[Ints, int]:
-    """The number of each row's group among the combinations of ``keys``, in their order."""
+def has_flag(flags: pd.Series[Any], flag: str) -> NDArray[np.bool_]:
+    """Whether each row of a ledger's ``flags`` has the flag."""
+    kinds = flags.astype("category")
+    having = [words for words in kinds.cat.categories if flag in words.split(",")]
+    return kinds.isin(having).to_numpy(bool)
+
+
+def number(
+    frame: pd.DataFrame, keys: Sequence[str], *, unknown_last: bool = False
+) -> tuple[Ints, int]:
+    """The number of each row's group among the combinations of ``keys``, in their order.
+
+    An unknown value comes before all others, or after them with ``unknown_last``.
+    """
     code, width = np.zeros(len(frame), dtype=np.int64), 1
     for key in keys:
         part, distinct = _in_order(frame[key])
-        code = code * (distinct + 1) + part + 1
+        place = np.where(part < 0, distinct, part) if unknown_last else part + 1
+        code = code * (distinct + 1) + place
         width *= distinct + 1
     return dense(code, width)
+
+
+def first_rows(code: Ints, size: int) -> Ints:
+    """The position of the first row of each group, of ``size`` groups that all have rows."""
+    first = np.zeros(size, dtype=np.int64)
+    first[code[::-1]] = np.arange(len(code))[::-1]  # of repeated indexes, the last one stays
+    return first
 
 
 def dense(code: Ints, width: int) -> tuple[Ints, int]:
@@ -133,7 +155,7 @@ def outer_cuts(frame: pd.DataFrame, day: Ints, *, every_day: bool = False) -> In
     return cuts + np.where(every_day | (day == last), end, 0)
 
 
-def _at(values: Any, rows: Ints | None) -> Any:  # noqa: ANN401 (a frame or a series, as given)
+def rows_at(values: Any, rows: Ints | None) -> Any:  # noqa: ANN401 (a frame or a series, as given)
     """``values`` at the ascending positions ``rows``; not copied where they are one stretch."""
     if rows is None:
         return values
@@ -155,7 +177,7 @@ class Fold:
     @classmethod
     def of(cls, ledger: pd.DataFrame, rows: Ints | None = None) -> Fold:
         """Number the clusters of ``ledger`` (of its ``rows``) by account and id."""
-        code, size = number(_at(ledger[CLUSTER_KEY], rows), CLUSTER_KEY)
+        code, size = number(rows_at(ledger[CLUSTER_KEY], rows), CLUSTER_KEY)
         return cls(ledger, code, size, rows)
 
     @classmethod
@@ -179,7 +201,7 @@ class Fold:
         return Fold(self.ledger, renumbered[kept.code], int(wanted.sum()), kept.rows)
 
     def __getitem__(self, column: str) -> pd.Series[Any]:
-        values: pd.Series[Any] = _at(self.ledger[column], self.rows)
+        values: pd.Series[Any] = rows_at(self.ledger[column], self.rows)
         return values
 
     @cached_property
@@ -213,14 +235,15 @@ class Fold:
         return taken.reset_index(drop=True).where(pd.Series(position >= 0))
 
     def total(self, columns: Sequence[str]) -> pd.DataFrame:
-        """Sums per cluster; null where no row knows the value."""
-        sums = {}
-        for name in columns:
-            values = self[name]
-            total = pd.Series(self.add(values.to_numpy(np.int64, na_value=0)), dtype="Int64")
-            known = values.notna().to_numpy(bool)
-            sums[name] = total if known.all() else total.where(self.any_of(known))
-        return pd.DataFrame(sums)
+        """Sums per cluster, masked as the columns are; null where no row knows the value."""
+        return pd.DataFrame({name: self._total(self[name]) for name in columns})
+
+    def _total(self, values: pd.Series[Any]) -> pd.Series[Any]:
+        if values.dtype == np.int64:  # always known
+            return pd.Series(self.add(values.to_numpy()))
+        total = pd.Series(self.add(values.to_numpy(np.int64, na_value=0)), dtype="Int64")
+        known = values.notna().to_numpy(bool)
+        return total if known.all() else total.where(self.any_of(known))
 
     def highest(self, columns: Sequence[str]) -> pd.DataFrame:
         """Maxima per cluster of columns of reals, times, or integers that are always known."""

@@ -34,13 +34,13 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from pipeline.transform.fold import between, day_number, day_numbers
+from pipeline.transform.fold import between, day_number, day_numbers, has_flag
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     from pipeline.arrays import Floats
@@ -252,27 +252,31 @@ def _floor(
     ledger: pd.DataFrame, series: Floats, start: int, days_left: int, spent: int
 ) -> Estimate:
     """What runs, at its rate, to its expiry: from today, and from every earlier day."""
-    vanished = ledger["flags"].astype("str").str.contains("vanished", regex=False)
-    running = ledger[
-        (ledger["status"] == "running") & ledger["hourly_rate_micros"].notna() & ~vanished
-    ]
+    is_priced = ledger["hourly_rate_micros"].notna()
+    runs = (ledger["status"] == "running") & is_priced & ~has_flag(ledger["flags"], "vanished")
+    running = ledger.loc[runs, ["date", "expires_at", "hourly_rate_micros"]]
     day = day_numbers(running["date"])
     rate = running["hourly_rate_micros"].to_numpy(np.float64)
     # Hours from the end of the row's own day to the cluster's expiry.
-    end = running["date"].dt.tz_localize("UTC") + pd.Timedelta(days=1)
-    hours = ((running["expires_at"] - end).dt.total_seconds() / 3600.0).fillna(np.inf)
-    left = np.maximum(hours.to_numpy(np.float64), 0.0)
+    end = running["date"].to_numpy("datetime64[us]") + np.timedelta64(1, "D")
+    until = running["expires_at"].to_numpy("datetime64[us]") - end
+    hours = until / np.timedelta64(1, "us") / 1e6 / 3600.0
+    left = np.where(np.isnan(hours), np.inf, np.maximum(hours, 0.0))
+    # The rows of a day are one stretch: to compare each row's day with each origin takes longer.
+    order = np.argsort(day, kind="stable")
+    begins = np.searchsorted(day[order], np.arange(start, start + len(series) + 1))
 
-    def ahead(rows: NDArray[np.bool_], days: int) -> Floats:
+    def ahead(known: int, days: int) -> Floats:
+        rows = order[begins[known - 1] : begins[known]]
         lasting = np.clip(left[rows][:, None] - 24.0 * np.arange(days), 0.0, 24.0)
         return np.asarray((lasting * rate[rows][:, None]).sum(axis=0))
 
     horizon = _horizon(len(series) - LEAST_DAYS, days_left)
     tested = [
-        (ahead(day == start + origin - 1, horizon), series[origin : origin + horizon])
+        (ahead(origin, horizon), series[origin : origin + horizon])
         for origin in range(LEAST_DAYS, len(series) - horizon + 1)
     ]
-    today = ahead(day == start + len(series) - 1, days_left)
+    today = ahead(len(series), days_left)
     return _estimate(FLOOR, today, spent, tested, days_left)
 
 

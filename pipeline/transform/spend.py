@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline import schema
-from pipeline.transform.fold import day_numbers, dense, number, outer_cuts
+from pipeline.transform.fold import day_numbers, dense, first_rows, number, outer_cuts
 
 if TYPE_CHECKING:
     from pipeline.arrays import Bools, Ints
@@ -68,9 +68,7 @@ def by(rows: pd.DataFrame, *dims: str) -> pd.DataFrame:
         np.add.at(total, code, values)
         return total
 
-    first = np.zeros(size, dtype=np.int64)
-    first[code[::-1]] = np.arange(len(code))[::-1]
-    out = rows[keys].take(first).reset_index(drop=True)
+    out = rows[keys].take(first_rows(code, size)).reset_index(drop=True)
     out["clusters"] = _clusters(rows, dims, code, size)
     unpriced = add(money.is_unpriced.astype(np.int64))
     has_spend = add(1 - money.is_unpriced.astype(np.int64)) > 0

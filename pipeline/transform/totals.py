@@ -14,6 +14,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 
 from pipeline.model import NotObserved  # noqa: TC001  # msgspec reads the annotations
 from pipeline.rules import CLEAR, FINDING, INSUFFICIENT_DATA, LIKELY, PROVEN
@@ -24,7 +25,7 @@ from pipeline.transform.findings.by_cluster import (
     proven_waste,
     waste,
 )
-from pipeline.transform.fold import between, day_numbers, outer_cuts
+from pipeline.transform.fold import between, day_numbers, number, outer_cuts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -127,21 +128,21 @@ def compute_totals(
     first = day - timedelta(days=window_days - 1)
     known = sorted(d for d in days if d <= day)
     window = between(ledger, first, day)
-    wasted = waste(findings)
-    proven = proven_waste(findings).reindex(wasted.index, fill_value=0)
+    open_rows = open_findings(findings)
+    wasted = waste(open_rows)
+    proven = proven_waste(open_rows).reindex(wasted.index, fill_value=0)
     use, seconds, gpu_clusters = _gpu_use(utilization)
     low, high = _bounds(window)
     judged, unjudged = _judged(findings)
     before = [d for d in known if day - timedelta(days=_WEEK) <= d < day]
     of_month = [d for d in known if (d.year, d.month) == (day.year, day.month)]
-    open_rows = open_findings(findings)
     return Totals(
         currency=currency,
         day=day,
         first=first,
         damaged=damaged,
         days_known=sum(d >= first for d in known),
-        clusters=len(clusters(window)),
+        clusters=len(utilization),
         day_micros=_spend(between(compared, day, day), if_no_rows) if day in known else None,
         week_before_micros=_mean_spend(between(compared, before[0], before[-1]), before)
         if before
@@ -184,14 +185,12 @@ def _saved(findings: pd.DataFrame, grade: str) -> int:
 
 def _judged(findings: pd.DataFrame) -> tuple[int, int]:
     """How many clusters a rule judged, and how many none could for lack of data."""
-    worth = findings["outcome"].astype("str").map({FINDING: 2, CLEAR: 2, INSUFFICIENT_DATA: 1})
-    best = (
-        findings[CLUSTER_KEY]
-        .assign(worth=worth.fillna(0))
-        .groupby(CLUSTER_KEY, observed=True)
-        .max()
-    )
-    return int((best["worth"] == 2).sum()), int((best["worth"] == 1).sum())  # noqa: PLR2004 - ranks of two lines above
+    code, size = number(findings, CLUSTER_KEY)
+    outcome = findings["outcome"]
+    judged, unjudged = np.zeros((2, size), dtype=bool)
+    judged[code[outcome.isin([FINDING, CLEAR])]] = True
+    unjudged[code[outcome == INSUFFICIENT_DATA]] = True
+    return int(judged.sum()), int((unjudged & ~judged).sum())
 
 
 def _spend(rows: pd.DataFrame, if_no_rows: int | None) -> int | None:

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.transform.fold import Fold
+from pipeline.transform.fold import Fold, has_flag
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,8 @@ def estimate(ledger: pd.DataFrame, spacing_seconds: float) -> int | None:
         spacing_seconds: the usual time between two snapshots.
     """
     fold = Fold.of(ledger)
-    born, gone = (_ever(fold, flag) for flag in ("created", "vanished"))
+    flags = fold["flags"]
+    born, gone = (fold.any_of(has_flag(flags, flag)) for flag in ("created", "vanished"))
     observations = fold.add(fold["looks"].to_numpy(np.int64))
     once = born & gone & (observations == 1)
     twice = born & gone & (observations == 2)  # noqa: PLR2004 - its name says it
@@ -72,13 +73,6 @@ def unseen_seconds(once: int, twice: int, spacing: float) -> float:
     births = once / (1 - survives) / seen_share
     unseen_share = 1 - 2 / x + survives * (1 + 2 / x)
     return births * (spacing / x) * max(unseen_share, 0.0)
-
-
-def _ever(fold: Fold, flag: str) -> Bools:
-    """Whether each cluster has the flag on any day."""
-    flags = fold["flags"]
-    having = [words for words in flags.cat.categories if flag in words.split(",")]
-    return fold.any_of(flags.isin(having).to_numpy(bool))
 
 
 def _micros_per_second(fold: Fold, once: Bools) -> float | None:

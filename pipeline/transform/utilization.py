@@ -22,7 +22,7 @@ import pandas as pd
 
 from pipeline import schema
 from pipeline.transform.findings.confidence import Samples, running_share_bound
-from pipeline.transform.fold import HOURS_OF_WEEK, Fold, day_number, day_numbers, ratio
+from pipeline.transform.fold import HOURS_OF_WEEK, Fold, day_number, day_numbers, has_flag, ratio
 from pipeline.transform.observed import last_observed
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def is_present(
 ) -> NDArray[np.bool_]:
     """Whether each cluster was still listed at the end of the window's last day."""
     last = fold.latest(["account", "date", "flags"])
-    vanished = last["flags"].astype("str").str.contains("vanished", regex=False).to_numpy(bool)
+    vanished = has_flag(last["flags"], "vanished")
     end = int(fold.day.max()) if last_day is None else day_number(last_day)
     ends = np.minimum(last_observed(last, until or {}, end), end)
     return np.asarray((day_numbers(last["date"]) == ends) & ~vanished)

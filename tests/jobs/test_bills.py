@@ -12,9 +12,9 @@ from msgspec import structs
 
 from pipeline.errors import KeyRefusedError, SettingsError, StorageError
 from pipeline.jobs import Job
-from pipeline.jobs.bills import reconcile_file, reconcile_live
 from pipeline.jobs.extract import extract
 from pipeline.jobs.ledger import update_ledger
+from pipeline.jobs.reconcile import reconcile_file, reconcile_live
 from pipeline.jobs.report import make_report
 from pipeline.keys import Secret
 from pipeline.settings import Api, Settings

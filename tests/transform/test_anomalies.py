@@ -129,6 +129,27 @@ def test_fleet_projects_and_gpu_types_are_each_compared_with_their_own_past(
     assert anomalies.unusual_days(ledger(), Rules(), last, 7).empty
 
 
+def test_sums_of_days_give_the_same_as_rows_of_clusters(row: Make, ledger: Make) -> None:
+    rows = []
+    for offset in range(DAYS):
+        day = (FIRST + timedelta(days=offset)).isoformat()
+        for number in range(6):
+            raised = 3 if number == 2 and offset == DAYS - 1 else 1
+            rows.append(row(day, cluster_id=f"c{number}", gpu_type=("T4", "H100")[number % 2],
+                            project_id=(None, "p", "q")[number % 3],
+                            spend_micros=None if number == 5 else raised * 100 * UNIT))  # fmt: skip
+    last = FIRST + timedelta(days=DAYS - 1)
+    by_cluster = ledger(*rows)
+    few = anomalies.daily_sums(by_cluster)
+    assert len(few) == 6 * DAYS
+    assert len(anomalies.daily_sums(pd.concat([by_cluster, by_cluster]))) == len(few)
+    unusual = anomalies.unusual_days(by_cluster, Rules(), last, 7)
+    assert len(unusual)
+    pd.testing.assert_frame_equal(anomalies.unusual_days(few, Rules(), last, 7), unusual)
+    smallest = anomalies.detectable_change(by_cluster, Rules(), last)
+    assert anomalies.detectable_change(few, Rules(), last) == smallest
+
+
 def test_a_fleet_that_grows_is_not_unusual_every_day() -> None:
     grown = 100.0 * UNIT * np.cumprod(np.full((1, DAYS), 1.04), axis=1)
     assert flags(grown).tolist() == [False]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.jobs import Job
-    from pipeline.jobs.bills import Reconciled
+    from pipeline.jobs.reconcile import Reconciled
     from pipeline.transform.reconcile import Sums
 
 SHOWN = (
@@ -54,7 +54,7 @@ def reconcile(
     data = b"" if billing is None else _read(billing)
 
     def action(job: Job) -> dict[str, object]:
-        from pipeline.jobs.bills import reconcile_file, reconcile_live
+        from pipeline.jobs.reconcile import reconcile_file, reconcile_live
         from pipeline.terminal.tables import records
         from pipeline.transform.reconcile import sums
 

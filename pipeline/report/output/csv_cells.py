@@ -89,8 +89,7 @@ def _joined(columns: Sequence[pa.Array]) -> memoryview:
 
 def _distinct(values: pd.Series[Any], write: Callable[[Any], str]) -> pa.Array:
     codes, kinds = pd.factorize(values, use_na_sentinel=True)
-    written = pa.array([_utf8(write(kind)) for kind in kinds], pa.large_string())
-    return written.take(pa.array(codes, mask=codes < 0))
+    return _array([write(kind) for kind in kinds]).take(pa.array(codes, mask=codes < 0))
 
 
 def _guarded(values: pd.Series[Any], write: Callable[[str], str]) -> pa.Array:
@@ -99,8 +98,10 @@ def _guarded(values: pd.Series[Any], write: Callable[[str], str]) -> pa.Array:
     if isinstance(texts, pa.ChunkedArray):
         texts = texts.combine_chunks()
     others = pc.invert(pc.match_substring_regex(texts, _PLAIN)).fill_null(fill_value=False)
-    written = [_utf8(write(text)) for text in texts.filter(others).to_pylist()]
-    return pc.replace_with_mask(texts, others, pa.array(written, pa.large_string()))
+    if not others.true_count:
+        return texts
+    written = _array([write(text) for text in texts.filter(others).to_pylist()])
+    return pc.replace_with_mask(texts, others, written)
 
 
 def _cell(value: object, write: Callable[[str], str]) -> str:
@@ -110,6 +111,10 @@ def _cell(value: object, write: Callable[[str], str]) -> str:
     return str(value) if isinstance(value, int) else write(str(value))
 
 
-def _utf8(text: str) -> str:
-    """A lone surrogate is the one thing UTF-8 cannot hold; the file is written without it."""
-    return text.encode("utf-8", "replace").decode()
+def _array(texts: list[str]) -> pa.Array:
+    try:
+        return pa.array(texts, pa.large_string())
+    except UnicodeEncodeError:
+        # A lone surrogate is the one thing UTF-8 cannot hold; the file is written without it.
+        writable = [text.encode("utf-8", "replace").decode() for text in texts]
+        return pa.array(writable, pa.large_string())

@@ -19,6 +19,7 @@ from pipeline.report.output import csv_cells
 from pipeline.rules import FINDING, INSUFFICIENT_DATA
 from pipeline.schema import CLUSTER_KEY, PROVABLE_WASTE
 from pipeline.transform.findings.follow_up import last_known, promised_by_now
+from pipeline.transform.fold import first_rows, number
 from pipeline.transform.idle import of_findings
 from pipeline.transform.owner_totals import with_owner
 from pipeline.transform.spend import spend_rows
@@ -95,7 +96,7 @@ _LEADS = (
 )
 """What begins a formula, and what compatibility normalization makes of these characters."""
 _RISKY = re.compile(rf"^(?:'|[\t\r\n\x00]|[{_INVISIBLE}]*[{_LEADS}])")
-_BLOCK_ROWS = 131_072
+_BLOCK_ROWS = 65_536
 _SEPARATES = re.compile(r'[,"\r\n]')
 
 
@@ -104,7 +105,8 @@ def csv_files(inputs: ReportInputs) -> dict[str, bytes]:
     window, changes, unusual = inputs.window, inputs.status_changes, inputs.unusual_days
     spend = spend_rows(window).assign(owner=window["owner"].array)
     idle = of_findings(inputs.evidence, inputs.findings)
-    owned = window[[*CLUSTER_KEY, "owner"]].drop_duplicates(CLUSTER_KEY)
+    first = first_rows(*number(window, CLUSTER_KEY))
+    owned = window[[*CLUSTER_KEY, "owner"]].take(first)
     return {
         "findings.csv": to_csv(
             findings_rows(inputs.findings, inputs.day, inputs.rule_text, inputs.not_observed)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.report import charts
-from pipeline.report.cluster_rows import are_of, key_of, keys_of, records_of, rows_of
+from pipeline.report.cluster_rows import are_of, key_of, keys_of, records_of, rows_among, rows_of
 from pipeline.report.model import Column, FindingRow, FindingsTable
 from pipeline.report.sections import finding_details, off_hours_week
 from pipeline.report.sections.first_actions import first_clusters
@@ -21,7 +21,7 @@ from pipeline.report.text.action_text import with_gpu_need
 from pipeline.report.text.certainty import is_proven
 from pipeline.report.text.numbers import NBSP, UNKNOWN, count, count_of, known, percent
 from pipeline.rules import GRADES, IDLE, IDLE_LOADED
-from pipeline.transform.findings.by_cluster import by_cluster, open_findings, repeated_ids
+from pipeline.transform.findings.by_cluster import repeated_ids
 from pipeline.transform.findings.judge import TRAILING_DAYS
 from pipeline.transform.fold import between
 from pipeline.transform.totals import known_sum
@@ -51,12 +51,12 @@ _TIMES = "\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}"
 def findings_table(inputs: ReportInputs, totals: Totals) -> FindingsTable:
     """The rows shown, the sums of what is shown and of what is not, and the note above."""
     settings, rule_text = inputs.settings, inputs.rule_text
-    findings = open_findings(inputs.findings)
-    ranked = by_cluster(findings)
+    findings = inputs.open_findings
+    ranked = inputs.clusters_found
     has_amount = (ranked[["waste", "saving", "suspected"]].fillna(0) > 0).any(axis=1)
     ranked, without_amount = ranked[has_amount].reset_index(drop=True), ranked[~has_amount]
     # The first actions link to their rows, so that these are shown wherever they rank.
-    is_first = are_of(ranked, keys_of(first_clusters(inputs.findings)))
+    is_first = are_of(ranked, keys_of(first_clusters(findings)))
     is_shown = is_first | (np.cumsum(~is_first) <= settings.report.max_rows - is_first.sum())
     shown = ranked[is_shown]
     keys = keys_of(shown)
@@ -68,7 +68,7 @@ def findings_table(inputs: ReportInputs, totals: Totals) -> FindingsTable:
         findings=_grouped(findings, keys, rule_text),
         daily_use=_daily_use(inputs, keys),
         weeks=off_hours_week.weeks(inputs, rows_of(findings, keys)),
-        repeated_ids=repeated_ids(inputs.findings),
+        repeated_ids=repeated_ids(findings),
     )
     rows = tuple(
         maker.row(key, record) for key, record in zip(keys, shown.to_dict("records"), strict=True)
@@ -289,7 +289,7 @@ def _note(
         return "No findings."
     if ranked.empty:
         return "No finding has an amount."
-    rules = _by_rule(rows_of(findings, keys_of(ranked)), rule_text)
+    rules = _by_rule(rows_among(findings, ranked), rule_text)
     text = f"{count_of(len(ranked), 'cluster')}: {rules}."
     if has_unproven:
         text += " Waste in parentheses is not proven: this much may have been wasted."
@@ -305,7 +305,7 @@ def _folded(findings: pd.DataFrame, ranked: pd.DataFrame, rule_text: RuleText) -
     """The clusters whose findings have no amount, in one sentence; empty if there are none."""
     if ranked.empty:
         return ""
-    rules = _by_rule(rows_of(findings, keys_of(ranked)), rule_text)
+    rules = _by_rule(rows_among(findings, ranked), rule_text)
     return (
         f"{count_of(len(ranked), 'cluster')} whose findings have no amount ({rules}) "
         f"{'is' if len(ranked) == 1 else 'are'} listed in findings.csv."

@@ -54,10 +54,10 @@ _NO_OWNERS = "No owners are named: set owners_file, or ask the project."
 
 def first_actions(inputs: ReportInputs) -> FirstActions:
     """The first ten actions, and a line about the others."""
-    rows = _ranked(inputs.findings)
+    rows = _ranked(inputs.open_findings)
     shown = rows.head(_SHOWN)
     evidence = records_of(with_gpu_need(inputs.evidence), keys_of(shown))
-    repeated = repeated_ids(inputs.findings)
+    repeated = repeated_ids(inputs.open_findings)
     return FirstActions(
         summary=_summary(rows, inputs.money) or _nothing(inputs.findings),
         rows=tuple(

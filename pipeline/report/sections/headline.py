@@ -68,7 +68,7 @@ def _finding(inputs: ReportInputs, totals: Totals) -> str:
         waste = money.rounded(totals.waste_micros)
         return (
             f"{waste} provably wasted in {inputs.last_days(evidence_days, 'days')}; "
-            f"{_holders(totals, inputs.findings)}"
+            f"{_holders(totals, inputs.open_findings)}"
         )
     window = inputs.covered("days")
     spent = f"{money.rounded(totals.spend_micros)} spent in {window}"

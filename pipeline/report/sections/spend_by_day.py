@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from pipeline.report import chart_images, charts
@@ -18,6 +19,7 @@ from pipeline.report.sections import not_observed, spend_ahead
 from pipeline.report.text import names
 from pipeline.report.text.numbers import UNKNOWN, count_of, day_short, share
 from pipeline.schema import MICROS_PER_UNIT
+from pipeline.transform.fold import between, day_number, day_numbers, first_rows, number
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -87,27 +89,27 @@ def _grid(window: pd.DataFrame, totals: Totals) -> pd.DataFrame | None:
     """Micros: a row per day of the window, a column per project shown, most money first."""
     if totals.day is None or totals.first is None:
         return None
-    # These columns alone: a large fleet's rows with all of theirs are most of the memory.
-    rows = window[["date", "project_id", "spend_micros"]]
+    rows = between(window[["date", "project_id", "spend_micros"]], totals.first, totals.day)
     rows = rows[(rows["spend_micros"].fillna(0) > 0).to_numpy(bool)]
     if rows.empty:
         return None
-    project = rows["project_id"].astype("object").where(rows["project_id"].notna(), None)
-    sums = rows.groupby(project, dropna=False)["spend_micros"].sum()
-    order = sums.sort_values(ascending=False, kind="stable").index
-    few = len(order) <= len(charts.SERIES)
-    own = list(order if few else order[:_OWN_COLOUR])
+    project, count = number(rows, ["project_id"])
+    projects = rows["project_id"].take(first_rows(project, count)).tolist()
+    spend = rows["spend_micros"].to_numpy(np.int64)
+    sums = np.zeros(count, dtype=np.int64)
+    np.add.at(sums, project, spend)
+    rank = [(-micros, pd.isna(key), str(key)) for micros, key in zip(sums, projects, strict=True)]
+    most_first = sorted(range(count), key=rank.__getitem__)
+    few = count <= len(charts.SERIES)
+    own = [projects[place] for place in (most_first if few else most_first[:_OWN_COLOUR])]
     labels = _unique([NO_PROJECT if pd.isna(key) else names.shown(str(key), 28) for key in own])
     if not few:
-        labels.append(f"{count_of(len(order) - len(own), 'other project')}")
-    place = pd.Series(range(len(own)), index=pd.Index(own, dtype="object"))
-    column = project.map(place).fillna(len(own)).astype("int64")
-    cut = rows.assign(column=column).pivot_table(
-        index="date", columns="column", values="spend_micros", aggfunc="sum", fill_value=0
-    )
+        labels.append(f"{count_of(count - len(own), 'other project')}")
+    column = np.minimum(np.argsort(most_first), len(labels) - 1)
     days = pd.date_range(totals.first, totals.day)
-    grid = cut.reindex(index=days, columns=range(len(labels)), fill_value=0).astype("int64")
-    return grid.set_axis(labels, axis=1)
+    grid = np.zeros((len(days), len(labels)), dtype=np.int64)
+    np.add.at(grid, (day_numbers(rows["date"]) - day_number(totals.first), column[project]), spend)
+    return pd.DataFrame(grid, index=days, columns=labels)
 
 
 def _unique(labels: list[str]) -> list[str]:

@@ -14,7 +14,6 @@ from pipeline.report.text import names
 from pipeline.report.text.numbers import count, count_of, known, percent, share
 from pipeline.rules import GRADES
 from pipeline.schema import CLUSTER_KEY, MICROS_PER_UNIT
-from pipeline.transform.findings.by_cluster import by_cluster, open_findings
 
 if TYPE_CHECKING:
     from pipeline.report.inputs import ReportInputs
@@ -70,11 +69,11 @@ def waste_picture(inputs: ReportInputs) -> charts.Picture | None:
 
 def _most_waste(inputs: ReportInputs) -> pd.DataFrame:
     """The clusters that are drawn, most waste first, each with the grade of its largest finding."""
-    findings = open_findings(inputs.findings)
-    ranked = by_cluster(findings)
+    ranked = inputs.clusters_found
     top = ranked[ranked["waste"].fillna(0) > 0].head(_BARS)
     leads = (
-        findings.sort_values("provable_waste_micros", ascending=False, kind="stable")
+        inputs.open_findings[[*CLUSTER_KEY, "name", "grade", "provable_waste_micros"]]
+        .sort_values("provable_waste_micros", ascending=False, kind="stable")
         .drop_duplicates(CLUSTER_KEY)
         .astype({"account": "str", "grade": "object"})
     )

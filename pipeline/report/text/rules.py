@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import pandas as pd
@@ -30,7 +30,7 @@ from pipeline.rules import (
 from pipeline.schema import MICROS_PER_UNIT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pipeline.settings import Settings
 
@@ -50,6 +50,48 @@ _INFINITE = float("inf")
 _UNITS = {"hours": "h"}
 _BRACES = re.compile(r"\{(\w+)\}")
 _DECISION = ("decided_by", "decided_limit", "decided_value", "account")
+
+
+class _Template(NamedTuple):
+    """A text with holes for values of measures."""
+
+    parts: list[str]
+    """Texts; every second part is the name of a measure instead."""
+
+    @classmethod
+    def of(cls, text: str) -> _Template:
+        """A text as the rules have it, with names in braces."""
+        return cls(_BRACES.split(text))
+
+    @property
+    def measures(self) -> list[str]:
+        """The names of the measures."""
+        return self.parts[1::2]
+
+    def filled(self, values: Mapping[str, Any], write: Callable[[str, Any], str]) -> str:
+        """The text with each value as ``write`` shows it."""
+        parts = self.parts.copy()
+        parts[1::2] = [write(name, values[name]) for name in self.measures]
+        return _capital("".join(parts))
+
+
+class _FindingText(NamedTuple):
+    """What is written of a finding of a rule."""
+
+    sentence: _Template
+    detail: _Template
+    needs: frozenset[str]
+    """The measures in both."""
+    compared: frozenset[str]
+    """The measures that every finding of the rule has a value of."""
+
+    @classmethod
+    def of(cls, sentence: str, detail: str, when: Sequence[Clause] = ()) -> _FindingText:
+        """From the texts and the clauses of a rule."""
+        templates = _Template.of(sentence), _Template.of(detail)
+        needs = frozenset(name for each in templates for name in each.measures)
+        groups = [group for group in alternatives(when) if len(group) == 1]
+        return cls(*templates, needs, frozenset(group[0].measure for group in groups))
 
 
 class RuleText:
@@ -142,21 +184,21 @@ class RuleText:
         if evidence is None:
             return "", ""
         values = msgspec.json.decode(evidence)
-        rule = self._rules.get(rule_id)
-        templates = (rule.sentence, rule.detail) if rule else ("", "")
-        if rule is None or not values.keys() >= set(_BRACES.findall("".join(templates))):
+        texts = self._finding_texts.get(rule_id)
+        if texts is None or not values.keys() >= texts.needs:
             # Found by a rule, or a version of it, that the rulebook does not have.
-            templates = plain_sentence(name for name in values if name in MEASURES), ""
+            texts = _FindingText.of(plain_sentence(name for name in values if name in MEASURES), "")
         else:
             # JSON has no infinity, and what a finding's clauses compared is not unknown.
-            groups = alternatives(rule.when)
-            compared = {group[0].measure for group in groups if len(group) == 1}
-            values |= {name: _INFINITE for name in compared if values.get(name, 0) is None}
-        text, detail = (
-            _capital(_BRACES.sub(lambda hole: write(hole[1], values[hole[1]]), template))
-            for template in templates
-        )
-        return text, detail
+            values |= {name: _INFINITE for name in texts.compared if values.get(name, 0) is None}
+        return texts.sentence.filled(values, write), texts.detail.filled(values, write)
+
+    @cached_property
+    def _finding_texts(self) -> dict[str, _FindingText]:
+        return {
+            rule.id: _FindingText.of(rule.sentence, rule.detail, rule.when)
+            for rule in self.rulebook
+        }
 
     def _decision(
         self,

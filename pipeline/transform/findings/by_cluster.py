@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 def open_findings(findings: pd.DataFrame) -> pd.DataFrame:
     """The findings that no exclusion covers."""
-    return findings[(findings["outcome"] == FINDING) & findings["exclusion"].isna()]
+    are_open = (findings["outcome"] == FINDING) & findings["exclusion"].isna()
+    return findings if are_open.all() else findings[are_open]
 
 
 def clusters(frame: pd.DataFrame) -> pd.DataFrame:

@@ -77,19 +77,19 @@ def follow_up(
         not_observed_before: those without data on ``since``: of them, what came after their last
             known day is new.
     """
-    if not findings["state"].notna().any():
+    known = findings[findings["state"].notna()]
+    if known.empty:
         return None
-    after = last_known(findings, since, not_observed_before)
-    state = findings["state"].astype("object")
+    after = last_known(known, since, not_observed_before)
+    state = known["state"].astype("object")
     active = state.isin(ACTIVE)
-    acted_on = _acted_on(findings[state.notna()], day, not_observed)
     return FollowUp(
-        new=_ranked(findings[active & (findings["found_on"] > after) & (state != REOPENED)]),
-        reopened=_ranked(findings[state == REOPENED]),
-        gone=_ranked(findings[(state == GONE) & (findings["gone_on"] > after)]),
-        acted_on=acted_on,
+        new=_ranked(known[active & (known["found_on"] > after) & (state != REOPENED)]),
+        reopened=_ranked(known[state == REOPENED]),
+        gone=_ranked(known[(state == GONE) & (known["gone_on"] > after)]),
+        acted_on=_acted_on(known, day, not_observed),
         unjudged=int((state == UNJUDGED).sum()),
-        waiting_cost_micros=_waiting_cost(findings[active]),
+        waiting_cost_micros=_waiting_cost(known[active]),
     )
 
 
