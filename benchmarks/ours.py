@@ -228,7 +228,7 @@ def columns(task: dict[str, Any]) -> dict[str, Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from pipeline.jobs.ledger import COLUMNS
+    from pipeline.jobs.ledger_inputs import COLUMNS
     from pipeline.settings import Rules
     from pipeline.transform.findings.confidence import busy_share_bound
 

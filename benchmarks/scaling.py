@@ -70,6 +70,7 @@ def build(folder: str) -> dict[str, float]:
 
 def day(folder: str) -> dict[str, float]:
     from pipeline.jobs import ledger
+    from pipeline.jobs.ledger_inputs import InputReader
     from pipeline.ledger.inputs import inputs_by_day
     from pipeline.store import layout
 
@@ -82,7 +83,7 @@ def day(folder: str) -> dict[str, float]:
     read = sum(Path(job.store.url(ref.key)).stat().st_size for ref in task.inputs)
 
     def work() -> dict[str, int]:
-        made = ledger.build_file({}, job.store, task)
+        made = ledger.build_file(InputReader(), {}, job.store, task)
         return {"rows": made.rows, "snapshots": len(task.inputs), "bytes": len(made.data)}
 
     return {**measured(work), "read": read}

@@ -60,7 +60,7 @@ ONLY_IN = {
     # HTTP has a deadline for a whole request; reading the API and posting messages share it.
     "requests": {"extract", "deliver", "deadline"},
     "urllib3": {"extract", "deliver"},
-    "pyarrow": {"schema", "model", "store", "extract", "report", "focus"},
+    "pyarrow": {"schema", "model", "store", "extract", "ledger", "report", "focus"},
     "obstore": {"store"},
     "jinja2": {"report"},
     "vl_convert": {"report"},

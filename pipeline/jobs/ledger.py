@@ -14,7 +14,8 @@ import msgspec
 from pipeline.errors import Exit
 from pipeline.jobs.downgrade import refuse_downgrade
 from pipeline.jobs.future_snapshots import warn_of_future_snapshots
-from pipeline.ledger.days import build_day_of
+from pipeline.jobs.ledger_inputs import InputReader
+from pipeline.ledger.days import build_rows
 from pipeline.ledger.inputs import (
     LONGEST_GAP_DAYS,
     digest_of,
@@ -23,30 +24,21 @@ from pipeline.ledger.inputs import (
     inputs_of,
     long_gaps,
 )
-from pipeline.ledger.observations import History
-from pipeline.model import SnapshotInfo, SnapshotRows
-from pipeline.schema import MICROS_PER_UNIT, SNAPSHOT
+from pipeline.schema import MICROS_PER_UNIT
 from pipeline.store import layout
-from pipeline.store.ledger import encode
+from pipeline.store.ledger import encode_rows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import date, datetime
 
     from pipeline.jobs import Job
+    from pipeline.ledger.observations import History
     from pipeline.model import LedgerRef, SnapshotRef
     from pipeline.settings import Settings
     from pipeline.store import Store
 
 log = logging.getLogger(__name__)
-
-COLUMNS = (
-    "cluster_id", "observed_at", "name", "project_id", "region", "gpu_type", "gpu_count",
-    "template_id", "status", "gpu_utilization_pct", "memory_utilization_pct",
-    "cpu_utilization_pct", "hourly_rate_micros", "current_session_cost_micros",
-    "total_cost_micros", "created_at", "updated_at", "expires_at", "bad_fields",
-)  # fmt: skip
-"""The snapshot columns a ledger day is made of."""
 
 
 @dataclass(frozen=True)
@@ -103,18 +95,6 @@ def rate_card(settings: Settings) -> dict[str, int]:
     return {name: round(price * MICROS_PER_UNIT) for name, price in settings.rate_card.items()}
 
 
-def read_snapshot_rows(store: Store, ref: SnapshotRef) -> SnapshotRows:
-    """A stored snapshot as the ledger reads it."""
-    snapshot = store.read_snapshot(ref, COLUMNS)
-    return SnapshotRows(
-        state=ref.state,
-        started_at=snapshot.certificate.started_at,
-        finished_at=snapshot.certificate.finished_at,
-        spread=snapshot.certificate.spread,
-        frame=SNAPSHOT.to_pandas(snapshot.table),
-    )
-
-
 def _build_all(
     job: Job,
     tasks: Sequence[DayTask],
@@ -128,7 +108,7 @@ def _build_all(
     undamaged = {account: list(refs) for account, refs in usable.items()}
     days = job.progress.days("ledger", [task.ref.day for task in tasks])
     again = []
-    with closing(job.each(partial(build_file, card), tasks)) as results:
+    with closing(job.each(partial(build_file, InputReader(), card), tasks)) as results:
         for task, _, built in zip(tasks, days, results, strict=True):
             if built.damaged:
                 again.append(task.ref)
@@ -141,19 +121,21 @@ def _build_all(
         _publish(job, left, _encoded(left, history, card, start))
 
 
-def build_file(card: Mapping[str, int], store: Store, task: DayTask) -> BuiltDay:
+def build_file(
+    reader: InputReader, card: Mapping[str, int], store: Store, task: DayTask
+) -> BuiltDay:
     """The file of a ledger day; nothing is stored."""
     start = monotonic()
     damaged: list[str] = []
-    history = _history(store, task.inputs, damaged)
+    history = reader.history(store, task.inputs, task.ref.day, damaged)
     if damaged:
         return BuiltDay(b"", 0, monotonic() - start, tuple(damaged))
     return _encoded(task, history, card, start)
 
 
 def _encoded(task: DayTask, history: History, card: Mapping[str, int], start: float) -> BuiltDay:
-    frame = build_day_of(history, task.ref.day, card)
-    return BuiltDay(encode(task.ref, frame), len(frame), monotonic() - start)
+    rows = build_rows(history, task.ref.day, card)
+    return BuiltDay(encode_rows(task.ref, rows), len(rows), monotonic() - start)
 
 
 def _publish(job: Job, task: DayTask, built: BuiltDay) -> None:
@@ -173,7 +155,7 @@ def _read(job: Job, undamaged: list[SnapshotRef], day: date) -> tuple[History, l
     while True:
         inputs = inputs_of(undamaged, day)
         damaged: list[str] = []
-        history = _history(job.store, inputs, damaged)
+        history = InputReader().history(job.store, inputs, day, damaged)
         if not damaged:
             return history, inputs
         for key in damaged:
@@ -183,18 +165,6 @@ def _read(job: Job, undamaged: list[SnapshotRef], day: date) -> tuple[History, l
                 "see `fleetledger check --read-data` for details",
             )
         undamaged[:] = [ref for ref in undamaged if ref.key not in damaged]
-
-
-def _history(store: Store, inputs: Sequence[SnapshotRef], damaged: list[str]) -> History:
-    """The rows of the snapshots that a day reads; the keys of damaged ones go to ``damaged``."""
-    certificates, rows, frame = store.read_rows(inputs, COLUMNS, damaged)
-    infos = [
-        SnapshotInfo(
-            state=c.state, started_at=c.started_at, finished_at=c.finished_at, spread=c.spread
-        )
-        for c in certificates
-    ]
-    return History(infos, rows, frame)
 
 
 def _usable(job: Job, account: str, final: Collection[date]) -> list[SnapshotRef]:

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pipeline.errors import DamageError, Exit, SettingsError
-from pipeline.jobs.ledger import rate_card, read_snapshot_rows
-from pipeline.ledger.days import build_day
+from pipeline.jobs.ledger import rate_card
+from pipeline.jobs.ledger_inputs import InputReader
+from pipeline.ledger.days import build_rows
 from pipeline.ledger.inputs import days_between, digest_of, inputs_of, is_closed
 from pipeline.schema import LEDGER
 from pipeline.settings import MOST_DAYS
@@ -272,10 +273,10 @@ def _finalize(job: Job, ref: LedgerRef) -> Blocked | None:
     inputs = inputs_of(_History(store.files, ref.account).usable, ref.day)
     try:
         stored, notes = tables.read(store.files, ref.key, LEDGER)
-        snapshots = [read_snapshot_rows(store, snapshot) for snapshot in inputs]
+        history = InputReader().history(store, inputs, ref.day)
     except DamageError as error:
         return Blocked(ref.account, ref.day, str(error))
-    built = ledger.encode(ref, build_day(snapshots, ref.day, rate_card(job.settings)))
+    built = ledger.encode_rows(ref, build_rows(history, ref.day, rate_card(job.settings)))
     if tables.encode(stored, LEDGER, notes) != built:
         return Blocked(
             ref.account,

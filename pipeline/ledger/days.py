@@ -17,9 +17,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 
 from pipeline.ledger.clip import clip
+from pipeline.ledger.columns import NULL, Rows, codes, ints, positions, texts
 from pipeline.ledger.groups import Groups
 from pipeline.ledger.inputs import midnight
 from pipeline.ledger.intervals import intervals
@@ -32,37 +33,39 @@ from pipeline.ledger.observations import (
     TRANSITION,
     History,
     Observations,
+    blocks,
     join,
     observe,
 )
 from pipeline.ledger.random_instants import intervals_of
-from pipeline.schema import BAND_COLUMNS, BAND_EDGES_PCT, BUSY_ABOVE_PCT, LEDGER
+from pipeline.schema import BAND_COLUMNS, BAND_EDGES_PCT, BUSY_ABOVE_PCT, CODE, LEDGER, TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
-    from numpy.typing import NDArray
+    import pandas as pd
 
     from pipeline.arrays import Bools, Columns, Floats, Ints
     from pipeline.model import SnapshotInfo, SnapshotRows
 
 
 DAY_SECONDS = 86_400
-NEVER = np.iinfo(np.int64).min
-DIMENSIONS = (
-    "name", "project_id", "region", "gpu_type", "gpu_count", "template_id", "status",
-    "expires_at", "created_at",
-)  # fmt: skip
-CODES = frozenset({"project_id", "region", "gpu_type", "template_id", "status"})
+TEXT_DIMENSIONS = ("name", "project_id", "region", "gpu_type", "template_id", "status")
+NUMBER_DIMENSIONS = ("gpu_count", "expires_at", "created_at")
 MOVES = ("project_id", "region", "gpu_type", "gpu_count")
 """A change of these moves a cluster's money between groups of a report."""
+FLAG_TEXTS = [
+    ",".join(name for bit, name in enumerate(FLAG_NAMES) if value >> bit & 1)
+    for value in range(1 << len(FLAG_NAMES))
+]
+"""Every combination of flags as text, at the position of its bits."""
 
 
 def build_day(
     snapshots: Sequence[SnapshotRows], day: date, rate_card: Mapping[str, int]
 ) -> pd.DataFrame:
-    """The ledger of one UTC day: rows of ``schema.LEDGER``, sorted by cluster.
+    """The ledger of one UTC day as a frame: rows of ``schema.LEDGER``, sorted by cluster.
 
     Args:
         snapshots: the day's inputs (``inputs.inputs_of``) in time order; rows in any order.
@@ -71,11 +74,30 @@ def build_day(
 
     The ``account`` column is left empty: it belongs to the path.
     """
-    return build_day_of(join(snapshots), day, rate_card) if snapshots else LEDGER.empty()
+    rows = build_rows(join(snapshots), day, rate_card)
+    columns = {
+        name: column.cast(TEXT).dictionary_encode() if column.type == CODE else column
+        for name, column in zip(rows.column_names, rows.columns, strict=True)
+    }
+    columns["account"] = texts(np.zeros(len(rows), dtype=np.int64), [""])
+    columns["date"] = pa.repeat(
+        pa.scalar(midnight(day), LEDGER.arrow.field("date").type), len(rows)
+    )
+    return LEDGER.to_pandas(pa.table([columns[name] for name in LEDGER.names], LEDGER.arrow))
 
 
-def build_day_of(history: History, day: date, rate_card: Mapping[str, int]) -> pd.DataFrame:
-    """The same as :func:`build_day`, for snapshots whose rows are one frame."""
+def build_rows(history: History, day: date, rate_card: Mapping[str, int]) -> pa.Table:
+    """The rows of one UTC day, sorted by cluster: all columns of ``schema.LEDGER`` that its file
+    has. See :func:`build_day`.
+    """
+    # Clusters come and go between the snapshots.
+    rows = Rows(LEDGER.stored, int(1.1 * max(map(len, history.tables), default=0)))
+    for block in blocks(history):
+        _add_block(rows, block, day, rate_card)
+    return rows.table()
+
+
+def _add_block(rows: Rows, history: History, day: date, rate_card: Mapping[str, int]) -> None:
     obs = observe(history, rate_card)
     begin = int(midnight(day).timestamp())
     end = begin + DAY_SECONDS
@@ -86,12 +108,10 @@ def build_day_of(history: History, day: date, rate_card: Mapping[str, int]) -> p
     is_present[part["code"]] = is_present[obs.code[in_day]] = True
     clusters = np.flatnonzero(is_present)
     if not len(clusters):
-        return LEDGER.empty()
+        return
     parts, observed = Groups(part["code"], clusters), Groups(obs.code[in_day], clusters)
-    columns: dict[str, object] = {
-        "account": "",
-        "date": pd.Timestamp(day),
-        "cluster_id": obs.cluster_ids[clusters],
+    columns: dict[str, Any] = {
+        "cluster_id": pa.chunked_array([obs.cluster_ids.take(positions(clusters))])
     }
     columns |= _dimensions(obs, clusters, end)
     columns |= _money(part, parts)
@@ -99,12 +119,12 @@ def build_day_of(history: History, day: date, rate_card: Mapping[str, int]) -> p
     columns |= _utilization(obs, part, parts)
     columns |= _observed(obs, in_day, observed)
     columns |= _random_samples(obs, history.snapshots, (begin, end), clusters, columns)
-    columns["has_moved"] = observed.any_of(_moved(obs)[in_day])
+    columns["has_moved"] = observed.any_of(_moved(obs, in_day))
     flags = parts.fold(np.bitwise_or, part["flags"], 0) | observed.fold(
         np.bitwise_or, obs.flags[in_day], 0
     )
-    columns["flags"] = _flag_names(flags)
-    return LEDGER.enforce(pd.DataFrame(columns, copy=False))
+    columns["flags"] = texts(flags, FLAG_TEXTS)
+    rows.add(columns, len(clusters))
 
 
 def _money(part: Columns, parts: Groups) -> dict[str, object]:
@@ -116,10 +136,10 @@ def _money(part: Columns, parts: Groups) -> dict[str, object]:
     # has spent nothing so far: that is known, and it is zero.
     known = has_price | ~has_unpriced
     return {
-        "spend_micros": _masked(parts.sum_of(np.where(priced, spend, 0)), known),
-        "spend_low_micros": _masked(parts.sum_of(np.where(priced, part["low"], 0)), known),
-        "spend_high_micros": _masked(
-            parts.sum_of(np.where(priced, part["high"], 0)), ~has_unpriced
+        "spend_micros": np.where(known, parts.sum_of(np.where(priced, spend, 0)), NULL),
+        "spend_low_micros": np.where(known, parts.sum_of(np.where(priced, part["low"], 0)), NULL),
+        "spend_high_micros": np.where(
+            has_unpriced, NULL, parts.sum_of(np.where(priced, part["high"], 0))
         ),
         "metered_micros": parts.sum_of(np.where(part["is_metered"], spend, 0)),
         "stopped_spend_micros": parts.sum_of(part["storage"]),
@@ -176,16 +196,17 @@ def _bands(gpu: Floats, seconds: Ints, groups: Groups) -> dict[str, object]:
     band = np.searchsorted(BAND_EDGES_PCT, gpu, side="left")
     band = np.where(np.isnan(gpu), len(BAND_COLUMNS), np.minimum(band, len(BAND_COLUMNS) - 1))
     size = len(groups.clusters)
-    # One count per cell of the table cluster x band. A float holds every sum of seconds exactly.
+    # One count per cell of the table band x cluster. A float holds every sum of seconds exactly.
     table = np.bincount(
-        groups.positions() * len(names) + band, weights=seconds, minlength=size * len(names)
+        band * size + groups.positions(), weights=seconds, minlength=size * len(names)
     )
-    return dict(zip(names, table.astype(np.int64).reshape(size, len(names)).T, strict=True))
+    return dict(zip(names, table.reshape(len(names), size), strict=True))
 
 
 def _observed(obs: Observations, in_day: Ints, groups: Groups) -> dict[str, object]:
     """How many observations the day has, when, and in which hours the GPU was busy."""
     at, gpu = obs.time[in_day], obs.gpu[in_day]
+    micros = at * 1_000_000
     is_reading = (obs.status[in_day] == RUNNING) & ~np.isnan(gpu)
     is_busy = is_reading & (gpu > BUSY_ABOVE_PCT)
     hour = np.left_shift(1, (at % DAY_SECONDS) // 3600)  # one bit of 24
@@ -193,9 +214,9 @@ def _observed(obs: Observations, in_day: Ints, groups: Groups) -> dict[str, obje
         "looks": groups.sum_of(np.ones_like(at)),
         "hours_observed": groups.fold(np.bitwise_or, hour * is_reading, 0),
         "hours_busy": groups.fold(np.bitwise_or, hour * is_busy, 0),
-        "last_busy_at": _timestamps(groups.fold(np.maximum, np.where(is_busy, at, NEVER), NEVER)),
-        "first_observed_at": _timestamps(groups.fold(np.minimum, at, NEVER)),
-        "last_observed_at": _timestamps(groups.fold(np.maximum, at, NEVER)),
+        "last_busy_at": groups.fold(np.maximum, np.where(is_busy, micros, NULL), NULL),
+        "first_observed_at": groups.fold(np.minimum, micros, NULL),
+        "last_observed_at": groups.fold(np.maximum, micros, NULL),
     }
 
 
@@ -233,54 +254,26 @@ def _dimensions(obs: Observations, clusters: Ints, end: int) -> dict[str, object
     """The dimensions of the day's last observation, else of the nearest earlier one, else (created
     but not yet observed) of the nearest later one. Never the latest: past days do not change.
     """
-    first = np.searchsorted(obs.code, clusters, side="left")
+    groups = Groups(obs.code, clusters)
     # A cluster's last observation before ``end`` is as far from its first as it has such ones.
-    earlier = Groups(obs.code, clusters).sum_of((obs.time < end).astype(np.int64))
-    chosen = first + np.maximum(earlier - 1, 0)
-    rows = obs.frame[list(DIMENSIONS)].take(obs.row[chosen]).reset_index(drop=True)
+    earlier = groups.sum_of((obs.time < end).astype(np.int64))
+    chosen = groups.firsts() + np.maximum(earlier - 1, 0)
+    rows = obs.rows.select([*TEXT_DIMENSIONS, *NUMBER_DIMENSIONS]).take(positions(obs.row[chosen]))
     rate = obs.rate[chosen]
-    # Only the categories that the day uses, sorted: other days' values must not change its bytes.
-    dimensions: dict[str, object] = {
-        name: _own_categories(rows[name]) if name in CODES else rows[name] for name in DIMENSIONS
+    return {
+        **{name: rows.column(name) for name in TEXT_DIMENSIONS},
+        **{name: ints(rows.column(name), NULL) for name in NUMBER_DIMENSIONS},
+        "hourly_rate_micros": np.where(rate >= 0, rate, NULL),
     }
-    return dimensions | {"hourly_rate_micros": _masked(rate, rate >= 0)}
 
 
-def _own_categories(column: pd.Series[Any]) -> pd.Series[Any]:
-    used = column.cat.remove_unused_categories()
-    return used.cat.reorder_categories(used.cat.categories.sort_values())
-
-
-def _moved(obs: Observations) -> Bools:
-    """Observations whose cluster had other dimensions at the observation before."""
-    changed = np.zeros(len(obs.code), dtype=bool)
+def _moved(obs: Observations, in_day: Ints) -> Bools:
+    """Observations of the day whose cluster had other dimensions at the observation before."""
+    before = np.maximum(in_day - 1, 0)
+    changed = np.zeros(len(in_day), dtype=bool)
     for name in MOVES:
-        column = obs.frame[name]
-        # Codes are enough to compare by: all rows share one set of categories.
-        values = (
-            column.cat.codes.to_numpy()
-            if isinstance(column.dtype, pd.CategoricalDtype)
-            else column.to_numpy(dtype=np.int64, na_value=-1)
-        )[obs.row]
-        changed[1:] |= values[1:] != values[:-1]
-    changed[1:] &= obs.code[1:] == obs.code[:-1]
-    return changed
-
-
-def _flag_names(flags: Ints) -> NDArray[np.object_]:
-    """The flags as text: every combination is spelled once, and picked by its bits."""
-    texts = [
-        ",".join(name for bit, name in enumerate(FLAG_NAMES) if value >> bit & 1)
-        for value in range(1 << len(FLAG_NAMES))
-    ]
-    return np.array(texts, dtype=object)[flags]
-
-
-def _masked(values: Ints, known: Bools) -> pd.arrays.IntegerArray:
-    return pd.arrays.IntegerArray(np.asarray(values, dtype=np.int64), ~known)
-
-
-def _timestamps(seconds: Ints) -> pd.DatetimeIndex:
-    """UTC timestamps of Unix seconds; ``NEVER`` is null: it has the bits of numpy's NaT."""
-    micros = np.where(seconds == NEVER, NEVER, seconds * 1_000_000)
-    return pd.DatetimeIndex(micros.astype("datetime64[us]")).tz_localize("UTC")
+        column = obs.rows.column(name)
+        # Codes are enough to compare by: all rows share one set of texts.
+        values = codes(column)[0] if column.type == CODE else ints(column)
+        changed |= values[obs.row[in_day]] != values[obs.row[before]]
+    return np.asarray(changed & (obs.code[in_day] == obs.code[before]))

@@ -27,11 +27,12 @@ class Groups:
     def __init__(self, codes: Ints, clusters: Ints) -> None:
         # Where each run of equal codes begins, and its cluster's position in ``clusters``.
         starts = np.flatnonzero(np.append(True, codes[1:] != codes[:-1])) if len(codes) else codes
-        at = np.searchsorted(clusters, codes[starts])
+        place = np.full(1 + max(codes.max(initial=-1), clusters.max(initial=-1)), -1)
+        place[clusters] = np.arange(len(clusters))
+        at = place[codes[starts]]
         self.clusters = clusters
         self._codes, self._starts = codes, starts
-        # Runs of clusters that are not wanted are dropped; -1 stands behind the last cluster.
-        self._wanted = np.flatnonzero(np.append(clusters, -1)[at] == codes[starts])
+        self._wanted = np.flatnonzero(at >= 0)
         self._at = at[self._wanted]
 
     def fold(
@@ -50,6 +51,10 @@ class Groups:
     def any_of(self, values: Bools) -> Bools:
         """Whether any of a cluster's values is true."""
         return self.fold(np.logical_or, values, np.False_)
+
+    def firsts(self) -> Ints:
+        """The position of each cluster's first value; every cluster must have one."""
+        return self._starts[self._wanted]
 
     def positions(self) -> Ints:
         """The position in ``clusters`` of each value's cluster; every cluster must be wanted."""

@@ -73,6 +73,14 @@ def inputs_of(refs: Sequence[SnapshotRef], day: date) -> list[SnapshotRef]:
     return _inputs(refs, starts, day)
 
 
+def near_of(inputs: Sequence[SnapshotRef], day: date) -> range:
+    """The places in the day's inputs of those up to the nearest complete one on each side."""
+    starts = [ref.started_at for ref in inputs]
+    near = _inputs(inputs, starts, day, complete_outside=1)
+    first = inputs.index(near[0]) if near else 0
+    return range(first, first + len(near))
+
+
 def inputs_by_day(refs: Sequence[SnapshotRef]) -> dict[date, list[SnapshotRef]]:
     """The snapshots that each day reads. ``refs``: one account's, sorted by time."""
     starts = [ref.started_at for ref in refs]
@@ -159,16 +167,19 @@ def gaps(refs: Sequence[SnapshotRef]) -> list[tuple[datetime, datetime]]:
 
 
 def _inputs(
-    refs: Sequence[SnapshotRef], starts: Sequence[datetime], day: date
+    refs: Sequence[SnapshotRef],
+    starts: Sequence[datetime],
+    day: date,
+    complete_outside: int = _COMPLETE_OUTSIDE,
 ) -> list[SnapshotRef]:
     begin, end = midnight(day), midnight(day + ONE_DAY)
     # From the day's first snapshot back to two complete ones that had ended by midnight.
-    first, wanted = bisect_left(starts, begin), _COMPLETE_OUTSIDE
+    first, wanted = bisect_left(starts, begin), complete_outside
     while wanted and first > 0 and not _follows_long_gap(refs, first):
         first -= 1
         wanted -= refs[first].is_complete and _ended_by(starts, first, begin)
     # And from its last snapshot on to two complete ones; ``last`` is one past the end.
-    last, wanted = bisect_left(starts, end), _COMPLETE_OUTSIDE
+    last, wanted = bisect_left(starts, end), complete_outside
     while wanted and last < len(refs) and not _follows_long_gap(refs, last):
         last += 1
         wanted -= refs[last - 1].is_complete

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.ledger.columns import UNKNOWN
 from pipeline.ledger.links import Links, link
 from pipeline.ledger.observations import (
     CARRIED,
@@ -36,7 +37,6 @@ from pipeline.ledger.observations import (
     RESET,
     RUNNING,
     STOPPED,
-    UNKNOWN,
     Observations,
 )
 from pipeline.ledger.pricing import SECONDS_PER_HOUR, bought_seconds, price, price_up

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.ledger.observations import REPLACED, UNKNOWN, VANISHED, Observations
+from pipeline.ledger.columns import UNKNOWN
+from pipeline.ledger.observations import REPLACED, VANISHED, Observations
 from pipeline.ledger.pricing import price_up
 from pipeline.model import State
 
@@ -76,20 +77,18 @@ def link(obs: Observations, snapshots: Sequence[SnapshotInfo]) -> Links:
     complete = _CompleteSnapshots(snapshots)
     # The next observation in the arrays, whichever cluster it is of; the last has itself.
     following = np.minimum(np.arange(count) + 1, max(count - 1, 0))
-    same_cluster = np.append(obs.code[1:] == obs.code[:-1], False) if count else np.zeros(0, bool)
+    same_cluster = _following(obs.code) == obs.code
+    same_cluster[-1:] = False
     # Complete snapshots between the two observations that do not show the cluster. Walks may
     # overlap: one that saw the cluster earlier, by its page's time, has not missed it.
-    misses = complete.before(obs.snapshot[following]) - complete.before(_latest_so_far(obs) + 1)
-    continues = same_cluster & _counter_continues(obs, following)
-    same_birth = obs.created[following] == obs.created
+    misses = complete.before(_following(obs.snapshot)) - complete.before(_latest_so_far(obs) + 1)
+    continues = same_cluster & _counter_continues(obs)
+    same_birth = _following(obs.created) == obs.created
     missed = (misses > 1) | ((misses == 1) & ~(continues & same_birth))
     # Created after this observation: another cluster has the id now, so the old one was gone.
-    other_birth = (
-        (obs.created != UNKNOWN)
-        & ~same_birth
-        & (obs.created[following] > obs.time)
-        & ~(continues & _costs_more_than_since_birth(obs, following))
-    )
+    other_birth = (obs.created != UNKNOWN) & ~same_birth & (_following(obs.created) > obs.time)
+    few = np.flatnonzero(other_birth & continues)
+    other_birth[few] = ~_costs_more_than_since_birth(obs, few, few + 1)
     linked = same_cluster & ~missed & ~other_birth
     replaced = same_cluster & ~missed & other_birth
 
@@ -123,17 +122,22 @@ def _latest_so_far(obs: Observations) -> Ints:
     return np.maximum.accumulate(obs.code * width + obs.snapshot) - obs.code * width
 
 
-def _counter_continues(obs: Observations, following: Ints) -> Bools:
+def _following(values: Ints) -> Ints:
+    """The value of each observation's next one; of the last, its own."""
+    return np.append(values[1:], values[-1:])
+
+
+def _counter_continues(obs: Observations) -> Bools:
     """Whether the lifetime cost is known at both observations and did not fall."""
-    later = obs.total[following]
+    later = _following(obs.total)
     return np.asarray((obs.total != UNKNOWN) & (later != UNKNOWN) & (later >= obs.total))
 
 
-def _costs_more_than_since_birth(obs: Observations, following: Ints) -> Bools:
-    """Whether the later lifetime cost exceeds what the highest rate allows since its creation."""
-    rate = np.maximum(obs.rate, obs.rate[following])
-    since = np.maximum(obs.time[following] - obs.created[following], 0)
-    return np.asarray((rate != UNKNOWN) & (obs.total[following] > price_up(rate, since)))
+def _costs_more_than_since_birth(obs: Observations, a: Ints, b: Ints) -> Bools:
+    """Whether the lifetime cost at B exceeds what the highest rate allows since B's creation."""
+    rate = np.maximum(obs.rate[a], obs.rate[b])
+    since = np.maximum(obs.time[b] - obs.created[b], 0)
+    return np.asarray((rate != UNKNOWN) & (obs.total[b] > price_up(rate, since)))
 
 
 class _CompleteSnapshots:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     import pandas as pd
+    import pyarrow as pa
 
     from pipeline.model import Certificate, IdRange, LedgerRef, RunRecord, Snapshot, SnapshotRef
 
@@ -80,11 +81,11 @@ class Store:
         return snapshots.read_frame(self.files, refs, columns, damaged)
 
     def read_rows(
-        self, refs: Sequence[SnapshotRef], columns: Sequence[str], damaged: list[str]
-    ) -> tuple[list[Certificate], list[int], pd.DataFrame]:
-        """The certificate and the number of rows of each snapshot, and all rows as one frame.
+        self, refs: Sequence[SnapshotRef], columns: Sequence[str], damaged: list[str] | None = None
+    ) -> tuple[list[Certificate], list[pa.Table]]:
+        """The certificate and the rows of each snapshot, sorted by cluster.
 
-        Damaged files are skipped and their keys appended to ``damaged``.
+        Given ``damaged``, damaged files are skipped and their keys appended to it.
         """
         from pipeline.store import snapshots
 

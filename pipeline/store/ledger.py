@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
+from datetime import datetime, time
 from typing import TYPE_CHECKING, TypeVar
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import DamageError, StorageError
 from pipeline.model import EVERY_ID, IdRange
 from pipeline.schema import DAY, LEDGER
-from pipeline.store import frames, layout, listings, tables
+from pipeline.store import layout, listings, tables
 from pipeline.store.damage import damaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+
+    import pandas as pd
 
     from pipeline.model import LedgerRef
     from pipeline.store.files import Files
@@ -48,13 +50,14 @@ def publish(files: Files, ref: LedgerRef, data: bytes) -> None:
 
 def encode(ref: LedgerRef, frame: pd.DataFrame) -> bytes:
     """The bytes of a day's file; the path holds account and date."""
-    stored = frame.assign(account=ref.account, date=pd.Timestamp(ref.day))
-    return tables.encode(
-        LEDGER.from_pandas(stored),
-        LEDGER,
-        {"account": ref.account, "date": ref.day.isoformat()},
-        GROUP_ROWS,
-    )
+    stored = frame.assign(account=ref.account, date=_midnight(ref).as_py())
+    return encode_rows(ref, LEDGER.from_pandas(stored))
+
+
+def encode_rows(ref: LedgerRef, rows: pa.Table) -> bytes:
+    """The same, of a table."""
+    notes = {"account": ref.account, "date": ref.day.isoformat()}
+    return tables.encode(rows, LEDGER, notes, GROUP_ROWS)
 
 
 def read(
@@ -73,6 +76,8 @@ def read(
         skipped: If given, damaged files are left out and their keys appended to it.
         ids: Only the rows of these clusters.
     """
+    from pipeline.store import frames  # noqa: PLC0415 - days are built without pandas
+
     known = [n for n in LEDGER.names if columns is None or n in columns]
     added = [] if columns is None else sorted(set(columns) - set(LEDGER.names))
     parts = tables.gather(
@@ -137,6 +142,10 @@ def _read_day(files: Files, ref: LedgerRef, names: Sequence[str], ids: IdRange |
     verify_notes(files, ref, notes)
     from_path = {
         "account": tables.constant_code(ref.account, table.num_rows),
-        "date": pa.repeat(pa.scalar(pd.Timestamp(ref.day), DAY), table.num_rows),
+        "date": pa.repeat(_midnight(ref), table.num_rows),
     }
     return pa.table({n: from_path[n] if n in from_path else table.column(n) for n in names})
+
+
+def _midnight(ref: LedgerRef) -> pa.TimestampScalar:
+    return pa.scalar(datetime.combine(ref.day, time()), DAY)

@@ -207,18 +207,42 @@ def encodings(schema: pa.Schema) -> dict[str, object]:
     }
 
 
-def _canonical(table: pa.Table, kind: Table) -> pa.Table:
-    """``table`` in the order of its key, every dictionary in the order its values appear."""
+def in_order(table: pa.Table, kind: Table) -> pa.Table:
+    """``table`` in the order of its key."""
     keys = {name: table.column(name).cast(TEXT) for name in kind.key if name in table.column_names}
-    order = pc.sort_indices(pa.table(keys), sort_keys=[(name, "ascending") for name in keys])
-    # A walk hands its rows over in order: taking them again would hold them twice.
-    in_order = pa.py_buffer(np.arange(len(order), dtype=np.uint64))  # pa.array imports pandas
-    is_sorted = order.equals(pa.Array.from_buffers(order.type, len(order), [None, in_order]))
+    # Rows are usually in order: taking them again would hold them twice.
+    if _is_sorted(list(keys.values())):
+        return table
+    by_key = [(name, "ascending") for name in keys]
+    return table.take(pc.sort_indices(pa.table(keys), sort_keys=by_key))
+
+
+def _canonical(table: pa.Table, kind: Table) -> pa.Table:
+    """``table`` in the order of its key and in one piece, every dictionary in the order its values
+    appear.
+    """
+    table = in_order(table, kind).unify_dictionaries().combine_chunks()
     columns = [
-        column.cast(TEXT).combine_chunks().dictionary_encode() if column.type == CODE else column
-        for column in (table if is_sorted else table.take(order)).columns
+        _by_appearance(column.chunk(0)) if column.type == CODE and column.num_chunks else column
+        for column in table.columns
     ]
     return pa.table(columns, schema=table.schema)
+
+
+def _is_sorted(keys: Sequence[pa.ChunkedArray]) -> bool:
+    """Whether rows are in the order of these columns."""
+    neighbours = [(key.slice(0, max(len(key) - 1, 0)), key.slice(1)) for key in keys]
+    in_order = pc.less_equal(*neighbours.pop())
+    for row, following in reversed(neighbours):
+        is_equal = pc.equal(row, following)
+        in_order = pc.or_(pc.less(row, following), pc.and_(is_equal, in_order))
+    return bool(pc.all(in_order, min_count=0).as_py())
+
+
+def _by_appearance(codes: pa.DictionaryArray) -> pa.DictionaryArray:
+    """``codes`` with only the values that it has, in the order they appear."""
+    used = codes.indices.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(used.indices, codes.dictionary.take(used.dictionary))
 
 
 def _checksum(notes: Mapping[str, str]) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
+import textwrap
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -19,6 +22,20 @@ from tests.store.conftest import NOON
 if TYPE_CHECKING:
     from pipeline.store import Store
     from tests.store.conftest import MakeSnapshot
+
+
+BUILD = """
+    import sys
+    from datetime import UTC, datetime
+    from pipeline.jobs import Job
+    from pipeline.jobs.ledger import update_ledger
+    from pipeline.settings import Settings
+    from pipeline.store import Store
+
+    job = Job(Store(sys.argv[1]), Settings(), None, lambda: datetime(2027, 1, 1, tzinfo=UTC))
+    built = update_ledger(job)
+    print("pandas" in sys.modules, len(built))
+"""
 
 
 def job_of(store: Store) -> Job:
@@ -74,3 +91,27 @@ def test_nothing_is_derived_from_a_store_that_a_newer_version_has_used(
     with pytest.raises(StorageError, match=r"install 99\.0 or newer"):
         update_ledger(job_of(store))
     assert not store.ledger_days("default")
+
+
+def test_a_snapshot_that_two_days_in_a_row_need_is_read_once(
+    store: Store, snapshot: MakeSnapshot, caplog: pytest.LogCaptureFixture
+) -> None:
+    refs = [store.publish_snapshot(snapshot(NOON + timedelta(days=days))) for days in range(4)]
+    with caplog.at_level(logging.DEBUG, "pipeline"):
+        update_ledger(job_of(store))
+    # The last two are first read for their ids alone, as the second ones after earlier days.
+    reads = [sum(line.startswith(f"read {ref.key}") for line in caplog.messages) for ref in refs]
+    assert reads == [1, 1, 2, 2]
+
+
+def test_building_days_needs_no_pandas(store: Store, snapshot: MakeSnapshot) -> None:
+    for days in (0, 1):
+        store.publish_snapshot(snapshot(NOON + timedelta(days=days)))
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", textwrap.dedent(BUILD), store.url("")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("False 2\n", "")

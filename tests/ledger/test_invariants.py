@@ -6,9 +6,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from pipeline.ledger import observations
 from pipeline.ledger.days import build_day
 from pipeline.ledger.inputs import days_between, inputs_of
 from pipeline.model import SnapshotRows, State
@@ -150,3 +152,14 @@ def test_a_day_is_the_same_from_its_inputs_as_from_all_of_history(
     for day in days_between(refs_of(snapshots)):
         alone, among_all = day_of(snapshots, day), build_day(snapshots, day, {})
         pd.testing.assert_frame_equal(alone, among_all)
+
+
+@given(histories())
+@settings(max_examples=15, deadline=None, phases=PHASES)
+def test_a_day_is_the_same_in_blocks_of_one_cluster_and_in_one(
+    snapshots: list[SnapshotRows],
+) -> None:
+    at_once = whole_ledger(snapshots)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(observations, "BLOCK_ROWS", 1)
+        pd.testing.assert_frame_equal(whole_ledger(snapshots), at_once)

@@ -6,11 +6,13 @@ import random
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import DamageError
 from pipeline.model import Snapshot
+from pipeline.schema import CODE, SNAPSHOT, TEXT
 from pipeline.store import tables
 
 if TYPE_CHECKING:
@@ -51,6 +53,29 @@ def test_pages_have_checksums_and_the_footer_has_totals(
     path.write_bytes(data)
     with pytest.raises(OSError, match="CRC"):
         pq.ParquetFile(path, page_checksum_verification=True).read()
+
+
+def test_equal_tables_have_equal_bytes_in_any_order_and_in_any_pieces(
+    snapshot: MakeSnapshot,
+) -> None:
+    table = snapshot(rows=9).table
+    pieces = pa.concat_tables([table.slice(0, 4), table.slice(4)])
+    other_codes = table.cast(
+        pa.schema([f.with_type(TEXT) if f.type == CODE else f for f in table.schema])
+    ).take(pa.array(range(8, -1, -1)))
+    files = {
+        tables.encode(each, SNAPSHOT, {"a": "b"})
+        for each in (table, pieces, table.take(pa.array([3, 8, 0, 1, 7, 2, 4, 6, 5])))
+    }
+    assert len(files) == 1
+    reversed_codes = pa.table(
+        [
+            column.dictionary_encode() if field.type == CODE else column
+            for field, column in zip(table.schema, other_codes.columns, strict=True)
+        ],
+        schema=table.schema,
+    )
+    assert tables.encode(reversed_codes, SNAPSHOT, {"a": "b"}) in files
 
 
 def test_a_snapshot_truncated_at_any_length_is_damaged(
