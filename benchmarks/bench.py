@@ -1,4 +1,4 @@
-"""All benchmarks: ``make bench`` (minutes) and ``make bench-full`` (hours, mostly for its data).
+"""All benchmarks: ``make bench`` (minutes) and ``make bench-full`` (hours).
 
     python -m benchmarks.bench --data FOLDER --peer-python PYTHON [--full] [--only PART]
 
@@ -32,6 +32,7 @@ from benchmarks.processes import ROOT, Cost, in_turn, ratio, run, summary
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
+PEERS = ("duckdb", "polars-streaming")
 PARTS = ("nights", "growth", "snapshots", "extract", "starts")
 
 
@@ -57,6 +58,7 @@ class Night:
     window: int
     runs: int
     has_report: bool = False
+    engines: tuple[str, ...] = PEERS
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,6 @@ class Plan:
     """Where the fold of one snapshot is compared with reading it."""
     lists: tuple[tuple[int, int], ...]
     """Clusters and runs of extractions."""
-    engines: tuple[str, ...] = ("duckdb", "polars-streaming")
 
 
 _HOURLY = Fleet(10_000, 1, 90)
@@ -92,17 +93,16 @@ QUICK = Plan(
 )
 FULL = Plan(
     nights=(
-        Night(_HOURLY, 30, 5, has_report=True),
+        Night(_HOURLY, 30, 5, has_report=True, engines=(*PEERS, "polars-memory")),
         Night(_HOURLY, 90, 5, has_report=True),
-        Night(Fleet(10_000, 1, 365), 365, 5),
         Night(Fleet(100_000, 24, 30), 30, 5, has_report=True),
-        Night(Fleet(1_000_000, 24, 7), 7, 5),
+        Night(Fleet(1_000_000, 24, 7), 7, 3),
+        Night(Fleet(10_000, 1, 365), 365, 3),
     ),
     history=(*QUICK.history, _HOURLY, Fleet(10_000, 1, 365)),
     fleets=QUICK.fleets,
     snapshots=QUICK.snapshots,
     lists=((2_000, 5), (20_000, 5), (100_000, 5)),
-    engines=("duckdb", "polars-streaming", "polars-memory"),
 )
 
 
@@ -112,7 +112,6 @@ class Bench:
 
     data: Path
     peer_python: str
-    engines: tuple[str, ...]
     constants: dict[str, Any] = field(default_factory=dict)
     """What the peers need to know of the rules and the ledger."""
     _tasks: dict[tuple[Fleet, int], Path] = field(default_factory=dict)
@@ -199,15 +198,15 @@ def compare_nights(bench: Bench, night: Night) -> dict[str, Any]:
     note(f"nights of {night.fleet.name}, window of {night.window} days")
     own = bench.writes(task, "ours")
     rows: dict[str, Callable[[], Cost]] = {"ours": lambda: a_night("work", own)}
-    for engine in bench.engines:
+    for engine in night.engines:
         written = bench.writes(task, engine)
         rows[engine] = lambda e=engine, t=written: bench.peer(e, "work", t)
     work = in_turn(rows, night.runs)
-    for engine in bench.engines:
+    for engine in night.engines:
         folders = [str(path.parent) for path in (own, bench.writes(task, engine))]
         run([sys.executable, "-m", "benchmarks.same_results", *folders])
     rows = {"ours": lambda: a_night("numbers", task)}
-    for engine in bench.engines:
+    for engine in night.engines:
         rows[engine] = lambda e=engine: bench.peer(e, "numbers", task)
     rows["duckdb over our ledger"] = lambda: bench.peer("duckdb", "ledger", task)
     numbers = in_turn(rows, night.runs)
@@ -220,8 +219,8 @@ def compare_nights(bench: Bench, night: Night) -> dict[str, Any]:
         "days": night.fleet.days,
         "window": night.window,
         "snapshots": len(json.loads(task.read_text())["files"]),
-        "work": _table(work, bench.engines),
-        "numbers": _table(numbers, bench.engines),
+        "work": _table(work, night.engines),
+        "numbers": _table(numbers, night.engines),
         "floor": floor(task),
         "csv_bytes": {p.name: p.stat().st_size for p in sorted(own.parent.glob("*.csv"))},
     }
@@ -348,7 +347,7 @@ def main() -> None:
     options = parser.parse_args()
     plan, name = (FULL, "full") if options.full else (QUICK, "quick")
     options.data.mkdir(parents=True, exist_ok=True)
-    bench = Bench(options.data.resolve(), options.peer_python, plan.engines)
+    bench = Bench(options.data.resolve(), options.peer_python)
     path = RESULTS / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
     results = json.loads(path.read_text()) if path.exists() else {}
