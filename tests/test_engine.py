@@ -134,7 +134,7 @@ def test_a_fleet_judged_in_ranges_of_its_clusters_has_the_same_findings(
 
 
 @pytest.mark.parametrize("rows_at_once", [40, 4_000_000])
-def test_a_report_of_more_days_than_the_look_back_has_the_utilization_of_all(
+def test_a_report_longer_than_the_history_of_findings_has_the_utilization_of_all_days(
     alone: Job, rows_at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ledger_rows, "ROWS_AT_ONCE", rows_at_once)
