@@ -21,7 +21,9 @@ from pipeline.cli.run import open_store
 from pipeline.engine import Dask, Engine, Local, Serial
 from pipeline.errors import EngineError, Exit, SettingsError, StorageError
 from pipeline.jobs import Job, _in_any_process, findings, judge_days, ledger_rows
+from pipeline.jobs.coverage import coverage
 from pipeline.jobs.ledger import update_ledger
+from pipeline.jobs.report_rows import ReportDays, read_report_rows
 from pipeline.keys import Secret
 from pipeline.model import Certificate, Snapshot, State
 from pipeline.progress import NoProgress
@@ -29,6 +31,7 @@ from pipeline.schema import SNAPSHOT
 from pipeline.settings import Settings
 from pipeline.simulator.fleet import Fleet
 from pipeline.store import Store
+from pipeline.transform.findings import judge
 from tests.bucket import new_bucket, served
 
 if TYPE_CHECKING:
@@ -128,6 +131,24 @@ def test_a_fleet_judged_in_ranges_of_its_clusters_has_the_same_findings(
     job = job_of(linked(history, tmp_path / "data"), engine)
     assert derived(job) == expected
     assert len(job.store.id_ranges(job.store.ledger_days(), 40)) > 2
+
+
+@pytest.mark.parametrize("rows_at_once", [40, 4_000_000])
+def test_a_report_longer_than_the_history_of_findings_has_the_utilization_of_all_days(
+    alone: Job, rows_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_rows, "ROWS_AT_ONCE", rows_at_once)
+    monkeypatch.setattr(judge, "LOOKBACK_DAYS", 4)
+    monkeypatch.setattr(judge, "TRAILING_DAYS", 3)
+    last = START.date() + timedelta(days=DAYS - 1)
+    report = ReportDays.of(ledger_rows.Span(START.date(), START.date(), last), DAYS, 3)
+    until = coverage(alone).until
+    policy = findings.read_policy(Settings(), last).applied
+    [judged] = judge_days.judge_days(alone, {last: policy}, until, report)
+    expected = read_report_rows(alone.store, report, until, []).utilization
+    assert judged.used is not None
+    pd.testing.assert_frame_equal(judged.used.window, expected.window)
+    pd.testing.assert_frame_equal(judged.used.evidence, expected.evidence)
 
 
 @pytest.mark.usefixtures("expected")

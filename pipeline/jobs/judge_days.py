@@ -8,7 +8,7 @@ shorter, since the evidence of all days of a block is in memory.
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -126,7 +126,7 @@ def _block(
 ) -> _Block:
     span = lookback(days[0], days[-1])
     if report is not None:
-        span = replace(span, recent=min(span.recent, report.span.recent))
+        span = span.with_days_of(report.span)
     return _Block({day: in_force[day] for day in days}, span, tuple(span.refs(store)), report)
 
 

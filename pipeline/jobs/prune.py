@@ -273,11 +273,12 @@ def _finalize(job: Job, ref: LedgerRef) -> Blocked | None:
     inputs = inputs_of(_History(store.files, ref.account).usable, ref.day)
     try:
         stored, notes = tables.read(store.files, ref.key, LEDGER)
+        ledger.verify_notes(store.files, ref, notes)
         history = InputReader().history(store, inputs, ref.day)
     except DamageError as error:
         return Blocked(ref.account, ref.day, str(error))
     built = ledger.encode_rows(ref, build_rows(history, ref.day, rate_card(job.settings)))
-    if tables.encode(stored, LEDGER, notes) != built:
+    if ledger.encode_rows(ref, stored) != built:
         return Blocked(
             ref.account,
             ref.day,

@@ -103,7 +103,7 @@ class Rows:
             values = columns[field.name]
             if field.name in self._texts:
                 self._texts[field.name].extend(values.chunks)
-            elif values.any():
+            elif values.any() or np.signbit(values).any():  # -0.0 is no zero in a file's bytes
                 if field.name not in self._arrays:
                     self._arrays[field.name] = np.zeros(self._size, _DTYPES[field.type])
                 self._arrays[field.name][self._rows : end] = values

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from pipeline.errors import DamageError, StorageError
 from pipeline.model import EVERY_ID, IdRange
-from pipeline.schema import DAY, LEDGER
+from pipeline.schema import DAY, LEDGER, TEXT
 from pipeline.store import layout, listings, tables
 from pipeline.store.damage import damaged
 
@@ -119,7 +119,9 @@ def id_ranges(files: Files, refs: Sequence[LedgerRef], rows: int) -> list[IdRang
     if count < 2:  # noqa: PLR2004 - one range is everything
         return [EVERY_ID]
     columns = _of_newest(refs, lambda ref: _read_day(files, ref, ["cluster_id"], None).column(0))
-    ids = pa.chunked_array([chunk for column in columns.values() for chunk in column.chunks])
+    ids = pa.chunked_array([chunk for each in columns.values() for chunk in each.chunks], TEXT)
+    if not len(ids):  # the footers can be read, the rows of no day can
+        return [EVERY_ID]
     ids = ids.take(pc.sort_indices(ids))
     at = sorted({ids[n * len(ids) // count].as_py() for n in range(1, count)})
     return [IdRange(*pair) for pair in zip(["", *at], [*at, None], strict=True)]

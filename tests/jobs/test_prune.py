@@ -19,7 +19,7 @@ from pipeline.model import Snapshot, State
 from pipeline.schema import SNAPSHOT
 from pipeline.settings import MOST_DAYS, Retention, Settings, override
 from pipeline.simulator.fleet import Fleet
-from pipeline.store import Store
+from pipeline.store import Store, ledger
 from pipeline.store.check import check
 
 if TYPE_CHECKING:
@@ -216,6 +216,18 @@ def test_a_stale_or_missing_day_keeps_its_snapshots_with_the_reason(
     update_ledger(job_of(watched))
     assert run(watched).blocked == ()
     assert snapshots_per_day(watched) == {4: 1, 5: 1, 6: 3, 7: 6, 8: 6, 9: 6}
+
+
+def test_days_of_several_row_groups_are_made_final(
+    watched: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "GROUP_ROWS", 7)
+    update_ledger(job_of(watched), rebuild=True)
+    before = ledger_bytes(watched)
+    done = run(watched)
+    assert done.blocked == ()
+    assert len(done.final) == 7
+    assert ledger_bytes(watched) == before
 
 
 def test_a_day_that_is_rebuilt_differently_is_not_made_final(watched: Store) -> None:

@@ -87,3 +87,9 @@ def test_rows_are_what_was_added_in_blocks(
     assert all(column.num_chunks <= 1 for column in table.columns)
     moments = table.set_column(6, "seen_at", table.column("seen_at").cast(INT))
     assert moments.to_pylist() == [row for block in blocks for row in block]
+
+
+def test_a_negative_zero_keeps_its_sign_beside_zeros_alone() -> None:
+    rows = Rows(pa.schema([pa.field("share", REAL)]), 2)
+    rows.add({"share": np.array([0.0, -0.0])}, 2)
+    assert np.signbit(rows.table().column("share").to_pylist()).tolist() == [False, True]

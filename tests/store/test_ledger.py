@@ -154,3 +154,13 @@ def test_a_damaged_newest_day_leaves_the_ranges_to_the_day_before(
     assert len(store.id_ranges(store.ledger_days(), 4)) == 3
     store.files.replace(ref.key, b"no Parquet")
     assert len(store.id_ranges(store.ledger_days(), 4)) == 3
+
+
+def test_days_whose_rows_are_all_damaged_are_one_range(
+    store: Store, ledger_day: Callable[..., pd.DataFrame]
+) -> None:
+    ref = store.publish_ledger_day("x", DAY, "abcd", ledger_day(rows=5))
+    data = bytearray(store.files.read(ref.key))
+    data[len(data) // 4] ^= 8  # its footer is intact
+    store.files.replace(ref.key, bytes(data))
+    assert store.id_ranges([ref], 4) == [IdRange()]

@@ -23,7 +23,8 @@ interval that it would fill is a busy sample: a snapshot or a reading may be mis
 cluster worked, and then the samples there are would be too favourable.
 
 Formula: P(X <= k; n, p) = 1 - I_p(k + 1, n - k), the regularised incomplete beta function, here by
-its continued fraction (Lentz's method), for all pairs (k, n) at once; p by Newton's method.
+its continued fraction (Lentz's method), for all pairs (k, n) at once; p by Newton's method. A pair
+changes no more once it is close, so that no bound depends on which other clusters there are.
 """
 
 from __future__ import annotations
@@ -141,13 +142,15 @@ def _solve(k: Ints, n: Ints) -> Floats:
     share = (k + 1.0) / (n + 1.0)
     near = share + _NORMAL_95 * np.sqrt(share * (1.0 - share) / n)
     p = np.minimum(near, (1.0 + share) / 2.0)
+    is_there = np.zeros(len(p), dtype=bool)
     for _ in range(_STEPS):
         chance = at_most(k, n, p)
         density = np.exp(arrangements + k * np.log(p) + (n - k - 1) * np.log1p(-p))
         slope = -density / chance
         nearer = np.minimum(p - np.log(chance / ERROR) / slope, (1.0 + p) / 2.0)
-        is_there = np.abs(nearer - p) < _CLOSE * p
-        p = nearer
+        is_close = np.abs(nearer - p) < _CLOSE * p
+        p = np.where(is_there, p, nearer)
+        is_there |= is_close
         if is_there.all():
             break
     return np.asarray(p)
@@ -157,18 +160,19 @@ def _fraction(x: Floats, a: Floats, b: Floats) -> Floats:
     """The continued fraction of the incomplete beta function (Lentz)."""
     c = np.ones_like(x)
     d = 1.0 / _away_from_zero(1.0 - (a + b) * x / (a + 1.0))
-    value = d.copy()
+    value, is_there = d.copy(), np.zeros(len(x), dtype=bool)
     for m in range(1, _TERMS):
         even = m * (b - m) * x / ((a + 2 * m - 1.0) * (a + 2 * m))
         d = 1.0 / _away_from_zero(1.0 + even * d)
         c = _away_from_zero(1.0 + even / c)
-        value *= c * d
+        longer = value * (c * d)
         odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1.0))
         d = 1.0 / _away_from_zero(1.0 + odd * d)
         c = _away_from_zero(1.0 + odd / c)
         step = c * d
-        value *= step
-        if np.all(np.abs(step - 1.0) < _CLOSE):
+        value = np.where(is_there, value, longer * step)
+        is_there |= np.abs(step - 1.0) < _CLOSE
+        if is_there.all():
             break
     return value
 

@@ -60,3 +60,11 @@ def test_at_the_bound_the_chance_is_five_percent(n: int, share: float) -> None:
     k, samples = np.array([min(n - 1, int(share * n))]), np.array([n])
     chance = at_most(k, samples, busy_share_bound(k, samples))
     assert chance[0] == pytest.approx(0.05, abs=1e-11)
+
+
+def test_a_bound_does_not_depend_on_the_other_clusters() -> None:
+    samples = np.repeat(np.arange(1, 60), 60)
+    busy = np.minimum(np.tile(np.arange(60), 59), samples)
+    together = busy_share_bound(busy, samples)
+    alone = [busy_share_bound(busy[n : n + 1], samples[n : n + 1])[0] for n in range(len(busy))]
+    assert together.tolist() == alone
