@@ -82,7 +82,7 @@ class DayFindings:
     rows: LedgerRows | None = None
     """The ledger rows that the report asked for, if they were read and none is damaged."""
     used: Utilization | None = None
-    """The same of utilization, in a fleet that is read in ranges."""
+    """The same of utilization, if not all rows were read at once."""
 
     @property
     def missing(self) -> tuple[NotObserved, ...]:

@@ -18,7 +18,7 @@ from pipeline.jobs.ledger_rows import LedgerRows, Span, id_ranges, read_rows
 from pipeline.jobs.report_rows import Utilization
 from pipeline.model import EVERY_ID
 from pipeline.transform.findings import judge
-from pipeline.transform.findings.measures import HISTORY_COLUMNS, EvidenceRows
+from pipeline.transform.findings.measures import SPEND_COLUMNS, EvidenceRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -45,7 +45,7 @@ class Judged:
     """The ledger files that cannot be read, without which they are."""
     outcomes: DayOutcomes
     used: Utilization | None = None
-    """What the report asked for."""
+    """That of the report, with the last day; None if a file is damaged."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def judge_days(
 ) -> Iterator[Judged]:
     """The outcomes of days in a row, which the engine judges.
 
-    In a fleet that is read in ranges, the last one has the utilization of ``report``.
+    The last one has the utilization of ``report``.
     """
     days = list(in_force)
     ranges = id_ranges(job.store, _block(job.store, in_force, days[-1:], report).recent)
@@ -134,7 +134,7 @@ def _gather(until: Until, store: Store, task: tuple[_Block, IdRange]) -> _Eviden
     """The evidence of the clusters of a range."""
     block, ids = task
     damaged: list[str] = []
-    rows = read_rows(store, block.span, block.refs, damaged, history=HISTORY_COLUMNS, ids=ids)
+    rows = read_rows(store, block.span, block.refs, damaged, history=SPEND_COLUMNS, ids=ids)
     used = Utilization.of(rows, block.report, until) if block.report is not None else None
     days = (
         judge.evidence_of(_rows_of(rows, day), policy, day, until)

@@ -96,6 +96,6 @@ def read_rows(
     together = rows[list(history)]
     if older:
         together = pooled([store.read_ledger_days(older, history, skipped, ids), together])
-    damaged += skipped
+    damaged += [ref.key for ref in refs if ref.key in skipped]
     days = frozenset(ref.day for ref in refs if ref.key not in skipped)
     return LedgerRows(rows, together, days)

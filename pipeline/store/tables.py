@@ -124,7 +124,9 @@ def _rows(file: pq.ParquetFile, names: Sequence[str], ids: IdRange | None) -> pa
         for group in range(file.num_row_groups)
         if _may_have(file.metadata.row_group(group).column(place).statistics, ids)
     ]
-    table = file.read_row_groups(groups, [*{*names, "cluster_id"}], use_threads=False)
+    table = file.read_row_groups(
+        groups, [*dict.fromkeys([*names, "cluster_id"])], use_threads=False
+    )
     column = table.column("cluster_id")
     begin = pc.sum(pc.less(column, ids.first)).as_py() or 0
     end = table.num_rows if ids.end is None else pc.sum(pc.less(column, ids.end)).as_py() or 0

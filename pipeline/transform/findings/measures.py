@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from pipeline import settings
 
-HISTORY_COLUMNS = ("date", *CLUSTER_KEY, "spend_micros")
+SPEND_COLUMNS = ("date", *CLUSTER_KEY, "spend_micros")
 """What is needed of the days before the trailing 30."""
 HOUR_SECONDS = 3600
 _ROUNDING = 1e-9
@@ -66,7 +66,7 @@ class EvidenceRows:
     trailing: pd.DataFrame
     """At least the trailing 30 days."""
     history: pd.DataFrame
-    """At least ``LOOKBACK_DAYS`` days, with at least :data:`HISTORY_COLUMNS`."""
+    """At least ``LOOKBACK_DAYS`` days, with at least :data:`SPEND_COLUMNS`."""
     since: date | None
     """The first day of the look-back that the ledger has; None: it has none."""
 
@@ -87,7 +87,7 @@ def of_clusters(rows: EvidenceRows, rules: settings.Rules, as_of: date) -> pd.Da
     is_recent = trailing.day > last - rules.idle_window_days
     # A cluster that left before the window is described by its last days.
     window = trailing.only(is_recent | ~trailing.any_of(is_recent)[trailing.code])
-    frame = derive(facts(window, last_day=as_of), rules, as_of).join(_streaks(window, last))
+    frame = derive(facts(window, last_day=as_of), rules, as_of).join(_streaks(window))
     frame = frame.join(off_hours(trailing, window, last, rules.off_hours_min_per_week))
     frame["trailing_spend_micros"] = trailing.total(["spend_micros"])["spend_micros"]
     frame["provable_waste_micros"] = provable_waste(frame)
@@ -133,9 +133,9 @@ def derive(
     )
 
 
-def _streaks(window: Fold, last: int) -> pd.DataFrame:
+def _streaks(window: Fold) -> pd.DataFrame:
     """How long a cluster has been stuck, or stopped, which needs the days themselves."""
-    stuck_seconds, stuck_micros = stuck(window, last)
+    stuck_seconds, stuck_micros = stuck(window)
     stopped_seconds, stopped_micros = stopped(window)
     return pd.DataFrame(
         {

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pipeline.transform.fold import Fold
 
 
-def stuck(fold: Fold, last_day: int) -> tuple[Ints, Ints]:
-    """Per cluster: seconds stuck up to the end of ``last_day``, and the least micros they cost."""
+def stuck(fold: Fold) -> tuple[Ints, Ints]:
+    """Per cluster: seconds stuck up to the end of its last day, and the least micros they cost."""
     moved = ((fold["running_seconds"] > 0) | (fold["stopped_seconds"] > 0)).to_numpy(bool)
     since = _after_last(fold, moved)
     seconds = (fold["transition_seconds"] + fold["error_seconds"]).to_numpy(np.int64)
@@ -27,7 +27,7 @@ def stuck(fold: Fold, last_day: int) -> tuple[Ints, Ints]:
     first = np.full(fold.size, np.iinfo(np.int64).max)
     np.minimum.at(first, fold.code[since], fold.day[since])
     starts = np.where(fold.day == first[fold.code], fold["cut_start_micros"], 0)
-    ends = np.where(fold.day == last_day, fold["cut_end_micros"], 0)
+    ends = np.where(fold.day == fold.day[fold.last][fold.code], fold["cut_end_micros"], 0)
     return (
         fold.add(np.where(since, seconds, 0)),
         np.maximum(fold.add(np.where(since, money - starts - ends, 0)), 0),
