@@ -93,11 +93,11 @@ QUICK = Plan(
 )
 FULL = Plan(
     nights=(
+        Night(Fleet(1_000_000, 24, 7), 7, 2),
+        Night(Fleet(10_000, 1, 365), 365, 2),
         Night(_HOURLY, 30, 5, has_report=True, engines=(*PEERS, "polars-memory")),
         Night(_HOURLY, 90, 5, has_report=True),
         Night(Fleet(100_000, 24, 30), 30, 5, has_report=True),
-        Night(Fleet(1_000_000, 24, 7), 7, 3),
-        Night(Fleet(10_000, 1, 365), 365, 3),
     ),
     history=(*QUICK.history, _HOURLY, Fleet(10_000, 1, 365)),
     fleets=QUICK.fleets,
