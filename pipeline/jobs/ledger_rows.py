@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pipeline.store import Store
 
 ROWS_AT_ONCE = 4_000_000
-"""Cluster-days with all columns that are in memory at once: about 2 GB. Several ranges take a
-quarter more CPU than one.
+"""Cluster-days with all columns that are in memory at once: about 2 GB. Several ranges take up
+to a quarter more CPU than one.
 """
 HISTORY_COLUMNS = (
     *("date", "account", "cluster_id", "name", "project_id", "gpu_type", "template_id"),
