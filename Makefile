@@ -43,7 +43,7 @@ soak: develop ## a month of hourly runs in real processes, with faults at random
 bench: $(BENCH)/peers/.installed develop ## compare with DuckDB, Polars and plain loops, and write docs/benchmarks.md (a quarter of an hour, and as long again for its data the first time)
 	$(BIN)/python -m benchmarks.bench --data $(BENCH) --peer-python $(BENCH)/peers/bin/python
 
-bench-full: $(BENCH)/peers/.installed develop ## the same with hourly snapshots of a year, nights of a million clusters (two hours, half of it for its data; 20 GB of disk)
+bench-full: $(BENCH)/peers/.installed develop ## the same with hourly snapshots of a year, nights of a million clusters (an hour or two; 20 GB of disk)
 	$(BIN)/python -m benchmarks.bench --data $(BENCH) --peer-python $(BENCH)/peers/bin/python --full
 
 $(BENCH)/peers/.installed: benchmarks/peers.lock

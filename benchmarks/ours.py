@@ -135,13 +135,14 @@ def work(task: dict[str, Any]) -> dict[str, Any]:
 
     job = _job(task)
     _update_ledger(job)
-    (first, last), rules, evidence, used = _window(task), job.settings.rules, [], []
+    (first, last), rules = _window(task), job.settings.rules
+    evidence, utilized = [], []
     span = Span(first, first, last)
     refs = span.refs(job.store)
-    ranges = id_ranges(job.store, refs)
+    ranges = id_ranges(job.store, span, refs)
     for ids in ranges:
         rows = read_rows(job.store, span, refs, [], ids=ids)  # as findings and reports do
-        used.append(utilization.facts(Fold.of(rows.recent), last))
+        utilized.append(utilization.facts(Fold.of(rows.recent), last))
         evidence.append(of_clusters(EvidenceRows.of(rows.recent, last), rules, last))
     if len(ranges) == 1:
         ledger = rows.recent[list(LEDGER_COLUMNS)]
@@ -150,7 +151,7 @@ def work(task: dict[str, Any]) -> dict[str, Any]:
         ledger = job.store.read_ledger(first, last, columns=LEDGER_COLUMNS)
     written = {
         "findings": lambda: _findings(compared(evidence), rules),
-        "utilization": lambda: utilization.ranked(stacked(used))[UTILIZATION_COLUMNS],
+        "utilization": lambda: utilization.ranked(stacked(utilized))[UTILIZATION_COLUMNS],
         "spend": lambda: spend.spend_rows(ledger)[SPEND_COLUMNS],
     }
     for name, make in written.items():

@@ -90,7 +90,7 @@ def day(folder: str) -> dict[str, float]:
 
 
 def judge(folder: str) -> dict[str, float]:
-    from pipeline.jobs.judge_days import judge_days, lookback
+    from pipeline.jobs.judge_days import lookback, outcomes_of_days
     from pipeline.schema import FINDINGS
     from pipeline.store import tables
     from pipeline.transform.findings.judge import Policy, with_lifecycles
@@ -100,7 +100,7 @@ def judge(folder: str) -> dict[str, float]:
     policy, until = Policy(job.settings.rules), {ours.ACCOUNT: last}
 
     def work() -> dict[str, int]:
-        (judged,) = judge_days(job, {last: policy}, until)
+        (judged,) = outcomes_of_days(job, {last: policy}, until)
         made = with_lifecycles(judged.outcomes, policy, None, until)
         data = tables.encode(FINDINGS.from_pandas(made), FINDINGS, {"date": last.isoformat()})
         return {"findings": len(made), "bytes": len(data)}

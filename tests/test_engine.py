@@ -144,11 +144,11 @@ def test_a_report_longer_than_the_history_of_findings_has_the_utilization_of_all
     report = ReportDays.of(ledger_rows.Span(START.date(), START.date(), last), DAYS, 3)
     until = coverage(alone).until
     policy = findings.read_policy(Settings(), last).applied
-    [judged] = judge_days.judge_days(alone, {last: policy}, until, report)
+    [judged] = judge_days.outcomes_of_days(alone, {last: policy}, until, report)
     expected = read_report_rows(alone.store, report, until, []).utilization
-    assert judged.used is not None
-    pd.testing.assert_frame_equal(judged.used.window, expected.window)
-    pd.testing.assert_frame_equal(judged.used.evidence, expected.evidence)
+    assert judged.utilization is not None
+    pd.testing.assert_frame_equal(judged.utilization.window, expected.window)
+    pd.testing.assert_frame_equal(judged.utilization.evidence, expected.evidence)
 
 
 @pytest.mark.usefixtures("expected")

@@ -19,7 +19,7 @@ from pipeline import rules as catalogue
 from pipeline.errors import DamageError, Exit, SettingsError, StorageError
 from pipeline.jobs import open_findings, provenance
 from pipeline.jobs.coverage import coverage, warn_of_missing
-from pipeline.jobs.judge_days import BLOCK_DAYS, judge_days, judge_rows, lookback
+from pipeline.jobs.judge_days import BLOCK_DAYS, lookback, outcomes_of_days, outcomes_of_rows
 from pipeline.jobs.ledger import rate_card
 from pipeline.jobs.ledger_rows import id_ranges, read_rows
 from pipeline.ledger.inputs import unbroken_since
@@ -81,7 +81,7 @@ class DayFindings:
     """The inputs that were damaged, missing or incomplete, each with what is wrong with it."""
     rows: LedgerRows | None = None
     """The ledger rows that the report asked for, if they were read and none is damaged."""
-    used: Utilization | None = None
+    utilization: Utilization | None = None
     """The same of utilization, if not all rows were read at once."""
 
     @property
@@ -143,7 +143,7 @@ def findings_of(
     before = kept[-1].digest if kept else ""
     left_out = {key for stored in kept for key in stored.left_out}
     missing = days[len(kept) :]
-    rows = used = None
+    rows = utilization = None
     if missing:
         in_force = {each.day: _in_force(policies, each.day).applied for each in missing}
         rows, judged = _judged(job, in_force, known.until, report)
@@ -154,7 +154,7 @@ def findings_of(
                 each.outcomes, in_force[current], previous, known.until
             )
             left_out |= each.lacking
-            used = each.used
+            utilization = each.utilization
             if is_stored:
                 job.store.publish_findings(current, before, previous, each.lacking)
     job.add("findings_days", len(missing))
@@ -163,7 +163,7 @@ def findings_of(
     frame = job.store.read_findings(day) if missing and is_stored else _in_order(previous)
     incomplete = _incomplete(job, day, sorted(left_out))
     policy = _in_force(policies, day)
-    return DayFindings(day, frame, policy, before, known, incomplete, rows, used)
+    return DayFindings(day, frame, policy, before, known, incomplete, rows, utilization)
 
 
 def _judged(
@@ -174,11 +174,11 @@ def _judged(
     if report is not None and len(days) <= BLOCK_DAYS:
         span = lookback(days[0], days[-1]).with_days_of(report.span)
         refs = span.refs(job.store)
-        if len(id_ranges(job.store, [ref for ref in refs if ref.day >= span.recent])) == 1:
+        if len(id_ranges(job.store, span, refs)) == 1:
             damaged: list[str] = []
             rows = read_rows(job.store, span, refs, damaged)
-            return None if damaged else rows, judge_rows(rows, damaged, in_force, until)
-    return None, judge_days(job, in_force, until, report)
+            return None if damaged else rows, outcomes_of_rows(rows, damaged, in_force, until)
+    return None, outcomes_of_days(job, in_force, until, report)
 
 
 def keep_open(job: Job, judged: DayFindings) -> None:
@@ -267,7 +267,7 @@ def replay(
         )
     dated = read_policy(settings, first)
     judged = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    in_turn = judge_days(job, dict.fromkeys(judged, dated.applied), known.until)
+    in_turn = outcomes_of_days(job, dict.fromkeys(judged, dated.applied), known.until)
     shown = job.progress.days("findings", judged)
     outcomes = (each.outcomes for _, each in zip(shown, in_turn, strict=True))
     chain = findings.judge_days(outcomes, dated.applied, until=known.until)

@@ -8,7 +8,7 @@ shorter, since the evidence of all days of a block is in memory.
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -44,7 +44,7 @@ class Judged:
     lacking: frozenset[str]
     """The ledger files that cannot be read, without which they are."""
     outcomes: DayOutcomes
-    used: Utilization | None = None
+    utilization: Utilization | None = None
     """That of the report, with the last day; None if a file is damaged."""
 
 
@@ -57,11 +57,6 @@ class _Block:
     refs: tuple[LedgerRef, ...]
     report: ReportDays | None
 
-    @property
-    def recent(self) -> list[LedgerRef]:
-        """Those that are read with all columns."""
-        return [ref for ref in self.refs if ref.day >= self.span.recent]
-
 
 @dataclass(frozen=True)
 class _Evidence:
@@ -70,7 +65,7 @@ class _Evidence:
     days: tuple[pd.DataFrame, ...]
     """The evidence of each day."""
     damaged: tuple[str, ...]
-    used: Utilization | None
+    utilization: Utilization | None
     """What the report asked for."""
 
 
@@ -83,7 +78,7 @@ def lookback(first: date, last: date) -> Span:
     )
 
 
-def judge_rows(
+def outcomes_of_rows(
     rows: LedgerRows, damaged: Iterable[str], in_force: Mapping[date, Policy], until: Until
 ) -> Iterator[Judged]:
     """The outcomes of each day from the rows of its look-back, without the ``damaged`` files."""
@@ -93,7 +88,7 @@ def judge_rows(
         yield Judged(lacking, judge.judge_evidence([evidence], policy, day))
 
 
-def judge_days(
+def outcomes_of_days(
     job: Job, in_force: Mapping[date, Policy], until: Until, report: ReportDays | None = None
 ) -> Iterator[Judged]:
     """The outcomes of days in a row, which the engine judges.
@@ -101,7 +96,8 @@ def judge_days(
     The last one has the utilization of ``report``.
     """
     days = list(in_force)
-    ranges = id_ranges(job.store, _block(job.store, in_force, days[-1:], report).recent)
+    newest = _block(job.store, in_force, days[-1:], report)
+    ranges = id_ranges(job.store, newest.span, newest.refs)
     size = max(1, BLOCK_DAYS // len(ranges))
     blocks = [
         _block(job.store, in_force, some, report if some[-1] == days[-1] else None)
@@ -135,12 +131,12 @@ def _gather(until: Until, store: Store, task: tuple[_Block, IdRange]) -> _Eviden
     block, ids = task
     damaged: list[str] = []
     rows = read_rows(store, block.span, block.refs, damaged, history=SPEND_COLUMNS, ids=ids)
-    used = Utilization.of(rows, block.report, until) if block.report is not None else None
+    utilization = Utilization.of(rows, block.report, until) if block.report else None
     days = (
         judge.evidence_of(_rows_of(rows, day), policy, day, until)
         for day, policy in block.in_force.items()
     )
-    return _Evidence(tuple(days), tuple(damaged), used)
+    return _Evidence(tuple(days), tuple(damaged), utilization)
 
 
 def _judge_block(until: Until, store: Store, block: _Block) -> list[Judged]:
@@ -150,15 +146,17 @@ def _judge_block(until: Until, store: Store, block: _Block) -> list[Judged]:
 def _judge(block: _Block, parts: list[_Evidence]) -> list[Judged]:
     """The outcomes of each day of a block from the evidence of all its clusters."""
     damaged = {key for part in parts for key in part.damaged}
-    used = [part.used for part in parts if part.used is not None]
-    return [
+    judged = [
         Judged(
             provenance.lookback(damaged, day),
             judge.judge_evidence([part.days[n] for part in parts], policy, day),
-            Utilization.together(used) if used and not damaged else None,
         )
         for n, (day, policy) in enumerate(block.in_force.items())
     ]
+    utilization = [part.utilization for part in parts if part.utilization is not None]
+    if utilization and not damaged:
+        judged[-1] = replace(judged[-1], utilization=Utilization.together(utilization))
+    return judged
 
 
 def _rows_of(rows: LedgerRows, day: date) -> EvidenceRows:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.model import EVERY_ID
 from pipeline.transform.fold import pooled
 
 if TYPE_CHECKING:
@@ -55,6 +56,10 @@ class Span:
         refs = store.ledger_days(None, self.oldest, self.last)
         return [ref for ref in refs if accounts is None or ref.account in accounts]
 
+    def recent_of(self, refs: Sequence[LedgerRef]) -> list[LedgerRef]:
+        """Those of ``refs`` that are read with all columns."""
+        return [ref for ref in refs if ref.day >= self.recent]
+
 
 @dataclass(frozen=True, eq=False)
 class LedgerRows:
@@ -67,9 +72,12 @@ class LedgerRows:
     """The days that were read, empty ones included."""
 
 
-def id_ranges(store: Store, refs: Sequence[LedgerRef]) -> list[IdRange]:
-    """Ranges of cluster ids whose rows of ``refs`` fit in memory; one if all do."""
-    return store.id_ranges(refs, ROWS_AT_ONCE)
+def id_ranges(store: Store, span: Span, refs: Sequence[LedgerRef]) -> list[IdRange]:
+    """Ranges of cluster ids whose rows of the recent days fit in memory; one if all do.
+
+    ``refs``: the ledger days of ``span``.
+    """
+    return store.id_ranges(span.recent_of(refs), ROWS_AT_ONCE)
 
 
 def read_rows(
@@ -80,7 +88,7 @@ def read_rows(
     *,
     columns: Collection[str] | None = None,
     history: Collection[str] = HISTORY_COLUMNS,
-    ids: IdRange | None = None,
+    ids: IdRange = EVERY_ID,
 ) -> LedgerRows:
     """The rows of ``refs``, the ledger days of ``span``; only those of the clusters ``ids``.
 
@@ -88,11 +96,8 @@ def read_rows(
     recent days, by default all; ``history``: those of the history.
     """
     skipped: list[str] = []
-    older, recent = (
-        [ref for ref in refs if (ref.day >= span.recent) == is_recent]
-        for is_recent in (False, True)
-    )
-    rows = store.read_ledger_days(recent, columns, skipped, ids)
+    older = [ref for ref in refs if ref.day < span.recent]
+    rows = store.read_ledger_days(span.recent_of(refs), columns, skipped, ids)
     together = rows[list(history)]
     if older:
         together = pooled([store.read_ledger_days(older, history, skipped, ids), together])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.jobs.coverage import closed_days, coverage, warn_of_missing
-from pipeline.jobs.ledger_rows import id_ranges
+from pipeline.jobs.ledger_rows import Span, id_ranges
 from pipeline.transform import utilization
 from pipeline.transform.fold import Fold, stacked
 from pipeline.transform.observed import observed_days
@@ -60,11 +60,12 @@ def read_window(job: Job, window: Window, columns: Collection[str] | None = None
 
 def utilization_of(job: Job, window: Window) -> pd.DataFrame:
     """``transform.utilization.rank`` of ``window``; a large fleet is read range by range."""
-    refs = job.store.ledger_days(None, window.first, window.last)
+    span = Span(window.first, window.first, window.last)
+    refs = span.refs(job.store)
     last = max((ref.day for ref in refs), default=window.last)
     until = window.coverage.until
     parts = []
-    for ids in id_ranges(job.store, refs):
+    for ids in id_ranges(job.store, span, refs):
         rows = observed_days(job.store.read_ledger_days(refs, ids=ids), until)
         parts.append(utilization.facts(Fold.of(rows), last, until))
     return utilization.ranked(stacked(parts))

@@ -121,24 +121,24 @@ def read_report_rows(
     *,
     accounts: Collection[str] | None = None,
     rows: LedgerRows | None = None,
-    used: Utilization | None = None,
+    known: Utilization | None = None,
 ) -> ReportRows:
     """The rows of ``days``, and the utilization that follows from them.
 
-    Damaged files are left out and their keys appended to ``damaged``. ``rows`` and ``used`` are
-    what the findings have read already.
+    Damaged files are left out and their keys appended to ``damaged``. ``rows`` and ``known``
+    are what the findings have read already.
     """
     refs = days.span.refs(store, accounts)
-    if rows is None and used is None:
-        recent = [ref for ref in refs if ref.day >= days.span.recent]
-        ranges = id_ranges(store, recent)
+    if rows is None and known is None:
+        ranges = id_ranges(store, days.span, refs)
         if len(ranges) == 1:
             rows = read_rows(store, days.span, refs, damaged)
         else:
+            recent = days.span.recent_of(refs)
             parts = (read_rows(store, days.span, recent, [], ids=ids) for ids in ranges)
-            used = Utilization.together([Utilization.of(part, days, until) for part in parts])
+            known = Utilization.together([Utilization.of(part, days, until) for part in parts])
     if rows is None:
         rows = read_rows(store, days.span, refs, damaged, columns=REPORT_COLUMNS)
-    used = used or Utilization.of(rows, days, until)
-    # What is used must not depend on whether the rows fit in memory.
-    return ReportRows(replace(rows, recent=rows.recent[list(REPORT_COLUMNS)]), used)
+    known = known or Utilization.of(rows, days, until)
+    # The columns must not depend on whether the rows fit in memory.
+    return ReportRows(replace(rows, recent=rows.recent[list(REPORT_COLUMNS)]), known)

@@ -10,9 +10,6 @@ from pipeline.schema import SPEND
 from pipeline.transform import spend
 from pipeline.transform.findings.owners import owner_over_time
 
-LEDGER_COLUMNS = tuple(name for name in SPEND.names if name != "gpu_seconds")
-"""The columns of the ledger that spend is made of."""
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -21,6 +18,9 @@ if TYPE_CHECKING:
     from pipeline.jobs import Job
     from pipeline.jobs.ledger_window import Window
     from pipeline.transform.findings.owners import Owner
+
+LEDGER_COLUMNS = tuple(name for name in SPEND.names if name != "gpu_seconds")
+"""The columns of the ledger that spend is made of."""
 
 
 def spend_of(

@@ -163,7 +163,7 @@ def read_inputs(
         damaged,
         accounts=[scope.account] if scope.account else None,
         rows=judged.rows if scope is ALL else None,
-        used=judged.used if scope is ALL else None,
+        known=judged.utilization if scope is ALL else None,
     )
     span, rows = wanted.span, read.rows
     ledger, history = (

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from pipeline.model import EVERY_ID
 from pipeline.settings import LEASE_SECONDS
 from pipeline.store import final_days, layout, listings, rehearsal, reports, runs
 from pipeline.store.choose_backend import choose_backend
@@ -162,11 +163,9 @@ class Store:
         refs: Sequence[LedgerRef],
         columns: Collection[str] | None = None,
         damaged: list[str] | None = None,
-        ids: IdRange | None = None,
+        ids: IdRange = EVERY_ID,
     ) -> pd.DataFrame:
-        """The rows of some ledger days, as :meth:`read_ledger` returns them; only those of ``ids``
-        if given.
-        """
+        """The rows of ``ids`` on some ledger days, as :meth:`read_ledger` returns them."""
         from pipeline.store import ledger
 
         return ledger.read(self.files, refs, columns, damaged, ids)

@@ -65,7 +65,7 @@ def read(
     refs: Sequence[LedgerRef],
     columns: Collection[str] | None,
     skipped: list[str] | None,
-    ids: IdRange | None = None,
+    ids: IdRange = EVERY_ID,
 ) -> pd.DataFrame:
     """The rows of ``refs`` as one frame.
 
@@ -118,7 +118,7 @@ def id_ranges(files: Files, refs: Sequence[LedgerRef], rows: int) -> list[IdRang
     count = -(-expected // rows)
     if count < 2:  # noqa: PLR2004 - one range is everything
         return [EVERY_ID]
-    columns = _of_newest(refs, lambda ref: _read_day(files, ref, ["cluster_id"], None).column(0))
+    columns = _of_newest(refs, lambda ref: _read_day(files, ref, ["cluster_id"]).column(0))
     ids = pa.chunked_array([chunk for each in columns.values() for chunk in each.chunks], TEXT)
     if not len(ids):  # the footers can be read, the rows of no day can
         return [EVERY_ID]
@@ -137,7 +137,9 @@ def _of_newest(refs: Sequence[LedgerRef], read_one: Callable[[LedgerRef], T]) ->
     return values
 
 
-def _read_day(files: Files, ref: LedgerRef, names: Sequence[str], ids: IdRange | None) -> pa.Table:
+def _read_day(
+    files: Files, ref: LedgerRef, names: Sequence[str], ids: IdRange = EVERY_ID
+) -> pa.Table:
     """The rows of a day, with the columns that are in its path."""
     stored = [name for name in names if name not in ("account", "date")]
     table, notes = tables.read(files, ref.key, LEDGER, stored or ["cluster_id"], ids)

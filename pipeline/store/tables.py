@@ -85,7 +85,7 @@ def read(
     key: str,
     kind: Table,
     columns: Sequence[str] | None = None,
-    ids: IdRange | None = None,
+    ids: IdRange = EVERY_ID,
 ) -> tuple[pa.Table, dict[str, str]]:
     """Columns of the file ``key`` as ``kind`` has them today, and its notes.
 
@@ -114,9 +114,9 @@ def read(
     return conform(table, kind, wanted, where=files.url(key)), notes
 
 
-def _rows(file: pq.ParquetFile, names: Sequence[str], ids: IdRange | None) -> pa.Table:
+def _rows(file: pq.ParquetFile, names: Sequence[str], ids: IdRange) -> pa.Table:
     """All rows, or those of ``ids``: a file has its rows in the order of their ids."""
-    if ids is None or ids == EVERY_ID:
+    if ids == EVERY_ID:
         return file.read(names, use_threads=False)
     place = file.schema_arrow.names.index("cluster_id")
     groups = [
